@@ -1,0 +1,43 @@
+-- exclusive_acquire: takes every key for one token, or none of them.
+-- KEYS: n lock keys, then their n fence counters in the same order
+-- ARGV: nonce, token, lease (ms)
+-- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, pttl} when another token
+--   holds one of them: the longest remaining lease in ms, -1 if a key never expires
+local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local fence_kept = 3600000 -- ms that a counter outlives the lease: covers a server clock stepped back
+local n = #KEYS / 2
+
+-- Look at everything before anything is written: an error does not roll back.
+local mine, foreign, wait = 0, 0, 0
+for i = 1, n do
+  local owner = redis.call('GET', KEYS[i])
+  if owner == token then
+    mine = mine + 1
+  elseif owner then
+    foreign = foreign + 1
+    local pttl = redis.call('PTTL', KEYS[i])
+    if pttl < 0 or wait < 0 then wait = -1 else wait = math.max(wait, pttl) end
+  end
+end
+if foreign > 0 then return {nonce, 0, wait} end
+
+local last = 0
+for i = n + 1, 2 * n do
+  last = math.max(last, tonumber(redis.call('GET', KEYS[i]) or 0) or 0)
+end
+
+-- "Already mine" is a yes with the same fence, so that a lost reply blocks nobody.
+local fence = last
+if mine < n or last == 0 then
+  local time = redis.call('TIME')
+  fence = math.max(last + 1, time[1] * 1000000 + time[2])
+end
+local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
+for i = 1, n do
+  redis.call('SET', KEYS[n + i], text, 'PX', lease + fence_kept)
+  -- Never shorten: a copy of this command that arrives late must not cut a lease extended since.
+  if redis.call('PTTL', KEYS[i]) < lease then
+    redis.call('SET', KEYS[i], token, 'PX', lease)
+  end
+end
+return {nonce, 1, text}

@@ -1,0 +1,19 @@
+-- exclusive_extend: lengthens the lease of every key, if the token holds them all.
+-- KEYS: n lock keys, then their n fence counters in the same order
+-- ARGV: nonce, token, lease (ms; 0 asks only whether the token holds the keys)
+-- RETURNS: {nonce, 1} when the token holds all keys; {nonce, 0} when it does not, and nothing was changed
+local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local fence_kept = 3600000 -- ms, as in exclusive_acquire
+local n = #KEYS / 2
+
+for i = 1, n do
+  if redis.call('GET', KEYS[i]) ~= token then return {nonce, 0} end
+end
+if lease > 0 then
+  for i = 1, n do
+    -- Never shorten, as in exclusive_acquire. PEXPIRE, unlike SET, works when the server is out of memory.
+    if redis.call('PTTL', KEYS[i]) < lease then redis.call('PEXPIRE', KEYS[i], lease) end
+    redis.call('PEXPIRE', KEYS[n + i], lease + fence_kept)
+  end
+end
+return {nonce, 1}
