@@ -1,0 +1,120 @@
+use crate::{entropy::Token, error::Failure, lock::LockId};
+
+/// A question about a lock that is held: an extension or a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpId(pub u32);
+
+/// What the application is to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// The lock is held from now on. The answer to `acquire`, as is [`Failed`](Self::Failed).
+    Granted {
+        /// Which.
+        lock: LockId,
+        /// The fencing token: larger than that of every earlier grant of the same keys.
+        fence: u64,
+        /// The owner's token, if the application did not bring its own.
+        token: Option<Token>,
+    },
+    /// The lock is not had, and its id is void.
+    Failed {
+        /// Which.
+        lock: LockId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The lock is held no more though nobody released it. Told once, and its id is void.
+    Lost {
+        /// Which.
+        lock: LockId,
+        /// Why.
+        loss: Loss,
+    },
+    /// The answer to `release`.
+    Released {
+        /// Which.
+        lock: LockId,
+        /// How it went.
+        outcome: Outcome,
+    },
+    /// The answer to `extend`, as is [`OpFailed`](Self::OpFailed).
+    Extended {
+        /// Which question.
+        op: OpId,
+        /// About which lock.
+        lock: LockId,
+    },
+    /// The answer to `verify`, as is [`OpFailed`](Self::OpFailed).
+    Verified {
+        /// Which question.
+        op: OpId,
+        /// About which lock.
+        lock: LockId,
+        /// Whether the servers say that it is ours.
+        ours: bool,
+    },
+    /// A question could not be answered; the lease is as it was.
+    OpFailed {
+        /// Which question.
+        op: OpId,
+        /// About which lock.
+        lock: LockId,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Why a lock was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Loss {
+    /// Its validity ended on our own clock.
+    Expired = 1,
+    /// The servers say that it is not ours.
+    NotOurs = 2,
+    /// It was held for as long as the application allowed.
+    MaxHold = 3,
+}
+
+impl Loss {
+    /// The number that it crosses into JavaScript as.
+    #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Expired => "the lease ended before it was extended or released",
+            Self::NotOurs => {
+                "the server says that the lock is no longer ours: it expired there, or its key was deleted or taken"
+            }
+            Self::MaxHold => "the lock was held for as long as maxHold allows",
+        }
+    }
+}
+
+/// How a release went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// The servers deleted the keys.
+    Released = 0,
+    /// The keys were no longer ours.
+    Expired = 1,
+    /// No answer yet, or one that may be either.
+    Unknown = 2,
+}
+
+impl Outcome {
+    /// The number that it crosses into JavaScript as.
+    #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}

@@ -1,0 +1,114 @@
+//! The servers of an engine, and the connections it wants made and dropped.
+
+use std::collections::VecDeque;
+
+use crate::{
+    entropy::Entropy,
+    node::{Asked, Command, ConnectionId, Endpoint, Form, News, Node, NodeId, Tag},
+    time::{Duration, Instant},
+};
+
+/// Which servers a lock talks to: today all of them, whatever their number. Locks ask here and know of no topology.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes {
+    list: Vec<Node>,
+    last_connection: u32,
+    connects: VecDeque<(NodeId, ConnectionId)>,
+    closes: VecDeque<ConnectionId>,
+}
+
+impl Nodes {
+    pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration) -> NodeId {
+        self.list.push(Node::new(endpoint, connect_timeout));
+        NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u32::try_from(self.list.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
+    pub(crate) fn index(node: NodeId) -> usize {
+        usize::try_from(node.0).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn get(&mut self, node: NodeId) -> Option<&mut Node> {
+        self.list.get_mut(Self::index(node))
+    }
+
+    pub(crate) fn iter(&mut self) -> impl Iterator<Item = (NodeId, &mut Node)> {
+        (0..).map(NodeId).zip(&mut self.list)
+    }
+
+    pub(crate) fn ask(
+        &mut self,
+        node: NodeId,
+        tag: Tag,
+        command: &Command<'_>,
+        form: Form,
+        now: Instant,
+    ) -> Asked {
+        let Self {
+            list,
+            last_connection,
+            connects,
+            ..
+        } = self;
+        let Some(server) = list.get_mut(Self::index(node)) else {
+            return Asked::Waiting;
+        };
+        let dial = || {
+            *last_connection = last_connection.wrapping_add(1);
+            connects.push_back((node, ConnectionId(*last_connection)));
+            ConnectionId(*last_connection)
+        };
+        server.ask(tag, command, form, dial, now)
+    }
+
+    /// The server that a connection belongs to, if it is still its connection.
+    pub(crate) fn of(&self, id: ConnectionId) -> Option<NodeId> {
+        let index = self.list.iter().position(|node| node.id() == Some(id))?;
+        u32::try_from(index).ok().map(NodeId)
+    }
+
+    /// Notes that the driver is to drop a connection: one it was not even told to make is not made.
+    pub(crate) fn close(&mut self, id: ConnectionId) {
+        match self.connects.iter().position(|&(_, wanted)| wanted == id) {
+            Some(index) => drop(self.connects.remove(index)),
+            None => self.closes.push_back(id),
+        }
+    }
+
+    pub(crate) fn poll_connect(&mut self) -> Option<(NodeId, ConnectionId)> {
+        self.connects.pop_front()
+    }
+
+    pub(crate) fn poll_close(&mut self) -> Option<ConnectionId> {
+        self.closes.pop_front()
+    }
+
+    pub(crate) fn wanting_to_write(&self) -> impl Iterator<Item = ConnectionId> {
+        self.list.iter().filter_map(Node::wants_to_write)
+    }
+
+    pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
+        self.of(id)
+            .and_then(|node| self.get(node))
+            .map(|node| node.transmit(id))
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn step(
+        &mut self,
+        id: ConnectionId,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(NodeId, News)> {
+        let node = self.of(id)?;
+        let news = self.get(node)?.step(id, entropy, now)?;
+        Some((node, news))
+    }
+}

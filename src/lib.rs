@@ -1,0 +1,49 @@
+//! redlatch: distributed locks on Redis, without I/O.
+//!
+//! This crate is the brain of the npm package of the same name. It opens no socket, reads no clock, starts no timer and draws
+//! no randomness of its own: bytes, times and random numbers are handed in, and what is to be sent, when to call again and
+//! what the application is to hear are pulled out. The same inputs give the same outputs, natively and in WebAssembly.
+//!
+//! [`Engine`] is the whole surface. The application's verbs (`acquire`, `release`, `extend`, `verify`, `cancel`) return ids; the world
+//! is told with `handle_*`; the consequences are pulled with `poll_*`. **Feed one thing, then drain everything.**
+//!
+//! What holds, and where it is kept:
+//!
+//! - A lock is believed in from the grant until `time before sending + ttl - (drift * ttl + 2 ms)`, and never longer: `lock/lease.rs`.
+//! - The loss of a lock is told once, in time by our own clock, whatever the servers do: `lock/held.rs`.
+//! - A reply belongs to the command it answers, or the connection is given up: `node/pipeline.rs`.
+//! - No panic is reachable from bytes, options or timing: the lints in `Cargo.toml`.
+//! - Work is bounded by the input: replies by [`resp::Limits`], queues by caps that surface as [`Code::Overloaded`].
+
+#![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::panic,
+        clippy::as_conversions,
+        reason = "tests may fail"
+    )
+)]
+
+mod engine;
+mod entropy;
+mod error;
+mod lock;
+mod node;
+pub mod resp;
+mod script;
+mod time;
+mod timers;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+pub use engine::{Engine, Event, Loss, OpId, Outcome};
+pub use entropy::{Entropy, EntropyUnavailable, Token};
+pub use error::{Code, Failure, Misuse};
+pub use lock::{LockId, Policy, Request};
+pub use node::{ConnectionId, Endpoint, NodeId};
+pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Script};
+pub use time::{Clock, Duration, Instant};

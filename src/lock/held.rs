@@ -1,0 +1,306 @@
+//! Holding a lock: its lease, extensions of it, and its loss.
+//!
+//! ```text
+//!   Held --Renew, extend(), verify()--> Held, one question in flight, later ones queued
+//!     |                                   yes: the lease is longer        no: lost
+//!     |                                   no answer: the lease is as it was, and ends when it ends
+//!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent from here on, ever
+//! ```
+
+use super::{
+    Context, Input, Releasing, Spec, State, Verb, Wish,
+    lease::{Lease, notice, validity},
+    quorum::{Verdict, quorum},
+    round::{Ballot, Round},
+};
+use crate::{
+    engine::{Event, Loss, Nodes, OpId},
+    error::{Code, Failure},
+    node::NodeId,
+    script::Answer,
+    time::{Duration, Instant},
+    timers::Timer,
+};
+
+/// The shortest pause after a renewal that failed.
+const SHORTEST_RETRY: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(crate) struct Held {
+    lease: Lease,
+    /// Until when the lock may be believed in.
+    validity: Instant,
+    /// Whether the application knows that it has it.
+    told: bool,
+    attempts: u32,
+    round: Option<Round>,
+    /// The lease that the round asks for; zero if it only asks.
+    asking: Duration,
+    /// The longest lease ever asked for.
+    longest: Duration,
+    /// What the round is for, and what the next one will be for.
+    serving: Vec<Op>,
+    queued: Vec<Op>,
+}
+
+/// Someone who waits for an extension or a verification.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    /// `None` for the renewal, to which nobody listens.
+    id: Option<OpId>,
+    wish: Wish,
+}
+
+impl Held {
+    /// Begins with a lease that was asked for at `sent`.
+    pub(crate) fn begin(lease: Lease, sent: Instant, attempts: u32, cx: &mut Context<'_>) -> State {
+        cx.timers.stop_all();
+        let validity = lease.validity(quorum(cx.world.nodes.count()));
+        let held = Self {
+            lease,
+            validity,
+            told: false,
+            attempts,
+            round: None,
+            asking: Duration::ZERO,
+            longest: cx.spec.ttl,
+            serving: Vec::new(),
+            queued: Vec::new(),
+        };
+        held.arm(cx);
+        if cx.spec.renew {
+            cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
+        }
+        if cx.spec.max_hold < Duration::MAX {
+            cx.timers.set(Timer::MaxHold, cx.now.after(cx.spec.max_hold));
+        }
+        State::Held(held)
+    }
+
+    pub(crate) const fn told(&mut self) {
+        self.told = true;
+    }
+
+    pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
+        if self.end(spec) > now {
+            self.validity.since(now)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// When the loss is told: a little before validity ends.
+    fn end(&self, spec: &Spec) -> Instant {
+        self.validity.before(notice(spec.ttl))
+    }
+
+    fn arm(&self, cx: &mut Context<'_>) {
+        cx.timers.set(Timer::Lease, self.end(cx.spec));
+    }
+
+    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+        match input {
+            Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
+            Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
+            Input::Timer(Timer::Renew) => {
+                self.queued.push(Op {
+                    id: None,
+                    wish: Wish::Extend(cx.spec.ttl),
+                });
+                self.pump(cx)
+            }
+            Input::Wish(op, wish) => {
+                self.queued.push(Op { id: Some(op), wish });
+                self.pump(cx)
+            }
+            Input::Release => self.end_with(true, "the lock was released", cx),
+            Input::Cancel => self.end_with(false, "the lock was released", cx),
+            Input::Ready(node) => self.with_round(None, cx, |round, cx| round.on_ready(node, cx)),
+            Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
+            Input::Timer(Timer::Round) => {
+                self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
+            }
+            Input::Reply(node, serial, reply) => {
+                self.with_round(Some(serial), cx, |round, _| round.on_reply(node, reply))
+            }
+            Input::NoScript(node, serial) => {
+                self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
+            }
+            Input::Start | Input::Timer(_) => State::Held(self),
+        }
+    }
+
+    fn with_round(
+        mut self,
+        serial: Option<u32>,
+        cx: &mut Context<'_>,
+        change: impl FnOnce(&mut Round, &mut Context<'_>),
+    ) -> State {
+        match self
+            .round
+            .take_if(|round| serial.is_none_or(|serial| round.is(serial)))
+        {
+            Some(mut round) => {
+                change(&mut round, cx);
+                self.settle(round, cx)
+            }
+            None => State::Held(self),
+        }
+    }
+
+    /// Asks for what is queued, in one question, unless one is in flight.
+    fn pump(mut self, cx: &mut Context<'_>) -> State {
+        if self.round.is_some() || self.queued.is_empty() {
+            return State::Held(self);
+        }
+        self.serving = core::mem::take(&mut self.queued);
+        let leases = self.serving.iter().map(|op| match op.wish {
+            Wish::Extend(ttl) => ttl,
+            Wish::Verify => Duration::ZERO,
+        });
+        self.asking = leases.max().unwrap_or_default();
+        self.longest = self.longest.max(self.asking);
+        let round = Round::start(Verb::Extend(self.asking), cx);
+        self.settle(round, cx)
+    }
+
+    /// Sees whether the question is decided.
+    fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
+        self.take_answers(&round, cx);
+        match round.tally(cx.spec.count()).verdict() {
+            Verdict::Open => {
+                match round.deadline(cx.spec.node_timeout) {
+                    Some(deadline) => cx.timers.set(Timer::Round, deadline),
+                    None => cx.timers.stop(Timer::Round),
+                }
+                self.round = Some(round);
+                State::Held(self)
+            }
+            Verdict::Yes => {
+                cx.timers.stop(Timer::Round);
+                self.arm(cx);
+                if cx.spec.renew && self.asking > Duration::ZERO {
+                    let sent = round
+                        .ballots()
+                        .filter_map(|(_, ballot)| sent(ballot))
+                        .min()
+                        .unwrap_or(cx.now);
+                    cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
+                }
+                for Op { id, wish } in core::mem::take(&mut self.serving) {
+                    let Some(op) = id else { continue };
+                    cx.emit(match wish {
+                        Wish::Extend(_) => Event::Extended { op, lock: cx.id },
+                        Wish::Verify => Event::Verified {
+                            op,
+                            lock: cx.id,
+                            ours: true,
+                        },
+                    });
+                }
+                self.pump(cx)
+            }
+            Verdict::No => self.lose(Loss::NotOurs, cx),
+            Verdict::Failed => {
+                cx.timers.stop(Timer::Round);
+                let (node, fault) = round
+                    .fault()
+                    .map_or((NodeId(0), None), |(node, fault)| (node, Some(fault)));
+                let failure = fault.map_or_else(
+                    || Failure::new(Code::Connection, 0, "no majority answered"),
+                    |fault| Failure::from_fault(fault, node, 0),
+                );
+                self.fail_serving(&failure, cx);
+                if cx.spec.renew {
+                    // In shorter steps until validity ends.
+                    let pause = self
+                        .validity
+                        .since(cx.now)
+                        .part(3)
+                        .min(cx.spec.ttl.part(3))
+                        .max(SHORTEST_RETRY);
+                    cx.timers.set(Timer::Renew, cx.now.after(pause));
+                }
+                self.pump(cx)
+            }
+        }
+    }
+
+    fn take_answers(&mut self, round: &Round, cx: &Context<'_>) {
+        for (node, ballot) in round.ballots() {
+            match *ballot {
+                Ballot::Answered(sent, Answer::Flag(true)) if self.asking > Duration::ZERO => {
+                    self.lease
+                        .granted(Nodes::index(node), validity(sent, self.asking, cx.policy.drift));
+                }
+                Ballot::Answered(_, Answer::Flag(false)) => self.lease.revoked(Nodes::index(node)),
+                _ => {}
+            }
+        }
+        self.validity = self.lease.validity(quorum(cx.world.nodes.count()));
+    }
+
+    fn fail_serving(&mut self, failure: &Failure, cx: &mut Context<'_>) {
+        for Op { id, .. } in core::mem::take(&mut self.serving) {
+            if let Some(op) = id {
+                cx.emit(Event::OpFailed {
+                    op,
+                    lock: cx.id,
+                    failure: failure.clone(),
+                });
+            }
+        }
+    }
+
+    fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> State {
+        if self.told {
+            cx.emit(Event::Lost { lock: cx.id, loss });
+        } else {
+            // The grant is still in the queue of events: it must not be told any more.
+            let id = cx.id;
+            cx.world
+                .events
+                .retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
+            let failure = Failure::new(
+                Code::Timeout,
+                self.attempts,
+                "not acquired: it was granted too late to be of use",
+            );
+            cx.emit(Event::Failed { lock: cx.id, failure });
+        }
+        // To those who asked whether it is ours, this is the answer.
+        if loss == Loss::NotOurs {
+            let verifications = self.serving.extract_if(.., |op| op.wish == Wish::Verify);
+            for op in verifications.filter_map(|op| op.id) {
+                cx.emit(Event::Verified {
+                    op,
+                    lock: cx.id,
+                    ours: false,
+                });
+            }
+        }
+        self.end_with(false, loss.describe(), cx)
+    }
+
+    /// The lock is held no more; whatever is left of it is released. `tell` if the application asked for that.
+    fn end_with(mut self, tell: bool, why: &str, cx: &mut Context<'_>) -> State {
+        let failure = Failure::new(Code::Lost, 0, why);
+        self.fail_serving(&failure, cx);
+        self.serving = core::mem::take(&mut self.queued);
+        self.fail_serving(&failure, cx);
+        if !self.told {
+            let id = cx.id;
+            cx.world
+                .events
+                .retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
+        }
+        Releasing::begin(tell, self.longest, cx)
+    }
+}
+
+const fn sent(ballot: &Ballot) -> Option<Instant> {
+    match ballot {
+        Ballot::Answered(sent, _) => Some(*sent),
+        _ => None,
+    }
+}

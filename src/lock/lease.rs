@@ -1,0 +1,139 @@
+//! Validity: until when a lock may be believed in.
+//!
+//! Source: design rule 1; "Distributed Locks with Redis", <https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>:
+//! MIN_VALIDITY = TTL - elapsed - CLOCK_DRIFT. Elapsed counts from before the request was sent, for the server cannot
+//! have started its clock earlier than that.
+
+use crate::time::{Duration, Instant};
+
+/// On top of the rate error: Redis expires with a resolution of 1 ms, and we round to 1 ms.
+const RESOLUTION: Duration = Duration::from_millis(2);
+
+/// The shortest lease: below, the allowances and a round trip leave nothing of it.
+pub(crate) const SHORTEST: Duration = Duration::from_millis(100);
+
+/// What is taken off a lease because the server's clock may run faster than ours, `drift` millionths.
+pub(crate) const fn allowance(ttl: Duration, drift: u32) -> Duration {
+    ttl.millionths(drift).plus(RESOLUTION)
+}
+
+/// Until when a lease of `ttl` counts that was asked for at `sent`.
+pub(crate) const fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instant {
+    sent.after(ttl.minus(allowance(ttl, drift)))
+}
+
+/// How long before the end of validity the loss is told, so that the holder hears of it in time though timers fire
+/// late: 1 % of the lease, 2 ms to 25 ms.
+pub(crate) fn notice(ttl: Duration) -> Duration {
+    ttl.part(100)
+        .clamp(Duration::from_millis(2), Duration::from_millis(25))
+}
+
+/// How long a server may take to answer: 5 % of the lease, 20 ms to 1 s.
+pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
+    ttl.part(20)
+        .clamp(Duration::from_millis(20), Duration::from_millis(1000))
+}
+
+/// The lease on every server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Lease {
+    /// Until when it counts on each server; the epoch where there is none.
+    until: Vec<Instant>,
+}
+
+impl Lease {
+    pub(crate) fn new(nodes: usize) -> Self {
+        Self {
+            until: vec![Instant::default(); nodes],
+        }
+    }
+
+    /// A server granted or extended until then. Never earlier than before: the scripts do not shorten.
+    pub(crate) fn granted(&mut self, node: usize, until: Instant) {
+        if let Some(slot) = self.until.get_mut(node) {
+            *slot = until.max(*slot);
+        }
+    }
+
+    /// A server says that it is not ours.
+    pub(crate) fn revoked(&mut self, node: usize) {
+        if let Some(slot) = self.until.get_mut(node) {
+            *slot = Instant::default();
+        }
+    }
+
+    /// Until when at least `quorum` servers keep it: the quorum-th largest.
+    pub(crate) fn validity(&self, quorum: usize) -> Instant {
+        if let ([only], 1) = (self.until.as_slice(), quorum) {
+            return *only;
+        }
+        let mut sorted = self.until.clone();
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        sorted.get(quorum.saturating_sub(1)).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::default().after(ms(millis))
+    }
+
+    #[test]
+    fn validity_is_the_lease_less_drift_and_resolution_from_the_time_of_sending() {
+        assert_eq!(
+            validity(at(1000), ms(30_000), 10_000),
+            at(1000 + 30_000 - 300 - 2)
+        );
+        assert_eq!(validity(at(0), ms(100), 10_000), at(97));
+        assert_eq!(
+            validity(at(0), Duration::from_micros(101_001), 10_000),
+            Instant::from_micros(101_001 - 1011 - 2000),
+            "the allowance rounds up"
+        );
+        assert_eq!(
+            validity(at(5), ms(100), 1_000_000),
+            at(5),
+            "never before it was sent"
+        );
+    }
+
+    #[test]
+    fn notice_and_node_timeout_stay_within_their_bounds() {
+        assert_eq!(
+            [notice(ms(100)), notice(ms(1000)), notice(ms(30_000))],
+            [ms(2), ms(10), ms(25)]
+        );
+        assert_eq!(
+            [
+                default_node_timeout(ms(100)),
+                default_node_timeout(ms(1000)),
+                default_node_timeout(ms(30_000))
+            ],
+            [ms(20), ms(50), ms(1000)]
+        );
+    }
+
+    #[test]
+    fn validity_of_several_servers_is_the_quorum_th_largest() {
+        let mut lease = Lease::new(3);
+        assert_eq!(lease.validity(2), at(0));
+        for (node, until) in [(0, 70), (1, 90), (2, 80)] {
+            lease.granted(node, at(until));
+        }
+        assert_eq!(lease.validity(2), at(80));
+        lease.granted(2, at(60));
+        assert_eq!(lease.validity(2), at(80), "nothing shortens a lease");
+        lease.revoked(1);
+        assert_eq!(lease.validity(2), at(70));
+        lease.revoked(0);
+        assert_eq!(lease.validity(2), at(0), "no quorum, no validity");
+    }
+}

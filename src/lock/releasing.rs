@@ -1,0 +1,102 @@
+//! Letting go of a lock, until the servers confirm it or everything has expired by itself.
+//!
+//! The application is told the outcome once, as soon as it is known, and at the latest when a server's time to answer
+//! is over. What is still unconfirmed then is pursued in the background: on the connection that carried the acquire the
+//! release runs after it; if that connection is gone, it goes over the next one.
+
+use super::{Context, Input, State, Verb, lease::allowance, quorum::Verdict, round::Round};
+use crate::{
+    engine::{Event, Outcome},
+    entropy::jitter,
+    time::Duration,
+    timers::Timer,
+};
+
+#[derive(Debug)]
+pub(crate) struct Releasing {
+    round: Round,
+    /// Whether the application still waits for the outcome.
+    tell: bool,
+    /// Whether a server was asked more than once, so that its "not yours" may mean that the first time did it.
+    repeated: bool,
+}
+
+impl Releasing {
+    /// Begins with keys whose `longest` lease has not been asked for later than now: by its end, nothing is left.
+    pub(crate) fn begin(tell: bool, longest: Duration, cx: &mut Context<'_>) -> State {
+        cx.timers.stop_all();
+        if tell {
+            cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
+        }
+        cx.timers.set(
+            Timer::GiveUp,
+            cx.now.after(longest).after(allowance(longest, cx.policy.drift)),
+        );
+        let round = Round::start(Verb::Release, cx);
+        Self {
+            round,
+            tell,
+            repeated: false,
+        }
+        .settle(cx)
+    }
+
+    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+        match input {
+            Input::Timer(Timer::Answer) => self.outcome(Outcome::Unknown, cx),
+            Input::Timer(Timer::GiveUp) => {
+                self.outcome(Outcome::Unknown, cx);
+                return State::Done;
+            }
+            Input::Timer(Timer::Retry) => {
+                self.repeated = true;
+                self.round.ask_failed_again(cx);
+            }
+            Input::Timer(Timer::Round) => self.round.expire(cx.spec.node_timeout, cx.now),
+            Input::Ready(node) => self.round.on_ready(node, cx),
+            Input::Down(node, fault) => self.round.on_down(node, fault),
+            Input::Reply(node, serial, reply) if self.round.is(serial) => self.round.on_reply(node, reply),
+            Input::NoScript(node, serial) if self.round.is(serial) => self.round.on_no_script(node, cx),
+            Input::Cancel => self.tell = false,
+            Input::Start
+            | Input::Timer(_)
+            | Input::Reply(..)
+            | Input::NoScript(..)
+            | Input::Wish(..)
+            | Input::Release => {}
+        }
+        self.settle(cx)
+    }
+
+    fn settle(mut self, cx: &mut Context<'_>) -> State {
+        let tally = self.round.tally(cx.spec.count());
+        match tally.verdict() {
+            Verdict::Yes => self.outcome(Outcome::Released, cx),
+            Verdict::No if self.repeated => self.outcome(Outcome::Unknown, cx),
+            Verdict::No => self.outcome(Outcome::Expired, cx),
+            Verdict::Failed | Verdict::Open => {}
+        }
+        let recoverable = self.round.may_recover();
+        if tally.pending == 0 && !recoverable {
+            self.outcome(Outcome::Unknown, cx);
+            return State::Done;
+        }
+        match self.round.deadline(cx.spec.node_timeout) {
+            Some(deadline) => cx.timers.set(Timer::Round, deadline),
+            None => cx.timers.stop(Timer::Round),
+        }
+        if recoverable && !cx.timers.is_set(Timer::Retry) {
+            let pause = jitter(cx.policy.retry_min, cx.policy.retry_max, cx.world.entropy);
+            cx.timers.set(Timer::Retry, cx.now.after(pause));
+        }
+        State::Releasing(self)
+    }
+
+    /// Tells the outcome, unless it was told.
+    fn outcome(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
+        if core::mem::take(&mut self.tell) {
+            cx.timers.stop(Timer::Answer);
+            cx.emit(Event::Released { lock: cx.id, outcome });
+        }
+    }
+}

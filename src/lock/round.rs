@@ -1,0 +1,203 @@
+//! One question put to every server, and what each said to it.
+
+use super::{Context, Verb, quorum::Tally};
+use crate::{
+    error::Fault,
+    node::{Asked, NodeId, Tag},
+    script::Answer,
+    time::{Duration, Instant},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Round {
+    serial: u32,
+    pub(crate) verb: Verb,
+    ballots: Vec<Ballot>,
+}
+
+/// One server's part in a round.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ballot {
+    /// Not asked yet, for its connection is being made.
+    Waiting,
+    /// Asked at that time, before anything was sent.
+    Asked(Instant),
+    /// It answered what was asked at that time.
+    Answered(Instant, Answer),
+    /// It did not; if it was asked, at that time, the outcome there is unknown.
+    Failed(Fault, Option<Instant>),
+}
+
+impl Round {
+    /// Puts the question to all servers at once.
+    pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
+        let serial = cx.next_serial();
+        let mut round = Self {
+            serial,
+            verb,
+            ballots: Vec::with_capacity(cx.world.nodes.count()),
+        };
+        for node in cx.world.nodes.ids() {
+            let ballot = round.ask(node, cx);
+            round.ballots.push(ballot);
+        }
+        round
+    }
+
+    fn ask(&self, node: NodeId, cx: &mut Context<'_>) -> Ballot {
+        match cx.ask(node, self.tag(cx), self.verb) {
+            Asked::Sent => Ballot::Asked(cx.now),
+            Asked::Waiting => Ballot::Waiting,
+            Asked::Refused(fault) => Ballot::Failed(fault, None),
+        }
+    }
+
+    fn tag(&self, cx: &Context<'_>) -> Tag {
+        Tag {
+            lock: cx.id,
+            round: self.serial,
+        }
+    }
+
+    /// Whether a reply under that number is to this question.
+    pub(crate) const fn is(&self, serial: u32) -> bool {
+        self.serial == serial
+    }
+
+    pub(crate) fn ballots(&self) -> impl Iterator<Item = (NodeId, &Ballot)> {
+        (0..).map(NodeId).zip(&self.ballots)
+    }
+
+    /// A server is ready: it is asked if it was waited for.
+    pub(crate) fn on_ready(&mut self, node: NodeId, cx: &mut Context<'_>) {
+        if self.ballot(node).is_some_and(|ballot| *ballot == Ballot::Waiting) {
+            let asked = self.ask(node, cx);
+            self.set(node, asked);
+        }
+    }
+
+    /// A server cannot be had, or its connection ended.
+    pub(crate) fn on_down(&mut self, node: NodeId, fault: &Fault) {
+        match self.ballot(node) {
+            Some(Ballot::Waiting) => self.set(node, Ballot::Failed(fault.clone(), None)),
+            Some(&mut Ballot::Asked(sent)) => self.set(node, Ballot::Failed(fault.clone(), Some(sent))),
+            _ => {}
+        }
+    }
+
+    /// A server answered, perhaps after it was given up on.
+    pub(crate) fn on_reply(&mut self, node: NodeId, reply: Result<Answer, Fault>) {
+        let Some(ballot) = self.ballot(node) else { return };
+        if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *ballot {
+            *ballot = match reply {
+                Ok(answer) => Ballot::Answered(sent, answer),
+                Err(fault) => Ballot::Failed(fault, Some(sent)),
+            };
+        }
+    }
+
+    /// The server does not have the script: it is asked again by the script's text. The time of sending stays that of
+    /// the first question.
+    pub(crate) fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
+        let tag = self.tag(cx);
+        match (cx.ask_by_source(node, tag, self.verb), self.ballot(node)) {
+            (Asked::Refused(fault), Some(ballot)) => *ballot = Ballot::Failed(fault, None),
+            (Asked::Waiting, Some(ballot)) => *ballot = Ballot::Waiting,
+            _ => {}
+        }
+    }
+
+    /// Gives up on servers that were asked `patience` ago.
+    pub(crate) fn expire(&mut self, patience: Duration, now: Instant) {
+        for ballot in &mut self.ballots {
+            if let Ballot::Asked(sent) = *ballot
+                && sent.after(patience) <= now
+            {
+                let text = format!("no answer within {} ms (nodeTimeout)", patience.as_millis());
+                *ballot = Ballot::Failed(Fault::Connection(text.into()), Some(sent));
+            }
+        }
+    }
+
+    /// When the next server is to be given up on.
+    pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
+        let asked = self.ballots.iter().filter_map(|ballot| match ballot {
+            Ballot::Asked(sent) => Some(sent.after(patience)),
+            _ => None,
+        });
+        asked.min()
+    }
+
+    /// Asks again those that failed and may yet succeed. Their old answers, should they come, are as good.
+    pub(crate) fn ask_failed_again(&mut self, cx: &mut Context<'_>) {
+        for node in cx.world.nodes.ids() {
+            if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_final()) {
+                let asked = self.ask(node, cx);
+                self.set(node, asked);
+            }
+        }
+    }
+
+    /// Whether asking again those that failed could help.
+    pub(crate) fn may_recover(&self) -> bool {
+        self.ballots
+            .iter()
+            .any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_final()))
+    }
+
+    /// Whether any server may have done what was asked, or did.
+    pub(crate) fn may_have_written(&self) -> bool {
+        self.ballots.iter().any(|ballot| match ballot {
+            Ballot::Waiting | Ballot::Failed(_, None) | Ballot::Answered(_, Answer::Wait(_)) => false,
+            Ballot::Asked(_) | Ballot::Failed(_, Some(_)) | Ballot::Answered(..) => true,
+        })
+    }
+
+    /// Counts the votes; `keys` is how many keys the lock has.
+    pub(crate) fn tally(&self, keys: usize) -> Tally {
+        let mut tally = Tally::default();
+        for ballot in &self.ballots {
+            let votes = match ballot {
+                Ballot::Waiting | Ballot::Asked(_) => &mut tally.pending,
+                Ballot::Failed(..) => &mut tally.failed,
+                Ballot::Answered(_, answer) if is_yes(*answer, keys) => &mut tally.yes,
+                Ballot::Answered(..) => &mut tally.no,
+            };
+            *votes = votes.saturating_add(1);
+        }
+        tally
+    }
+
+    /// The first fault in the order of servers: a final one if there is any.
+    pub(crate) fn fault(&self) -> Option<(NodeId, &Fault)> {
+        let faults = || {
+            self.ballots().filter_map(|(node, ballot)| match ballot {
+                Ballot::Failed(fault, _) => Some((node, fault)),
+                _ => None,
+            })
+        };
+        faults()
+            .find(|(_, fault)| fault.is_final())
+            .or_else(|| faults().next())
+    }
+
+    fn ballot(&mut self, node: NodeId) -> Option<&mut Ballot> {
+        self.ballots.get_mut(usize::try_from(node.0).ok()?)
+    }
+
+    fn set(&mut self, node: NodeId, ballot: Ballot) {
+        if let Some(slot) = self.ballot(node) {
+            *slot = ballot;
+        }
+    }
+}
+
+/// Whether the answer is that what was asked for is so on all keys.
+fn is_yes(answer: Answer, keys: usize) -> bool {
+    match answer {
+        Answer::Fence(_) => true,
+        Answer::Wait(_) => false,
+        Answer::Flag(flag) => flag,
+        Answer::Count(count) => usize::try_from(count) == Ok(keys),
+    }
+}

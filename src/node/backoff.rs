@@ -1,0 +1,56 @@
+use crate::{
+    entropy::{Entropy, jitter},
+    time::{Duration, Instant},
+};
+
+const SHORTEST: Duration = Duration::from_millis(10);
+const FIRST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(1000);
+
+/// When to connect again: at once after a connection that worked; else after a random time of up to 50 ms, doubled
+/// for every failure in a row, up to a second.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+    until: Instant,
+}
+
+impl Backoff {
+    pub(crate) fn allows(&self, now: Instant) -> bool {
+        self.failures == 0 || self.until <= now
+    }
+
+    pub(crate) fn failed(&mut self, now: Instant, entropy: &mut dyn Entropy) {
+        let doubled = FIRST.times(1u64.checked_shl(self.failures).unwrap_or(u64::MAX));
+        self.failures = self.failures.saturating_add(1).min(63);
+        self.until = now.after(jitter(SHORTEST, doubled.min(LONGEST), entropy));
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::tests::Seeded;
+
+    #[test]
+    fn waits_grow_and_stay_within_a_second() {
+        let now = Instant::from_micros(5);
+        for seed in 0..50 {
+            let mut backoff = Backoff::default();
+            let mut entropy = Seeded(seed);
+            assert!(backoff.allows(now));
+            for n in 0..100 {
+                backoff.failed(now, &mut entropy);
+                assert!(!backoff.allows(now.after(SHORTEST.minus(Duration::from_micros(1)))));
+                let longest = FIRST.times(1 << n.min(10)).min(LONGEST);
+                assert!(backoff.allows(now.after(longest)));
+            }
+            backoff.succeeded();
+            assert!(backoff.allows(now));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The commands that wait for replies on one connection, and which reply belongs to which.
+//!
+//! The k-th reply on a connection answers the k-th command (RESP specification, pipelining). A command keeps its place
+//! until its reply comes, also when nobody wants the reply any more: a late answer can never be taken for another's. On
+//! top of that every script echoes a nonce; a wrong one means that the peer is not in step, and the connection is lost.
+
+use std::collections::VecDeque;
+
+use crate::{
+    entropy::push_hex,
+    resp::{Reply, encode, push_decimal},
+    script::{Answer, Script},
+    time::{Duration, Instant},
+};
+
+use super::Tag;
+
+/// A call of a script, but for its nonce.
+pub(crate) struct Command<'a> {
+    pub(crate) script: &'static Script,
+    pub(crate) keys: &'a [Vec<u8>],
+    /// Behind the nonce.
+    pub(crate) arguments: &'a [&'a [u8]],
+    /// How long the connection may be silent with this command at the head of the queue.
+    pub(crate) patience: Duration,
+}
+
+/// How a script is named to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By its SHA-1.
+    Hash,
+    /// By its text, once the server said that it does not know the SHA-1.
+    Source,
+}
+
+/// A command whose reply has not come.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) tag: Tag,
+    script: &'static Script,
+    nonce: u64,
+    form: Form,
+    sent: Instant,
+    patience: Duration,
+}
+
+/// What a reply turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Paired<'a> {
+    Answer(Tag, Answer),
+    /// The server does not have the script: it did nothing.
+    NoScript(Tag),
+    Error(Tag, &'a [u8]),
+    /// Not the reply to that command.
+    Mismatch,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pipeline {
+    queue: VecDeque<Pending>,
+    nonce: u64,
+}
+
+impl Pipeline {
+    /// Nonces count up from a random number, so that no other connection's reply fits.
+    pub(crate) fn new(first_nonce: u64) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            nonce: first_nonce,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        tag: Tag,
+        command: &Command<'_>,
+        form: Form,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) {
+        let nonce = self.nonce;
+        self.nonce = nonce.wrapping_add(1);
+        write(command, form, nonce, out);
+        let Command { script, patience, .. } = *command;
+        self.queue.push_back(Pending {
+            tag,
+            script,
+            nonce,
+            form,
+            sent: now,
+            patience,
+        });
+    }
+
+    /// Pairs a reply with the command at the head.
+    pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>) -> Paired<'a> {
+        let Some(Pending {
+            tag,
+            script,
+            nonce,
+            form,
+            ..
+        }) = self.queue.pop_front()
+        else {
+            return Paired::Mismatch;
+        };
+        match reply {
+            Reply::Error(line) if form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
+                Paired::NoScript(tag)
+            }
+            Reply::Error(line) => Paired::Error(tag, line),
+            Reply::Array(elements) => match elements.split_first() {
+                Some((Reply::Bulk(echo), rest)) if *echo == hex(nonce) => script
+                    .returns
+                    .read(rest)
+                    .map_or(Paired::Mismatch, |answer| Paired::Answer(tag, answer)),
+                _ => Paired::Mismatch,
+            },
+            _ => Paired::Mismatch,
+        }
+    }
+
+    /// When the connection counts as dead if nothing is heard until then. `heard` is when something was last.
+    pub(crate) fn silent_at(&self, heard: Instant) -> Option<Instant> {
+        self.queue
+            .front()
+            .map(|head| head.sent.max(heard).after(head.patience))
+    }
+
+    /// Gives up: every command's outcome is unknown.
+    pub(crate) fn into_tags(self) -> impl Iterator<Item = Tag> {
+        self.queue.into_iter().map(|pending| pending.tag)
+    }
+}
+
+fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
+    let mut keys = Vec::with_capacity(2);
+    push_decimal(u64::try_from(command.keys.len()).unwrap_or(u64::MAX), &mut keys);
+    let nonce = hex(nonce);
+    let mut arguments: Vec<&[u8]> = Vec::with_capacity(12);
+    match form {
+        Form::Hash => arguments.extend([b"EVALSHA".as_slice(), &command.script.sha1]),
+        Form::Source => arguments.extend([b"EVAL".as_slice(), command.script.source.as_bytes()]),
+    }
+    arguments.push(&keys);
+    arguments.extend(command.keys.iter().map(Vec::as_slice));
+    arguments.push(&nonce);
+    arguments.extend(command.arguments);
+    encode(&arguments, out);
+}
+
+fn hex(nonce: u64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(16);
+    push_hex(&nonce.to_be_bytes(), &mut text);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        lock::LockId,
+        script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
+    };
+
+    fn tag(lock: u32) -> Tag {
+        Tag {
+            lock: LockId(lock),
+            round: 1,
+        }
+    }
+
+    fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script, form: Form) -> String {
+        let mut out = Vec::new();
+        let command = Command {
+            script,
+            keys: &[b"k".to_vec()],
+            arguments: &[b"t"],
+            patience: Duration::from_millis(500),
+        };
+        pipeline.push(tag(lock), &command, form, Instant::from_micros(3), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn released(nonce: &[u8]) -> Reply<'_> {
+        Reply::Array(vec![Reply::Bulk(nonce), Reply::Integer(1)])
+    }
+
+    #[test]
+    fn commands_are_written_by_hash_and_by_source() {
+        let mut pipeline = Pipeline::new(0xab);
+        let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
+        let by_hash = format!(
+            "*6\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\n00000000000000ab\r\n$1\r\nt\r\n"
+        );
+        assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE, Form::Hash), by_hash);
+        assert!(
+            pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE, Form::Source).contains(EXCLUSIVE_RELEASE.source)
+        );
+    }
+
+    #[test]
+    fn replies_are_paired_in_order_by_nonce() {
+        let mut pipeline = Pipeline::new(1);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+        pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE, Form::Hash);
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000001")),
+            Paired::Answer(tag(7), Answer::Count(1))
+        );
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000002")),
+            Paired::Answer(tag(8), Answer::Count(1))
+        );
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000003")),
+            Paired::Mismatch,
+            "nothing was asked"
+        );
+    }
+
+    #[test]
+    fn anothers_reply_is_a_mismatch() {
+        let replies = [
+            released(b"0000000000000002"),
+            released(b"00000000000000001"),
+            released(b""),
+            Reply::Integer(1),
+            Reply::Simple(b"OK"),
+            Reply::Null,
+            Reply::Opaque,
+            Reply::Array(vec![]),
+            Reply::Array(vec![Reply::Bulk(b"0000000000000001")]),
+            Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(-1)]),
+            Reply::Array(vec![
+                Reply::Bulk(b"0000000000000001"),
+                Reply::Integer(1),
+                Reply::Integer(1),
+            ]),
+        ];
+        for reply in replies {
+            let mut pipeline = Pipeline::new(1);
+            pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+            assert_eq!(pipeline.pair(&reply), Paired::Mismatch, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_grant_without_a_proper_fence_is_a_mismatch() {
+        for fence in [
+            b"0".as_slice(),
+            b"",
+            b"-1",
+            b"+1",
+            b"1e3",
+            b"18446744073709551616",
+        ] {
+            let mut pipeline = Pipeline::new(1);
+            pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE, Form::Hash);
+            let reply = Reply::Array(vec![
+                Reply::Bulk(b"0000000000000001"),
+                Reply::Integer(1),
+                Reply::Bulk(fence),
+            ]);
+            assert_eq!(pipeline.pair(&reply), Paired::Mismatch, "{fence:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_script_is_told_once() {
+        let mut pipeline = Pipeline::new(1);
+        let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+        assert_eq!(pipeline.pair(&line), Paired::NoScript(tag(7)));
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Source);
+        assert!(matches!(pipeline.pair(&line), Paired::Error(..)));
+    }
+
+    #[test]
+    fn silence_counts_from_the_last_sign_of_life() {
+        let mut pipeline = Pipeline::new(1);
+        assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+        assert_eq!(
+            pipeline.silent_at(Instant::from_micros(1)),
+            Some(Instant::from_micros(500_003))
+        );
+        assert_eq!(
+            pipeline.silent_at(Instant::from_micros(9)),
+            Some(Instant::from_micros(500_009))
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! Takes error replies apart: which error it is, whether it may pass, and what of it may be shown.
+
+use crate::error::ServerError;
+
+/// Errors that another attempt may not meet: the server is starting, failing over, busy or short of something.
+const PASSING: [&str; 11] = [
+    "READONLY",
+    "LOADING",
+    "BUSY",
+    "TRYAGAIN",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "OOM",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOSCRIPT",
+    "UNBLOCKED",
+];
+
+/// Bytes of an error that are kept.
+const LONGEST: usize = 256;
+
+/// Takes an error reply apart. `secret` never shows in the result, though servers repeat arguments in some errors.
+pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
+    // With room for a secret that begins within the part that is kept.
+    let kept = LONGEST.saturating_add(secret.len()).min(line.len());
+    let text = String::from_utf8_lossy(line.get(..kept).unwrap_or_default());
+    let text = script_error(&text).unwrap_or(&text);
+    // "unknown command 'AUTH', with args beginning with: ..." shows what must not be shown.
+    let text = text
+        .split(", with args beginning with")
+        .next()
+        .unwrap_or_default();
+    let mut message: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if !secret.is_empty() {
+        message = message.replace(secret, "***");
+    }
+    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(end);
+    }
+    let prefix = match message.split(' ').next() {
+        Some(word) if is_prefix(word) => word.to_owned(),
+        _ => "ERR".to_owned(),
+    };
+    // Sent without a prefix of its own when a connection is refused for their number.
+    let passing = PASSING.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
+    ServerError {
+        prefix,
+        message,
+        passing,
+    }
+}
+
+/// What Redis before 7 wraps an error raised inside of a script in:
+/// `ERR Error running script (call to f_<sha1>): @user_script:12: OOM command not allowed ...`.
+fn script_error(text: &str) -> Option<&str> {
+    let mut rest = text.strip_prefix("ERR Error running script")?;
+    // Behind one of the colons, where the lines of the script were told, is the error itself.
+    while let Some((_, after)) = rest.split_once(": ") {
+        let error = after.trim_start_matches('-');
+        if error.split(' ').next().is_some_and(is_prefix) {
+            return Some(error);
+        }
+        rest = after;
+    }
+    None
+}
+
+fn is_prefix(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(line: &str) -> String {
+        parse(line.as_bytes(), "").prefix
+    }
+
+    #[test]
+    fn prefix_is_the_first_word_in_capitals() {
+        assert_eq!(prefix("WRONGTYPE Operation against a key"), "WRONGTYPE");
+        assert_eq!(prefix("ERR max number of clients reached"), "ERR");
+        assert_eq!(prefix("something odd"), "ERR");
+        assert_eq!(prefix(""), "ERR");
+    }
+
+    #[test]
+    fn errors_inside_of_scripts_are_found_on_old_servers_too() {
+        let redis_6 = "ERR Error running script (call to f_00aa): @user_script:12: @user_script: 12: -OOM command not allowed when used memory > 'maxmemory'.";
+        assert_eq!(prefix(redis_6), "OOM");
+        let redis_6_type = "ERR Error running script (call to f_00aa): @user_script:8: WRONGTYPE Operation against a key holding the wrong kind of value";
+        assert_eq!(prefix(redis_6_type), "WRONGTYPE");
+    }
+
+    #[test]
+    fn passing_and_final_errors() {
+        for passing in [
+            "READONLY You can't",
+            "LOADING Redis is",
+            "BUSY Redis is",
+            "OOM command",
+            "ERR max number of clients reached",
+        ] {
+            assert!(parse(passing.as_bytes(), "").passing, "{passing}");
+        }
+        for last in [
+            "NOAUTH Authentication",
+            "WRONGPASS invalid",
+            "NOPERM this user",
+            "WRONGTYPE Operation",
+            "CROSSSLOT Keys",
+            "ERR unknown",
+        ] {
+            assert!(!parse(last.as_bytes(), "").passing, "{last}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_the_server_repeats_are_not_shown() {
+        let line = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2'";
+        assert_eq!(parse(line, "").message, "ERR unknown command 'HELLO'");
+        assert_eq!(
+            parse(b"ERR bad password hunter2!", "hunter2").message,
+            "ERR bad password ***!"
+        );
+    }
+
+    #[test]
+    fn long_and_binary_errors_are_tamed() {
+        let line = [b"ERR \x00\xff\r".as_slice(), &[b'x'; 5000]].concat();
+        let error = parse(&line, "");
+        assert_eq!(error.message.chars().count(), LONGEST);
+        assert!(!error.message.contains('\r'));
+    }
+}

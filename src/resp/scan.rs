@@ -1,0 +1,340 @@
+//! Finds the end of each frame in a stream of bytes, resuming where it stopped, within limits.
+//!
+//! Linear in the bytes however they are split: no byte is looked at twice, but for a lone `\r` at the end of a chunk.
+//! Nothing is reserved on the word of a declared length.
+
+use super::Limits;
+
+/// The deepest nesting that any [`Limits`] can ask for.
+const DEPTH: usize = 16;
+/// Digits of the longest length that can be within limits, and of the longest 64-bit integer.
+const LENGTH_DIGITS: usize = 10;
+
+/// A connection's input: bytes in, complete frames out.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    limits: Limits,
+    buffer: Vec<u8>,
+    /// Where the current frame begins in the buffer.
+    start: usize,
+    /// Where the current token (a header line, or a blob's content) begins.
+    token: usize,
+    /// No line end was found before this position.
+    searched: usize,
+    /// Bytes of blob content, with its line end, that the token has to have.
+    blob: Option<usize>,
+    /// Values still to come at each level of nesting; the first level is the frame itself.
+    open: [u32; DEPTH + 1],
+    /// How many levels are open: 0 between frames.
+    level: usize,
+    elements: u32,
+    shape: Shape,
+    broken: Option<Malformed>,
+}
+
+/// What a frame is, as far as its bytes in RESP2's terms cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// RESP2 all through: `+`, `-`, `:`, `$`, `*`.
+    Plain,
+    /// RESP3's push, RESP2 inside.
+    Push,
+    /// RESP3's blob error.
+    BlobError,
+    /// RESP3's null.
+    Null,
+    /// Contains other RESP3 types.
+    Opaque,
+}
+
+/// The bytes of one complete frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// From the type byte to the last line end.
+    pub bytes: &'a [u8],
+    /// What it is.
+    pub shape: Shape,
+}
+
+/// Why a stream of bytes cannot be read any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// A value begins with a byte that is no type of the protocol.
+    UnknownType(u8),
+    /// A length that is not a plain decimal number within 32 bits (or -1 where null is allowed).
+    BadLength,
+    /// An integer that is not one of 64 bits.
+    BadInteger,
+    /// A value whose bytes do not fit its type.
+    BadValue,
+    /// A blob that does not end where its length says.
+    BadTerminator,
+    /// Nested deeper than [`Limits::depth`].
+    TooDeep,
+    /// More values than [`Limits::elements`].
+    TooManyElements,
+    /// More bytes than [`Limits::bytes`].
+    TooLong,
+}
+
+impl Malformed {
+    /// What was wrong, for people.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::UnknownType(_) => {
+                "a reply begins with a byte that is not a type of the Redis protocol; is this a Redis server, and is TLS on at both ends or neither?"
+            }
+            Self::BadLength => "a reply has a length that is not a number within limits",
+            Self::BadInteger => "a reply has an integer that is not one of 64 bits",
+            Self::BadValue => "a reply has a value that does not fit its type",
+            Self::BadTerminator => "a reply's string does not end where its length says",
+            Self::TooDeep => "a reply is nested too deeply",
+            Self::TooManyElements => "a reply has too many elements",
+            Self::TooLong => "a reply is too long",
+        }
+    }
+}
+
+enum Token {
+    /// A value, or the header of one whose content follows.
+    Value,
+    Incomplete,
+}
+
+impl Scanner {
+    /// A scanner at the beginning of a stream.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            buffer: Vec::new(),
+            start: 0,
+            token: 0,
+            searched: 0,
+            blob: None,
+            open: [0; DEPTH + 1],
+            level: 0,
+            elements: 0,
+            shape: Shape::Plain,
+            broken: None,
+        }
+    }
+
+    /// Adds what was received. Then call [`next_frame`](Self::next_frame) until it has none.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.broken.is_some() {
+            return;
+        }
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.token = self.token.saturating_sub(self.start);
+            self.searched = self.searched.saturating_sub(self.start);
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// How many bytes are kept of frames not yet taken.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.buffer.len().saturating_sub(self.start)
+    }
+
+    /// The next complete frame, or `None` until more bytes are pushed.
+    ///
+    /// # Errors
+    /// [`Malformed`], and the same for ever after: a stream cannot be resynchronised. The buffer is given up.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Malformed> {
+        if let Some(error) = self.broken {
+            return Err(error);
+        }
+        match self.scan() {
+            Ok(None) => Ok(None),
+            Ok(Some((from, to, shape))) => {
+                let bytes = self.buffer.get(from..to).unwrap_or_default();
+                Ok(Some(Frame { bytes, shape }))
+            }
+            Err(error) => {
+                self.broken = Some(error);
+                self.buffer = Vec::new();
+                Err(error)
+            }
+        }
+    }
+
+    fn scan(&mut self) -> Result<Option<(usize, usize, Shape)>, Malformed> {
+        if self.level == 0 {
+            if self.buffered() == 0 {
+                return Ok(None);
+            }
+            self.open[0] = 1;
+            self.level = 1;
+            self.elements = 0;
+            self.shape = Shape::Plain;
+        }
+        while self.level > 0 {
+            let token = if self.blob.is_some() {
+                self.blob_content()?
+            } else {
+                self.header()?
+            };
+            if self.token.saturating_sub(self.start) > self.limits.bytes {
+                return Err(Malformed::TooLong);
+            }
+            match token {
+                Token::Value => self.close_full_levels(),
+                Token::Incomplete if self.buffered() > self.limits.bytes => return Err(Malformed::TooLong),
+                Token::Incomplete => return Ok(None),
+            }
+        }
+        let from = self.start;
+        self.start = self.token;
+        Ok(Some((from, self.token, self.shape)))
+    }
+
+    /// Levels whose values have all come are done, unless a blob's content is still to come.
+    fn close_full_levels(&mut self) {
+        while self.blob.is_none() && self.level > 0 && self.open.get(self.level.saturating_sub(1)) == Some(&0)
+        {
+            self.level = self.level.saturating_sub(1);
+        }
+    }
+
+    fn blob_content(&mut self) -> Result<Token, Malformed> {
+        let end = self.token.saturating_add(self.blob.unwrap_or(0));
+        if self.buffer.len() < end {
+            return Ok(Token::Incomplete);
+        }
+        if self.buffer.get(end.saturating_sub(2)..end) != Some(b"\r\n") {
+            return Err(Malformed::BadTerminator);
+        }
+        self.blob = None;
+        self.token = end;
+        self.searched = end;
+        Ok(Token::Value)
+    }
+
+    fn header(&mut self) -> Result<Token, Malformed> {
+        let Some(&kind) = self.buffer.get(self.token) else {
+            return Ok(Token::Incomplete);
+        };
+        if !b"+-:$*_#,(!=~>%|".contains(&kind) {
+            return Err(Malformed::UnknownType(kind));
+        }
+        let Some(end) = self.line_end() else {
+            // A header other than a text line is short: do not wait for the end of one that cannot be right.
+            let long = self.buffer.len().saturating_sub(self.token) > LENGTH_DIGITS.saturating_add(4);
+            return if long && b"$*_#!=~>%|".contains(&kind) {
+                Err(Malformed::BadLength)
+            } else {
+                Ok(Token::Incomplete)
+            };
+        };
+        let line = self
+            .buffer
+            .get(self.token.saturating_add(1)..end)
+            .unwrap_or_default();
+        let (content, shape) = classify(kind, line, self.level == 1 && self.elements == 0)?;
+        if shape != Shape::Plain && self.shape != Shape::Opaque {
+            self.shape = shape;
+        }
+        self.token = end.saturating_add(2);
+        self.searched = self.token;
+        self.enter(content)?;
+        Ok(Token::Value)
+    }
+
+    /// The position of the current token's line end.
+    fn line_end(&mut self) -> Option<usize> {
+        let from = self.searched.max(self.token);
+        let rest = self.buffer.get(from..).unwrap_or_default();
+        let found = rest.windows(2).position(|pair| pair == b"\r\n");
+        if found.is_none() {
+            self.searched = self.buffer.len().saturating_sub(1).max(from);
+        }
+        found.map(|offset| from.saturating_add(offset))
+    }
+
+    /// Counts a value and opens what it contains.
+    fn enter(&mut self, content: Content) -> Result<(), Malformed> {
+        self.elements = self.elements.saturating_add(1);
+        let counts = content != Content::Attribute(0) && !matches!(content, Content::Attribute(_));
+        if let (true, Some(left)) = (counts, self.open.get_mut(self.level.saturating_sub(1))) {
+            *left = left.saturating_sub(1);
+        }
+        match content {
+            Content::None => {}
+            Content::Blob(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                if length > self.limits.bytes {
+                    return Err(Malformed::TooLong);
+                }
+                self.blob = Some(length.saturating_add(2));
+            }
+            Content::Values(count) | Content::Attribute(count) => {
+                // Checked as declared, so that a huge count is refused before its values come.
+                if count > self.limits.elements.saturating_sub(self.elements) {
+                    return Err(Malformed::TooManyElements);
+                }
+                if self.level > self.limits.depth.min(DEPTH) {
+                    return Err(Malformed::TooDeep);
+                }
+                if let Some(open) = self.open.get_mut(self.level) {
+                    *open = count;
+                }
+                self.level = self.level.saturating_add(1);
+            }
+        }
+        if self.elements > self.limits.elements {
+            return Err(Malformed::TooManyElements);
+        }
+        Ok(())
+    }
+}
+
+/// What follows a header line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    None,
+    Blob(u32),
+    Values(u32),
+    /// Values that do not count as one themselves: the value that they describe comes next.
+    Attribute(u32),
+}
+
+fn classify(kind: u8, line: &[u8], outermost: bool) -> Result<(Content, Shape), Malformed> {
+    let special = |shape| if outermost { shape } else { Shape::Opaque };
+    let doubled = |count: u32| count.checked_mul(2).ok_or(Malformed::TooManyElements);
+    Ok(match kind {
+        b'+' | b'-' => (Content::None, Shape::Plain),
+        b':' => {
+            let text = core::str::from_utf8(line).map_err(|_| Malformed::BadInteger)?;
+            text.parse::<i64>().map_err(|_| Malformed::BadInteger)?;
+            (Content::None, Shape::Plain)
+        }
+        b'$' | b'*' if line == b"-1" => (Content::None, Shape::Plain),
+        b'$' => (Content::Blob(length(line)?), Shape::Plain),
+        b'*' => (Content::Values(length(line)?), Shape::Plain),
+        b'>' => (Content::Values(length(line)?), special(Shape::Push)),
+        b'!' => (Content::Blob(length(line)?), special(Shape::BlobError)),
+        b'=' => (Content::Blob(length(line)?), Shape::Opaque),
+        b'~' => (Content::Values(length(line)?), Shape::Opaque),
+        b'%' => (Content::Values(doubled(length(line)?)?), Shape::Opaque),
+        b'|' => (Content::Attribute(doubled(length(line)?)?), Shape::Opaque),
+        b'_' if line.is_empty() => (Content::None, special(Shape::Null)),
+        b'#' if line == b"t" || line == b"f" => (Content::None, Shape::Opaque),
+        b',' | b'(' if !line.is_empty() => (Content::None, Shape::Opaque),
+        _ => return Err(Malformed::BadValue),
+    })
+}
+
+/// A declared length. At most 32 bits: a `usize` has no more in wasm.
+fn length(line: &[u8]) -> Result<u32, Malformed> {
+    if line.is_empty() || line.len() > LENGTH_DIGITS || !line.iter().all(u8::is_ascii_digit) {
+        return Err(Malformed::BadLength);
+    }
+    let text = core::str::from_utf8(line).map_err(|_| Malformed::BadLength)?;
+    text.parse().map_err(|_| Malformed::BadLength)
+}

@@ -1,0 +1,186 @@
+//! What happens by itself: the timers of one lock, and the agenda over all owners of timers.
+
+use std::collections::BTreeSet;
+
+use crate::time::Instant;
+
+/// Everything that time alone makes a lock do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(usize)]
+pub(crate) enum Timer {
+    /// Validity ended: the lock is lost. First in the table, so that a loss is told before anything else that is due.
+    Lease,
+    /// The longest hold that the application allowed is over: the lock is given up.
+    MaxHold,
+    /// The longest wait is over: the acquire fails.
+    Wait,
+    /// The application waits for a release no longer than this; clean-up goes on behind its back.
+    Answer,
+    /// Clean-up is pointless from here on: whatever was written has expired by itself.
+    GiveUp,
+    /// A server has not answered in time.
+    Round,
+    /// Time for the next attempt: to acquire, or to release what could not be released.
+    Retry,
+    /// Time to extend a renewed lease.
+    Renew,
+}
+
+impl Timer {
+    /// Every timer, in the order in which those due at once fire.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Lease,
+        Self::MaxHold,
+        Self::Wait,
+        Self::Answer,
+        Self::GiveUp,
+        Self::Round,
+        Self::Retry,
+        Self::Renew,
+    ];
+}
+
+/// The timers of one lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct TimerTable([Option<Instant>; Timer::ALL.len()]);
+
+impl TimerTable {
+    /// Arms `timer`, or moves it.
+    pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
+        *self.slot(timer) = Some(at);
+    }
+
+    /// Disarms `timer`.
+    pub(crate) fn stop(&mut self, timer: Timer) {
+        *self.slot(timer) = None;
+    }
+
+    /// Whether `timer` is armed.
+    pub(crate) fn is_set(&mut self, timer: Timer) -> bool {
+        self.slot(timer).is_some()
+    }
+
+    /// Disarms every timer.
+    pub(crate) fn stop_all(&mut self) {
+        self.0 = Default::default();
+    }
+
+    /// When the next timer is due.
+    #[must_use]
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.iter().flatten().min().copied()
+    }
+
+    /// Disarms and returns a timer that is due.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        let due = Timer::ALL
+            .into_iter()
+            .zip(self.0)
+            .find(|(_, at)| at.is_some_and(|at| at <= now))?
+            .0;
+        self.stop(due);
+        Some(due)
+    }
+
+    #[allow(
+        clippy::indexing_slicing,
+        clippy::as_conversions,
+        reason = "the table has a slot for every variant"
+    )]
+    fn slot(&mut self, timer: Timer) -> &mut Option<Instant> {
+        &mut self.0[timer as usize]
+    }
+}
+
+/// The owners of timers in the order of their next one.
+///
+/// An owner may be entered earlier than its next timer is due, never later: it is then looked at for nothing,
+/// once. So the common moves, which push a lock's next timer further away, need no change here.
+#[derive(Clone, Debug)]
+pub(crate) struct Agenda<Owner: Ord + Copy> {
+    due: BTreeSet<(Instant, Owner)>,
+}
+
+impl<Owner: Ord + Copy> Default for Agenda<Owner> {
+    fn default() -> Self {
+        Self { due: BTreeSet::new() }
+    }
+}
+
+impl<Owner: Ord + Copy> Agenda<Owner> {
+    /// Enters `owner` for its next timer; `entered` is when it is entered for, and is kept up.
+    pub(crate) fn update(&mut self, owner: Owner, entered: &mut Option<Instant>, next: Option<Instant>) {
+        let Some(next) = next else { return };
+        if entered.is_some_and(|at| at <= next) {
+            return;
+        }
+        self.remove(owner, entered);
+        self.due.insert((next, owner));
+        *entered = Some(next);
+    }
+
+    /// Takes `owner` out.
+    pub(crate) fn remove(&mut self, owner: Owner, entered: &mut Option<Instant>) {
+        if let Some(at) = entered.take() {
+            self.due.remove(&(at, owner));
+        }
+    }
+
+    /// When the first owner is to be looked at.
+    #[must_use]
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|&(at, _)| at)
+    }
+
+    /// Takes out and returns an owner that is due. Its `entered` is void from here on.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Owner> {
+        let &(at, owner) = self.due.first()?;
+        if at > now {
+            return None;
+        }
+        self.due.pop_first();
+        Some(owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(micros: u64) -> Instant {
+        Instant::from_micros(micros)
+    }
+
+    #[test]
+    fn table_has_a_slot_for_every_timer() {
+        for timer in Timer::ALL {
+            let mut table = TimerTable::default();
+            table.set(timer, at(5));
+            assert_eq!(table.next(), Some(at(5)));
+            assert_eq!(table.take_due(at(4)), None);
+            assert_eq!(table.take_due(at(5)), Some(timer));
+            assert_eq!(table.next(), None);
+        }
+    }
+
+    #[test]
+    fn loss_is_told_before_anything_else_that_is_due() {
+        let mut table = TimerTable::default();
+        table.set(Timer::Renew, at(1));
+        table.set(Timer::Lease, at(9));
+        assert_eq!(table.take_due(at(9)), Some(Timer::Lease));
+    }
+
+    #[test]
+    fn agenda_looks_early_but_never_late() {
+        let mut agenda = Agenda::default();
+        let mut entered = None;
+        agenda.update(1, &mut entered, Some(at(10)));
+        agenda.update(1, &mut entered, Some(at(20)));
+        assert_eq!(agenda.next(), Some(at(10)), "later is not worth a change");
+        agenda.update(1, &mut entered, Some(at(5)));
+        assert_eq!(agenda.next(), Some(at(5)), "earlier is");
+        assert_eq!(agenda.take_due(at(5)), Some(1));
+        assert_eq!(agenda.next(), None);
+    }
+}

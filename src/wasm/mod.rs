@@ -1,0 +1,246 @@
+//! The façade for JavaScript: numbers and bytes, no callback, no object on the hot path.
+//!
+//! Times are pairs of a monotonic and a wall clock in ms, read together. [`Core::poll`] drains everything into one array
+//! of numbers: the delay until the next `timeout` in ms, then records of [`RECORD`] numbers, by kind.
+
+mod record;
+
+use js_sys::{Error, RangeError, TypeError};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant, LockId, Misuse,
+    Policy, Request,
+};
+use record::Records;
+
+/// The runtime's own randomness.
+struct Runtime;
+
+impl Entropy for Runtime {
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), EntropyUnavailable> {
+        getrandom::fill(buffer).map_err(|_| EntropyUnavailable)
+    }
+}
+
+/// All locks of one client.
+#[wasm_bindgen]
+pub struct Core {
+    engine: Engine<Runtime>,
+    clock: Clock,
+    records: Records,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// `drift` is a fraction; the others are ms, `node_timeout` 0 for the default of 5 % of the lease.
+    #[wasm_bindgen(constructor)]
+    pub fn new(drift: f64, retry_min: f64, retry_max: f64, node_timeout: f64, connect_timeout: f64) -> Self {
+        let policy = Policy {
+            drift: number(drift * 1_000_000.0),
+            retry_min: span(retry_min),
+            retry_max: span(retry_max),
+            node_timeout: (node_timeout > 0.0).then(|| span(node_timeout)),
+            connect_timeout: span(connect_timeout),
+        };
+        Self {
+            engine: Engine::new(policy, Runtime),
+            clock: Clock::default(),
+            records: Records::default(),
+        }
+    }
+
+    /// Adds a server; empty strings for no user and no password.
+    pub fn add_node(&mut self, user: String, password: String, database: u32) -> u32 {
+        self.engine
+            .add_node(Endpoint {
+                user,
+                password,
+                database,
+            })
+            .0
+    }
+
+    /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
+    /// has one drawn. A GRANTED or FAILED record follows.
+    ///
+    /// # Errors
+    /// A TypeError or RangeError for a request that is not in order; an Error for one too many.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "flat numbers and bytes are what crosses the boundary fast"
+    )]
+    pub fn acquire(
+        &mut self,
+        keys: &[u8],
+        lengths: &[u32],
+        token: &[u8],
+        ttl: f64,
+        wait: f64,
+        renew: bool,
+        max_hold: f64,
+        mono: f64,
+        wall: f64,
+    ) -> Result<u32, JsValue> {
+        let request = Request {
+            keys: split(keys, lengths),
+            token: (!token.is_empty()).then(|| token.to_vec()),
+            ttl: span(ttl),
+            wait: span(wait),
+            renew,
+            max_hold: span(max_hold),
+        };
+        let now = self.now(mono, wall);
+        self.engine
+            .acquire(request, now)
+            .map(|lock| lock.0)
+            .map_err(thrown)
+    }
+
+    /// Forgets a lock, and cleans up after it in the background.
+    pub fn cancel(&mut self, lock: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.cancel(LockId(lock), now);
+    }
+
+    /// Lets go of a lock that is held. A RELEASED record follows.
+    pub fn release(&mut self, lock: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.release(LockId(lock), now);
+    }
+
+    /// Extends a lease to at least `ttl` ms from now. An EXTENDED or OP_FAILED record follows under the number returned.
+    pub fn extend(&mut self, lock: u32, ttl: f64, mono: f64, wall: f64) -> u32 {
+        let now = self.now(mono, wall);
+        self.engine.extend(LockId(lock), span(ttl), now).0
+    }
+
+    /// Asks whether a lock is ours. A VERIFIED or OP_FAILED record follows under the number returned.
+    pub fn verify(&mut self, lock: u32, mono: f64, wall: f64) -> u32 {
+        let now = self.now(mono, wall);
+        self.engine.verify(LockId(lock), now).0
+    }
+
+    /// How long a lock may still be believed in, in ms; 0 if it is not held.
+    #[must_use]
+    pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
+        millis(
+            self.engine
+                .remaining(LockId(lock), self.clock.peek(micros(mono), micros(wall))),
+        )
+    }
+
+    /// How many locks are held, waited for or being cleaned up after.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.engine.busy()
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self, connection: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_connected(ConnectionId(connection), now);
+    }
+
+    /// Bytes were received.
+    pub fn received(&mut self, connection: u32, bytes: &[u8], mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_bytes(ConnectionId(connection), bytes, now);
+    }
+
+    /// A connection ended or could not be made, for a reason that people can read.
+    pub fn closed(&mut self, connection: u32, reason: &str, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_closed(ConnectionId(connection), reason, now);
+    }
+
+    /// The delay that `poll` gave is over.
+    pub fn timeout(&mut self, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_timeout(now);
+    }
+
+    /// Everything that has come of what was fed: see the module's documentation.
+    pub fn poll(&mut self, mono: f64, wall: f64) -> Vec<f64> {
+        let now = self.now(mono, wall);
+        self.records.drain(&mut self.engine, now)
+    }
+
+    /// The bytes to write to a connection for which `poll` had a TRANSMIT record.
+    pub fn transmit(&mut self, connection: u32) -> Vec<u8> {
+        self.engine.transmit(ConnectionId(connection))
+    }
+
+    /// The next of the texts that belong to the records, in their order.
+    pub fn detail(&mut self) -> String {
+        self.records.detail()
+    }
+}
+
+impl Core {
+    fn now(&mut self, mono: f64, wall: f64) -> Instant {
+        self.clock.advance(micros(mono), micros(wall))
+    }
+}
+
+fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
+    if lengths.is_empty() {
+        return vec![keys.to_vec()];
+    }
+    let mut rest = keys;
+    let lengths = lengths
+        .iter()
+        .map(|&length| usize::try_from(length).unwrap_or(usize::MAX));
+    let split = lengths.map(|length| {
+        let (key, others) = rest.split_at(length.min(rest.len()));
+        rest = others;
+        key.to_vec()
+    });
+    split.collect()
+}
+
+fn thrown(misuse: Misuse) -> JsValue {
+    let text = misuse.describe();
+    match misuse {
+        Misuse::EmptyKey | Misuse::ReservedKey => TypeError::new(text).into(),
+        Misuse::BadLease => RangeError::new(text).into(),
+        _ => Error::new(text).into(),
+    }
+}
+
+fn span(millis: f64) -> Duration {
+    if millis == f64::INFINITY {
+        Duration::MAX
+    } else {
+        Duration::from_micros(micros(millis))
+    }
+}
+
+fn millis(span: Duration) -> f64 {
+    float(span.as_micros()) / 1000.0
+}
+
+/// Whole microseconds, rounded down; 0 for what is negative or no number.
+#[allow(
+    clippy::as_conversions,
+    reason = "float to integer has no other conversion; it saturates"
+)]
+fn micros(millis: f64) -> u64 {
+    (millis * 1000.0) as u64
+}
+
+#[allow(
+    clippy::as_conversions,
+    reason = "float to integer has no other conversion; it saturates"
+)]
+fn number(float: f64) -> u32 {
+    float as u32
+}
+
+#[allow(
+    clippy::as_conversions,
+    reason = "microseconds are exact in a float for 285 years"
+)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
