@@ -49,11 +49,7 @@ impl Token {
 
 pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |nibble: u8| {
-        if nibble < 10 {
-            b'0'.saturating_add(nibble)
-        } else {
-            b'a'.saturating_add(nibble.saturating_sub(10))
-        }
+        if nibble < 10 { b'0'.saturating_add(nibble) } else { b'a'.saturating_add(nibble.saturating_sub(10)) }
     };
     for &byte in bytes {
         out.push(digit(byte >> 4));
@@ -103,9 +99,8 @@ pub(crate) mod tests {
     #[test]
     fn jitter_covers_its_range_and_stays_in_it() {
         let (min, max) = (Duration::from_micros(50), Duration::from_micros(53));
-        let drawn: std::collections::BTreeSet<_> = (0..200)
-            .map(|seed| jitter(min, max, &mut Seeded(seed)).as_micros())
-            .collect();
+        let drawn: std::collections::BTreeSet<_> =
+            (0..200).map(|seed| jitter(min, max, &mut Seeded(seed)).as_micros()).collect();
         assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [50, 51, 52, 53]);
     }
 }

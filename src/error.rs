@@ -50,10 +50,6 @@ pub enum Misuse {
     ReservedKey,
     /// A lease of less than 100 ms, or of more than 2^53 ms.
     BadLease,
-    /// The runtime has no secure randomness.
-    NoRandomness,
-    /// More locks than the core keeps.
-    Overloaded,
 }
 
 impl Misuse {
@@ -67,10 +63,6 @@ impl Misuse {
                 "key: \"{...}:redlatch:...\" is reserved for the keys that redlatch derives from a lock's key"
             }
             Self::BadLease => "ttl: needs at least 100 ms",
-            Self::NoRandomness => {
-                "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart"
-            }
-            Self::Overloaded => "too many locks are held or waited for at once",
         }
     }
 }
@@ -149,13 +141,7 @@ pub struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: Code, attempts: u32, message: &str) -> Self {
-        Self {
-            code,
-            node: None,
-            attempts,
-            message: message.into(),
-            prefix: "".into(),
-        }
+        Self { code, node: None, attempts, message: message.into(), prefix: "".into() }
     }
 
     pub(crate) fn from_fault(fault: &Fault, node: NodeId, attempts: u32) -> Self {

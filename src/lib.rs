@@ -47,3 +47,5 @@ pub use lock::{LockId, Policy, Request};
 pub use node::{ConnectionId, Endpoint, NodeId};
 pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Script};
 pub use time::{Clock, Duration, Instant};
+#[cfg(target_arch = "wasm32")]
+pub use wasm::Core;

@@ -50,9 +50,9 @@ impl Returns {
                 Some(Answer::Fence(decimal(fence)?))
             }
             (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(-1)]) => Some(Answer::Wait(None)),
-            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => Some(Answer::Wait(Some(
-                Duration::from_millis(u64::try_from(*wait).ok()?),
-            ))),
+            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => {
+                Some(Answer::Wait(Some(Duration::from_millis(u64::try_from(*wait).ok()?))))
+            }
             (Self::Flag, [Reply::Integer(flag @ (0 | 1))]) => Some(Answer::Flag(*flag == 1)),
             (Self::Count, [Reply::Integer(count)]) => Some(Answer::Count(u64::try_from(*count).ok()?)),
             _ => None,
@@ -62,9 +62,8 @@ impl Returns {
 
 /// A fencing token: a decimal number above 0.
 fn decimal(text: &[u8]) -> Option<u64> {
-    let text = core::str::from_utf8(text)
-        .ok()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let text =
+        core::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     text.parse().ok().filter(|&number| number > 0)
 }
 
@@ -103,12 +102,7 @@ script!(
 impl Script {
     const fn new(name: &'static str, file: &'static str, returns: Returns) -> Self {
         let source = without_header(file);
-        Self {
-            name,
-            source,
-            sha1: hex(const_sha1::sha1(source.as_bytes()).as_bytes()),
-            returns,
-        }
+        Self { name, source, sha1: hex(const_sha1::sha1(source.as_bytes()).as_bytes()), returns }
     }
 }
 
@@ -172,13 +166,9 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_table() {
-        let files = std::fs::read_dir("lua").unwrap().filter(|file| {
-            file.as_ref()
-                .unwrap()
-                .path()
-                .extension()
-                .is_some_and(|e| e == "lua")
-        });
+        let files = std::fs::read_dir("lua")
+            .unwrap()
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "lua"));
         assert_eq!(files.count(), ALL.len());
     }
 

@@ -104,17 +104,12 @@ impl Duration {
     pub const fn millionths(self, ppm: u32) -> Self {
         // Split at a million so that the product fits for every span.
         let whole = (self.0 / 1_000_000).saturating_mul(widen(ppm));
-        let rest = (self.0 % 1_000_000)
-            .saturating_mul(widen(ppm))
-            .div_ceil(1_000_000);
+        let rest = (self.0 % 1_000_000).saturating_mul(widen(ppm)).div_ceil(1_000_000);
         Self(whole.saturating_add(rest))
     }
 }
 
-#[allow(
-    clippy::as_conversions,
-    reason = "u64::from is not const; widening is lossless"
-)]
+#[allow(clippy::as_conversions, reason = "u64::from is not const; widening is lossless")]
 const fn widen(n: u32) -> u64 {
     n as u64
 }
@@ -166,17 +161,9 @@ impl Clock {
         let mono = mono.max(last.mono);
         if skew > last.skew {
             let jump = skew.abs_diff(last.skew);
-            Reading {
-                mono,
-                skew,
-                lead: last.lead.saturating_add(jump),
-            }
+            Reading { mono, skew, lead: last.lead.saturating_add(jump) }
         } else if skew < last.skew.saturating_sub(JITTER) {
-            Reading {
-                mono,
-                skew,
-                lead: last.lead,
-            }
+            Reading { mono, skew, lead: last.lead }
         } else {
             Reading { mono, ..last }
         }
@@ -196,10 +183,7 @@ mod tests {
 
     fn elapsed(readings: &[(u64, u64)]) -> u64 {
         let mut clock = Clock::default();
-        let points: Vec<_> = readings
-            .iter()
-            .map(|&(mono, wall)| clock.advance(mono, wall))
-            .collect();
+        let points: Vec<_> = readings.iter().map(|&(mono, wall)| clock.advance(mono, wall)).collect();
         points[points.len() - 1].since(points[0]).as_micros()
     }
 
@@ -215,11 +199,7 @@ mod tests {
 
     #[test]
     fn suspend_after_the_wall_clock_was_set_back_counts_in_full() {
-        let readings = [
-            (0, 7200 * SECOND),
-            (SECOND, 3601 * SECOND),
-            (SECOND, 3631 * SECOND),
-        ];
+        let readings = [(0, 7200 * SECOND), (SECOND, 3601 * SECOND), (SECOND, 3631 * SECOND)];
         assert_eq!(elapsed(&readings), 31 * SECOND);
     }
 
@@ -231,14 +211,8 @@ mod tests {
 
     #[test]
     fn drift_rounds_up() {
-        assert_eq!(
-            Duration::from_micros(1).millionths(10_000),
-            Duration::from_micros(1)
-        );
-        assert_eq!(
-            Duration::from_millis(30_000).millionths(10_000),
-            Duration::from_millis(300)
-        );
+        assert_eq!(Duration::from_micros(1).millionths(10_000), Duration::from_micros(1));
+        assert_eq!(Duration::from_millis(30_000).millionths(10_000), Duration::from_millis(300));
         assert_eq!(Duration::MAX.millionths(1_000_000), Duration::MAX);
     }
 

@@ -6,8 +6,8 @@ mod nodes;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    entropy::Entropy,
-    error::{Code, Failure, Fault, Misuse},
+    entropy::{Entropy, Token},
+    error::{Code, Failure, Misuse},
     lock::{Input, Lock, LockId, Policy, Request, Spec, Wish, World},
     node::{ConnectionId, Endpoint, News, NodeId},
     time::{Duration, Instant},
@@ -74,14 +74,22 @@ impl<E: Entropy + 'static> Engine<E> {
         if self.nodes.count() == 0 {
             return Err(Misuse::NoNode);
         }
-        if self.locks.len() >= MOST_LOCKS {
-            return Err(Misuse::Overloaded);
-        }
-        let spec = Spec::new(request, &self.policy, &mut self.entropy)?;
+        let minted = match request.token {
+            Some(_) => Ok(None),
+            None => Token::mint(&mut self.entropy).map(Some),
+        };
+        let spec = Spec::new(request, minted.unwrap_or_default(), &self.policy)?;
         let id = self.next_lock();
-        self.locks.insert(id, Lock::new(spec));
-        self.touch(id, Input::Start, now);
-        self.note_nodes();
+        if minted.is_err() {
+            let text = "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart";
+            self.refuse(id, Code::Internal, text);
+        } else if self.locks.len() >= MOST_LOCKS {
+            self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once");
+        } else {
+            self.locks.insert(id, Lock::new(spec));
+            self.touch(id, Input::Start, now);
+            self.note_nodes();
+        }
         Ok(id)
     }
 
@@ -137,10 +145,8 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.run_due(now);
         if let Some(node) = self.nodes.of(id) {
-            let news = self
-                .nodes
-                .get(node)
-                .and_then(|server| server.closed(id, reason, &mut self.entropy, now));
+            let news =
+                self.nodes.get(node).and_then(|server| server.closed(id, reason, &mut self.entropy, now));
             if let Some(news) = news {
                 self.spread(node, news, now);
             }
@@ -206,9 +212,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// How long a lock may still be believed in: zero if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: LockId, now: Instant) -> Duration {
-        self.locks
-            .get(&lock)
-            .map_or(Duration::ZERO, |lock| lock.remaining(now))
+        self.locks.get(&lock).map_or(Duration::ZERO, |lock| lock.remaining(now))
     }
 
     /// How many locks are held, waited for or being cleaned up after.
@@ -229,6 +233,10 @@ impl<E: Entropy + 'static> Engine<E> {
             self.events.push_back(Event::OpFailed { op, lock, failure });
         }
         op
+    }
+
+    fn refuse(&mut self, lock: LockId, code: Code, text: &str) {
+        self.events.push_back(Event::Failed { lock, failure: Failure::new(code, 0, text) });
     }
 
     fn is_held(&self, lock: LockId) -> bool {
@@ -274,11 +282,7 @@ impl<E: Entropy + 'static> Engine<E> {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
-        let world = World {
-            nodes: &mut self.nodes,
-            events: &mut self.events,
-            entropy: &mut self.entropy,
-        };
+        let world = World { nodes: &mut self.nodes, events: &mut self.events, entropy: &mut self.entropy };
         lock.handle(input, id, &self.policy, world, now);
         self.note_lock(id);
     }
@@ -309,34 +313,32 @@ impl<E: Entropy + 'static> Engine<E> {
         match news {
             News::Reply(tag, reply) => self.touch(tag.lock, Input::Reply(node, tag.round, reply), now),
             News::NoScript(tag) => self.touch(tag.lock, Input::NoScript(node, tag.round), now),
-            News::Ready(mut waiting) => {
-                waiting.sort_unstable();
-                waiting.dedup();
-                for lock in waiting {
+            News::Ready(waiting) => {
+                for lock in into_sorted_set(waiting) {
                     self.touch(lock, Input::Ready(node), now);
                 }
             }
-            News::Down {
-                unanswered,
-                mut waiting,
-                fault,
-                close,
-            } => {
+            News::Down { unanswered, waiting, fault, close } => {
                 if let Some(id) = close {
                     self.nodes.close(id);
                 }
-                waiting.extend(unanswered.into_iter().map(|tag| tag.lock));
-                self.tell_down(node, waiting, &fault, now);
+                // Once for each lock: it may ask anew at once, and what it asks then is not down.
+                let unanswered = unanswered.into_iter().map(|tag| tag.lock);
+                for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
+                    self.touch(lock, Input::Down(node, &fault), now);
+                }
             }
         }
     }
+}
 
-    /// Once for each lock: it may ask anew at once, and that is not down.
-    fn tell_down(&mut self, node: NodeId, mut locks: Vec<LockId>, fault: &Fault, now: Instant) {
-        locks.sort_unstable();
-        locks.dedup();
-        for lock in locks {
-            self.touch(lock, Input::Down(node, fault), now);
+/// The items in order, each once. For items that come nearly in order; the standard library's sort is 10 kB of wasm.
+pub(crate) fn into_sorted_set<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut sorted = Vec::new();
+    for item in items {
+        if let Err(place) = sorted.binary_search(&item) {
+            sorted.insert(place, item);
         }
     }
+    sorted
 }

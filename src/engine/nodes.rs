@@ -51,12 +51,7 @@ impl Nodes {
         form: Form,
         now: Instant,
     ) -> Asked {
-        let Self {
-            list,
-            last_connection,
-            connects,
-            ..
-        } = self;
+        let Self { list, last_connection, connects, .. } = self;
         let Some(server) = list.get_mut(Self::index(node)) else {
             return Asked::Waiting;
         };
@@ -95,10 +90,7 @@ impl Nodes {
     }
 
     pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.of(id)
-            .and_then(|node| self.get(node))
-            .map(|node| node.transmit(id))
-            .unwrap_or_default()
+        self.of(id).and_then(|node| self.get(node)).map(|node| node.transmit(id)).unwrap_or_default()
     }
 
     pub(crate) fn step(

@@ -149,13 +149,8 @@ impl Acquiring {
             && left < pause
         {
             // The holder's lease ends sooner: ask just after, and not all at once.
-            pause = left
-                .plus(jitter(
-                    Duration::from_millis(1),
-                    cx.policy.retry_min,
-                    cx.world.entropy,
-                ))
-                .min(pause);
+            pause =
+                left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.world.entropy)).min(pause);
         }
         cx.timers.set(Timer::Retry, cx.now.after(pause));
         State::Acquiring(self)
@@ -170,11 +165,7 @@ impl Acquiring {
 
     fn leave(mut self, cx: &mut Context<'_>) -> State {
         self.written |= self.round.is_some_and(|round| round.may_have_written());
-        if self.written {
-            Releasing::begin(false, cx.spec.ttl, cx)
-        } else {
-            State::Done
-        }
+        if self.written { Releasing::begin(false, cx.spec.ttl, cx) } else { State::Done }
     }
 
     fn failure(&self, cx: &Context<'_>) -> Failure {
@@ -188,9 +179,8 @@ impl Acquiring {
                 failure
             }
             (Outcome::Unknown, Some(round)) => {
-                let asked = round
-                    .ballots()
-                    .find(|(_, ballot)| matches!(ballot, Ballot::Asked(_) | Ballot::Waiting));
+                let asked =
+                    round.ballots().find(|(_, ballot)| matches!(ballot, Ballot::Asked(_) | Ballot::Waiting));
                 let (node, what) = match asked {
                     Some((node, Ballot::Asked(_))) => (node, "no answer"),
                     Some((node, _)) => (node, "no connection"),
@@ -250,10 +240,6 @@ fn grant(round: &Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> St
             sent = sent.min(asked);
         }
     }
-    cx.emit(Event::Granted {
-        lock: cx.id,
-        fence,
-        token: cx.spec.minted,
-    });
+    cx.emit(Event::Granted { lock: cx.id, fence, token: cx.spec.minted });
     Held::begin(lease, sent, attempts, cx)
 }

@@ -82,11 +82,7 @@ impl Held {
     }
 
     pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
-        if self.end(spec) > now {
-            self.validity.since(now)
-        } else {
-            Duration::ZERO
-        }
+        if self.end(spec) > now { self.validity.since(now) } else { Duration::ZERO }
     }
 
     /// When the loss is told: a little before validity ends.
@@ -103,10 +99,7 @@ impl Held {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
             Input::Timer(Timer::Renew) => {
-                self.queued.push(Op {
-                    id: None,
-                    wish: Wish::Extend(cx.spec.ttl),
-                });
+                self.queued.push(Op { id: None, wish: Wish::Extend(cx.spec.ttl) });
                 self.pump(cx)
             }
             Input::Wish(op, wish) => {
@@ -136,10 +129,7 @@ impl Held {
         cx: &mut Context<'_>,
         change: impl FnOnce(&mut Round, &mut Context<'_>),
     ) -> State {
-        match self
-            .round
-            .take_if(|round| serial.is_none_or(|serial| round.is(serial)))
-        {
+        match self.round.take_if(|round| serial.is_none_or(|serial| round.is(serial))) {
             Some(mut round) => {
                 change(&mut round, cx);
                 self.settle(round, cx)
@@ -180,22 +170,14 @@ impl Held {
                 cx.timers.stop(Timer::Round);
                 self.arm(cx);
                 if cx.spec.renew && self.asking > Duration::ZERO {
-                    let sent = round
-                        .ballots()
-                        .filter_map(|(_, ballot)| sent(ballot))
-                        .min()
-                        .unwrap_or(cx.now);
+                    let sent = round.ballots().filter_map(|(_, ballot)| sent(ballot)).min().unwrap_or(cx.now);
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
                 }
                 for Op { id, wish } in core::mem::take(&mut self.serving) {
                     let Some(op) = id else { continue };
                     cx.emit(match wish {
                         Wish::Extend(_) => Event::Extended { op, lock: cx.id },
-                        Wish::Verify => Event::Verified {
-                            op,
-                            lock: cx.id,
-                            ours: true,
-                        },
+                        Wish::Verify => Event::Verified { op, lock: cx.id, ours: true },
                     });
                 }
                 self.pump(cx)
@@ -203,9 +185,8 @@ impl Held {
             Verdict::No => self.lose(Loss::NotOurs, cx),
             Verdict::Failed => {
                 cx.timers.stop(Timer::Round);
-                let (node, fault) = round
-                    .fault()
-                    .map_or((NodeId(0), None), |(node, fault)| (node, Some(fault)));
+                let (node, fault) =
+                    round.fault().map_or((NodeId(0), None), |(node, fault)| (node, Some(fault)));
                 let failure = fault.map_or_else(
                     || Failure::new(Code::Connection, 0, "no majority answered"),
                     |fault| Failure::from_fault(fault, node, 0),
@@ -213,12 +194,8 @@ impl Held {
                 self.fail_serving(&failure, cx);
                 if cx.spec.renew {
                     // In shorter steps until validity ends.
-                    let pause = self
-                        .validity
-                        .since(cx.now)
-                        .part(3)
-                        .min(cx.spec.ttl.part(3))
-                        .max(SHORTEST_RETRY);
+                    let pause =
+                        self.validity.since(cx.now).part(3).min(cx.spec.ttl.part(3)).max(SHORTEST_RETRY);
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
                 }
                 self.pump(cx)
@@ -230,8 +207,7 @@ impl Held {
         for (node, ballot) in round.ballots() {
             match *ballot {
                 Ballot::Answered(sent, Answer::Flag(true)) if self.asking > Duration::ZERO => {
-                    self.lease
-                        .granted(Nodes::index(node), validity(sent, self.asking, cx.policy.drift));
+                    self.lease.granted(Nodes::index(node), validity(sent, self.asking, cx.policy.drift));
                 }
                 Ballot::Answered(_, Answer::Flag(false)) => self.lease.revoked(Nodes::index(node)),
                 _ => {}
@@ -243,11 +219,7 @@ impl Held {
     fn fail_serving(&mut self, failure: &Failure, cx: &mut Context<'_>) {
         for Op { id, .. } in core::mem::take(&mut self.serving) {
             if let Some(op) = id {
-                cx.emit(Event::OpFailed {
-                    op,
-                    lock: cx.id,
-                    failure: failure.clone(),
-                });
+                cx.emit(Event::OpFailed { op, lock: cx.id, failure: failure.clone() });
             }
         }
     }
@@ -258,9 +230,7 @@ impl Held {
         } else {
             // The grant is still in the queue of events: it must not be told any more.
             let id = cx.id;
-            cx.world
-                .events
-                .retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
+            cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
             let failure = Failure::new(
                 Code::Timeout,
                 self.attempts,
@@ -272,11 +242,7 @@ impl Held {
         if loss == Loss::NotOurs {
             let verifications = self.serving.extract_if(.., |op| op.wish == Wish::Verify);
             for op in verifications.filter_map(|op| op.id) {
-                cx.emit(Event::Verified {
-                    op,
-                    lock: cx.id,
-                    ours: false,
-                });
+                cx.emit(Event::Verified { op, lock: cx.id, ours: false });
             }
         }
         self.end_with(false, loss.describe(), cx)
@@ -290,9 +256,7 @@ impl Held {
         self.fail_serving(&failure, cx);
         if !self.told {
             let id = cx.id;
-            cx.world
-                .events
-                .retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
+            cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
         }
         Releasing::begin(tell, self.longest, cx)
     }

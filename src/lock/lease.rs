@@ -25,14 +25,12 @@ pub(crate) const fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instan
 /// How long before the end of validity the loss is told, so that the holder hears of it in time though timers fire
 /// late: 1 % of the lease, 2 ms to 25 ms.
 pub(crate) fn notice(ttl: Duration) -> Duration {
-    ttl.part(100)
-        .clamp(Duration::from_millis(2), Duration::from_millis(25))
+    ttl.part(100).clamp(Duration::from_millis(2), Duration::from_millis(25))
 }
 
 /// How long a server may take to answer: 5 % of the lease, 20 ms to 1 s.
 pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
-    ttl.part(20)
-        .clamp(Duration::from_millis(20), Duration::from_millis(1000))
+    ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000))
 }
 
 /// The lease on every server.
@@ -44,9 +42,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self {
-            until: vec![Instant::default(); nodes],
-        }
+        Self { until: vec![Instant::default(); nodes] }
     }
 
     /// A server granted or extended until then. Never earlier than before: the scripts do not shorten.
@@ -68,9 +64,9 @@ impl Lease {
         if let ([only], 1) = (self.until.as_slice(), quorum) {
             return *only;
         }
-        let mut sorted = self.until.clone();
-        sorted.sort_unstable_by(|a, b| b.cmp(a));
-        sorted.get(quorum.saturating_sub(1)).copied().unwrap_or_default()
+        let kept_by_quorum =
+            |&&until: &&Instant| self.until.iter().filter(|&&each| each >= until).count() >= quorum;
+        self.until.iter().filter(kept_by_quorum).max().copied().unwrap_or_default()
     }
 }
 
@@ -88,35 +84,21 @@ mod tests {
 
     #[test]
     fn validity_is_the_lease_less_drift_and_resolution_from_the_time_of_sending() {
-        assert_eq!(
-            validity(at(1000), ms(30_000), 10_000),
-            at(1000 + 30_000 - 300 - 2)
-        );
+        assert_eq!(validity(at(1000), ms(30_000), 10_000), at(1000 + 30_000 - 300 - 2));
         assert_eq!(validity(at(0), ms(100), 10_000), at(97));
         assert_eq!(
             validity(at(0), Duration::from_micros(101_001), 10_000),
             Instant::from_micros(101_001 - 1011 - 2000),
             "the allowance rounds up"
         );
-        assert_eq!(
-            validity(at(5), ms(100), 1_000_000),
-            at(5),
-            "never before it was sent"
-        );
+        assert_eq!(validity(at(5), ms(100), 1_000_000), at(5), "never before it was sent");
     }
 
     #[test]
     fn notice_and_node_timeout_stay_within_their_bounds() {
+        assert_eq!([notice(ms(100)), notice(ms(1000)), notice(ms(30_000))], [ms(2), ms(10), ms(25)]);
         assert_eq!(
-            [notice(ms(100)), notice(ms(1000)), notice(ms(30_000))],
-            [ms(2), ms(10), ms(25)]
-        );
-        assert_eq!(
-            [
-                default_node_timeout(ms(100)),
-                default_node_timeout(ms(1000)),
-                default_node_timeout(ms(30_000))
-            ],
+            [default_node_timeout(ms(100)), default_node_timeout(ms(1000)), default_node_timeout(ms(30_000))],
             [ms(20), ms(50), ms(1000)]
         );
     }

@@ -126,22 +126,8 @@ impl Lock {
         world: World<'_>,
         now: Instant,
     ) {
-        let Self {
-            spec,
-            state,
-            timers,
-            serial,
-            ..
-        } = self;
-        let mut cx = Context {
-            now,
-            id,
-            spec,
-            policy,
-            timers,
-            serial,
-            world,
-        };
+        let Self { spec, state, timers, serial, .. } = self;
+        let mut cx = Context { now, id, spec, policy, timers, serial, world };
         *state = match core::mem::replace(state, State::Done) {
             State::Acquiring(acquiring) => acquiring.handle(input, &mut cx),
             State::Held(held) => held.handle(input, &mut cx),
@@ -215,12 +201,7 @@ impl Context<'_> {
             }
             Verb::Release => (&EXCLUSIVE_RELEASE, self.spec.lock_keys(), &[token]),
         };
-        let command = Command {
-            script,
-            keys,
-            arguments,
-            patience,
-        };
+        let command = Command { script, keys, arguments, patience };
         self.world.nodes.ask(node, tag, &command, form, self.now)
     }
 

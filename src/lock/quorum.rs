@@ -33,11 +33,7 @@ pub(crate) enum Verdict {
 impl Tally {
     /// Decides as early as can be.
     pub(crate) const fn verdict(self) -> Verdict {
-        let nodes = self
-            .yes
-            .saturating_add(self.no)
-            .saturating_add(self.failed)
-            .saturating_add(self.pending);
+        let nodes = self.yes.saturating_add(self.no).saturating_add(self.failed).saturating_add(self.pending);
         let quorum = quorum(nodes);
         if self.yes >= quorum {
             Verdict::Yes
@@ -78,13 +74,7 @@ mod tests {
                             Verdict::Failed
                         };
                         assert_eq!(
-                            Tally {
-                                yes,
-                                no,
-                                failed,
-                                pending
-                            }
-                            .verdict(),
+                            Tally { yes, no, failed, pending }.verdict(),
                             expected,
                             "{yes} {no} {failed} {pending}"
                         );

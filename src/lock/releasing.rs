@@ -28,17 +28,9 @@ impl Releasing {
         if tell {
             cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
         }
-        cx.timers.set(
-            Timer::GiveUp,
-            cx.now.after(longest).after(allowance(longest, cx.policy.drift)),
-        );
+        cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
         let round = Round::start(Verb::Release, cx);
-        Self {
-            round,
-            tell,
-            repeated: false,
-        }
-        .settle(cx)
+        Self { round, tell, repeated: false }.settle(cx)
     }
 
     pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {

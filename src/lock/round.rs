@@ -32,11 +32,7 @@ impl Round {
     /// Puts the question to all servers at once.
     pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
         let serial = cx.next_serial();
-        let mut round = Self {
-            serial,
-            verb,
-            ballots: Vec::with_capacity(cx.world.nodes.count()),
-        };
+        let mut round = Self { serial, verb, ballots: Vec::with_capacity(cx.world.nodes.count()) };
         for node in cx.world.nodes.ids() {
             let ballot = round.ask(node, cx);
             round.ballots.push(ballot);
@@ -53,10 +49,7 @@ impl Round {
     }
 
     fn tag(&self, cx: &Context<'_>) -> Tag {
-        Tag {
-            lock: cx.id,
-            round: self.serial,
-        }
+        Tag { lock: cx.id, round: self.serial }
     }
 
     /// Whether a reply under that number is to this question.
@@ -140,9 +133,7 @@ impl Round {
 
     /// Whether asking again those that failed could help.
     pub(crate) fn may_recover(&self) -> bool {
-        self.ballots
-            .iter()
-            .any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_final()))
+        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_final()))
     }
 
     /// Whether any server may have done what was asked, or did.
@@ -176,9 +167,7 @@ impl Round {
                 _ => None,
             })
         };
-        faults()
-            .find(|(_, fault)| fault.is_final())
-            .or_else(|| faults().next())
+        faults().find(|(_, fault)| fault.is_final()).or_else(|| faults().next())
     }
 
     fn ballot(&mut self, node: NodeId) -> Option<&mut Ballot> {

@@ -1,11 +1,7 @@
 //! What was asked for: the parts of a lock that do not change while it lives.
 
 use super::{keys, lease};
-use crate::{
-    entropy::{Entropy, Token},
-    error::Misuse,
-    time::Duration,
-};
+use crate::{engine::into_sorted_set, entropy::Token, error::Misuse, time::Duration};
 
 /// What the application asks for.
 #[derive(Clone, Debug)]
@@ -68,15 +64,9 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    pub(crate) fn new(request: Request, policy: &Policy, entropy: &mut dyn Entropy) -> Result<Self, Misuse> {
-        let Request {
-            mut keys,
-            token,
-            ttl,
-            wait,
-            renew,
-            max_hold,
-        } = request;
+    /// `minted` is the token for a request that brings none.
+    pub(crate) fn new(request: Request, minted: Option<Token>, policy: &Policy) -> Result<Self, Misuse> {
+        let Request { keys, token, ttl, wait, renew, max_hold } = request;
         if keys.is_empty() || keys.iter().any(Vec::is_empty) {
             return Err(Misuse::EmptyKey);
         }
@@ -86,31 +76,12 @@ impl Spec {
         if ttl < lease::SHORTEST {
             return Err(Misuse::BadLease);
         }
-        keys.sort_unstable();
-        keys.dedup();
+        let mut keys = into_sorted_set(keys);
         let fences: Vec<_> = keys.iter().map(|key| keys::fence(key)).collect();
         keys.extend(fences);
-        let minted = if token.is_some() {
-            None
-        } else {
-            Some(Token::mint(entropy).map_err(|_| Misuse::NoRandomness)?)
-        };
-        let token = token
-            .or_else(|| minted.map(|token| token.to_hex()))
-            .unwrap_or_default();
-        let node_timeout = policy
-            .node_timeout
-            .unwrap_or_else(|| lease::default_node_timeout(ttl));
-        Ok(Self {
-            keys,
-            token,
-            minted,
-            ttl,
-            wait,
-            renew,
-            max_hold,
-            node_timeout,
-        })
+        let token = token.or_else(|| minted.map(|token| token.to_hex())).unwrap_or_default();
+        let node_timeout = policy.node_timeout.unwrap_or_else(|| lease::default_node_timeout(ttl));
+        Ok(Self { keys, token, minted, ttl, wait, renew, max_hold, node_timeout })
     }
 
     /// How many keys are locked.

@@ -34,11 +34,7 @@ impl Handshake {
     pub(crate) fn begin(endpoint: &Endpoint, out: &mut Vec<u8>) -> Self {
         let mut arguments: Vec<&[u8]> = vec![b"HELLO", b"3"];
         if endpoint.has_credentials() {
-            arguments.extend([
-                b"AUTH".as_slice(),
-                endpoint.user_or_default(),
-                endpoint.password.as_bytes(),
-            ]);
+            arguments.extend([b"AUTH".as_slice(), endpoint.user_or_default(), endpoint.password.as_bytes()]);
         }
         arguments.extend([b"SETNAME".as_slice(), b"redlatch"]);
         encode(&arguments, out);
@@ -84,10 +80,7 @@ impl Handshake {
 
 /// Whether an error to HELLO says that the server speaks only RESP2, rather than that it refuses us.
 fn lacks_hello(line: &[u8]) -> bool {
-    let begins = |with: &[u8]| {
-        line.get(..with.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(with))
-    };
+    let begins = |with: &[u8]| line.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     begins(b"NOPROTO")
         || begins(b"ERR unknown command")
         || begins(b"ERR unknown subcommand")
@@ -99,46 +92,28 @@ mod tests {
     use super::*;
 
     fn endpoint(user: &str, password: &str, database: u32) -> Endpoint {
-        Endpoint {
-            user: user.into(),
-            password: password.into(),
-            database,
-        }
+        Endpoint { user: user.into(), password: password.into(), database }
     }
 
     fn said(out: &mut Vec<u8>) -> String {
-        String::from_utf8(std::mem::take(out))
-            .unwrap()
-            .replace("\r\n", " ")
+        String::from_utf8(std::mem::take(out)).unwrap().replace("\r\n", " ")
     }
 
     #[test]
     fn modern_server_with_user_and_database() {
         let (endpoint, mut out) = (endpoint("ann", "s3cret", 7), Vec::new());
         let step = Handshake::begin(&endpoint, &mut out);
-        assert_eq!(
-            said(&mut out),
-            "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch "
-        );
-        assert_eq!(
-            step.on_reply(&Reply::Opaque, &endpoint, &mut out),
-            Next::Await(Handshake::Select)
-        );
+        assert_eq!(said(&mut out), "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch ");
+        assert_eq!(step.on_reply(&Reply::Opaque, &endpoint, &mut out), Next::Await(Handshake::Select));
         assert_eq!(said(&mut out), "*2 $6 SELECT $1 7 ");
-        assert_eq!(
-            Handshake::Select.on_reply(&Reply::Simple(b"OK"), &endpoint, &mut out),
-            Next::Done
-        );
+        assert_eq!(Handshake::Select.on_reply(&Reply::Simple(b"OK"), &endpoint, &mut out), Next::Done);
     }
 
     #[test]
     fn server_without_hello_gets_auth_and_select() {
         let (endpoint, mut out) = (endpoint("", "s3cret", 1), Vec::new());
         let unknown = Reply::Error(b"ERR unknown command `HELLO`, with args beginning with: `3`");
-        assert_eq!(
-            Handshake::Hello.on_reply(&unknown, &endpoint, &mut out),
-            Next::Await(Handshake::Auth)
-        );
+        assert_eq!(Handshake::Hello.on_reply(&unknown, &endpoint, &mut out), Next::Await(Handshake::Auth));
         assert_eq!(said(&mut out), "*2 $4 AUTH $6 s3cret ");
         assert_eq!(
             Handshake::Auth.on_reply(&Reply::Simple(b"OK"), &endpoint, &mut out),
@@ -171,16 +146,9 @@ mod tests {
             );
         }
         assert_eq!(
-            Handshake::Select.on_reply(
-                &Reply::Error(b"ERR DB index is out of range"),
-                &endpoint,
-                &mut out
-            ),
+            Handshake::Select.on_reply(&Reply::Error(b"ERR DB index is out of range"), &endpoint, &mut out),
             Next::Refused(b"ERR DB index is out of range")
         );
-        assert_eq!(
-            Handshake::Hello.on_reply(&Reply::Simple(b"HTTP"), &endpoint, &mut out),
-            Next::Mismatch
-        );
+        assert_eq!(Handshake::Hello.on_reply(&Reply::Simple(b"HTTP"), &endpoint, &mut out), Next::Mismatch);
     }
 }

@@ -74,11 +74,7 @@ impl Endpoint {
     }
 
     fn user_or_default(&self) -> &[u8] {
-        if self.user.is_empty() {
-            b"default"
-        } else {
-            self.user.as_bytes()
-        }
+        if self.user.is_empty() { b"default" } else { self.user.as_bytes() }
     }
 }
 
@@ -169,9 +165,7 @@ impl Node {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(Fault::Overloaded);
                 }
-                connection
-                    .pipeline
-                    .push(tag, command, form, now, &mut connection.out);
+                connection.pipeline.push(tag, command, form, now, &mut connection.out);
                 Asked::Sent
             }
             Link::Up(_) | Link::Dialing { .. } => {
@@ -179,18 +173,13 @@ impl Node {
                 Asked::Waiting
             }
             Link::Down if self.backoff.allows(now) => {
-                self.link = Link::Dialing {
-                    id: dial(),
-                    until: now.after(self.connect_timeout),
-                };
+                self.link = Link::Dialing { id: dial(), until: now.after(self.connect_timeout) };
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
-            Link::Down => Asked::Refused(
-                self.last_fault
-                    .clone()
-                    .unwrap_or_else(|| connection_fault("not connected")),
-            ),
+            Link::Down => {
+                Asked::Refused(self.last_fault.clone().unwrap_or_else(|| connection_fault("not connected")))
+            }
         }
     }
 
@@ -330,9 +319,7 @@ impl Node {
 
     /// What is to be written to the connection now.
     pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.connection(id)
-            .map(|connection| core::mem::take(&mut connection.out))
-            .unwrap_or_default()
+        self.connection(id).map(|connection| core::mem::take(&mut connection.out)).unwrap_or_default()
     }
 
     /// The connection that has something to write.

@@ -65,10 +65,7 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     /// Nonces count up from a random number, so that no other connection's reply fits.
     pub(crate) fn new(first_nonce: u64) -> Self {
-        Self {
-            queue: VecDeque::new(),
-            nonce: first_nonce,
-        }
+        Self { queue: VecDeque::new(), nonce: first_nonce }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -87,54 +84,45 @@ impl Pipeline {
         self.nonce = nonce.wrapping_add(1);
         write(command, form, nonce, out);
         let Command { script, patience, .. } = *command;
-        self.queue.push_back(Pending {
-            tag,
-            script,
-            nonce,
-            form,
-            sent: now,
-            patience,
-        });
+        self.queue.push_back(Pending { tag, script, nonce, form, sent: now, patience });
     }
 
-    /// Pairs a reply with the command at the head.
+    /// Pairs a reply with the command at the head, which leaves the queue unless the reply is not its own.
     pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>) -> Paired<'a> {
-        let Some(Pending {
-            tag,
-            script,
-            nonce,
-            form,
-            ..
-        }) = self.queue.pop_front()
-        else {
-            return Paired::Mismatch;
-        };
-        match reply {
-            Reply::Error(line) if form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
-                Paired::NoScript(tag)
-            }
-            Reply::Error(line) => Paired::Error(tag, line),
-            Reply::Array(elements) => match elements.split_first() {
-                Some((Reply::Bulk(echo), rest)) if *echo == hex(nonce) => script
-                    .returns
-                    .read(rest)
-                    .map_or(Paired::Mismatch, |answer| Paired::Answer(tag, answer)),
-                _ => Paired::Mismatch,
-            },
-            _ => Paired::Mismatch,
+        let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
+        if paired != Paired::Mismatch {
+            self.queue.pop_front();
         }
+        paired
     }
 
     /// When the connection counts as dead if nothing is heard until then. `heard` is when something was last.
     pub(crate) fn silent_at(&self, heard: Instant) -> Option<Instant> {
-        self.queue
-            .front()
-            .map(|head| head.sent.max(heard).after(head.patience))
+        self.queue.front().map(|head| head.sent.max(heard).after(head.patience))
     }
 
     /// Gives up: every command's outcome is unknown.
     pub(crate) fn into_tags(self) -> impl Iterator<Item = Tag> {
         self.queue.into_iter().map(|pending| pending.tag)
+    }
+}
+
+impl Pending {
+    fn pair<'a>(&self, reply: &Reply<'a>) -> Paired<'a> {
+        match reply {
+            Reply::Error(line) if self.form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
+                Paired::NoScript(self.tag)
+            }
+            Reply::Error(line) => Paired::Error(self.tag, line),
+            Reply::Array(elements) => match elements.split_first() {
+                Some((Reply::Bulk(echo), rest)) if *echo == hex(self.nonce) => {
+                    let answer = self.script.returns.read(rest);
+                    answer.map_or(Paired::Mismatch, |answer| Paired::Answer(self.tag, answer))
+                }
+                _ => Paired::Mismatch,
+            },
+            _ => Paired::Mismatch,
+        }
     }
 }
 
@@ -169,10 +157,7 @@ mod tests {
     };
 
     fn tag(lock: u32) -> Tag {
-        Tag {
-            lock: LockId(lock),
-            round: 1,
-        }
+        Tag { lock: LockId(lock), round: 1 }
     }
 
     fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script, form: Form) -> String {
@@ -209,19 +194,9 @@ mod tests {
         let mut pipeline = Pipeline::new(1);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
         pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE, Form::Hash);
-        assert_eq!(
-            pipeline.pair(&released(b"0000000000000001")),
-            Paired::Answer(tag(7), Answer::Count(1))
-        );
-        assert_eq!(
-            pipeline.pair(&released(b"0000000000000002")),
-            Paired::Answer(tag(8), Answer::Count(1))
-        );
-        assert_eq!(
-            pipeline.pair(&released(b"0000000000000003")),
-            Paired::Mismatch,
-            "nothing was asked"
-        );
+        assert_eq!(pipeline.pair(&released(b"0000000000000001")), Paired::Answer(tag(7), Answer::Count(1)));
+        assert_eq!(pipeline.pair(&released(b"0000000000000002")), Paired::Answer(tag(8), Answer::Count(1)));
+        assert_eq!(pipeline.pair(&released(b"0000000000000003")), Paired::Mismatch, "nothing was asked");
     }
 
     #[test]
@@ -237,11 +212,7 @@ mod tests {
             Reply::Array(vec![]),
             Reply::Array(vec![Reply::Bulk(b"0000000000000001")]),
             Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(-1)]),
-            Reply::Array(vec![
-                Reply::Bulk(b"0000000000000001"),
-                Reply::Integer(1),
-                Reply::Integer(1),
-            ]),
+            Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
         ];
         for reply in replies {
             let mut pipeline = Pipeline::new(1);
@@ -252,21 +223,11 @@ mod tests {
 
     #[test]
     fn a_grant_without_a_proper_fence_is_a_mismatch() {
-        for fence in [
-            b"0".as_slice(),
-            b"",
-            b"-1",
-            b"+1",
-            b"1e3",
-            b"18446744073709551616",
-        ] {
+        for fence in [b"0".as_slice(), b"", b"-1", b"+1", b"1e3", b"18446744073709551616"] {
             let mut pipeline = Pipeline::new(1);
             pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE, Form::Hash);
-            let reply = Reply::Array(vec![
-                Reply::Bulk(b"0000000000000001"),
-                Reply::Integer(1),
-                Reply::Bulk(fence),
-            ]);
+            let reply =
+                Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Bulk(fence)]);
             assert_eq!(pipeline.pair(&reply), Paired::Mismatch, "{fence:?}");
         }
     }
@@ -286,13 +247,7 @@ mod tests {
         let mut pipeline = Pipeline::new(1);
         assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
-        assert_eq!(
-            pipeline.silent_at(Instant::from_micros(1)),
-            Some(Instant::from_micros(500_003))
-        );
-        assert_eq!(
-            pipeline.silent_at(Instant::from_micros(9)),
-            Some(Instant::from_micros(500_009))
-        );
+        assert_eq!(pipeline.silent_at(Instant::from_micros(1)), Some(Instant::from_micros(500_003)));
+        assert_eq!(pipeline.silent_at(Instant::from_micros(9)), Some(Instant::from_micros(500_009)));
     }
 }

@@ -27,14 +27,8 @@ pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
     let text = String::from_utf8_lossy(line.get(..kept).unwrap_or_default());
     let text = script_error(&text).unwrap_or(&text);
     // "unknown command 'AUTH', with args beginning with: ..." shows what must not be shown.
-    let text = text
-        .split(", with args beginning with")
-        .next()
-        .unwrap_or_default();
-    let mut message: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text = text.split(", with args beginning with").next().unwrap_or_default();
+    let mut message: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if !secret.is_empty() {
         message = message.replace(secret, "***");
     }
@@ -47,11 +41,7 @@ pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
     };
     // Sent without a prefix of its own when a connection is refused for their number.
     let passing = PASSING.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
-    ServerError {
-        prefix,
-        message,
-        passing,
-    }
+    ServerError { prefix, message, passing }
 }
 
 /// What Redis before 7 wraps an error raised inside of a script in:
@@ -71,9 +61,7 @@ fn script_error(text: &str) -> Option<&str> {
 
 fn is_prefix(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_uppercase())
-        && word
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -127,10 +115,7 @@ mod tests {
     fn arguments_that_the_server_repeats_are_not_shown() {
         let line = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2'";
         assert_eq!(parse(line, "").message, "ERR unknown command 'HELLO'");
-        assert_eq!(
-            parse(b"ERR bad password hunter2!", "hunter2").message,
-            "ERR bad password ***!"
-        );
+        assert_eq!(parse(b"ERR bad password hunter2!", "hunter2").message, "ERR bad password ***!");
     }
 
     #[test]

@@ -21,19 +21,12 @@ pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
                 .iter()
                 .position(|&byte| byte == b'\n')
                 .and_then(|at| frame.bytes.get(at.saturating_add(1)..));
-            Ok(Reply::Error(
-                text.and_then(|text| text.strip_suffix(b"\r\n"))
-                    .ok_or(Malformed::BadValue)?,
-            ))
+            Ok(Reply::Error(text.and_then(|text| text.strip_suffix(b"\r\n")).ok_or(Malformed::BadValue)?))
         }
         // A push is an array by another first byte. Its elements are frames of their own.
         Shape::Push => {
             let mut elements = Vec::new();
-            let header = frame
-                .bytes
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .ok_or(Malformed::BadValue)?;
+            let header = frame.bytes.iter().position(|&byte| byte == b'\n').ok_or(Malformed::BadValue)?;
             let mut rest = frame.bytes.get(header.saturating_add(1)..).unwrap_or_default();
             while !rest.is_empty() {
                 let (element, used) = decode_first(rest)?;
@@ -65,12 +58,9 @@ fn borrow<'a>(frame: &RangeFrame, bytes: &'a [u8]) -> Result<Reply<'a>, Malforme
         RangeFrame::Error(range) => Reply::Error(slice(range)?),
         RangeFrame::Integer(n) => Reply::Integer(*n),
         RangeFrame::BulkString(range) => Reply::Bulk(slice(range)?),
-        RangeFrame::Array(frames) => Reply::Array(
-            frames
-                .iter()
-                .map(|frame| borrow(frame, bytes))
-                .collect::<Result<_, _>>()?,
-        ),
+        RangeFrame::Array(frames) => {
+            Reply::Array(frames.iter().map(|frame| borrow(frame, bytes)).collect::<Result<_, _>>()?)
+        }
         RangeFrame::Null => Reply::Null,
     })
 }

@@ -12,10 +12,6 @@ pub struct Limits {
 impl Default for Limits {
     /// Depth 8, 4 096 elements, 256 KiB: far above the replies of scripts (5 elements, 200 bytes) and of HELLO (some kB).
     fn default() -> Self {
-        Self {
-            depth: 8,
-            elements: 4096,
-            bytes: 256 * 1024,
-        }
+        Self { depth: 8, elements: 4096, bytes: 256 * 1024 }
     }
 }

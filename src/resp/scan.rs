@@ -175,11 +175,7 @@ impl Scanner {
             self.shape = Shape::Plain;
         }
         while self.level > 0 {
-            let token = if self.blob.is_some() {
-                self.blob_content()?
-            } else {
-                self.header()?
-            };
+            let token = if self.blob.is_some() { self.blob_content()? } else { self.header()? };
             if self.token.saturating_sub(self.start) > self.limits.bytes {
                 return Err(Malformed::TooLong);
             }
@@ -232,10 +228,7 @@ impl Scanner {
                 Ok(Token::Incomplete)
             };
         };
-        let line = self
-            .buffer
-            .get(self.token.saturating_add(1)..end)
-            .unwrap_or_default();
+        let line = self.buffer.get(self.token.saturating_add(1)..end).unwrap_or_default();
         let (content, shape) = classify(kind, line, self.level == 1 && self.elements == 0)?;
         if shape != Shape::Plain && self.shape != Shape::Opaque {
             self.shape = shape;

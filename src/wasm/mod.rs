@@ -5,7 +5,7 @@
 
 mod record;
 
-use js_sys::{Error, RangeError, TypeError};
+use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -14,12 +14,32 @@ use crate::{
 };
 use record::Records;
 
-/// The runtime's own randomness.
-struct Runtime;
+/// The runtime's own randomness, drawn in stocks: a call into the runtime for every token costs more than the token.
+struct Runtime {
+    stock: [u8; 1024],
+    /// Where the unused part of the stock begins.
+    unused: usize,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { stock: [0; 1024], unused: 1024 }
+    }
+}
 
 impl Entropy for Runtime {
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), EntropyUnavailable> {
-        getrandom::fill(buffer).map_err(|_| EntropyUnavailable)
+        if self.stock.len().saturating_sub(self.unused) < buffer.len() {
+            getrandom::fill(&mut self.stock).map_err(|_| EntropyUnavailable)?;
+            self.unused = 0;
+        }
+        let end = self.unused.saturating_add(buffer.len());
+        let drawn = self.stock.get_mut(self.unused..end).ok_or(EntropyUnavailable)?;
+        buffer.copy_from_slice(drawn);
+        // What became a token must not stay readable here.
+        drawn.fill(0);
+        self.unused = end;
+        Ok(())
     }
 }
 
@@ -44,7 +64,7 @@ impl Core {
             connect_timeout: span(connect_timeout),
         };
         Self {
-            engine: Engine::new(policy, Runtime),
+            engine: Engine::new(policy, Runtime::default()),
             clock: Clock::default(),
             records: Records::default(),
         }
@@ -52,24 +72,15 @@ impl Core {
 
     /// Adds a server; empty strings for no user and no password.
     pub fn add_node(&mut self, user: String, password: String, database: u32) -> u32 {
-        self.engine
-            .add_node(Endpoint {
-                user,
-                password,
-                database,
-            })
-            .0
+        self.engine.add_node(Endpoint { user, password, database }).0
     }
 
     /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
     /// has one drawn. A GRANTED or FAILED record follows.
     ///
     /// # Errors
-    /// A TypeError or RangeError for a request that is not in order; an Error for one too many.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "flat numbers and bytes are what crosses the boundary fast"
-    )]
+    /// A TypeError or RangeError for a request that is not in order.
+    #[allow(clippy::too_many_arguments, reason = "flat numbers and bytes are what crosses the boundary fast")]
     pub fn acquire(
         &mut self,
         keys: &[u8],
@@ -91,10 +102,7 @@ impl Core {
             max_hold: span(max_hold),
         };
         let now = self.now(mono, wall);
-        self.engine
-            .acquire(request, now)
-            .map(|lock| lock.0)
-            .map_err(thrown)
+        self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
     }
 
     /// Forgets a lock, and cleans up after it in the background.
@@ -124,10 +132,7 @@ impl Core {
     /// How long a lock may still be believed in, in ms; 0 if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
-        millis(
-            self.engine
-                .remaining(LockId(lock), self.clock.peek(micros(mono), micros(wall))),
-        )
+        millis(self.engine.remaining(LockId(lock), self.clock.peek(micros(mono), micros(wall))))
     }
 
     /// How many locks are held, waited for or being cleaned up after.
@@ -188,9 +193,7 @@ fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
         return vec![keys.to_vec()];
     }
     let mut rest = keys;
-    let lengths = lengths
-        .iter()
-        .map(|&length| usize::try_from(length).unwrap_or(usize::MAX));
+    let lengths = lengths.iter().map(|&length| usize::try_from(length).unwrap_or(usize::MAX));
     let split = lengths.map(|length| {
         let (key, others) = rest.split_at(length.min(rest.len()));
         rest = others;
@@ -202,18 +205,13 @@ fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
 fn thrown(misuse: Misuse) -> JsValue {
     let text = misuse.describe();
     match misuse {
-        Misuse::EmptyKey | Misuse::ReservedKey => TypeError::new(text).into(),
         Misuse::BadLease => RangeError::new(text).into(),
-        _ => Error::new(text).into(),
+        Misuse::NoNode | Misuse::EmptyKey | Misuse::ReservedKey => TypeError::new(text).into(),
     }
 }
 
 fn span(millis: f64) -> Duration {
-    if millis == f64::INFINITY {
-        Duration::MAX
-    } else {
-        Duration::from_micros(micros(millis))
-    }
+    if millis == f64::INFINITY { Duration::MAX } else { Duration::from_micros(micros(millis)) }
 }
 
 fn millis(span: Duration) -> f64 {
@@ -221,26 +219,17 @@ fn millis(span: Duration) -> f64 {
 }
 
 /// Whole microseconds, rounded down; 0 for what is negative or no number.
-#[allow(
-    clippy::as_conversions,
-    reason = "float to integer has no other conversion; it saturates"
-)]
+#[allow(clippy::as_conversions, reason = "float to integer has no other conversion; it saturates")]
 fn micros(millis: f64) -> u64 {
     (millis * 1000.0) as u64
 }
 
-#[allow(
-    clippy::as_conversions,
-    reason = "float to integer has no other conversion; it saturates"
-)]
+#[allow(clippy::as_conversions, reason = "float to integer has no other conversion; it saturates")]
 fn number(float: f64) -> u32 {
     float as u32
 }
 
-#[allow(
-    clippy::as_conversions,
-    reason = "microseconds are exact in a float for 285 years"
-)]
+#[allow(clippy::as_conversions, reason = "microseconds are exact in a float for 285 years")]
 fn float(number: u64) -> f64 {
     number as f64
 }

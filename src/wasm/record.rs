@@ -54,16 +54,8 @@ impl Records {
         match event {
             Event::Granted { lock, fence, token } => {
                 let mut record = [0.0; RECORD];
-                let head = [
-                    GRANTED,
-                    lock.0.into(),
-                    float(fence >> 32),
-                    float(fence & 0xffff_ffff),
-                ];
-                let token = token
-                    .map(|token| token.words())
-                    .unwrap_or_default()
-                    .map(f64::from);
+                let head = [GRANTED, lock.0.into(), float(fence >> 32), float(fence & 0xffff_ffff)];
+                let token = token.map(|token| token.words()).unwrap_or_default().map(f64::from);
                 for (slot, number) in record.iter_mut().zip(head.into_iter().chain(token)) {
                     *slot = number;
                 }
@@ -84,10 +76,7 @@ impl Records {
             }
             Event::OpFailed { op, lock, failure } => {
                 let [code, node, details] = self.failure(failure);
-                push(
-                    numbers,
-                    &[OP_FAILED, op.0.into(), lock.0.into(), code, node, details],
-                );
+                push(numbers, &[OP_FAILED, op.0.into(), lock.0.into(), code, node, details]);
             }
         }
     }
@@ -100,11 +89,7 @@ impl Records {
             details = 2.0;
         }
         self.details.push_back(failure.message.clone());
-        [
-            f64::from(failure.code.number()),
-            failure.node.map_or(-1.0, |node| node.0.into()),
-            details,
-        ]
+        [f64::from(failure.code.number()), failure.node.map_or(-1.0, |node| node.0.into()), details]
     }
 }
 
