@@ -1,0 +1,211 @@
+//! Making connections: on demand, with a handshake, never in a storm.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Code, Endpoint, Event, Failure, Policy, Request};
+use support::{Client, HELLO_MAP, ms, one_try, request};
+
+fn failure(event: Event) -> Failure {
+    match event {
+        Event::Failed { failure, .. } => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
+    let mut client = Client::new();
+    assert!(client.engine.poll_connect().is_none());
+    for _ in 0..100 {
+        client.acquire(request("a"));
+    }
+    assert!(client.engine.poll_connect().is_some());
+    assert!(client.engine.poll_connect().is_none());
+}
+
+#[test]
+fn no_command_is_sent_before_the_handshake_is_over() {
+    let endpoint = Endpoint { user: "ann".into(), password: "s3cret".into(), database: 3 };
+    let mut client = Client::with(Policy::default(), endpoint);
+    client.acquire(request("a"));
+    client.connect();
+    assert_eq!(client.command().0, ["HELLO", "3", "AUTH", "ann", "s3cret", "SETNAME", "redlatch"]);
+    client.reply(HELLO_MAP);
+    assert_eq!(client.command().0, ["SELECT", "3"]);
+    client.reply("+OK\r\n");
+    assert_eq!(client.command().name(), "exclusive_acquire");
+}
+
+#[test]
+fn a_server_without_hello_is_spoken_to_in_resp2() {
+    let mut client = Client::with(
+        Policy::default(),
+        Endpoint { user: String::new(), password: "s3cret".into(), database: 0 },
+    );
+    let lock = client.acquire(request("a"));
+    client.connect();
+    client.command();
+    client.reply(
+        "-ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `s3cret`, \r\n",
+    );
+    assert_eq!(client.command().0, ["AUTH", "s3cret"]);
+    client.reply("+OK\r\n");
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
+}
+
+#[test]
+fn a_refused_handshake_is_told_at_once_and_shows_no_password() {
+    for line in [
+        "WRONGPASS invalid username-password pair or user is disabled.",
+        "NOAUTH HELLO must be called with s3cret",
+    ] {
+        let mut client = Client::with(
+            Policy::default(),
+            Endpoint { user: String::new(), password: "s3cret".into(), database: 0 },
+        );
+        client.acquire(request("a"));
+        client.connect();
+        client.commands();
+        client.reply(format!("-{line}\r\n"));
+        let failure = failure(client.event());
+        assert_eq!(failure.code, Code::Server);
+        assert!(!format!("{failure:?}").contains("s3cret"));
+        client.drain_connections();
+        assert_eq!(client.closed.len(), 1);
+        assert!(!format!("{:?}", client.engine).contains("s3cret"));
+    }
+}
+
+#[test]
+fn what_is_no_redis_is_told_apart() {
+    let mut client = Client::new();
+    client.acquire(one_try("a"));
+    client.connect();
+    client.commands();
+    client.reply("HTTP/1.1 400 Bad Request\r\n");
+    let failure = failure(client.event());
+    assert_eq!(failure.code, Code::Protocol);
+    assert!(failure.message.contains("Redis"), "{}", failure.message);
+}
+
+#[test]
+fn a_connection_that_cannot_be_made_fails_a_try_at_once() {
+    let mut client = Client::new();
+    client.acquire(one_try("a"));
+    client.drain_connections();
+    client.engine.handle_closed(client.connection.take().unwrap(), "connect ECONNREFUSED", client.now);
+    let first = failure(client.event());
+    assert_eq!((first.code, &*first.message), (Code::Connection, "connect ECONNREFUSED"));
+    // While no connection may be made, the next try hears why, and waits for nothing.
+    client.acquire(one_try("a"));
+    assert_eq!(&*failure(client.event()).message, "connect ECONNREFUSED");
+    assert!(client.engine.poll_connect().is_none());
+}
+
+#[test]
+fn a_connection_or_handshake_that_takes_too_long_is_given_up() {
+    for connected in [false, true] {
+        let mut client = Client::new();
+        client.acquire(one_try("a"));
+        client.drain_connections();
+        if connected {
+            client.connect();
+            client.commands();
+        }
+        client.run_for(ms(5000));
+        let failure = failure(client.event());
+        assert_eq!(failure.code, Code::Connection);
+        assert!(failure.message.contains("connectTimeout"), "{}", failure.message);
+        client.drain_connections();
+        assert_eq!(client.closed.len(), 1);
+    }
+}
+
+#[test]
+fn a_server_that_is_down_is_dialed_ever_more_rarely() {
+    let mut client = Client::new();
+    let begun = client.now;
+    for _ in 0..1000 {
+        client.acquire(Request { wait: ms(60_000), ..request("a") });
+    }
+    let mut dials = 0;
+    while client.now.since(begun) < ms(60_000) {
+        client.drain_connections();
+        if let Some(id) = client.connection.take() {
+            dials += 1;
+            client.engine.handle_closed(id, "connect ECONNREFUSED", client.now);
+        }
+        client.advance_to_timeout();
+    }
+    assert!((60..200).contains(&dials), "{dials} dials in a minute by a thousand waiters");
+    assert_eq!(client.events().len(), 1000);
+}
+
+#[test]
+fn a_server_that_stops_answering_loses_its_connection() {
+    let mut client = Client::ready();
+    client.acquire(Request { wait: ms(60_000), ..request("a") });
+    client.command();
+    let asked = client.now;
+    while client.closed.is_empty() {
+        client.advance_to_timeout();
+        client.commands();
+    }
+    assert_eq!(client.now.since(asked), ms(2000), "four answers' time");
+}
+
+#[test]
+fn a_replica_is_left_so_that_the_name_may_lead_elsewhere() {
+    let mut client = Client::ready();
+    client.acquire(request("a"));
+    client.command();
+    client.reply("-READONLY You can't write against a read only replica.\r\n");
+    client.drain_connections();
+    assert_eq!(client.closed.len(), 1);
+    assert_eq!(client.events(), [], "it is tried again within the wait");
+}
+
+#[test]
+fn a_name_that_leads_nowhere_shows_in_the_error_at_the_end_of_the_wait() {
+    let mut client = Client::new();
+    client.acquire(Request { wait: ms(300), ..request("a") });
+    client.run_for(ms(300));
+    let failure = failure(client.event());
+    assert_eq!((failure.code, failure.attempts), (Code::Connection, 1));
+    assert!(failure.message.contains("no connection within the wait of 300 ms"), "{}", failure.message);
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn too_many_locks_are_refused_as_overload() {
+    let mut client = Client::new();
+    for _ in 0..100_000 {
+        client.acquire(request("a"));
+    }
+    client.acquire(request("a"));
+    assert_eq!(failure(client.event()).code, Code::Overloaded);
+}
+
+#[test]
+fn without_randomness_no_lock_is_asked_for() {
+    struct Nothing;
+    impl redlatch::Entropy for Nothing {
+        fn fill(&mut self, _: &mut [u8]) -> Result<(), redlatch::EntropyUnavailable> {
+            Err(redlatch::EntropyUnavailable)
+        }
+    }
+    let mut engine = redlatch::Engine::new(Policy::default(), Nothing);
+    engine.add_node(Endpoint::default());
+    engine.acquire(request("a"), support::at(0)).unwrap();
+    assert_eq!(failure(engine.poll_event(support::at(0)).unwrap()).code, Code::Internal);
+    assert!(engine.poll_connect().is_none());
+}

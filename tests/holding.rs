@@ -1,0 +1,250 @@
+//! Holding a lock: extending, renewing, verifying, losing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Code, Duration, Event, LockId, Loss, Outcome, Request};
+use support::{Client, ms, request};
+
+const VALID: u64 = 10_000 - 100 - 2;
+
+fn held() -> (Client, LockId) {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    (client, lock)
+}
+
+#[test]
+fn the_loss_is_told_once_and_before_validity_ends_though_no_server_answers() {
+    let (mut client, lock) = held();
+    let granted = client.now;
+    let (commands, events) = client.advance_to_action();
+    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
+    assert_eq!(client.now.since(granted), ms(VALID - 25));
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+    assert_eq!(commands[0].name(), "exclusive_release", "what may be left is freed");
+    client.run_for(ms(60_000));
+    assert_eq!(client.events(), []);
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn belief_ends_by_the_clock_though_no_timer_ran() {
+    let (client, lock) = held();
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(1))), ms(VALID - 1));
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID))), Duration::ZERO);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_the_answer_that_arrived_meanwhile() {
+    let (mut client, lock) = held();
+    let op = client.engine.extend(lock, ms(10_000), client.now);
+    let extend = client.command();
+    client.advance(ms(20_000));
+    client.reply(extend.number(1));
+    let events = client.events();
+    assert_eq!(events[0], Event::Lost { lock, loss: Loss::Expired });
+    assert!(
+        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(events.len(), 2);
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO, "lost stays lost");
+}
+
+#[test]
+fn an_extension_counts_from_before_it_was_sent() {
+    let (mut client, lock) = held();
+    client.advance(ms(4000));
+    let asked = client.now;
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    assert_eq!(extend.name(), "exclusive_extend");
+    assert_eq!(extend.arguments()[2], "20000");
+    client.advance(ms(300));
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
+    client.reply(extend.number(1));
+    assert_eq!(client.event(), Event::Extended { op, lock });
+    assert_eq!(client.engine.remaining(lock, asked), ms(20_000 - 200 - 2));
+    let (_, events) = client.advance_to_action();
+    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
+    assert!(client.now.since(asked) > ms(19_700));
+}
+
+#[test]
+fn an_extension_never_shortens() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(100), client.now);
+    let extend = client.command();
+    client.reply(extend.number(1));
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
+}
+
+#[test]
+fn an_extension_without_answer_leaves_the_lease_as_it_was() {
+    let (mut client, lock) = held();
+    let granted = client.now;
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    client.command();
+    let (_, events) = client.advance_to_action();
+    assert!(
+        matches!(&events[..], [Event::OpFailed { op: failed, failure, .. }] if *failed == op && failure.code == Code::Connection)
+    );
+    assert_eq!(client.engine.remaining(lock, granted), ms(VALID));
+}
+
+#[test]
+fn a_definite_no_is_a_loss_at_once() {
+    let (mut client, lock) = held();
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    client.reply(extend.number(0));
+    let events = client.events();
+    assert_eq!(events[0], Event::Lost { lock, loss: Loss::NotOurs });
+    assert!(
+        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+}
+
+#[test]
+fn questions_that_meet_one_in_flight_are_asked_together_after_it() {
+    let (mut client, lock) = held();
+    let first = client.engine.extend(lock, ms(11_000), client.now);
+    let second = client.engine.extend(lock, ms(15_000), client.now);
+    let third = client.engine.verify(lock, client.now);
+    let extend = client.command();
+    client.reply(extend.number(1));
+    assert_eq!(client.event(), Event::Extended { op: first, lock });
+    let both = client.command();
+    assert_eq!(both.arguments()[2], "15000");
+    client.reply(both.number(1));
+    assert_eq!(
+        client.events(),
+        [Event::Extended { op: second, lock }, Event::Verified { op: third, lock, ours: true }]
+    );
+}
+
+#[test]
+fn verifying_asks_and_changes_nothing() {
+    let (mut client, lock) = held();
+    let op = client.engine.verify(lock, client.now);
+    let verify = client.command();
+    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("exclusive_extend", "0"));
+    client.advance(ms(200));
+    client.reply(verify.number(1));
+    assert_eq!(client.event(), Event::Verified { op, lock, ours: true });
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 200));
+    let op = client.engine.verify(lock, client.now);
+    let verify = client.command();
+    client.reply(verify.number(0));
+    assert_eq!(
+        client.events(),
+        [Event::Lost { lock, loss: Loss::NotOurs }, Event::Verified { op, lock, ours: false }]
+    );
+}
+
+#[test]
+fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    for _ in 0..20 {
+        let before = client.now;
+        let (commands, events) = client.advance_to_action();
+        assert_eq!((commands[0].name(), events), ("exclusive_extend", vec![]));
+        assert_eq!(client.now.since(before).as_millis(), 3333);
+        client.reply(commands[0].number(1));
+        assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
+    }
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    client.reply(release.number(1));
+    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+    client.run_for(ms(60_000));
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn a_renewal_that_fails_is_tried_again_in_shorter_steps_and_the_loss_is_told_in_time() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let granted = client.now;
+    let mut pauses = Vec::new();
+    let lost = loop {
+        let before = client.now;
+        let (commands, mut events) = client.advance_to_action();
+        if let Some(event) = events.pop() {
+            break event;
+        }
+        assert_eq!(commands[0].name(), "exclusive_extend");
+        pauses.push(client.now.since(before));
+        client.reply("-BUSY Redis is busy running a script\r\n");
+    };
+    assert_eq!(lost, Event::Lost { lock, loss: Loss::Expired });
+    assert!(pauses.is_sorted_by(|a, b| a >= b), "{pauses:?}");
+    assert!((5..40).contains(&pauses.len()), "{pauses:?}");
+    assert_eq!(client.now.since(granted), ms(VALID - 25));
+}
+
+#[test]
+fn a_lost_connection_is_made_anew_for_the_renewal() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.run_for(ms(3400));
+    client.greet();
+    let renewal = client.command();
+    assert_eq!(renewal.name(), "exclusive_extend");
+    client.reply(renewal.number(1));
+    assert!(client.engine.remaining(lock, client.now) > ms(VALID - 100));
+}
+
+#[test]
+fn after_a_release_no_extension_is_sent_ever() {
+    // The renewal is due, in flight, or about to be sent as text, when the release is asked for.
+    for reply in ["", "-NOSCRIPT No matching script.\r\n", "-BUSY Redis is busy\r\n"] {
+        let mut client = Client::ready();
+        let lock = client.hold(Request { renew: true, ..request("a") });
+        let (renewal, _) = client.advance_to_action();
+        client.engine.extend(lock, ms(20_000), client.now);
+        client.engine.release(lock, client.now);
+        assert_eq!(client.command().name(), "exclusive_release");
+        client.reply(if reply.is_empty() { renewal[0].number(1) } else { reply.to_owned() });
+        client.run_for(ms(30_000));
+        let names: Vec<_> = client.commands().iter().map(|command| command.name().to_owned()).collect();
+        assert!(!names.contains(&"exclusive_extend".to_owned()), "{names:?}");
+    }
+}
+
+#[test]
+fn the_longest_hold_ends_a_renewed_lock() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, max_hold: ms(7000), ..request("a") });
+    let granted = client.now;
+    loop {
+        let (commands, events) = client.advance_to_action();
+        if let [Event::Lost { lock: lost, loss }] = events[..] {
+            assert_eq!((lost, loss, commands[0].name()), (lock, Loss::MaxHold, "exclusive_release"));
+            break;
+        }
+        client.reply(commands[0].number(1));
+    }
+    assert_eq!(client.now.since(granted), ms(7000));
+}
+
+#[test]
+fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
+    let (mut client, lock) = held();
+    client.engine.release(lock, client.now);
+    client.command();
+    let op = client.engine.extend(lock, ms(1000), client.now);
+    assert!(
+        matches!(client.event(), Event::OpFailed { op: failed, failure, .. } if failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(client.commands(), []);
+}

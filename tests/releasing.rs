@@ -1,0 +1,123 @@
+//! Letting go: what the application is told, and what goes on behind its back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Event, LockId, Outcome, Request};
+use support::{Client, ms, request};
+
+fn releasing() -> (Client, LockId, support::Command) {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    assert_eq!((release.name(), release.keys()), ("exclusive_release", ["a".to_owned()].as_slice()));
+    (client, lock, release)
+}
+
+fn told(lock: LockId, outcome: Outcome) -> Vec<Event> {
+    vec![Event::Released { lock, outcome }]
+}
+
+#[test]
+fn released_and_expired_are_told_apart() {
+    for (deleted, outcome) in [(1, Outcome::Released), (0, Outcome::Expired)] {
+        let (mut client, lock, release) = releasing();
+        client.reply(release.number(deleted));
+        assert_eq!(client.events(), told(lock, outcome));
+        assert_eq!(client.engine.busy(), 0);
+    }
+}
+
+#[test]
+fn a_lock_of_several_keys_is_released_if_all_were_ours() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..request("") });
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    assert_eq!(release.keys(), ["a", "b"]);
+    client.reply(release.number(1));
+    assert_eq!(client.events(), told(lock, Outcome::Expired));
+}
+
+#[test]
+fn releasing_again_says_nothing_and_sends_nothing() {
+    let (mut client, lock, release) = releasing();
+    client.engine.release(lock, client.now);
+    assert_eq!(client.commands(), []);
+    client.reply(release.number(1));
+    client.engine.release(lock, client.now);
+    assert_eq!(client.events(), told(lock, Outcome::Released));
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn without_an_answer_the_outcome_is_unknown_in_time_and_clean_up_goes_on() {
+    let (mut client, lock, release) = releasing();
+    let asked = client.now;
+    let (_, events) = client.advance_to_action();
+    assert_eq!((events, client.now.since(asked)), (told(lock, Outcome::Unknown), ms(500)));
+    let (again, _) = client.advance_to_action();
+    assert_eq!(again[0].name(), "exclusive_release");
+    client.reply(release.number(1));
+    assert_eq!(client.events(), [], "told once");
+    client.reply(again[0].number(0));
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn over_a_lost_connection_the_release_goes_over_the_next_one() {
+    let (mut client, lock, _) = releasing();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    while client.connection.is_none() {
+        client.advance_to_timeout();
+        client.drain_connections();
+    }
+    client.greet();
+    let again = client.command();
+    assert_eq!(again.name(), "exclusive_release");
+    // The first release may have been carried out: "not ours" proves nothing.
+    client.reply(again.number(0));
+    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn clean_up_ends_when_everything_has_expired_by_itself() {
+    let (mut client, lock, _) = releasing();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    let begun = client.now;
+    while client.engine.busy() > 0 {
+        client.advance_to_timeout();
+        client.drain_connections();
+        if let Some(id) = client.connection.take() {
+            client.engine.handle_closed(id, "refused", client.now);
+        }
+    }
+    assert_eq!(client.now.since(begun), ms(10_000 + 100 + 2));
+    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+}
+
+#[test]
+fn a_final_error_ends_clean_up_at_once() {
+    let (mut client, lock, _) = releasing();
+    client.reply("-NOPERM this user has no permissions to run the 'evalsha' command\r\n");
+    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn an_error_that_may_pass_is_retried() {
+    let (mut client, lock, _) = releasing();
+    client.reply("-BUSY Redis is busy running a script\r\n");
+    let (again, events) = client.advance_to_action();
+    assert_eq!((again[0].name(), events), ("exclusive_release", vec![]));
+    client.reply(again[0].number(1));
+    assert_eq!(client.events(), told(lock, Outcome::Released));
+}
