@@ -1,0 +1,44 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { facade, template, wasm } from "./paths.mjs";
+import { tsc } from "./tsc.mjs";
+
+/**
+ * Lets the compiler compare the core's declarations, which are written by hand, with what wasm-bindgen says it exports:
+ * same methods, as many parameters, fitting types.
+ */
+export function checkFacade() {
+  const from = (path) => relative(facade, path).replaceAll("\\", "/");
+  mkdirSync(facade, { recursive: true });
+  writeFileSync(
+    join(facade, "check.ts"),
+    `import type { Core as Generated } from "${from(wasm)}/redlatch_core.js";
+import type { Core as Declared, Instance } from "${from(template)}/src/wasm/redlatch_core.js";
+type Arity<T, K> = K extends keyof T ? (T[K] extends (...args: infer P) => unknown ? P["length"] : never) : never;
+type Differing = { [K in keyof Declared]: Arity<Declared, K> extends Arity<Generated, K> ? never : K }[keyof Declared];
+type Undeclared = Exclude<keyof Generated, keyof Declared | typeof Symbol.dispose>;
+declare const generated: typeof Generated;
+export const constructible: Instance["Core"] = generated;
+export const noneDiffers: [Differing] extends [never] ? true : Differing = true;
+export const noneUndeclared: [Undeclared] extends [never] ? true : Undeclared = true;
+`,
+  );
+  writeFileSync(
+    join(facade, "tsconfig.json"),
+    JSON.stringify({
+      extends: `${from(template)}/tsconfig.json`,
+      // wasm-bindgen's declarations speak of the browser's types.
+      compilerOptions: {
+        noEmit: true,
+        module: "ESNext",
+        moduleResolution: "bundler",
+        rootDir: from(join(wasm, "../..")),
+        types: [],
+        lib: ["ES2024", "ESNext.Disposable", "DOM"],
+      },
+      include: [],
+      files: ["check.ts"],
+    }),
+  );
+  tsc("-p", facade);
+}

@@ -1,0 +1,33 @@
+const FACTORY_HEAD = "export function instantiate(module) {\n";
+const FACTORY_TAIL = `initSync({ module });
+return { Core, abandon: (core) => void core.__destroy_into_raw() };
+}
+`;
+
+/**
+ * wasm-bindgen's module holds one instance for ever. As a function it makes one per call: a trap in one client's
+ * instance then hurts no other client, and a new one can take its place. The asynchronous half, which fetches, goes.
+ */
+export function glueFactory(source) {
+  const body = source
+    .replace(/^[ \t]*\/\*[\s\S]*?\*\/\n/gm, "")
+    .replace(/^async function \w+\([\s\S]*?^}\n/gm, "")
+    .replace(/^let __wbg_init_promise;\n/m, "")
+    .replace(/^export class Core /m, "class Core ")
+    .replace(/^export \{ initSync, __wbg_init as default };\n/m, "")
+    .replace(/\n{2,}/g, "\n")
+    .trimStart();
+  const needed = ["class Core {", "function initSync(module)", "__destroy_into_raw()"];
+  const foreign = /\b(?:export|import|async|await|fetch|__wbg_init)\b(?!\w)/.exec(body)?.[0];
+  const missing = needed.find((text) => !body.includes(text));
+  if (foreign !== undefined || missing !== undefined) {
+    const problem = foreign === undefined ? `no "${missing}"` : `"${foreign}"`;
+    throw new Error(`wasm-bindgen's output has changed its shape: there is ${problem}; see build/glue.mjs`);
+  }
+  return FACTORY_HEAD + body + FACTORY_TAIL;
+}
+
+/** The wasm as a module of text, which no bundler can lose. */
+export function inlineModule(bytes) {
+  return `export const base64 =\n  "${bytes.toString("base64")}";\n`;
+}

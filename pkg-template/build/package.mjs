@@ -1,0 +1,29 @@
+// Everything after wasm-opt: target/wasm and pkg-template become the npm package in pkg.
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pruneDeclarations } from "./declarations.mjs";
+import { checkFacade } from "./facade.mjs";
+import { glueFactory, inlineModule } from "./glue.mjs";
+import { output, staging, template, wasm } from "./paths.mjs";
+import { printSizes } from "./size.mjs";
+import { stamp } from "./stamp.mjs";
+import { tsc } from "./tsc.mjs";
+
+const dist = join(staging, "dist");
+
+checkFacade();
+rmSync(staging, { recursive: true, force: true });
+// Comments stay in the declarations, where editors show them, and leave the code.
+tsc("-p", template, "--outDir", dist, "--removeComments");
+tsc("-p", template, "--outDir", dist, "--declaration", "--emitDeclarationOnly");
+pruneDeclarations(dist);
+mkdirSync(join(dist, "wasm"), { recursive: true });
+writeFileSync(
+  join(dist, "wasm/redlatch_core.js"),
+  glueFactory(readFileSync(join(wasm, "redlatch_core.js"), "utf8")),
+);
+writeFileSync(join(dist, "wasm/inline.js"), inlineModule(readFileSync(join(wasm, "redlatch_core_bg.wasm"))));
+stamp(staging);
+rmSync(output, { recursive: true, force: true });
+renameSync(staging, output);
+printSizes();

@@ -1,0 +1,56 @@
+/** The checks of single values: each refuses with TypeError or RangeError, naming the option and what is accepted. */
+
+interface Types {
+  string: string;
+  boolean: boolean;
+}
+
+export function check<T extends keyof Types>(name: string, value: unknown, type: T): Types[T] {
+  if (typeof value !== type) throw new TypeError(`${name} must be a ${type}; got ${show(value)}`);
+  return value as Types[T];
+}
+
+/** An integer of at least `min`. All of these are counts of ms. */
+export function integerWithin(name: string, value: unknown, min: number): number {
+  return duration(name, value, min, "");
+}
+
+/** As integerWithin; `also` "or Infinity" lets that pass as well. */
+export function duration(name: string, value: unknown, min: number, also: "" | "or Infinity"): number {
+  const valid =
+    (Number.isSafeInteger(value) && (value as number) >= min) || (also !== "" && value === Infinity);
+  if (valid) return value as number;
+  const accepted = `${name} must be an integer (ms) from ${min} to 2^53 - 1${also && ` ${also}`}`;
+  throw refusal(accepted, value);
+}
+
+export function numberWithin(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  throw refusal(`${name} must be a number from ${min} to ${max}`, value);
+}
+
+export function refuseUnknown(what: string, options: unknown, known: ReadonlySet<string>): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new TypeError(`${what}: the options must be an object; got ${show(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.has(name)) {
+      throw new TypeError(`${what}: unknown option ${show(name)}; known are ${[...known].join(", ")}`);
+    }
+  }
+}
+
+/** A value in a message: short, and never the content of a structure. */
+export function show(value: unknown): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  if (typeof value === "number" || typeof value === "boolean" || value == null) return String(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}
+
+function refusal(accepted: string, value: unknown): TypeError | RangeError {
+  const message = `${accepted}; got ${show(value)}`;
+  return typeof value === "number" ? new RangeError(message) : new TypeError(message);
+}

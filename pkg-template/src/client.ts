@@ -1,0 +1,84 @@
+import type { CoreLoader } from "./core.js";
+import { Driver } from "./driver.js";
+import { ClosedError, LockTimeoutError } from "./errors.js";
+import {
+  parseClientOptions,
+  parseCloseOptions,
+  parseRequest,
+  type Request,
+  type Settings,
+} from "./options.js";
+import type { AcquireOptions, ClientOptions, Lock, LockClient, Transport } from "./types.js";
+
+type Key = string | readonly string[];
+type Body<T> = (lock: Lock) => T | Promise<T>;
+
+/** What every entry's createClient is made of: the entry chooses the wasm and the default transport. */
+export function openClient(
+  options: string | ClientOptions,
+  load: CoreLoader,
+  defaultTransport: Transport,
+): LockClient {
+  const settings = parseClientOptions(options, defaultTransport);
+  return new Client(settings, new Driver(settings, load));
+}
+
+class Client implements LockClient {
+  readonly #settings: Settings;
+  readonly #driver: Driver;
+  #closed: Promise<void> | undefined;
+
+  constructor(settings: Settings, driver: Driver) {
+    this.#settings = settings;
+    this.#driver = driver;
+  }
+
+  acquire(key: Key, options?: AcquireOptions): Promise<Lock> {
+    // Not an async function: those cost three more turns of the microtask queue for each lock.
+    try {
+      return this.#start(parseRequest(this.#settings, key, options, false));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async tryAcquire(key: Key, options?: AcquireOptions): Promise<Lock | null> {
+    const request = parseRequest(this.#settings, key, options, false);
+    try {
+      return await this.#start({ ...request, wait: 0 });
+    } catch (error) {
+      if (error instanceof LockTimeoutError && error !== request.signal?.reason) return null;
+      throw error;
+    }
+  }
+
+  async using<T>(key: Key, ...rest: [Body<T>] | [AcquireOptions, Body<T>]): Promise<T> {
+    const [options, body] = rest.length === 1 ? [undefined, rest[0]] : rest;
+    if (typeof body !== "function")
+      throw new TypeError("using: the body must be a function, the last argument");
+    const lock = await this.#start(parseRequest(this.#settings, key, options, true));
+    try {
+      return await body(lock);
+    } finally {
+      // Never rejects, so that the body's outcome stands.
+      await lock.release();
+    }
+  }
+
+  async close(options?: { timeout?: number }): Promise<void> {
+    const timeout = parseCloseOptions(options);
+    this.#closed ??= this.#driver.close(timeout);
+    return this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Throws when the request is over before it has begun. */
+  #start(request: Request): Promise<Lock> {
+    request.signal?.throwIfAborted();
+    if (this.#closed !== undefined) throw new ClosedError("the client is closed");
+    return this.#driver.acquire(request);
+  }
+}

@@ -1,0 +1,131 @@
+import type { Core, Instance } from "./wasm/redlatch_core.js";
+import { instantiate } from "./wasm/redlatch_core.js";
+
+/** Makes a wasm instance of its own at each call. */
+export type CoreLoader = () => Instance;
+
+/** Numbers per record of `poll`; the first is the kind. */
+export const STRIDE = 10;
+
+/** The kinds of record, each with what the other numbers are. */
+export const KIND = {
+  /** lock, fence high, fence low, token as five u32 (0 when the caller gave it) */
+  granted: 1,
+  /** lock, code, node, attempts, details, wait */
+  failed: 2,
+  /** lock, why */
+  lost: 3,
+  /** lock, outcome */
+  released: 4,
+  /** operation, lock */
+  extended: 5,
+  /** operation, lock, 1 when ours */
+  verified: 6,
+  /** operation, lock, code, node, details */
+  operationFailed: 7,
+  /** connection, node */
+  connect: 20,
+  /** connection */
+  close: 21,
+  /** connection */
+  transmit: 22,
+} as const;
+
+/** The codes of failures. */
+export const CODE = {
+  timeout: 1,
+  lost: 2,
+  quorum: 3,
+  connection: 4,
+  server: 5,
+  protocol: 6,
+  overloaded: 7,
+  closed: 8,
+  internal: 9,
+} as const;
+
+/** A failure as the core tells it. */
+export interface Failure {
+  readonly code: number;
+  /** Index of the node, or -1. */
+  readonly node: number;
+  readonly attempts: number;
+  readonly details: readonly string[];
+}
+
+/**
+ * Loads the wasm from its base64 text, synchronously and on first use: a bundler cannot lose it, and importing the
+ * package costs nothing. It is compiled once.
+ */
+export function inlineCore(base64: string): CoreLoader {
+  let module: WebAssembly.Module | undefined;
+  return () => {
+    module ??= new WebAssembly.Module(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+    return instantiate(module);
+  };
+}
+
+/** Reads what `poll` returned, one record after the other. */
+export class Records {
+  readonly #core: Core;
+  readonly #numbers: Float64Array;
+  /** ms until the core's `timeout` wants to be called, or Infinity. */
+  readonly delay: number;
+  #at = 1 - STRIDE;
+
+  constructor(core: Core, mono: number, wall: number) {
+    this.#core = core;
+    this.#numbers = core.poll(mono, wall);
+    this.delay = this.#numbers[0] ?? Number.POSITIVE_INFINITY;
+  }
+
+  get empty(): boolean {
+    return this.#numbers.length <= 1;
+  }
+
+  /** Steps to the next record; false after the last. */
+  next(): boolean {
+    this.#at += STRIDE;
+    return this.#at < this.#numbers.length;
+  }
+
+  /** Goes back before the first record. */
+  rewind(): void {
+    this.#at = 1 - STRIDE;
+  }
+
+  /** The current record's number in that slot; slot 0 is the kind. */
+  number(slot: number): number {
+    return this.#numbers[this.#at + slot] ?? 0;
+  }
+
+  /** The failure that begins in that slot. To be read once, in order: it takes the details from the core. */
+  failure(slot: number, attempts: number, count: number): Failure {
+    const details = Array.from({ length: count }, () => this.#core.detail());
+    return { code: this.number(slot), node: this.number(slot + 1), attempts, details };
+  }
+
+  /** The grant that begins in that slot. */
+  grant(slot: number): Grant {
+    const grant: number[] = [];
+    for (let index = 0; index < GRANT_LENGTH; index++) grant.push(this.number(slot + index));
+    return grant;
+  }
+}
+
+const GRANT_LENGTH = 7;
+
+/** The fence (high, low) and the token (five u32) of a lock, as the core tells them. */
+export type Grant = readonly number[];
+
+/** 64 bits from two halves. */
+export function fenceOf([high = 0, low = 0]: Grant): bigint {
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+/** 160 bits in lower-case hex. */
+export function tokenOf(grant: Grant): string {
+  let token = "";
+  for (const word of grant.slice(2)) token += word.toString(16).padStart(8, "0");
+  return token;
+}

@@ -1,0 +1,276 @@
+import { Acquisition } from "./acquisition.js";
+import { type Endpoint, nameOf } from "./address.js";
+import { Alarm } from "./alarm.js";
+import { type CoreLoader, type Failure, KIND, Records } from "./core.js";
+import { ClosedError, InternalError, type LockError } from "./errors.js";
+import { errorOf, type FailedNode, refusalOf } from "./failure.js";
+import { Ledger, type Operation } from "./ledger.js";
+import { Link, type LinkOwner } from "./link.js";
+import type { HeldLock, LockDriver } from "./lock.js";
+import type { Request, Settings } from "./options.js";
+import { encode } from "./text.js";
+import type { Lock } from "./types.js";
+import type { Core, Instance } from "./wasm/redlatch_core.js";
+
+const NO_TOKEN = new Uint8Array(0);
+/**
+ * Owns the core, the connections and the one timer. What happens is fed into the core, one thing at a time, and then
+ * everything that follows from it is drained before the event loop goes on. The application's calls are drained once
+ * per microtask: all of one tick go out in one write.
+ */
+export class Driver implements LockDriver, LinkOwner {
+  readonly #settings: Settings;
+  readonly #load: CoreLoader;
+  readonly #nodes: (FailedNode & Endpoint & { lastError: FailedNode["lastError"] })[];
+  readonly #alarm: Alarm;
+  readonly #ledger = new Ledger(this, (failure) => this.#error(failure));
+  readonly #links = new Map<number, Link>();
+  #instance: Instance | undefined;
+  #core: Core | undefined;
+  #flushing = false;
+  #draining = false;
+  #again = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(settings: Settings, load: CoreLoader) {
+    this.#settings = settings;
+    this.#load = load;
+    this.#nodes = [settings.endpoint].map((endpoint) => ({
+      ...endpoint,
+      name: nameOf(endpoint.address),
+      lastError: undefined,
+    }));
+    this.#alarm = new Alarm(settings.clock, () => {
+      this.#feed((core, mono, wall) => core.timeout(mono, wall));
+      this.#drain();
+    });
+  }
+
+  acquire(request: Request): Promise<Lock> {
+    const acquisition = new Acquisition(request);
+    const token = request.token === undefined ? NO_TOKEN : encode(request.token);
+    const { bytes, lengths, ttl, wait, renew, maxHold } = request;
+    const id = this.#feed((core, mono, wall) => {
+      try {
+        return core.acquire(bytes, lengths, token, ttl, wait, renew, maxHold, mono, wall);
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal === undefined) throw error;
+        return refusal;
+      }
+    });
+    if (typeof id !== "number") {
+      acquisition.failed(id);
+      return acquisition.promise;
+    }
+    this.#ledger.pending.set(id, acquisition);
+    acquisition.listen(() => this.#cancel(id));
+    this.#flushSoon();
+    return acquisition.promise;
+  }
+
+  extend(lock: HeldLock, ttl: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const id = this.#feed((core, mono, wall) => core.extend(lock.id, ttl, mono, wall));
+      this.#begin(id, { kind: "extend", lock, resolve, reject });
+    });
+  }
+
+  verify(lock: HeldLock): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const id = this.#feed((core, mono, wall) => core.verify(lock.id, mono, wall));
+      this.#begin(id, { kind: "verify", lock, resolve, reject });
+    });
+  }
+
+  release(lock: HeldLock): void {
+    this.#ledger.releasing();
+    this.#feed((core, mono, wall) => core.release(lock.id, mono, wall));
+    this.#flushSoon();
+  }
+
+  remaining(id: number): number {
+    const left = this.#feed((core, mono, wall) => core.remaining(id, mono, wall));
+    return typeof left === "number" ? left : 0;
+  }
+
+  overdue(): void {
+    this.#feed((core, mono, wall) => core.timeout(mono, wall));
+    this.#flushSoon();
+  }
+
+  wall(): number {
+    return this.#settings.clock.wall();
+  }
+
+  /** Ends everything, for at most `timeout` ms in good order. To be called once, and nothing after it. */
+  close(timeout: number): Promise<void> {
+    for (const [id, acquisition] of [...this.#ledger.pending]) {
+      this.#cancel(id);
+      acquisition.failed(new ClosedError("the client was closed before the lock was acquired"));
+    }
+    for (const lock of [...this.#ledger.held.values()]) lock.release();
+    if (this.#core === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const { clock } = this.#settings;
+      const grace = clock.setTimeout(() => this.#stop(), timeout);
+      this.#onIdle = () => {
+        clock.clearTimeout(grace);
+        resolve();
+      };
+      this.#flushSoon();
+    });
+  }
+
+  linkUp(link: Link): void {
+    this.#feed((core, mono, wall) => core.connected(link.id, mono, wall));
+    this.#drain();
+  }
+
+  linkData(link: Link, chunk: Uint8Array): void {
+    this.#feed((core, mono, wall) => core.received(link.id, chunk, mono, wall));
+    this.#drain();
+  }
+
+  linkDown(link: Link, reason: string, error: unknown): void {
+    this.#links.delete(link.id);
+    const node = this.#nodes[link.node];
+    if (node !== undefined) node.lastError = { reason, error };
+    this.#feed((core, mono, wall) => core.closed(link.id, reason, mono, wall));
+    this.#drain();
+  }
+
+  #cancel(id: number): void {
+    this.#ledger.pending.delete(id);
+    this.#feed((core, mono, wall) => core.cancel(id, mono, wall));
+    this.#flushSoon();
+  }
+
+  #begin(id: number | InternalError, operation: Operation): void {
+    if (typeof id !== "number") {
+      operation.reject(id);
+    } else {
+      this.#ledger.operations.set(id, operation);
+      this.#flushSoon();
+    }
+  }
+
+  /** The one door into the core. What it throws is a trap: there is nothing else that it throws. */
+  #feed<T>(input: (core: Core, mono: number, wall: number) => T): T | InternalError {
+    const { clock } = this.#settings;
+    try {
+      this.#core ??= this.#build();
+      return input(this.#core, clock.now(), clock.wall());
+    } catch (error) {
+      return this.#trapped(error);
+    }
+  }
+
+  #build(): Core {
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout } = this.#settings;
+    this.#instance = this.#load();
+    const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout);
+    for (const { user, password, database } of this.#nodes) core.add_node(user, password, database);
+    return core;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#drain();
+    });
+  }
+
+  #drain(): void {
+    // A transport or a listener that calls back from within a drain has fed the core; the outer loop goes on.
+    this.#again = true;
+    if (this.#draining) return;
+    this.#draining = true;
+    while (this.#again && this.#core !== undefined) {
+      const mono = this.#settings.clock.now();
+      this.#again = false;
+      try {
+        const records = new Records(this.#core, mono, this.wall());
+        this.#again = !records.empty;
+        if (this.#again) this.#perform(records);
+        else this.#alarm.set(mono, records.delay);
+      } catch (error) {
+        this.#trapped(error);
+      }
+    }
+    this.#draining = false;
+    this.#alarm.keepAlive(this.#ledger.waiting || this.#onIdle !== undefined);
+    if (this.#onIdle !== undefined && this.#core?.busy() === 0) this.#stop();
+  }
+
+  #perform(records: Records): void {
+    const core = this.#core;
+    const lost = this.#ledger.settle(records);
+    // From here on foreign code runs: it may call anything here, and a trap leaves the rest without meaning.
+    for (const lock of lost) lock.announceLoss();
+    records.rewind();
+    while (records.next() && this.#core === core) {
+      const id = records.number(1);
+      switch (records.number(0)) {
+        case KIND.connect:
+          this.#connect(id, records.number(2));
+          break;
+        case KIND.close:
+          this.#links.get(id)?.drop();
+          this.#links.delete(id);
+          break;
+        case KIND.transmit: {
+          const bytes = core?.transmit(id);
+          if (bytes !== undefined) this.#links.get(id)?.write(bytes);
+          break;
+        }
+      }
+    }
+  }
+
+  #connect(id: number, index: number): void {
+    const node = this.#nodes[index];
+    if (node === undefined) return;
+    const link = new Link(id, index, this);
+    this.#links.set(id, link);
+    link.dial(this.#settings.transport, node.address);
+  }
+
+  #error(failure: Failure): LockError {
+    const node = this.#nodes[failure.node] ?? this.#nodes[0];
+    return errorOf(failure, node ?? { name: "", password: "", lastError: undefined }, this.wall());
+  }
+
+  /** The instance is poisoned: all of it fails, and the next call gets a new one. */
+  #trapped(error: unknown): InternalError {
+    const internal = new InternalError("the WebAssembly core failed; all locks of this client are lost", {
+      cause: error,
+    });
+    const core = this.#core;
+    if (core !== undefined) this.#instance?.abandon(core);
+    this.#end(internal, (lock) => lock.lose(internal.message, internal));
+    return internal;
+  }
+
+  #stop(): void {
+    this.#core?.free();
+    this.#end(new ClosedError("the client was closed"), () => {});
+  }
+
+  /** Leaves nothing behind: no core, no connection, no timer, no promise that is still to settle. */
+  #end(error: LockError, lose: (lock: HeldLock) => void): void {
+    const links = [...this.#links.values()];
+    const finished = this.#onIdle;
+    this.#core = undefined;
+    this.#onIdle = undefined;
+    this.#links.clear();
+    this.#alarm.clear();
+    for (const link of links) link.drop();
+    const held = this.#ledger.end(error, lose);
+    finished?.();
+    // Last, for it runs the application's listeners.
+    for (const lock of held) lock.announceLoss();
+  }
+}

@@ -1,0 +1,93 @@
+import { reasonOf } from "./failure.js";
+import type { Address, Connection, Transport } from "./types.js";
+
+/** Whom a link tells. Neither is called any more once the link is dropped or down. */
+export interface LinkOwner {
+  linkUp(link: Link): void;
+  linkData(link: Link, chunk: Uint8Array): void;
+  linkDown(link: Link, reason: string, error: unknown): void;
+}
+
+/**
+ * One connection, from the dial to its end. Transports are not ours: they may throw, answer twice, or speak after
+ * their end; here all of that becomes at most one linkUp and one linkDown.
+ *
+ *   dialling --connect resolves--> up --close()--> gone
+ *      |                           |                ^
+ *      +--- rejects, data, drop ---+--- write throws, drop ---+
+ */
+export class Link {
+  readonly id: number;
+  readonly node: number;
+  readonly #owner: LinkOwner;
+  readonly #dial = new AbortController();
+  #connection: Connection | undefined;
+  #gone = false;
+
+  constructor(id: number, node: number, owner: LinkOwner) {
+    this.id = id;
+    this.node = node;
+    this.#owner = owner;
+  }
+
+  dial(transport: Transport, address: Address): void {
+    const handler = {
+      data: (chunk: Uint8Array) => this.#data(chunk),
+      close: (error?: unknown) => this.#down(error),
+    };
+    // The executor turns a connect that throws into a rejection.
+    new Promise<Connection>((resolve) =>
+      resolve(transport.connect(address, handler, this.#dial.signal)),
+    ).then(
+      (connection) => this.#up(connection),
+      (error: unknown) => this.#down(error),
+    );
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#gone || bytes.length === 0) return;
+    try {
+      this.#connection?.write(bytes);
+    } catch (error) {
+      this.#down(error);
+    }
+  }
+
+  /** Ends the link without a word to the owner, who wants it so. */
+  drop(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    const connection = this.#connection;
+    if (connection === undefined) this.#dial.abort();
+    else hangUp(connection);
+  }
+
+  #up(connection: Connection): void {
+    if (this.#gone) {
+      hangUp(connection);
+      return;
+    }
+    this.#connection = connection;
+    this.#owner.linkUp(this);
+  }
+
+  #data(chunk: Uint8Array): void {
+    if (this.#gone) return;
+    if (this.#connection !== undefined) this.#owner.linkData(this, chunk);
+    else this.#down(new Error("the server spoke before the connection was up"));
+  }
+
+  #down(error: unknown): void {
+    if (this.#gone) return;
+    this.drop();
+    this.#owner.linkDown(this, reasonOf(error), error);
+  }
+}
+
+function hangUp(connection: Connection): void {
+  try {
+    connection.close();
+  } catch {
+    // It is not wanted any more: there is nobody whom this would concern.
+  }
+}

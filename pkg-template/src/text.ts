@@ -1,0 +1,34 @@
+const encoder = new TextEncoder();
+
+/**
+ * UTF-8, but lone surrogates become three bytes each (generalised UTF-8) where TextEncoder makes all of them U+FFFD:
+ * distinct names must stay distinct keys.
+ */
+export function encode(text: string): Uint8Array {
+  return text.isWellFormed() ? encoder.encode(text) : encodeLoneSurrogates(text);
+}
+
+function encodeLoneSurrogates(text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0;
+    if (point >= 0xd800 && point <= 0xdfff) {
+      bytes.push(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f));
+    } else {
+      for (const byte of encoder.encode(character)) bytes.push(byte);
+    }
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** All in one array, and the length of each: the form in which the core takes keys. */
+export function concatenate(parts: readonly Uint8Array[]): { bytes: Uint8Array; lengths: Uint32Array } {
+  const lengths = Uint32Array.from(parts, (part) => part.length);
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return { bytes, lengths };
+}

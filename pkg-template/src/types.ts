@@ -1,0 +1,167 @@
+/**
+ * The public types. All durations are integer milliseconds unless said otherwise.
+ */
+
+/** Options of {@link createClient}. Unknown options are refused. */
+export interface ClientOptions {
+  /**
+   * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS, or a unix socket as
+   * `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are percent-decoded; an IPv6 host
+   * goes in brackets. The port is 6379 by default. Required, unless `transport` is given.
+   */
+  url?: string;
+  /** The servers, as an alternative to `url`. More than one is not available in this version. */
+  nodes?: (string | NodeOptions)[];
+  /** Opens the connections; by default the runtime's own sockets. */
+  transport?: Transport;
+  /** Put before every key, `"lock:"` by default; `""` to share keys with other libraries. */
+  prefix?: string;
+  /** Default lease: ms, integer, at least 100; 30 000 by default. */
+  ttl?: number;
+  /** Default longest wait: ms, integer, 0 or more, or `Infinity`; 10 000 by default. */
+  wait?: number;
+  /** Bounds of the random pause between two attempts: ms, integers, `1 <= min <= max`; 50 and 250 by default. */
+  retry?: { min?: number; max?: number };
+  /** Clock-rate error allowed for, as a share of ttl: 0 to 0.5, 0.01 by default. Another 2 ms are added. */
+  drift?: number;
+  /** How long one server may take to answer: ms, integer, at least 1. By default 5 % of ttl, between 20 ms and 1 s. */
+  nodeTimeout?: number;
+  /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
+  connectTimeout?: number;
+  /** Time for this client; by default the runtime's own. */
+  clock?: Clock;
+}
+
+/** One server in {@link ClientOptions.nodes}. */
+export interface NodeOptions {
+  /** As {@link ClientOptions.url}. */
+  url: string;
+}
+
+/** Makes and keeps locks. Connects on first use. */
+export interface LockClient extends AsyncDisposable {
+  /**
+   * Takes the lock, waiting for it up to `wait`. With several keys all are taken or none.
+   *
+   * Rejects with LockTimeoutError when others held it all the time, with another LockError when the server could not
+   * be asked, with `signal.reason` when aborted, and with TypeError or RangeError for bad options.
+   */
+  acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
+  /** One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. */
+  tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
+  /**
+   * Takes the lock, runs `body`, releases the lock, and settles as `body` did. The lock is renewed meanwhile unless
+   * `renew` is false. If it is lost while `body` runs, `lock.signal` says so; the outcome is still `body`'s.
+   */
+  using<T>(
+    key: string | readonly string[],
+    options: AcquireOptions,
+    body: (lock: Lock) => T | Promise<T>,
+  ): Promise<T>;
+  using<T>(key: string | readonly string[], body: (lock: Lock) => T | Promise<T>): Promise<T>;
+  /**
+   * Refuses new calls and pending ones (ClosedError), releases what is held, finishes clean-up for at most `timeout`
+   * ms (integer, 0 or more; 5 000 by default), then closes the sockets. Never rejects for a server's sake; idempotent.
+   */
+  close(options?: { timeout?: number }): Promise<void>;
+}
+
+/** Options of one acquisition. Unknown options are refused. */
+export interface AcquireOptions {
+  /** The lease: ms, integer, at least 100. The client's `ttl` by default. */
+  ttl?: number;
+  /** Longest wait: ms, integer, 0 (one attempt) or more, or `Infinity`. The client's `wait` by default. */
+  wait?: number;
+  /** Strict FIFO by arrival at the server. Not available in this version: `true` is refused. */
+  fair?: boolean;
+  /** Renew at a third of `ttl` until released. False by default, true in `using`. */
+  renew?: boolean;
+  /** Give the lock up (it is then lost) after this long: ms, integer, at least 1, or `Infinity`, the default. */
+  maxHold?: number;
+  /** The owner's token, not empty; by default 160 fresh random bits per acquisition. */
+  token?: string;
+  /** Abort rejects with `signal.reason`, and cleans up in the background. */
+  signal?: AbortSignal;
+}
+
+/** A lock that was granted. */
+export interface Lock extends AsyncDisposable {
+  /** The locked keys, without prefix and duplicates, in the order given. */
+  readonly keys: readonly string[];
+  /** The owner's token. */
+  readonly token: string;
+  /** Fencing token: grows with every grant of these keys. `null` for Redlock. */
+  readonly fence: bigint | null;
+  /** Whether the lock is surely ours now. Computed from the clock at each read. */
+  readonly held: boolean;
+  /** Validity left in ms, with fractions; 0 when none. */
+  readonly remaining: number;
+  /** Aborts with LockLostError when the lock is lost, before its validity ends. A release does not abort it. */
+  readonly signal: AbortSignal;
+  /** Renews the lease, for `ttl` ms (integer, at least 100) or as acquired. Rejects LockLostError when no longer ours. */
+  extend(ttl?: number): Promise<void>;
+  /** Asks the server whether the lock is still ours. */
+  verify(): Promise<boolean>;
+  /**
+   * Gives the lock back. Idempotent, and never rejects: `"released"`, or `"expired"` when it was no longer ours, or
+   * `"unknown"` when no server answered (it then ends with its lease at the latest).
+   */
+  release(): Promise<"released" | "expired" | "unknown">;
+  /** Plain data that stands for this lock. It holds the token: treat it as a secret. */
+  toJSON(): LockHandle;
+}
+
+/** A lock as plain data. */
+export interface LockHandle {
+  readonly keys: readonly string[];
+  readonly token: string;
+  readonly fair: boolean;
+  /** The fencing token in decimal, for JSON has no bigint. */
+  readonly fence: string | null;
+  /** The lease the lock was acquired with, in ms. */
+  readonly ttl: number;
+}
+
+/** Pluggable socket: bytes in, bytes out. */
+export interface Transport {
+  /**
+   * Opens a connection; the promise resolves when bytes can be written and rejects when that fails. When `signal`
+   * aborts, the connection is no longer wanted: drop it. After `close` has been called nothing else counts.
+   */
+  connect(
+    address: Address,
+    handler: { data(chunk: Uint8Array): void; close(error?: unknown): void },
+    signal: AbortSignal,
+  ): Promise<Connection>;
+}
+
+/** An open connection. */
+export interface Connection {
+  /** Queues bytes for sending. They are not changed afterwards. */
+  write(bytes: Uint8Array): void;
+  /** Drops the connection at once. */
+  close(): void;
+}
+
+/** Where a server listens. Credentials are not part of it. */
+export interface Address {
+  /** Host name or IP address (IPv6 without brackets); `""` for a unix socket. */
+  readonly host: string;
+  /** 1 to 65535; 0 for a unix socket. */
+  readonly port: number;
+  /** Whether to speak TLS, and to verify the server's certificate. */
+  readonly tls: boolean;
+  /** Path of the unix socket, or `null`. */
+  readonly path: string | null;
+}
+
+/** Where a client takes time and timers from. */
+export interface Clock {
+  /** Monotonic time in ms, with fractions if there are any. */
+  now(): number;
+  /** Wall-clock time in ms since 1970. It may jump. */
+  wall(): number;
+  /** Calls `callback` once after `delay` ms; being early is harmless. */
+  setTimeout(callback: () => void, delay: number): unknown;
+  clearTimeout(handle: unknown): void;
+}

@@ -1,0 +1,2 @@
+/** The core's wasm in base64. The build writes the module. */
+export declare const base64: string;

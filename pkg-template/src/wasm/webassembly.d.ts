@@ -1,0 +1,6 @@
+// The little of WebAssembly that is used here: its types are otherwise only to be had with all of the browser's.
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+}
