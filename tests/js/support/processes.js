@@ -1,0 +1,56 @@
+// Worker processes that speak JSON lines on stdout.
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { tend } from "./children.js";
+import { until } from "./conditions.js";
+
+/**
+ * Runs `script` (a file: URL) with `input` as JSON in argv[2]. The worker dies with `scope` (a test context or { after }).
+ * `messages`: what it said so far; `said(check)`: the first message that `check` accepts; `exit`: { code, signal }.
+ */
+export function startWorker(scope, script, input = {}, { env = {}, args = [], cwd } = {}) {
+  const child = spawn(process.execPath, [...args, fileURLToPath(script), JSON.stringify(input)], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+    cwd,
+  });
+  const ended = { done: false };
+  const exit = tend(child).then((how) => {
+    ended.done = true;
+    return how;
+  });
+  const messages = [];
+  const output = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    if (line.startsWith("{")) messages.push(JSON.parse(line));
+    else output.push(line);
+  });
+  createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
+  scope.after(async () => {
+    child.kill("SIGKILL");
+    await exit;
+  });
+  return {
+    child,
+    exit,
+    messages,
+    /** What it printed besides JSON, standard error included. */
+    output,
+    async said(check, within = 10_000) {
+      return until(
+        () => {
+          const found = messages.find(check);
+          if (!found && ended.done)
+            throw new Error(`the worker ended without saying it:\n${output.join("\n")}`);
+          return found;
+        },
+        { within, what: "the worker's message" },
+      );
+    },
+  };
+}
+
+/** For workers: what the parent passed, and one JSON line to it. */
+export const input = () => JSON.parse(process.argv[2] ?? "{}");
+export const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);

@@ -1,0 +1,45 @@
+// The smallest Redis client that can check what the package did: RESP2, no retries, no reconnects.
+import { connect } from "node:net";
+import { decodeFrame, encodeCommand, frameSplitter } from "./frames.js";
+
+/** Dials (`net.connect` options) and returns { send(...args), sendFrame(args), close() }. */
+export async function rawClient(address) {
+  const socket = connect(address);
+  await new Promise((resolve, reject) => {
+    socket.once("connect", resolve);
+    socket.once("error", reject);
+  });
+  socket.setNoDelay(true);
+  const waiting = [];
+  let ended = null;
+  const fail = (error) => {
+    ended ??= error;
+    for (const { reject } of waiting.splice(0)) reject(ended);
+  };
+  socket.on(
+    "data",
+    frameSplitter((frame) => waiting.shift()?.resolve(frame)),
+  );
+  socket.on("error", fail);
+  socket.on("close", () => fail(new Error("the raw client's connection is closed")));
+
+  const sendFrame = (args) =>
+    new Promise((resolve, reject) => {
+      if (ended) return reject(ended);
+      waiting.push({ resolve, reject });
+      socket.write(encodeCommand(args));
+    });
+  return {
+    /** Sends one command; resolves with its value, rejects with an error reply. */
+    async send(...args) {
+      const value = decodeFrame(await sendFrame(args));
+      if (value instanceof Error) throw value;
+      return value;
+    },
+    /** Sends one command; resolves with the reply's bytes, whatever they say. */
+    sendFrame,
+    close() {
+      socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,117 @@
+// Real redis-server processes on free loopback ports.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { tend } from "./children.js";
+import { settles } from "./conditions.js";
+import { rawClient } from "./raw-client.js";
+
+/** A loopback port that was free a moment ago. */
+export async function freePort() {
+  const server = createServer();
+  await new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/**
+ * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
+ * `config`: redis-server options by name, a list for several arguments. `folder`: where it keeps its files; its own by default.
+ */
+export async function startRedis(scope, { config = {}, port, password, folder } = {}) {
+  const ownFolder = folder === undefined;
+  folder ??= mkdtempSync(join(tmpdir(), "redlatch-redis-"));
+  if (ownFolder) scope.after(() => rmSync(folder, { recursive: true, force: true }));
+
+  // Another process can take a free port before redis-server does; then the next one is tried.
+  for (let attempt = 1; ; attempt += 1) {
+    const chosen = port ?? (await freePort());
+    const server = await launch(
+      chosen,
+      folder,
+      password === undefined ? config : { requirepass: password, ...config },
+    );
+    if (server.ready) return runningRedis(scope, server, { port: chosen, folder, password });
+    if (attempt === 5 || port !== undefined)
+      throw new Error(`redis-server did not start:\n${server.log.join("\n")}`);
+  }
+}
+
+async function launch(port, folder, config) {
+  const options = {
+    bind: "127.0.0.1",
+    port,
+    dir: folder,
+    save: "",
+    appendonly: "no",
+    "enable-debug-command": "yes",
+    ...config,
+  };
+  const args = Object.entries(options).flatMap(([name, value]) => [
+    `--${name}`,
+    ...[value].flat().map(String),
+  ]);
+  const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const exit = tend(child);
+  const log = [];
+  // The server's own word is the proof that this very process listens, and not a stranger on the same port.
+  const listening = new Promise((resolve) => {
+    child.once("error", (error) => {
+      log.push(String(error));
+      resolve(false);
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      log.push(line);
+      if (line.includes("Ready to accept connections")) resolve(true);
+    });
+    exit.then(() => resolve(false));
+  });
+  const ready = await settles(listening, 10_000, "the start of redis-server");
+  return { child, exit, log, ready };
+}
+
+async function runningRedis(scope, { child, exit, log }, { port, folder, password }) {
+  const auth = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
+  const clients = [];
+  const server = {
+    port,
+    folder,
+    log,
+    exit,
+    url: `redis://${auth}127.0.0.1:${port}`,
+    /** A new raw connection, authenticated as the default user. */
+    async connect(address = { host: "127.0.0.1", port }) {
+      const client = await rawClient(address);
+      clients.push(client);
+      if (password !== undefined) await client.send("AUTH", password);
+      return client;
+    },
+    /** Sends one command on a connection of the helper's own. */
+    async send(...args) {
+      server.own ??= await server.connect();
+      return server.own.send(...args);
+    },
+    pause() {
+      child.kill("SIGSTOP");
+    },
+    resume() {
+      child.kill("SIGCONT");
+    },
+    /** SIGKILL works on a stopped process too; there is nothing to save. */
+    async stop() {
+      for (const client of clients.splice(0)) client.close();
+      server.own = undefined;
+      child.kill("SIGKILL");
+      await exit;
+    },
+  };
+  scope.after(() => server.stop());
+  return server;
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ClosedError, InternalError, LockLostError } from "../../../pkg/dist/errors.js";
+import * as fake from "./support/fake-core.js";
+import { holding, start, TOKEN } from "./support/harness.js";
+
+const { settle } = fake;
+
+test("close: pending ones reject, held ones are released, then all is gone", async () => {
+  const { client, clock, core, dial, lock, feed } = await holding();
+  core.alive = 2;
+  core.delay = 1000;
+  const pending = client.acquire("k");
+  const closing = client.close();
+  await assert.rejects(pending, ClosedError);
+  await assert.rejects(client.acquire("k"), ClosedError);
+  await assert.rejects(client.tryAcquire("k"), ClosedError);
+  await assert.rejects(
+    client.using("k", () => {}),
+    ClosedError,
+  );
+  assert.deepEqual(
+    core.calls.filter(([name]) => name === "cancel" || name === "release"),
+    [
+      ["cancel", 2],
+      ["release", 1],
+    ],
+  );
+  assert.equal(dial.connection.closed, 0);
+  core.alive = 0;
+  feed([fake.RELEASED, 1, 0]);
+  await closing;
+  assert.equal(await lock.release(), "released");
+  assert.equal(dial.connection.closed, 1);
+  assert.equal(clock.timers.size, 0);
+  assert.equal(core.freed, true);
+  await client.close();
+  await client[Symbol.asyncDispose]();
+});
+
+test("close gives up after its timeout", async () => {
+  const { client, clock, core, dial, lock } = await holding();
+  core.alive = 1;
+  const verifying = lock.verify();
+  await settle();
+  const closing = client.close({ timeout: 70 });
+  await settle();
+  clock.advance(69);
+  assert.equal(dial.connection.closed, 0);
+  clock.advance(1);
+  await closing;
+  await assert.rejects(verifying, ClosedError);
+  assert.equal(await lock.release(), "unknown");
+  assert.equal(dial.connection.closed, 1);
+  assert.equal(clock.timers.size, 0);
+});
+
+test("close of a client that was never used builds nothing", async () => {
+  const { client, cores } = start();
+  await client.close();
+  assert.equal(cores.length, 0);
+});
+
+test("a trap fails everything with LOCK_INTERNAL, and the next call gets a new core", async () => {
+  const { client, clock, cores, abandoned, core, dial, lock, feed } = await holding();
+  const pending = client.acquire("k");
+  const verifying = lock.verify();
+  const { signal } = lock;
+  await settle();
+  core.delay = 10;
+  feed();
+  core.trapIn = "received";
+  feed();
+  await assert.rejects(
+    pending,
+    (error) => error instanceof InternalError && error.cause instanceof WebAssembly.RuntimeError,
+  );
+  await assert.rejects(verifying, InternalError);
+  assert.equal(lock.held, false);
+  assert.ok(signal.reason instanceof LockLostError && signal.reason.cause instanceof InternalError);
+  assert.equal(await lock.release(), "expired");
+  assert.equal(dial.connection.closed, 1);
+  assert.deepEqual(abandoned, [core]);
+  assert.equal(core.freed, false, "no call into a poisoned instance");
+  assert.equal(clock.timers.size, 0);
+  const again = client.acquire("k");
+  assert.equal(cores.length, 2);
+  cores[1].queue(fake.GRANTED, 1, 0, 8, ...TOKEN);
+  assert.equal((await again).fence, 8n);
+});
+
+for (const verb of ["acquire", "poll", "transmit", "add_node"]) {
+  test(`a trap in ${verb} settles the acquire`, async () => {
+    const { client } = start({}, (core) => {
+      core.trapIn = verb;
+      core.queue(fake.TRANSMIT, 9);
+    });
+    await assert.rejects(client.acquire("k"), InternalError);
+    await client.close();
+  });
+}
+
+test("a trap during a release: its outcome is unknown", async () => {
+  const { core, lock, feed } = await holding();
+  const releasing = lock.release();
+  core.trapIn = "received";
+  feed();
+  assert.equal(await releasing, "unknown");
+});

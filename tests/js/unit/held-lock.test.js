@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LockLostError } from "../../../pkg/dist/errors.js";
+import * as fake from "./support/fake-core.js";
+import { connected, holding, TOKEN } from "./support/harness.js";
+
+const { settle } = fake;
+
+test("loss: held is false and the signal aborts before any promise of the same drain resolves", async () => {
+  const { client, lock, feed } = await holding();
+  const order = [];
+  lock.signal.addEventListener("abort", () => order.push(`abort ${lock.held}`));
+  const other = client.acquire("other").then(() => order.push("granted"));
+  feed([fake.GRANTED, 2, 0, 1, ...TOKEN], [fake.LOST, 1, 1]);
+  assert.deepEqual(order, ["abort false"]);
+  await other;
+  assert.deepEqual(order, ["abort false", "granted"]);
+  assert.ok(lock.signal.reason instanceof LockLostError);
+  assert.equal(lock.signal.reason.since, 1_700_000_001_000);
+  await assert.rejects(lock.extend(), (error) => error === lock.signal.reason);
+  assert.equal(await lock.verify(), false);
+  assert.equal(await lock.release(), "expired");
+  assert.equal(lock.remaining, 0);
+});
+
+test("a signal that is made after the loss has aborted already", async () => {
+  const { lock, feed } = await holding();
+  feed([fake.LOST, 1, 2]);
+  assert.equal(lock.signal.aborted, true);
+  assert.match(lock.signal.reason.message, /server/);
+});
+
+test("held is read from the clock: false without any timer, and for ever", async () => {
+  const { lock, core } = await holding();
+  core.left = 0;
+  assert.equal(lock.held, false);
+  core.left = 500;
+  assert.equal(lock.held, false);
+  core.queue(fake.LOST, 1, 1);
+  await settle();
+  assert.equal(core.count("timeout"), 1, "the core is told that time has passed");
+  assert.equal(lock.signal.aborted, true);
+});
+
+test("release is idempotent, and nothing is sent after it", async () => {
+  const { lock, core, feed } = await holding();
+  const promise = lock.release();
+  assert.equal(lock.release(), promise);
+  assert.equal(lock.held, false);
+  await assert.rejects(lock.extend(), LockLostError);
+  assert.equal(await lock.verify(), false);
+  feed([fake.RELEASED, 1, 0]);
+  assert.equal(await promise, "released");
+  assert.equal(core.count("release"), 1);
+  assert.equal(core.count("extend") + core.count("verify"), 0);
+  assert.equal(lock.signal.aborted, false);
+});
+
+test("the outcomes of a release, a loss under way included", async () => {
+  for (const [record, outcome] of [
+    [[fake.RELEASED, 1, 1], "expired"],
+    [[fake.RELEASED, 1, 2], "unknown"],
+    [[fake.LOST, 1, 1], "expired"],
+  ]) {
+    const { lock, feed } = await holding();
+    const promise = lock.release();
+    feed(record);
+    assert.equal(await promise, outcome);
+  }
+});
+
+test("extend and verify settle by their operation", async () => {
+  const { lock, core, feed } = await holding();
+  const operations = [
+    lock.extend(500),
+    lock.verify(),
+    lock.verify(),
+    lock.extend(),
+    lock.extend(),
+    lock.verify(),
+  ];
+  await settle();
+  assert.deepEqual(
+    core.calls.filter(([name]) => name === "extend"),
+    [
+      ["extend", 1, 500],
+      ["extend", 1, 30_000],
+      ["extend", 1, 30_000],
+    ],
+  );
+  core.details.push("no answer");
+  feed(
+    [fake.EXTENDED, 2, 1],
+    [fake.VERIFIED, 3, 1, 1],
+    [fake.VERIFIED, 4, 1, 0],
+    [fake.OP_FAILED, 5, 1, 4, 0, 1],
+    [fake.OP_FAILED, 6, 1, 2, -1, 0],
+    [fake.OP_FAILED, 7, 1, 2, -1, 0],
+  );
+  const outcomes = (await Promise.allSettled(operations)).map(({ value, reason }) => reason?.code ?? value);
+  assert.deepEqual(outcomes, [undefined, true, false, "LOCK_CONNECTION", "LOCK_LOST", false]);
+  await assert.rejects(lock.extend(50), RangeError);
+});
+
+test("using releases always, and its outcome is the body's", async () => {
+  const { client, feed } = await connected();
+  let id = 1;
+  const run = async (body, last = fake.RELEASED, outcome = 0) => {
+    const promise = client.using("k", {}, body);
+    id += 1;
+    feed([fake.GRANTED, id, 0, 1, ...TOKEN]);
+    await settle();
+    let settled = false;
+    promise
+      .catch(() => {})
+      .finally(() => {
+        settled = true;
+      });
+    await settle();
+    assert.equal(settled, false, "not before the release is over");
+    feed([last, id, outcome]);
+    return promise;
+  };
+  assert.equal(await run(() => 5), 5);
+  assert.equal(await run(async () => 6, fake.RELEASED, 2), 6);
+  assert.equal(await run(() => 7, fake.LOST, 1), 7);
+  const broken = new Error("body");
+  await assert.rejects(
+    run(() => {
+      throw broken;
+    }),
+    (error) => error === broken,
+  );
+  await assert.rejects(
+    run(
+      async () => {
+        throw broken;
+      },
+      fake.RELEASED,
+      2,
+    ),
+    (error) => error === broken,
+  );
+});

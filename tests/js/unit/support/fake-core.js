@@ -1,0 +1,168 @@
+// A core that does what the test says, in place of the wasm: records what was fed, and polls what was queued.
+
+export const GRANTED = 1;
+export const FAILED = 2;
+export const LOST = 3;
+export const RELEASED = 4;
+export const EXTENDED = 5;
+export const VERIFIED = 6;
+export const OP_FAILED = 7;
+export const CONNECT = 20;
+export const CLOSE = 21;
+export const TRANSMIT = 22;
+
+const record = (numbers) => [...numbers, ...new Array(10 - numbers.length).fill(0)];
+
+export class FakeCore {
+  calls = [];
+  records = [];
+  details = [];
+  outgoing = new Map();
+  delay = Number.POSITIVE_INFINITY;
+  left = 1000;
+  alive = 0;
+  freed = false;
+  trapIn = undefined;
+  #ids = 0;
+
+  queue(...numbers) {
+    this.records.push(record(numbers));
+  }
+
+  #enter(name, ...args) {
+    if (this.trapIn === name) throw new WebAssembly.RuntimeError("unreachable");
+    this.calls.push([name, ...args]);
+  }
+
+  count(name) {
+    return this.calls.filter(([called]) => called === name).length;
+  }
+
+  add_node(...args) {
+    this.#enter("add_node", ...args);
+    return 0;
+  }
+  acquire(bytes, lengths, token, ttl, wait, renew, maxHold) {
+    this.#enter("acquire", {
+      bytes: Buffer.from(bytes).toString(),
+      lengths: [...lengths],
+      token,
+      ttl,
+      wait,
+      renew,
+      maxHold,
+    });
+    return ++this.#ids;
+  }
+  cancel(id) {
+    this.#enter("cancel", id);
+  }
+  release(id) {
+    this.#enter("release", id);
+  }
+  extend(id, ttl) {
+    this.#enter("extend", id, ttl);
+    return ++this.#ids;
+  }
+  verify(id) {
+    this.#enter("verify", id);
+    return ++this.#ids;
+  }
+  remaining(id) {
+    this.#enter("remaining", id);
+    return this.left;
+  }
+  busy() {
+    return this.alive;
+  }
+  connected(id) {
+    this.#enter("connected", id);
+  }
+  received(id, bytes) {
+    this.#enter("received", id, Buffer.from(bytes).toString());
+  }
+  closed(id, reason) {
+    this.#enter("closed", id, reason);
+  }
+  timeout() {
+    this.#enter("timeout");
+  }
+  poll() {
+    this.#enter("poll");
+    return Float64Array.from([this.delay, ...this.records.splice(0).flat()]);
+  }
+  transmit(id) {
+    this.#enter("transmit", id);
+    return Buffer.from(this.outgoing.get(id) ?? "");
+  }
+  detail() {
+    return this.details.shift() ?? "no detail was queued";
+  }
+  free() {
+    this.freed = true;
+  }
+}
+
+/** A loader for openClient; `cores` collects what it made, `abandoned` what has trapped. */
+export function fakeLoader(prepare = () => {}) {
+  const cores = [];
+  const abandoned = [];
+  const load = () => ({
+    Core: function Core() {
+      const core = new FakeCore();
+      prepare(core, cores.length);
+      cores.push(core);
+      return core;
+    },
+    abandon: (core) => abandoned.push(core),
+  });
+  return { load, cores, abandoned };
+}
+
+/** A clock that only the test moves. */
+export class FakeClock {
+  time = 1000;
+  timers = new Map();
+  armed = 0;
+  #handles = 0;
+  now = () => this.time;
+  wall = () => 1_700_000_000_000 + this.time;
+  setTimeout = (callback, delay) => {
+    this.armed += 1;
+    const handle = {
+      id: ++this.#handles,
+      kept: true,
+      ref: () => (handle.kept = true),
+      unref: () => (handle.kept = false),
+    };
+    this.timers.set(handle, { at: this.time + delay, callback });
+    return handle;
+  };
+  clearTimeout = (handle) => void this.timers.delete(handle);
+  advance(ms) {
+    this.time += ms;
+    for (const [handle, { at, callback }] of [...this.timers]) {
+      if (at <= this.time && this.timers.delete(handle)) callback();
+    }
+  }
+}
+
+/** A transport whose connections the test answers for. */
+export class FakeTransport {
+  dials = [];
+  connect = (address, handler, signal) =>
+    new Promise((resolve, reject) => {
+      const connection = {
+        written: [],
+        closed: 0,
+        write: (bytes) => void connection.written.push(Buffer.from(bytes).toString()),
+        close() {
+          connection.closed += 1;
+        },
+      };
+      this.dials.push({ address, handler, signal, resolve: () => resolve(connection), reject, connection });
+    });
+}
+
+/** Lets all microtasks that are due run. */
+export const settle = () => new Promise((resolve) => setImmediate(resolve));

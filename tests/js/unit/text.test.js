@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { concatenate, encode } from "../../../pkg/dist/text.js";
+
+const hex = (text) => Buffer.from(encode(text)).toString("hex");
+
+test("well-formed text is UTF-8", () => {
+  for (const text of ["", "a", "ä€😀", "\0", "{x}"])
+    assert.equal(hex(text), Buffer.from(text).toString("hex"));
+});
+
+test("lone surrogates stay distinct, and the rest of the text is UTF-8", () => {
+  assert.equal(hex("\ud800"), "eda080");
+  assert.equal(hex("\udfff"), "edbfbf");
+  assert.equal(hex("ä\udc00😀\ud83d"), "c3a4edb080f09f9880eda0bd");
+  assert.notEqual(hex("\ud800"), hex("\ud801"));
+  assert.notEqual(hex("\udc00\ud800"), hex("\ud800\udc00"));
+});
+
+test("several parts are one array and their lengths", () => {
+  const { bytes, lengths } = concatenate([encode("ab"), encode(""), encode("€")]);
+  assert.equal(Buffer.from(bytes).toString(), "ab€");
+  assert.deepEqual([...lengths], [2, 0, 3]);
+});
