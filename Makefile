@@ -1,0 +1,164 @@
+# redlatch: `make` alone lists the goals. What a goal needs is installed first, inside this folder (.tools/,
+# node_modules/); only a missing Rust target or component and a missing redis-server go into the system, and say so.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Every long step here is parallel in itself; two at a time would only mix their output.
+.NOTPARALLEL:
+# The paths below are those of the default target folder; cargo and npm are not make's children.
+unexport CARGO_TARGET_DIR MAKEFLAGS MFLAGS
+
+TARGET := wasm32-unknown-unknown
+# Read from Cargo.lock: the tool's version must equal the crate's, and thus cannot differ from it.
+BINDGEN_VERSION := $(shell awk -F'"' '$$1 == "name = " && $$2 == "wasm-bindgen" { getline; print $$2; exit }' Cargo.lock)
+WASM_PACK_VERSION := 0.15.1
+BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
+WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
+NODE_TOOLS := pkg-template/node_modules/.package-lock.json
+BENCH_PEERS := tests/bench/node_modules/.package-lock.json
+BIN := pkg-template/node_modules/.bin
+CORE := target/wasm/redlatch_core_bg.wasm
+PACKAGE := pkg/package.json
+
+# Folders are listed too: their time changes when a file is added or removed.
+CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
+SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
+DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
+# As seen from pkg-template, where biome finds its settings.
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench
+
+# The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
+WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+  --enable-mutable-globals --enable-multivalue --enable-reference-types
+WASM_STRIP := --strip-debug --strip-producers --strip-target-features
+
+##@ Goals
+.PHONY: help build demo test bench fmt lint size clean
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(PACKAGE) ## the npm package, ready to install, in pkg/
+
+demo: redis-server build ## four processes and one counter, without and with the lock
+	@node tests/demo/demo.js
+
+test: redis-server new-log lint test-rust test-wasm build test-js ## everything that .ci/run checks
+	@.ci/tally target/test.log
+
+bench: redis-server build $(BENCH_PEERS) ## pairs per second, beside other lock libraries (ARGS=--quick)
+	@node tests/bench/bench.js $(ARGS)
+
+fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
+	cargo fmt
+	cd pkg-template && node_modules/.bin/biome check --write $(SCRIPTS)
+
+lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc
+	@.ci/step 'rustfmt' cargo fmt --check
+	@.ci/step 'clippy, native' cargo clippy --locked --all-targets -- -D warnings
+	@.ci/step 'clippy, wasm32' cargo clippy --locked --target $(TARGET) --lib $(WASM_TESTS) -- -D warnings
+	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
+	@.ci/step 'tsc' $(BIN)/tsc --noEmit --project pkg-template
+
+size: build ## what the package weighs, raw and gzipped
+	@node pkg-template/build/size.mjs
+
+clean: ## removes what was built; the tools in .tools/ stay
+	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules
+
+##@ Steps of `make test`
+.PHONY: new-log test-rust test-wasm test-js
+# Which of the tests run as wasm; the others are native only.
+WASM_TESTS := --test 'wasm*'
+
+new-log:
+	@mkdir -p target
+	@rm -f target/test.log
+
+test-rust: toolchain
+	@.ci/step 'cargo test' cargo test --locked
+
+# wasm-pack takes wasm-bindgen-test-runner from PATH; no-install keeps it from fetching another.
+test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
+	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" .ci/step 'wasm-pack test --node' \
+	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
+
+# Files by name: Node 20 searches a folder that it is given, Node 22 does not.
+test-js: redis-server build
+	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
+
+##@ The package
+# Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
+$(CORE): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
+	@echo 'core: cargo build, wasm-bindgen, wasm-opt'
+	@cargo fetch --quiet --locked --target $(TARGET)
+	@flags=$${RUSTFLAGS:-}; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
+	  flags+=" --remap-path-prefix=$$crates=crates"; done; \
+	  RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib
+	@rm -rf target/bindgen
+	@$(BINDGEN_DIR)/wasm-bindgen --target web --omit-default-module-path --out-name redlatch_core \
+	  --out-dir target/bindgen target/$(TARGET)/release/redlatch.wasm
+	@mkdir -p target/wasm
+	@cp target/bindgen/redlatch_core.js target/bindgen/redlatch_core.d.ts target/wasm/
+	@$(BIN)/wasm-opt -Oz $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/redlatch_core_bg.wasm -o $@
+
+$(PACKAGE): $(CORE) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
+	@echo 'package: TypeScript, documents'
+	@node pkg-template/build/package.mjs
+	@touch $@
+
+##@ Tools
+.PHONY: toolchain rust-components wasm-target redis-server
+toolchain:
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs).' >&2; exit 1; }
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or later with npm.' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+	  { echo "Node.js 20 or later is needed; node here is $$(node --version || true)." >&2; exit 1; }
+
+rust-components: toolchain
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { \
+	  echo 'Adding rustfmt and clippy to the Rust toolchain, for the checks (seconds).'; \
+	  rustup component add rustfmt clippy || \
+	  { echo 'They could not be fetched: install rustfmt and clippy the way Rust was installed.' >&2; exit 1; }; }
+
+wasm-target: toolchain
+	@compgen -G "$$(rustc --print target-libdir --target $(TARGET))/libcore-*.rlib" >/dev/null || { \
+	  echo 'Adding the Rust target $(TARGET), for the core (seconds).'; \
+	  rustup target add $(TARGET) || \
+	  { echo 'It could not be fetched. HACKING.md, "Without rustup", says how to build it.' >&2; exit 1; }; }
+
+# --locked is left out: the lock file of these tools names a crate that the registry no longer has.
+define install-tool
+@echo 'Installing $(1) $(2) in .tools/, $(3) (about 2 minutes).'
+@cargo install --quiet --no-track --root .tools/$(4)-$(2) --version $(2) $(1)
+endef
+
+$(BINDGEN_DIR)/wasm-bindgen: | toolchain
+	$(call install-tool,wasm-bindgen-cli,$(BINDGEN_VERSION),to make the JavaScript glue of the core,wasm-bindgen)
+
+$(WASM_PACK): | toolchain
+	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
+
+$(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolchain
+	@echo 'Installing tsc, biome and wasm-opt in pkg-template/node_modules (seconds).'
+	@cd pkg-template && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
+	@echo 'Installing the libraries to compare with in tests/bench/node_modules (seconds).'
+	@cd tests/bench && npm ci --no-audit --no-fund
+	@touch $@
+
+# Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.
+redis-server:
+	@command -v redis-server >/dev/null || { \
+	  if [[ $$EUID -eq 0 ]] && command -v apt-get >/dev/null; then \
+	    echo 'Installing redis-server with apt-get: demo and tests run real servers (about 20 seconds).'; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
+	    { systemctl disable --now redis-server || service redis-server stop; } >/dev/null 2>&1 || true; \
+	  fi; \
+	  command -v redis-server >/dev/null || { echo 'redis-server is missing: install Redis 6 or later, such as with' \
+	    '"apt-get install redis-server" (as root) or "brew install redis".' >&2; exit 1; }; }
