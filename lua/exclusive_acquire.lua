@@ -8,18 +8,20 @@ local fence_kept = 3600000 -- ms that a counter outlives the lease: covers a ser
 local n = #KEYS / 2
 
 -- Look at everything before anything is written: an error does not roll back.
-local mine, foreign, wait = 0, 0, 0
+local mine, taken, wait, absent = 0, false, 0, {}
 for i = 1, n do
   local owner = redis.call('GET', KEYS[i])
   if owner == token then
     mine = mine + 1
   elseif owner then
-    foreign = foreign + 1
+    taken = true
     local pttl = redis.call('PTTL', KEYS[i])
     if pttl < 0 or wait < 0 then wait = -1 else wait = math.max(wait, pttl) end
+  else
+    absent[i] = true
   end
 end
-if foreign > 0 then return {nonce, 0, wait} end
+if taken then return {nonce, 0, wait} end
 
 local last = 0
 for i = n + 1, 2 * n do
@@ -36,7 +38,7 @@ local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integer
 for i = 1, n do
   redis.call('SET', KEYS[n + i], text, 'PX', lease + fence_kept)
   -- Never shorten: a copy of this command that arrives late must not cut a lease extended since.
-  if redis.call('PTTL', KEYS[i]) < lease then
+  if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
     redis.call('SET', KEYS[i], token, 'PX', lease)
   end
 end

@@ -1,0 +1,51 @@
+// What the wasm wants from the world, and what it offers to it.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { packageFolder } from "./support/redlatch.js";
+
+const inline = await import(pathToFileURL(join(packageFolder, "dist/wasm/inline.js")).href);
+const [base64] = Object.values(inline);
+const module = new WebAssembly.Module(Buffer.from(base64, "base64"));
+
+test("the wasm imports randomness, two error constructors and the glue's own, nothing else", () => {
+  const imports = WebAssembly.Module.imports(module).map(({ name }) => name.replace(/_[0-9a-f]{16}$/, ""));
+  assert.deepEqual(imports.sort(), [
+    "__wbg___wbindgen_throw",
+    "__wbg_getRandomValues",
+    "__wbg_new",
+    "__wbg_new",
+    "__wbindgen_init_externref_table",
+  ]);
+});
+
+test("the wasm exports the façade and what the glue needs, nothing else", () => {
+  const exports = WebAssembly.Module.exports(module).map(({ name }) => name);
+  const facade = exports.filter((name) => name.startsWith("core_")).map((name) => name.slice(5));
+  assert.deepEqual(facade.sort(), [
+    "acquire",
+    "add_node",
+    "busy",
+    "cancel",
+    "closed",
+    "connected",
+    "detail",
+    "extend",
+    "new",
+    "poll",
+    "received",
+    "release",
+    "remaining",
+    "timeout",
+    "transmit",
+    "verify",
+  ]);
+  const others = exports.filter((name) => !name.startsWith("core_"));
+  const glue =
+    /^(memory|__wbg_core_free|__wbindgen_\w+|__externref_table_(de)?alloc|__abort_handler|__instance_terminated)$/;
+  assert.deepEqual(
+    others.filter((name) => !glue.test(name)),
+    [],
+  );
+});
