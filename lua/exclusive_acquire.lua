@@ -1,14 +1,14 @@
 -- exclusive_acquire: takes every key for one token, or none of them.
--- KEYS: n lock keys, then their n fence counters in the same order
--- ARGV: nonce, token, lease (ms)
+-- KEYS: n lock keys, then in the same order their n fence counters and their n sets of waiters
+-- ARGV: nonce, token, lease (ms), waiter ('client:number' of who wants a wake-up, or ''), ms that its wish is kept
 -- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, pttl} when another token
---   holds one of them: the longest remaining lease in ms, -1 if a key never expires
-local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+--   holds one of them: the longest remaining lease in ms, at least 1, or -1 if a key never expires
+local nonce, token, lease, waiter, kept = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local fence_kept = 3600000 -- ms that a counter outlives the lease: covers a server clock stepped back
-local n = #KEYS / 2
+local n = #KEYS / 3
 
 -- Look at everything before anything is written: an error does not roll back.
-local mine, taken, wait, absent = 0, false, 0, {}
+local mine, taken, wait, absent = 0, false, 1, {}
 for i = 1, n do
   local owner = redis.call('GET', KEYS[i])
   if owner == token then
@@ -21,19 +21,26 @@ for i = 1, n do
     absent[i] = true
   end
 end
-if taken then return {nonce, 0, wait} end
+
+local time = redis.call('TIME')
+if taken then
+  if waiter ~= '' then
+    local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + kept
+    for i = 2 * n + 1, 3 * n do
+      redis.call('ZADD', KEYS[i], until_ms, waiter)
+      redis.call('PEXPIRE', KEYS[i], kept)
+    end
+  end
+  return {nonce, 0, wait}
+end
 
 local last = 0
 for i = n + 1, 2 * n do
   last = math.max(last, tonumber(redis.call('GET', KEYS[i]) or 0) or 0)
 end
-
 -- "Already mine" is a yes with the same fence, so that a lost reply blocks nobody.
 local fence = last
-if mine < n or last == 0 then
-  local time = redis.call('TIME')
-  fence = math.max(last + 1, time[1] * 1000000 + time[2])
-end
+if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
 local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
 for i = 1, n do
   redis.call('SET', KEYS[n + i], text, 'PX', lease + fence_kept)
@@ -41,5 +48,6 @@ for i = 1, n do
   if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
     redis.call('SET', KEYS[i], token, 'PX', lease)
   end
+  if waiter ~= '' then redis.call('ZREM', KEYS[2 * n + i], waiter) end
 end
 return {nonce, 1, text}

@@ -1,13 +1,40 @@
--- exclusive_release: deletes those of the keys that the token holds.
--- KEYS: n lock keys
--- ARGV: nonce, token
+-- exclusive_release: deletes those of the keys that the token holds, and wakes one waiter for each.
+-- KEYS: n lock keys, then in the same order their n sets of waiters
+-- ARGV: nonce, token, waiter (whose wish for a wake-up ends, or '')
 -- RETURNS: {nonce, deleted}, the number of keys that were the token's
-local nonce, token = ARGV[1], ARGV[2]
+local nonce, token, waiter = ARGV[1], ARGV[2], ARGV[3]
+local most_dead = 100 -- waiters whose wish has lapsed, passed over in one call
+local n = #KEYS / 2
 
-local deleted = 0
-for i = 1, #KEYS do
-  if redis.call('GET', KEYS[i]) == token then
+local deleted, wakes, now = 0, {}, nil
+for i = 1, n do
+  local waiters = KEYS[n + i]
+  if waiter ~= '' then redis.call('ZREM', waiters, waiter) end
+  local owner = redis.call('GET', KEYS[i])
+  if owner == token then
     deleted = deleted + redis.call('DEL', KEYS[i])
+    owner = false
   end
+  -- Also when the key was free already: who leaves may have been the one that was woken for it.
+  if not owner then
+    for _ = 1, most_dead do
+      local next = redis.call('ZPOPMIN', waiters)
+      if #next == 0 then break end
+      if not now then
+        local time = redis.call('TIME')
+        now = time[1] * 1000 + math.floor(time[2] / 1000)
+      end
+      if tonumber(next[2]) > now then
+        wakes[#wakes + 1] = next[1]
+        break
+      end
+    end
+  end
+end
+
+-- Last, and whatever becomes of it: a message is a hint.
+for _, each in ipairs(wakes) do
+  local client, number = string.match(each, '^([^:]+):(.+)$')
+  if client then redis.pcall('PUBLISH', 'redlatch:wake:' .. client, number) end
 end
 return {nonce, deleted}

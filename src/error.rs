@@ -30,6 +30,22 @@ pub enum Code {
 }
 
 impl Code {
+    /// What errors in JavaScript call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "LOCK_TIMEOUT",
+            Self::Lost => "LOCK_LOST",
+            Self::Quorum => "LOCK_QUORUM",
+            Self::Connection => "LOCK_CONNECTION",
+            Self::Server => "LOCK_SERVER",
+            Self::Protocol => "LOCK_PROTOCOL",
+            Self::Overloaded => "LOCK_OVERLOADED",
+            Self::Closed => "LOCK_CLOSED",
+            Self::Internal => "LOCK_INTERNAL",
+        }
+    }
+
     /// The number that it crosses into JavaScript as.
     #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
     #[must_use]
@@ -48,6 +64,8 @@ pub enum Misuse {
     EmptyKey,
     /// A key has the form of the keys that the scripts derive, and would share one with another lock.
     ReservedKey,
+    /// Fair on several servers: their orders of arrival are not one order.
+    FairOnSeveral,
     /// A lease of less than 100 ms, or of more than 2^53 ms.
     BadLease,
 }
@@ -62,6 +80,9 @@ impl Misuse {
             Self::ReservedKey => {
                 "key: \"{...}:redlatch:...\" is reserved for the keys that redlatch derives from a lock's key"
             }
+            Self::FairOnSeveral => {
+                "fair: needs a single server; several servers have no common order of arrival, so a fair Redlock would be unsound"
+            }
             Self::BadLease => "ttl: needs at least 100 ms",
         }
     }
@@ -69,7 +90,7 @@ impl Misuse {
 
 /// What went wrong between us and one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// No connection, or no answer in time: what was asked may or may not have been done.
     Connection(Rc<str>),
     /// An error reply.
@@ -82,7 +103,7 @@ pub(crate) enum Fault {
 
 /// An error reply, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ServerError {
+pub struct ServerError {
     /// Its first word: ERR, NOAUTH, WRONGTYPE, ...
     pub prefix: String,
     /// The whole line, shortened, without what the server repeats of the command's arguments.
@@ -137,11 +158,25 @@ pub struct Failure {
     pub message: Rc<str>,
     /// The first word of a server's error reply; empty for other kinds.
     pub prefix: Rc<str>,
+    /// How each of several servers voted.
+    pub votes: Vec<(NodeId, Vote)>,
+}
+
+/// One server's part in an attempt that came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Vote {
+    /// It granted.
+    Granted,
+    /// Another holds the lock there.
+    Held,
+    /// It did not answer, or with an error.
+    Failed(Fault),
 }
 
 impl Failure {
     pub(crate) fn new(code: Code, attempts: u32, message: &str) -> Self {
-        Self { code, node: None, attempts, message: message.into(), prefix: "".into() }
+        Self { code, node: None, attempts, message: message.into(), prefix: "".into(), votes: Vec::new() }
     }
 
     pub(crate) fn from_fault(fault: &Fault, node: NodeId, attempts: u32) -> Self {
@@ -155,6 +190,7 @@ impl Failure {
             attempts,
             message: fault.message().into(),
             prefix: prefix.into(),
+            votes: Vec::new(),
         }
     }
 }

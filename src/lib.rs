@@ -40,12 +40,14 @@ mod timers;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-pub use engine::{Engine, Event, Loss, OpId, Outcome};
+pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OpId, Outcome, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
-pub use error::{Code, Failure, Misuse};
+pub use error::{Code, Failure, Fault, Misuse, ServerError, Vote};
 pub use lock::{LockId, Policy, Request};
 pub use node::{ConnectionId, Endpoint, NodeId};
-pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Script};
+pub use script::{
+    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
+};
 pub use time::{Clock, Duration, Instant};
 #[cfg(target_arch = "wasm32")]
 pub use wasm::Core;

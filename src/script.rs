@@ -98,6 +98,18 @@ script!(
     "exclusive_release",
     Returns::Count
 );
+script!(
+    /// Takes every key if it is one's turn everywhere, or waits in line.
+    FAIR_ACQUIRE,
+    "fair_acquire",
+    Returns::FenceOrWait
+);
+script!(
+    /// Deletes those of the keys that the token holds, and gives up its places.
+    FAIR_RELEASE,
+    "fair_release",
+    Returns::Count
+);
 
 impl Script {
     const fn new(name: &'static str, file: &'static str, returns: Returns) -> Self {
@@ -146,10 +158,12 @@ const fn hex(bytes: [u8; 20]) -> [u8; 40] {
 mod tests {
     use super::*;
 
-    const ALL: [(&Script, &str); 3] = [
+    const ALL: [(&Script, &str); 5] = [
         (&EXCLUSIVE_ACQUIRE, include_str!("../lua/exclusive_acquire.lua")),
         (&EXCLUSIVE_EXTEND, include_str!("../lua/exclusive_extend.lua")),
         (&EXCLUSIVE_RELEASE, include_str!("../lua/exclusive_release.lua")),
+        (&FAIR_ACQUIRE, include_str!("../lua/fair_acquire.lua")),
+        (&FAIR_RELEASE, include_str!("../lua/fair_release.lua")),
     ];
 
     #[test]

@@ -25,7 +25,10 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
     let lock = client.acquire(request("lock:a"));
     let command = client.command();
     assert_eq!(command.name(), "exclusive_acquire");
-    assert_eq!(command.keys(), ["lock:a", "{lock:a}:redlatch:fence:lock:a"]);
+    assert_eq!(
+        command.keys(),
+        ["lock:a", "{lock:a}:redlatch:fence:lock:a", "{lock:a}:redlatch:waiters:lock:a"]
+    );
     assert_eq!(command.arguments()[2], "10000");
     client.reply(command.granted(1_700_000_000_000_000));
     match client.event() {
@@ -174,7 +177,8 @@ fn several_keys_are_asked_for_in_one_command_sorted_and_once() {
     let keys = ["b", "a", "b"].map(|key| key.as_bytes().to_vec()).to_vec();
     client.acquire(Request { keys, ..request("") });
     let fences = ["{a}:redlatch:fence:a", "{b}:redlatch:fence:b"];
-    assert_eq!(client.command().keys(), [["a", "b"], fences].concat());
+    let waiters = ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"];
+    assert_eq!(client.command().keys(), [["a", "b"], fences, waiters].concat());
 }
 
 #[test]

@@ -38,6 +38,8 @@ fn no_command_is_sent_before_the_handshake_is_over() {
     client.connect();
     assert_eq!(client.command().0, ["HELLO", "3", "AUTH", "ann", "s3cret", "SETNAME", "redlatch"]);
     client.reply(HELLO_MAP);
+    assert_eq!(client.command().name(), "SUBSCRIBE");
+    client.reply("-NOPERM No permissions to access a channel\r\n");
     assert_eq!(client.command().0, ["SELECT", "3"]);
     client.reply("+OK\r\n");
     assert_eq!(client.command().name(), "exclusive_acquire");

@@ -302,6 +302,16 @@ fn what_is_kept_of_an_incomplete_reply_is_bounded_whatever_its_length_says() {
 }
 
 #[test]
+fn pushes_are_told_apart_from_replies_whatever_is_in_them() {
+    for push in [">2\r\n+invalidate\r\n_\r\n", ">1\r\n%1\r\n+a\r\n>1\r\n:1\r\n", ">2\r\n_\r\n+x\r\n"] {
+        assert_eq!(
+            scan_whole(push.as_bytes()).unwrap(),
+            (push.len(), Shape::OpaquePush, "Ok(Push([]))".to_owned())
+        );
+    }
+}
+
+#[test]
 fn attributes_are_passed_over_with_the_value_they_describe() {
     assert_eq!(scan_whole(b"|1\r\n+ttl\r\n:3\r\n*1\r\n:1\r\n:2\r\n").unwrap().0, 22);
     assert_eq!(scan_whole(b"*1\r\n|1\r\n+ttl\r\n:3\r\n:1\r\n:2\r\n").unwrap().0, 22);

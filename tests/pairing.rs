@@ -123,6 +123,8 @@ fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     client.commands();
     deliver(&mut client, support::HELLO_MAP);
     client.command();
+    deliver(&mut client, ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+    client.command();
     deliver(&mut client, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
     let by_source = client.command();
     deliver(&mut client, &by_source.taken(3));

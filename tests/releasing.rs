@@ -17,7 +17,10 @@ fn releasing() -> (Client, LockId, support::Command) {
     let lock = client.hold(request("a"));
     client.engine.release(lock, client.now);
     let release = client.command();
-    assert_eq!((release.name(), release.keys()), ("exclusive_release", ["a".to_owned()].as_slice()));
+    assert_eq!(
+        (release.name(), release.keys()),
+        ("exclusive_release", ["a".to_owned(), "{a}:redlatch:waiters:a".to_owned()].as_slice())
+    );
     (client, lock, release)
 }
 
@@ -41,7 +44,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
     let lock = client.hold(Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..request("") });
     client.engine.release(lock, client.now);
     let release = client.command();
-    assert_eq!(release.keys(), ["a", "b"]);
+    assert_eq!(release.keys(), ["a", "b", "{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"]);
     client.reply(release.number(1));
     assert_eq!(client.events(), told(lock, Outcome::Expired));
 }

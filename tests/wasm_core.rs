@@ -38,9 +38,7 @@ impl Client {
     }
 
     fn acquire(&mut self, key: &[u8], wait: f64) -> u32 {
-        self.core
-            .acquire(key, &[], &[], 10_000.0, wait, false, f64::INFINITY, self.now, WALL + self.now)
-            .unwrap()
+        self.core.acquire(key, &[], &[], 10_000.0, wait, 0, f64::INFINITY, self.now, WALL + self.now).unwrap()
     }
 
     /// The delay and the records.
@@ -160,10 +158,10 @@ fn a_loss_by_the_wall_clock_alone_is_told() {
 #[wasm_bindgen_test]
 fn requests_out_of_order_throw_what_javascript_throws() {
     let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0);
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, false, f64::INFINITY, 0.0, 0.0);
+    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0.0, 0.0);
     assert_eq!(exception(acquire(b"a", 1000.0)).name(), "TypeError");
     core.add_node(String::new(), String::new(), 0);
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, false, f64::INFINITY, 0.0, 0.0);
+    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0.0, 0.0);
     assert_eq!(exception(acquire(b"", 1000.0)).name(), "TypeError");
     assert_eq!(exception(acquire(b"a", 99.0)).name(), "RangeError");
     assert_eq!(exception(acquire(b"a", f64::NAN)).name(), "RangeError");
@@ -174,10 +172,7 @@ fn requests_out_of_order_throw_what_javascript_throws() {
 fn several_keys_are_told_apart_by_their_lengths() {
     let mut client = Client::new();
     let now = client.now;
-    client
-        .core
-        .acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, false, f64::INFINITY, now, WALL + now)
-        .unwrap();
+    client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, now, WALL + now).unwrap();
     let connection = client.connect();
     let acquire = client.written(connection);
     assert!(acquire.contains("$1\r\n4\r\n$1\r\na\r\n$2\r\nbb\r\n"), "{acquire}");
@@ -188,7 +183,7 @@ fn several_keys_are_told_apart_by_their_lengths() {
 fn nothing_that_javascript_may_pass_traps() {
     let mut client = Client::new();
     for number in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::INFINITY] {
-        let _ = client.core.acquire(b"ab", &[9, u32::MAX], b"", number, number, true, number, number, number);
+        let _ = client.core.acquire(b"ab", &[9, u32::MAX], b"", number, number, 7, number, number, number);
         let lock = client.acquire(b"a", number);
         client.core.extend(lock, number, number, number);
         client.core.verify(u32::MAX, number, number);

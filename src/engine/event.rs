@@ -1,4 +1,4 @@
-use crate::{entropy::Token, error::Failure, lock::LockId};
+use crate::{entropy::Token, error::Failure, lock::LockId, node::NodeId};
 
 /// A question about a lock that is held: an extension or a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,30 @@ pub enum Event {
         lock: LockId,
         /// Whether the servers say that it is ours.
         ours: bool,
+    },
+    /// Another holds what was asked for. Only told to those who watch, as what follows here.
+    Contended {
+        /// Which.
+        lock: LockId,
+    },
+    /// The lease was extended by itself.
+    Renewed {
+        /// Which.
+        lock: LockId,
+    },
+    /// A majority agreed, but some servers could not be asked.
+    Degraded {
+        /// Which.
+        lock: LockId,
+        /// How many.
+        missing: u32,
+    },
+    /// A connection became ready, or ended.
+    Connection {
+        /// To which server.
+        node: NodeId,
+        /// Whether it is ready now.
+        ready: bool,
     },
     /// A question could not be answered; the lease is as it was.
     OpFailed {

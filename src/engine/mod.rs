@@ -1,21 +1,29 @@
 //! The composition root: servers, locks and timers, behind the verbs that are the core's whole surface.
 
+mod dispatch;
 mod event;
+mod holders;
 mod nodes;
+mod notes;
+mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    entropy::{Entropy, Token},
+    entropy::Entropy,
     error::{Code, Failure, Misuse},
-    lock::{Input, Lock, LockId, Policy, Request, Spec, Wish, World},
-    node::{ConnectionId, Endpoint, News, NodeId},
+    lock::{Input, Lines, Lock, LockId, Owner, Policy, Request, Spec, Wish},
+    node::{ConnectionId, Endpoint, NodeId},
     time::{Duration, Instant},
     timers::Agenda,
 };
 
 pub use event::{Event, Loss, OpId, Outcome};
+use holders::Hold;
 pub(crate) use nodes::Nodes;
+pub use notes::Counters;
+pub(crate) use notes::Notes;
+pub use snapshot::{NodeSnapshot, Snapshot};
 
 /// Locks that may be held, waited for and cleaned up after at once.
 const MOST_LOCKS: usize = 100_000;
@@ -31,7 +39,12 @@ pub struct Engine<E> {
     entropy: E,
     nodes: Nodes,
     locks: BTreeMap<LockId, Lock>,
-    agenda: Agenda<Owner>,
+    /// Locks that were entered again, by the numbers of those who did.
+    aliases: BTreeMap<LockId, LockId>,
+    lines: Lines,
+    leftovers: Vec<Lock>,
+    notes: Notes,
+    agenda: Agenda<Sleeper>,
     events: VecDeque<Event>,
     last_lock: u32,
     last_op: u32,
@@ -39,7 +52,7 @@ pub struct Engine<E> {
 
 /// Who has timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
+enum Sleeper {
     Lock(LockId),
     Node(NodeId),
 }
@@ -53,10 +66,32 @@ impl<E: Entropy + 'static> Engine<E> {
             entropy,
             nodes: Nodes::default(),
             locks: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            lines: Lines::default(),
+            leftovers: Vec::new(),
+            notes: Notes::default(),
             agenda: Agenda::default(),
             events: VecDeque::new(),
             last_lock: 0,
             last_op: 0,
+        }
+    }
+
+    /// From now on, also tells what only those hear who watch: contention, renewals, connections.
+    pub fn observe(&mut self) {
+        self.notes.observed = true;
+    }
+
+    /// The state at this moment.
+    #[must_use]
+    pub fn inspect(&self) -> Snapshot {
+        let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
+        Snapshot {
+            nodes: self.nodes.inspect(),
+            held: count(Lock::is_held),
+            waiting: count(Lock::is_waiting),
+            releasing: count(|lock| !lock.is_held() && !lock.is_waiting()),
+            counters: self.notes.counters,
         }
     }
 
@@ -74,21 +109,32 @@ impl<E: Entropy + 'static> Engine<E> {
         if self.nodes.count() == 0 {
             return Err(Misuse::NoNode);
         }
-        let minted = match request.token {
-            Some(_) => Ok(None),
-            None => Token::mint(&mut self.entropy).map(Some),
-        };
-        let spec = Spec::new(request, minted.unwrap_or_default(), &self.policy)?;
+        if request.fair && self.nodes.count() > 1 {
+            return Err(Misuse::FairOnSeveral);
+        }
+        let spec = Spec::new(&request, &self.policy)?;
         let id = self.next_lock();
-        if minted.is_err() {
-            let text = "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart";
-            self.refuse(id, Code::Internal, text);
-        } else if self.locks.len() >= MOST_LOCKS {
-            self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once");
-        } else {
-            self.locks.insert(id, Lock::new(spec));
-            self.touch(id, Input::Start, now);
+        if let Some(token) = &request.token
+            && let Some(held) = self.held_by(token, &spec, now)
+        {
+            self.aliases.insert(id, held);
+            self.touch(held, Input::Reenter(id, request.renew), now);
             self.note_nodes();
+            return Ok(id);
+        }
+        let identified = self.nodes.identify(&mut self.entropy);
+        let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
+        match (identified, owner) {
+            (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
+                self.begin(id, Lock::new(spec, owner, id), now)
+            }
+            (Ok(()), Ok(_)) => {
+                self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once")
+            }
+            _ => {
+                let text = "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart";
+                self.refuse(id, Code::Internal, text);
+            }
         }
         Ok(id)
     }
@@ -96,10 +142,15 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Lets go of a lock that is held. [`Event::Released`] follows, once; nothing if it is not held any more.
     pub fn release(&mut self, lock: LockId, now: Instant) {
         self.run_due(now);
-        if self.is_held(lock) {
-            self.touch(lock, Input::Release, now);
-            self.note_nodes();
+        match self.hold_of(lock) {
+            Hold::Only(held) => self.touch(held, Input::Release, now),
+            Hold::OneOfSeveral(held) => {
+                self.leave(lock, held, now);
+                self.events.push_back(Event::Released { lock, outcome: Outcome::Released });
+            }
+            Hold::None => {}
         }
+        self.note_nodes();
     }
 
     /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OpFailed`]
@@ -116,16 +167,18 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Forgets a lock, whatever its state: nothing more is heard of it, and what may be left of it is cleaned up.
     pub fn cancel(&mut self, lock: LockId, now: Instant) {
         self.run_due(now);
-        self.touch(lock, Input::Cancel, now);
+        match self.hold_of(lock) {
+            Hold::OneOfSeveral(held) => self.leave(lock, held, now),
+            Hold::Only(held) => self.touch(held, Input::Cancel, now),
+            Hold::None => self.touch(lock, Input::Cancel, now),
+        }
         self.note_nodes();
     }
 
     /// A connection asked for by [`poll_connect`](Self::poll_connect) was made.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
         self.run_due(now);
-        if let Some(node) = self.nodes.of(id).and_then(|node| self.nodes.get(node)) {
-            node.connected(id, &mut self.entropy, now);
-        }
+        self.nodes.connected(id, &mut self.entropy, now);
         self.note_nodes();
     }
 
@@ -165,10 +218,10 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         self.run_due(now);
         let event = self.events.pop_front()?;
-        if let Event::Granted { lock, .. } = &event
-            && let Some(lock) = self.locks.get_mut(lock)
+        if let Event::Granted { lock: holder, .. } = event
+            && let Some(lock) = self.locks.get_mut(&self.aliases.get(&holder).copied().unwrap_or(holder))
         {
-            lock.told();
+            lock.told(holder);
         }
         Some(event)
     }
@@ -212,7 +265,12 @@ impl<E: Entropy + 'static> Engine<E> {
     /// How long a lock may still be believed in: zero if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: LockId, now: Instant) -> Duration {
-        self.locks.get(&lock).map_or(Duration::ZERO, |lock| lock.remaining(now))
+        match self.hold_of(lock) {
+            Hold::None => Duration::ZERO,
+            Hold::Only(held) | Hold::OneOfSeveral(held) => {
+                self.locks.get(&held).map_or(Duration::ZERO, |lock| lock.remaining(now))
+            }
+        }
     }
 
     /// How many locks are held, waited for or being cleaned up after.
@@ -225,108 +283,35 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_due(now);
         self.last_op = self.last_op.wrapping_add(1);
         let op = OpId(self.last_op);
-        if self.is_held(lock) {
-            self.touch(lock, Input::Wish(op, wish), now);
-            self.note_nodes();
-        } else {
-            let failure = Failure::new(Code::Lost, 0, "the lock is not held");
-            self.events.push_back(Event::OpFailed { op, lock, failure });
+        match self.hold_of(lock) {
+            Hold::Only(held) | Hold::OneOfSeveral(held) => {
+                self.touch(held, Input::Wish(op, wish), now);
+                self.note_nodes();
+            }
+            Hold::None => {
+                let failure = Failure::new(Code::Lost, 0, "the lock is not held");
+                self.events.push_back(Event::OpFailed { op, lock, failure });
+            }
         }
         op
+    }
+
+    fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {
+        self.locks.insert(id, lock);
+        self.touch(id, Input::Start, now);
+        self.note_nodes();
     }
 
     fn refuse(&mut self, lock: LockId, code: Code, text: &str) {
         self.events.push_back(Event::Failed { lock, failure: Failure::new(code, 0, text) });
     }
 
-    fn is_held(&self, lock: LockId) -> bool {
-        self.locks.get(&lock).is_some_and(Lock::is_held)
-    }
-
     fn next_lock(&mut self) -> LockId {
         loop {
             self.last_lock = self.last_lock.wrapping_add(1);
             let id = LockId(self.last_lock);
-            if self.last_lock != 0 && !self.locks.contains_key(&id) {
+            if self.last_lock != 0 && !self.locks.contains_key(&id) && !self.aliases.contains_key(&id) {
                 return id;
-            }
-        }
-    }
-
-    /// Runs everything that is due before anything else is looked at: after a stall, data arrives before the late timer.
-    fn run_due(&mut self, now: Instant) {
-        while let Some(owner) = self.agenda.take_due(now) {
-            match owner {
-                Owner::Lock(id) => {
-                    if let Some(lock) = self.locks.get_mut(&id) {
-                        lock.entered = None;
-                    }
-                    while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
-                        self.touch(id, Input::Timer(timer), now);
-                    }
-                    self.note_lock(id);
-                }
-                Owner::Node(id) => {
-                    let Some(node) = self.nodes.get(id) else { continue };
-                    node.entered = None;
-                    if let Some(news) = node.timeout(&mut self.entropy, now) {
-                        self.spread(id, news, now);
-                    }
-                    self.note_nodes();
-                }
-            }
-        }
-    }
-
-    fn touch(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        let Some(lock) = self.locks.get_mut(&id) else {
-            return;
-        };
-        let world = World { nodes: &mut self.nodes, events: &mut self.events, entropy: &mut self.entropy };
-        lock.handle(input, id, &self.policy, world, now);
-        self.note_lock(id);
-    }
-
-    /// Keeps the agenda up with a lock, and forgets the lock when nothing is left of it.
-    fn note_lock(&mut self, id: LockId) {
-        let Some(lock) = self.locks.get_mut(&id) else {
-            return;
-        };
-        if lock.is_done() {
-            self.agenda.remove(Owner::Lock(id), &mut lock.entered);
-            self.locks.remove(&id);
-        } else {
-            let next = lock.next_timer();
-            self.agenda.update(Owner::Lock(id), &mut lock.entered, next);
-        }
-    }
-
-    fn note_nodes(&mut self) {
-        for (id, node) in self.nodes.iter() {
-            let next = node.deadline();
-            self.agenda.update(Owner::Node(id), &mut node.entered, next);
-        }
-    }
-
-    /// Tells the locks what a server had to say.
-    fn spread(&mut self, node: NodeId, news: News, now: Instant) {
-        match news {
-            News::Reply(tag, reply) => self.touch(tag.lock, Input::Reply(node, tag.round, reply), now),
-            News::NoScript(tag) => self.touch(tag.lock, Input::NoScript(node, tag.round), now),
-            News::Ready(waiting) => {
-                for lock in into_sorted_set(waiting) {
-                    self.touch(lock, Input::Ready(node), now);
-                }
-            }
-            News::Down { unanswered, waiting, fault, close } => {
-                if let Some(id) = close {
-                    self.nodes.close(id);
-                }
-                // Once for each lock: it may ask anew at once, and what it asks then is not down.
-                let unanswered = unanswered.into_iter().map(|tag| tag.lock);
-                for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
-                    self.touch(lock, Input::Down(node, &fault), now);
-                }
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
+use super::NodeSnapshot;
 use crate::{
-    entropy::Entropy,
+    entropy::{Entropy, EntropyUnavailable, push_hex},
     node::{Asked, Command, ConnectionId, Endpoint, Form, News, Node, NodeId, Tag},
     time::{Duration, Instant},
 };
@@ -15,12 +16,39 @@ pub(crate) struct Nodes {
     last_connection: u32,
     connects: VecDeque<(NodeId, ConnectionId)>,
     closes: VecDeque<ConnectionId>,
+    /// What wake-ups are addressed to: 64 random bits in hexadecimal, drawn at the first lock.
+    client: Vec<u8>,
 }
 
 impl Nodes {
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration) -> NodeId {
         self.list.push(Node::new(endpoint, connect_timeout));
         NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn client(&self) -> &[u8] {
+        &self.client
+    }
+
+    /// Draws what wake-ups are addressed to, if that is not done.
+    pub(crate) fn identify(&mut self, entropy: &mut dyn Entropy) -> Result<(), EntropyUnavailable> {
+        if self.client.is_empty() {
+            let mut bits = [0; 8];
+            entropy.fill(&mut bits)?;
+            push_hex(&bits, &mut self.client);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn connected(&mut self, id: ConnectionId, entropy: &mut dyn Entropy, now: Instant) {
+        let Some(index) = self.of(id).map(Self::index) else { return };
+        if let Some(node) = self.list.get_mut(index) {
+            node.connected(id, &self.client, entropy, now);
+        }
+    }
+
+    pub(crate) fn inspect(&self) -> Vec<NodeSnapshot> {
+        self.list.iter().map(Node::inspect).collect()
     }
 
     pub(crate) fn count(&self) -> usize {

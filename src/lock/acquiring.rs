@@ -12,19 +12,19 @@
 //! that is believed in. The release comes at the end, and after it that token is never asked for again.
 
 use super::{
-    Context, Input, Releasing, State, Verb,
+    Context, Input, Lock, Owner, Releasing, State, Verb,
     held::Held,
     lease::{Lease, notice, validity},
+    outcome::Outcome,
     quorum::{Verdict, quorum},
     round::{Ballot, Round},
 };
 use crate::{
     engine::{Event, Nodes},
     entropy::jitter,
-    error::{Code, Failure, Fault},
     node::NodeId,
     script::Answer,
-    time::Duration,
+    time::{Duration, Instant},
     timers::Timer,
 };
 
@@ -32,65 +32,57 @@ use crate::{
 pub(crate) struct Acquiring {
     round: Option<Round>,
     attempts: u32,
+    /// When the last attempt was begun.
+    begun: Instant,
     /// What the last attempt came to.
     last: Outcome,
     /// Whether any attempt may have left something on a server.
     written: bool,
+    /// Whether a wake-up came while an attempt was in flight.
+    woken: bool,
 }
 
-/// What an attempt came to, if not to a grant.
-#[derive(Debug, Default)]
-enum Outcome {
-    #[default]
-    Unknown,
-    /// Another holds it, for this long at most; `None` for ever.
-    Taken(Option<Duration>),
-    Faulty(NodeId, Fault),
-    /// It was granted, but too late to be of use.
-    Late,
-}
+/// Wake-ups lead to no more than one attempt in this time, whoever sends them.
+const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 impl Acquiring {
-    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+    pub(crate) fn handle(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
-            Input::Start => {
-                if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX {
-                    cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
-                }
-                self.attempt(cx)
-            }
+            Input::Start => self.start(cx),
             Input::Timer(Timer::Retry) => self.attempt(cx),
+            Input::Wake => self.wake(cx),
+            Input::Promoted => {
+                if self.round.is_none() {
+                    self.schedule(cx);
+                }
+                State::Acquiring(self)
+            }
             Input::Timer(Timer::Wait) => self.give_up(cx),
             Input::Cancel | Input::Release => self.leave(cx),
-            Input::Ready(node) => self.with_round(cx, |round, cx| round.on_ready(node, cx)),
-            Input::Down(node, fault) => self.with_round(cx, |round, _| round.on_down(node, fault)),
+            Input::Ready(node) => self.with_round(None, cx, |round, cx| round.on_ready(node, cx)),
+            Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
             Input::Timer(Timer::Round) => {
-                self.with_round(cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
+                self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
             }
-            Input::Reply(node, serial, reply) => match self.round.take_if(|round| round.is(serial)) {
-                Some(mut round) => {
-                    round.on_reply(node, reply);
-                    self.settle(round, cx)
-                }
-                None => State::Acquiring(self),
-            },
-            Input::NoScript(node, serial) => match self.round.take_if(|round| round.is(serial)) {
-                Some(mut round) => {
-                    round.on_no_script(node, cx);
-                    self.settle(round, cx)
-                }
-                None => State::Acquiring(self),
-            },
-            Input::Timer(_) | Input::Wish(..) => State::Acquiring(self),
+            Input::Reply(node, serial, reply) => {
+                self.with_round(Some(serial), cx, |round, _| round.on_reply(node, reply))
+            }
+            Input::NoScript(node, serial) => {
+                self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
+            }
+            Input::Timer(_) | Input::Wish(..) | Input::Reenter(..) | Input::Leave(_) => {
+                State::Acquiring(self)
+            }
         }
     }
 
     fn with_round(
         mut self,
+        serial: Option<u32>,
         cx: &mut Context<'_>,
         change: impl FnOnce(&mut Round, &mut Context<'_>),
     ) -> State {
-        match self.round.take() {
+        match self.round.take_if(|round| serial.is_none_or(|serial| round.is(serial))) {
             Some(mut round) => {
                 change(&mut round, cx);
                 self.settle(round, cx)
@@ -99,114 +91,155 @@ impl Acquiring {
         }
     }
 
+    fn start(self, cx: &mut Context<'_>) -> State {
+        if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX {
+            cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
+        }
+        if cx.spec.fair {
+            cx.world.lines.join(cx.spec.lock_keys(), cx.id);
+        }
+        self.attempt(cx)
+    }
+
     fn attempt(mut self, cx: &mut Context<'_>) -> State {
+        cx.timers.stop(Timer::Retry);
         self.attempts = self.attempts.saturating_add(1);
-        let round = Round::start(Verb::Acquire, cx);
+        cx.count(|counters| &mut counters.attempts);
+        self.begun = cx.now;
+        self.woken = false;
+        let verb = if cx.spec.adopt { Verb::Extend(cx.spec.ttl) } else { Verb::Acquire };
+        let round = Round::start(verb, cx);
         self.settle(round, cx)
+    }
+
+    fn wake(mut self, cx: &mut Context<'_>) -> State {
+        let earliest = self.begun.after(WAKE_INTERVAL);
+        if self.round.is_some() {
+            self.woken = true;
+        } else if cx.now < earliest {
+            cx.timers.set(Timer::Retry, earliest);
+        } else {
+            return self.attempt(cx);
+        }
+        State::Acquiring(self)
     }
 
     /// Sees whether the attempt is decided.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
-        match round.tally(cx.spec.count()).verdict() {
-            Verdict::Open => {
-                match round.deadline(cx.spec.node_timeout) {
-                    Some(deadline) => cx.timers.set(Timer::Round, deadline),
-                    None => cx.timers.stop(Timer::Round),
-                }
-                self.round = Some(round);
-                State::Acquiring(self)
+        let verdict = round.tally(cx.spec.count()).verdict();
+        if verdict == Verdict::Open {
+            match round.deadline(cx.spec.node_timeout) {
+                Some(deadline) => cx.timers.set(Timer::Round, deadline),
+                None => cx.timers.stop(Timer::Round),
             }
+            self.round = Some(round);
+            return State::Acquiring(self);
+        }
+        cx.timers.stop(Timer::Round);
+        self.last = match verdict {
             Verdict::Yes => {
                 let lease = lease_of(&round, cx);
                 if lease.validity(quorum(cx.world.nodes.count())) > cx.now.after(notice(cx.spec.ttl)) {
+                    leave_line(cx);
                     return grant(&round, lease, self.attempts, cx);
                 }
-                self.last = Outcome::Late;
-                self.fail_attempt(&round, cx)
+                Outcome::Late
             }
+            Verdict::No if cx.spec.adopt => Outcome::NotOurs,
             Verdict::No => {
-                self.last = Outcome::Taken(longest_wait(&round));
-                self.fail_attempt(&round, cx)
-            }
-            Verdict::Failed => {
-                if let Some((node, fault)) = round.fault() {
-                    self.last = Outcome::Faulty(node, fault.clone());
+                if self.attempts == 1 {
+                    cx.count(|counters| &mut counters.contended);
+                    cx.observe(Event::Contended { lock: cx.id });
                 }
-                self.fail_attempt(&round, cx)
+                Outcome::Taken(longest_wait(&round))
             }
-        }
+            Verdict::Failed | Verdict::Open => Outcome::Faulty(round.clone()),
+        };
+        self.fail_attempt(&round, cx)
     }
 
     fn fail_attempt(mut self, round: &Round, cx: &mut Context<'_>) -> State {
-        cx.timers.stop(Timer::Round);
-        self.written |= round.may_have_written();
-        let is_final = matches!(&self.last, Outcome::Faulty(_, fault) if fault.is_final());
+        let written = self.may_have_written(round, cx);
+        let is_final = match &self.last {
+            Outcome::Faulty(round) => round.is_hopeless(),
+            Outcome::NotOurs => true,
+            _ => false,
+        };
         if is_final || cx.spec.wait == Duration::ZERO {
+            self.written |= written;
             return self.give_up(cx);
         }
-        let mut pause = jitter(cx.policy.retry_min, cx.policy.retry_max, cx.world.entropy);
+        if written && cx.world.nodes.count() > 1 {
+            // What some servers granted is in the others' way, and in ours. It is released under its token, which is
+            // then asked for no more: see above. A token of the application's own cannot be changed for another.
+            let used = cx.owner.clone();
+            match Owner::new(None, cx.world.entropy) {
+                Ok(owner) if used.minted.is_some() => *cx.owner = owner,
+                _ => {
+                    self.written = true;
+                    return self.give_up(cx);
+                }
+            }
+            cx.world.leftovers.push(Lock::leftover(cx.spec.clone(), used));
+        } else {
+            self.written |= written;
+        }
+        if self.woken {
+            cx.timers.set(Timer::Retry, cx.now.max(self.begun.after(WAKE_INTERVAL)));
+        } else {
+            self.schedule(cx);
+        }
+        State::Acquiring(self)
+    }
+
+    /// Sets the time of the next attempt. With wake-ups, attempts are but the safety net, and the heartbeat of our place.
+    fn schedule(&self, cx: &mut Context<'_>) {
+        if cx.spec.fair && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
+            return;
+        }
+        let longest = cx.policy.retry_max;
+        let (min, max) = if cx.world.nodes.count() == 1 && cx.wakes(NodeId(0)) {
+            (longest, longest.times(4))
+        } else {
+            (cx.policy.retry_min, longest)
+        };
+        let mut pause = jitter(min, max, cx.world.entropy);
         if let Outcome::Taken(Some(left)) = self.last
             && left < pause
         {
-            // The holder's lease ends sooner: ask just after, and not all at once.
+            // It comes free sooner: ask just after, and not all at once.
             pause =
                 left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.world.entropy)).min(pause);
         }
         cx.timers.set(Timer::Retry, cx.now.after(pause));
-        State::Acquiring(self)
+    }
+
+    fn may_have_written(&self, round: &Round, cx: &mut Context<'_>) -> bool {
+        let registered = cx.spec.wait > Duration::ZERO && cx.registers(NodeId(0));
+        !cx.spec.adopt && round.may_have_written(registered)
     }
 
     /// Tells the application why it does not get the lock.
     fn give_up(self, cx: &mut Context<'_>) -> State {
-        let failure = self.failure(cx);
-        cx.emit(Event::Failed { lock: cx.id, failure });
+        let failure = self.last.failure(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
+        for &lock in cx.holders.iter() {
+            cx.world.events.push_back(Event::Failed { lock, failure: failure.clone() });
+        }
         self.leave(cx)
     }
 
     fn leave(mut self, cx: &mut Context<'_>) -> State {
-        self.written |= self.round.is_some_and(|round| round.may_have_written());
+        leave_line(cx);
+        if let Some(round) = self.round.take() {
+            self.written |= self.may_have_written(&round, cx);
+        }
         if self.written { Releasing::begin(false, cx.spec.ttl, cx) } else { State::Done }
     }
+}
 
-    fn failure(&self, cx: &Context<'_>) -> Failure {
-        let attempts = self.attempts;
-        match (&self.last, &self.round) {
-            (Outcome::Faulty(node, fault), _) => {
-                let mut failure = Failure::from_fault(fault, *node, attempts);
-                if attempts > 1 {
-                    failure.message = format!("{} (attempt {attempts}, the last)", failure.message).into();
-                }
-                failure
-            }
-            (Outcome::Unknown, Some(round)) => {
-                let asked =
-                    round.ballots().find(|(_, ballot)| matches!(ballot, Ballot::Asked(_) | Ballot::Waiting));
-                let (node, what) = match asked {
-                    Some((node, Ballot::Asked(_))) => (node, "no answer"),
-                    Some((node, _)) => (node, "no connection"),
-                    None => (NodeId(0), "no answer"),
-                };
-                let fault = Fault::Connection(
-                    format!("{what} within the wait of {} ms", cx.spec.wait.as_millis()).into(),
-                );
-                Failure::from_fault(&fault, node, attempts)
-            }
-            (last, _) => {
-                let why = match last {
-                    Outcome::Taken(None) => {
-                        "; a key that never expires is in the way, which no lock of redlatch is"
-                    }
-                    Outcome::Late => "; it was granted too late to be of use",
-                    _ => "; another holds it",
-                };
-                let plural = if attempts == 1 { "" } else { "s" };
-                let text = format!(
-                    "not acquired within {} ms ({attempts} attempt{plural}{why})",
-                    cx.spec.wait.as_millis()
-                );
-                Failure::new(Code::Timeout, attempts, &text)
-            }
-        }
+fn leave_line(cx: &mut Context<'_>) {
+    if cx.spec.fair {
+        cx.world.lines.leave(cx.spec.lock_keys(), cx.id);
     }
 }
 
@@ -214,7 +247,7 @@ impl Acquiring {
 fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
     let mut lease = Lease::new(cx.world.nodes.count());
     for (node, ballot) in round.ballots() {
-        if let Ballot::Answered(sent, Answer::Fence(_)) = *ballot {
+        if let Ballot::Answered(sent, Answer::Fence(_) | Answer::Flag(true)) = *ballot {
             lease.granted(Nodes::index(node), validity(sent, cx.spec.ttl, cx.policy.drift));
         }
     }
@@ -235,11 +268,19 @@ fn longest_wait(round: &Round) -> Option<Duration> {
 fn grant(round: &Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> State {
     let (mut fence, mut sent) = (0, cx.now);
     for (_, ballot) in round.ballots() {
-        if let Ballot::Answered(asked, Answer::Fence(minted)) = *ballot {
-            fence = fence.max(minted);
+        if let Ballot::Answered(asked, answer) = *ballot {
             sent = sent.min(asked);
+            if let Answer::Fence(minted) = answer {
+                fence = fence.max(minted);
+            }
         }
     }
-    cx.emit(Event::Granted { lock: cx.id, fence, token: cx.spec.minted });
-    Held::begin(lease, sent, attempts, cx)
+    // Counters of several servers are not one: their largest would not grow from lock to lock (rule 8).
+    let fence = if cx.world.nodes.count() == 1 { fence } else { 0 };
+    for &lock in cx.holders.iter() {
+        cx.world.events.push_back(Event::Granted { lock, fence, token: cx.owner.minted });
+    }
+    cx.count(|counters| &mut counters.acquired);
+    round.tell_degraded(cx);
+    Held::begin(lease, sent, fence, attempts, cx)
 }

@@ -8,7 +8,7 @@
 //! ```
 
 use super::{
-    Context, Input, Releasing, Spec, State, Verb, Wish,
+    Context, Input, LockId, Releasing, Spec, State, Verb, Wish,
     lease::{Lease, notice, validity},
     quorum::{Verdict, quorum},
     round::{Ballot, Round},
@@ -16,7 +16,6 @@ use super::{
 use crate::{
     engine::{Event, Loss, Nodes, OpId},
     error::{Code, Failure},
-    node::NodeId,
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
@@ -30,9 +29,11 @@ pub(crate) struct Held {
     lease: Lease,
     /// Until when the lock may be believed in.
     validity: Instant,
-    /// Whether the application knows that it has it.
-    told: bool,
+    fence: u64,
+    /// Which of the holders know that they have it.
+    told: Vec<LockId>,
     attempts: u32,
+    renew: bool,
     round: Option<Round>,
     /// The lease that the round asks for; zero if it only asks.
     asking: Duration,
@@ -43,24 +44,34 @@ pub(crate) struct Held {
     queued: Vec<Op>,
 }
 
-/// Someone who waits for an extension or a verification.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Op {
-    /// `None` for the renewal, to which nobody listens.
-    id: Option<OpId>,
-    wish: Wish,
+/// Why servers are asked about a lock that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Op {
+    /// The renewal, to whose outcome nobody listens.
+    Renew,
+    Wish(OpId, Wish),
+    /// The same owner asks again for what it holds, under this number.
+    Reenter(LockId),
 }
 
 impl Held {
     /// Begins with a lease that was asked for at `sent`.
-    pub(crate) fn begin(lease: Lease, sent: Instant, attempts: u32, cx: &mut Context<'_>) -> State {
+    pub(crate) fn begin(
+        lease: Lease,
+        sent: Instant,
+        fence: u64,
+        attempts: u32,
+        cx: &mut Context<'_>,
+    ) -> State {
         cx.timers.stop_all();
         let validity = lease.validity(quorum(cx.world.nodes.count()));
         let held = Self {
             lease,
             validity,
-            told: false,
+            fence,
+            told: Vec::new(),
             attempts,
+            renew: cx.spec.renew,
             round: None,
             asking: Duration::ZERO,
             longest: cx.spec.ttl,
@@ -68,7 +79,7 @@ impl Held {
             queued: Vec::new(),
         };
         held.arm(cx);
-        if cx.spec.renew {
+        if held.renew {
             cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
         }
         if cx.spec.max_hold < Duration::MAX {
@@ -77,8 +88,8 @@ impl Held {
         State::Held(held)
     }
 
-    pub(crate) const fn told(&mut self) {
-        self.told = true;
+    pub(crate) fn told(&mut self, holder: LockId) {
+        self.told.push(holder);
     }
 
     pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
@@ -99,12 +110,30 @@ impl Held {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
             Input::Timer(Timer::Renew) => {
-                self.queued.push(Op { id: None, wish: Wish::Extend(cx.spec.ttl) });
+                self.queued.push(Op::Renew);
                 self.pump(cx)
             }
             Input::Wish(op, wish) => {
-                self.queued.push(Op { id: Some(op), wish });
+                self.queued.push(Op::Wish(op, wish));
                 self.pump(cx)
+            }
+            Input::Reenter(holder, renew) => {
+                if renew && !self.renew {
+                    self.renew = true;
+                    cx.timers.set(Timer::Renew, cx.now);
+                }
+                self.queued.push(Op::Reenter(holder));
+                self.pump(cx)
+            }
+            Input::Leave(holder) => {
+                for holders in [&mut self.told, &mut *cx.holders] {
+                    holders.retain(|&each| each != holder);
+                }
+                for ops in [&mut self.serving, &mut self.queued] {
+                    ops.retain(|op| *op != Op::Reenter(holder));
+                }
+                forget_grant(holder, cx);
+                State::Held(self)
             }
             Input::Release => self.end_with(true, "the lock was released", cx),
             Input::Cancel => self.end_with(false, "the lock was released", cx),
@@ -119,7 +148,7 @@ impl Held {
             Input::NoScript(node, serial) => {
                 self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
             }
-            Input::Start | Input::Timer(_) => State::Held(self),
+            Input::Start | Input::Timer(_) | Input::Wake | Input::Promoted => State::Held(self),
         }
     }
 
@@ -144,9 +173,10 @@ impl Held {
             return State::Held(self);
         }
         self.serving = core::mem::take(&mut self.queued);
-        let leases = self.serving.iter().map(|op| match op.wish {
-            Wish::Extend(ttl) => ttl,
-            Wish::Verify => Duration::ZERO,
+        let leases = self.serving.iter().map(|op| match *op {
+            Op::Renew => cx.spec.ttl,
+            Op::Wish(_, Wish::Extend(ttl)) => ttl,
+            Op::Wish(_, Wish::Verify) | Op::Reenter(_) => Duration::ZERO,
         });
         self.asking = leases.max().unwrap_or_default();
         self.longest = self.longest.max(self.asking);
@@ -169,30 +199,25 @@ impl Held {
             Verdict::Yes => {
                 cx.timers.stop(Timer::Round);
                 self.arm(cx);
-                if cx.spec.renew && self.asking > Duration::ZERO {
+                if self.renew && self.asking > Duration::ZERO {
                     let sent = round.ballots().filter_map(|(_, ballot)| sent(ballot)).min().unwrap_or(cx.now);
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
                 }
-                for Op { id, wish } in core::mem::take(&mut self.serving) {
-                    let Some(op) = id else { continue };
-                    cx.emit(match wish {
-                        Wish::Extend(_) => Event::Extended { op, lock: cx.id },
-                        Wish::Verify => Event::Verified { op, lock: cx.id, ours: true },
-                    });
+                round.tell_degraded(cx);
+                for op in core::mem::take(&mut self.serving) {
+                    self.succeed(op, cx);
                 }
                 self.pump(cx)
             }
             Verdict::No => self.lose(Loss::NotOurs, cx),
             Verdict::Failed => {
                 cx.timers.stop(Timer::Round);
-                let (node, fault) =
-                    round.fault().map_or((NodeId(0), None), |(node, fault)| (node, Some(fault)));
-                let failure = fault.map_or_else(
+                let failure = round.fault().map_or_else(
                     || Failure::new(Code::Connection, 0, "no majority answered"),
-                    |fault| Failure::from_fault(fault, node, 0),
+                    |(node, fault)| Failure::from_fault(fault, node, 0),
                 );
                 self.fail_serving(&failure, cx);
-                if cx.spec.renew {
+                if self.renew {
                     // In shorter steps until validity ends.
                     let pause =
                         self.validity.since(cx.now).part(3).min(cx.spec.ttl.part(3)).max(SHORTEST_RETRY);
@@ -216,33 +241,51 @@ impl Held {
         self.validity = self.lease.validity(quorum(cx.world.nodes.count()));
     }
 
+    fn succeed(&self, op: Op, cx: &mut Context<'_>) {
+        let event = match op {
+            Op::Renew => {
+                cx.count(|counters| &mut counters.renewed);
+                return cx.observe(Event::Renewed { lock: cx.id });
+            }
+            Op::Wish(op, Wish::Extend(_)) => Event::Extended { op, lock: cx.id },
+            Op::Wish(op, Wish::Verify) => Event::Verified { op, lock: cx.id, ours: true },
+            Op::Reenter(lock) => {
+                cx.holders.push(lock);
+                Event::Granted { lock, fence: self.fence, token: cx.owner.minted }
+            }
+        };
+        cx.emit(event);
+    }
+
     fn fail_serving(&mut self, failure: &Failure, cx: &mut Context<'_>) {
-        for Op { id, .. } in core::mem::take(&mut self.serving) {
-            if let Some(op) = id {
-                cx.emit(Event::OpFailed { op, lock: cx.id, failure: failure.clone() });
+        for op in core::mem::take(&mut self.serving) {
+            let failure = failure.clone();
+            match op {
+                Op::Renew => {}
+                Op::Wish(op, _) => cx.emit(Event::OpFailed { op, lock: cx.id, failure }),
+                Op::Reenter(lock) => cx.emit(Event::Failed { lock, failure }),
             }
         }
     }
 
     fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> State {
-        if self.told {
-            cx.emit(Event::Lost { lock: cx.id, loss });
-        } else {
-            // The grant is still in the queue of events: it must not be told any more.
-            let id = cx.id;
-            cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
-            let failure = Failure::new(
-                Code::Timeout,
-                self.attempts,
-                "not acquired: it was granted too late to be of use",
-            );
-            cx.emit(Event::Failed { lock: cx.id, failure });
+        cx.count(|counters| &mut counters.lost);
+        for lock in cx.holders.clone() {
+            if self.told.contains(&lock) {
+                cx.emit(Event::Lost { lock, loss });
+            } else {
+                // The grant is still in the queue of events: it must not be told any more.
+                forget_grant(lock, cx);
+                let text = "not acquired: it was granted too late to be of use";
+                cx.emit(Event::Failed { lock, failure: Failure::new(Code::Timeout, self.attempts, text) });
+            }
         }
         // To those who asked whether it is ours, this is the answer.
         if loss == Loss::NotOurs {
-            let verifications = self.serving.extract_if(.., |op| op.wish == Wish::Verify);
-            for op in verifications.filter_map(|op| op.id) {
-                cx.emit(Event::Verified { op, lock: cx.id, ours: false });
+            for op in self.serving.extract_if(.., |op| matches!(op, Op::Wish(_, Wish::Verify))) {
+                if let Op::Wish(op, _) = op {
+                    cx.emit(Event::Verified { op, lock: cx.id, ours: false });
+                }
             }
         }
         self.end_with(false, loss.describe(), cx)
@@ -254,12 +297,18 @@ impl Held {
         self.fail_serving(&failure, cx);
         self.serving = core::mem::take(&mut self.queued);
         self.fail_serving(&failure, cx);
-        if !self.told {
-            let id = cx.id;
-            cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == id));
+        for lock in cx.holders.clone() {
+            if !self.told.contains(&lock) {
+                forget_grant(lock, cx);
+            }
         }
         Releasing::begin(tell, self.longest, cx)
     }
+}
+
+/// Takes a grant out of the queue of events.
+fn forget_grant(holder: LockId, cx: &mut Context<'_>) {
+    cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == holder));
 }
 
 const fn sent(ballot: &Ballot) -> Option<Instant> {

@@ -9,16 +9,17 @@ use redis_protocol::redis_keyslot;
 
 const MARK: &[u8] = b":redlatch:";
 
-/// The key of a lock's fencing counter: `{tag}:redlatch:fence:<key>`.
-pub(crate) fn fence(key: &[u8]) -> Vec<u8> {
-    let mut derived = Vec::with_capacity(key.len().saturating_mul(2).saturating_add(32));
-    derived.push(b'{');
-    push_tag(key, &mut derived);
-    derived.push(b'}');
-    derived.extend_from_slice(MARK);
-    derived.extend_from_slice(b"fence:");
-    derived.extend_from_slice(key);
-    derived
+/// Adds to `keys`, which are lock keys, those that are derived from them: `{tag}:redlatch:<name>:<key>` for every key and
+/// the first name, then for every key and the second, and so on.
+pub(crate) fn push_derived(names: &[&str], keys: &mut Vec<Vec<u8>>) {
+    let locks = keys.len();
+    let tags: Vec<_> = keys.iter().map(|key| tag(key)).collect();
+    for name in names {
+        for (index, tag) in tags.iter().enumerate().take(locks) {
+            let key = keys.get(index).map(Vec::as_slice).unwrap_or_default();
+            keys.push([b"{", tag.as_slice(), b"}", MARK, name.as_bytes(), b":", key].concat());
+        }
+    }
 }
 
 /// Whether a lock's key looks like a derived one, and might be one.
@@ -26,13 +27,12 @@ pub(crate) fn is_reserved(key: &[u8]) -> bool {
     key.first() == Some(&b'{') && after_first(key, b'}').is_some_and(|rest| rest.starts_with(MARK))
 }
 
-fn push_tag(key: &[u8], out: &mut Vec<u8>) {
-    if let Some(tag) = hash_tag(key) {
-        out.extend_from_slice(tag);
-    } else if !key.is_empty() && !key.contains(&b'}') {
-        out.extend_from_slice(key);
-    } else {
-        push_tag_of_slot(redis_keyslot(key), out);
+/// What leads to the same slot as the key when it stands between braces.
+fn tag(key: &[u8]) -> Vec<u8> {
+    match hash_tag(key) {
+        Some(tag) => tag.to_vec(),
+        None if !key.contains(&b'}') => key.to_vec(),
+        None => tag_of_slot(redis_keyslot(key)),
     }
 }
 
@@ -49,7 +49,7 @@ fn after_first(key: &[u8], byte: u8) -> Option<&[u8]> {
 
 /// A key with `}` but no hash tag of its own cannot be put between braces. Numbers are tried until one is in its slot:
 /// 16 384 on average, as there are slots, which takes about a millisecond and only for such names.
-fn push_tag_of_slot(slot: u16, out: &mut Vec<u8>) {
+fn tag_of_slot(slot: u16) -> Vec<u8> {
     let mut tag = Vec::new();
     for number in 0..u64::from(u32::MAX) {
         tag.clear();
@@ -58,13 +58,34 @@ fn push_tag_of_slot(slot: u16, out: &mut Vec<u8>) {
             break;
         }
     }
-    out.extend_from_slice(&tag);
+    tag
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn fence(key: &[u8]) -> Vec<u8> {
+        let mut keys = vec![key.to_vec()];
+        push_derived(&["fence"], &mut keys);
+        keys.remove(1)
+    }
+
+    #[test]
+    fn several_names_of_several_keys_come_name_by_name() {
+        let mut keys = vec![b"a".to_vec(), b"{t}b".to_vec()];
+        push_derived(&["x", "y"], &mut keys);
+        let expected: [&[u8]; 6] = [
+            b"a",
+            b"{t}b",
+            b"{a}:redlatch:x:a",
+            b"{t}:redlatch:x:{t}b",
+            b"{a}:redlatch:y:a",
+            b"{t}:redlatch:y:{t}b",
+        ];
+        assert_eq!(keys, expected);
+    }
 
     #[test]
     fn slots_agree_with_the_cluster_specification() {

@@ -12,6 +12,8 @@ mod acquiring;
 mod held;
 mod keys;
 mod lease;
+mod lines;
+mod outcome;
 mod quorum;
 mod releasing;
 mod round;
@@ -20,18 +22,19 @@ mod spec;
 use std::collections::VecDeque;
 
 use crate::{
-    engine::{Event, Nodes, OpId},
-    entropy::Entropy,
+    engine::{Counters, Event, Nodes, Notes, OpId},
+    entropy::{Entropy, EntropyUnavailable, Token},
     error::Fault,
     node::{Asked, Command, Form, NodeId, Tag},
     resp::push_decimal,
-    script::{Answer, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE},
+    script::Answer,
     time::{Duration, Instant},
     timers::{Timer, TimerTable},
 };
 
 use acquiring::Acquiring;
 use held::Held;
+pub(crate) use lines::Lines;
 use releasing::Releasing;
 pub(crate) use spec::Spec;
 pub use spec::{Policy, Request};
@@ -56,12 +59,24 @@ pub(crate) enum Wish {
     Verify,
 }
 
+/// Who asks for the keys: the token that is written into them.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    token: Vec<u8>,
+    /// The token's bits, if it was drawn here.
+    minted: Option<Token>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Lock {
     spec: Spec,
+    owner: Owner,
     state: State,
     timers: TimerTable,
     serial: u32,
+    /// Those who hold the lock, or ask for it, by the numbers that the application knows them by: more than one after
+    /// re-entry.
+    pub(crate) holders: Vec<LockId>,
     /// When the engine looks at this lock's timers, at the latest.
     pub(crate) entered: Option<Instant>,
 }
@@ -70,6 +85,8 @@ pub(crate) struct Lock {
 enum State {
     Acquiring(Acquiring),
     Held(Held),
+    /// About to release, with nobody to tell.
+    Leaving,
     Releasing(Releasing),
     Done,
 }
@@ -79,6 +96,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) id: LockId,
     pub(crate) spec: &'a Spec,
+    pub(crate) owner: &'a mut Owner,
+    pub(crate) holders: &'a mut Vec<LockId>,
     pub(crate) policy: &'a Policy,
     pub(crate) timers: &'a mut TimerTable,
     pub(crate) serial: &'a mut u32,
@@ -89,6 +108,10 @@ pub(crate) struct Context<'a> {
 pub(crate) struct World<'a> {
     pub(crate) nodes: &'a mut Nodes,
     pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) lines: &'a mut Lines,
+    /// What an attempt left behind, to be released under a token that is asked for no more.
+    pub(crate) leftovers: &'a mut Vec<Lock>,
+    pub(crate) notes: &'a mut Notes,
     pub(crate) entropy: &'a mut (dyn Entropy + 'static),
 }
 
@@ -101,6 +124,14 @@ pub(crate) enum Input<'a> {
     NoScript(NodeId, u32),
     Timer(Timer),
     Wish(OpId, Wish),
+    /// The same owner asks again for what it holds, under this number, and perhaps for renewal.
+    Reenter(LockId, bool),
+    /// The application is done with it under this number, and keeps it under another.
+    Leave(LockId),
+    /// A message says that the lock may be had now.
+    Wake,
+    /// The waiters of this client before it are gone.
+    Promoted,
     /// The application is done with it and wants to know how it went.
     Release,
     /// The application wants nothing of it any more, not even to hear.
@@ -108,9 +139,11 @@ pub(crate) enum Input<'a> {
 }
 
 impl Lock {
-    pub(crate) fn new(spec: Spec) -> Self {
+    pub(crate) fn new(spec: Spec, owner: Owner, id: LockId) -> Self {
         Self {
             spec,
+            owner,
+            holders: vec![id],
             state: State::Acquiring(Acquiring::default()),
             timers: TimerTable::default(),
             serial: 0,
@@ -126,12 +159,13 @@ impl Lock {
         world: World<'_>,
         now: Instant,
     ) {
-        let Self { spec, state, timers, serial, .. } = self;
-        let mut cx = Context { now, id, spec, policy, timers, serial, world };
+        let Self { spec, owner, holders, state, timers, serial, .. } = self;
+        let mut cx = Context { now, id, spec, owner, holders, policy, timers, serial, world };
         *state = match core::mem::replace(state, State::Done) {
             State::Acquiring(acquiring) => acquiring.handle(input, &mut cx),
             State::Held(held) => held.handle(input, &mut cx),
             State::Releasing(releasing) => releasing.handle(input, &mut cx),
+            State::Leaving => Releasing::begin(false, cx.spec.ttl, &mut cx),
             State::Done => State::Done,
         };
         if self.is_done() {
@@ -147,6 +181,10 @@ impl Lock {
         matches!(self.state, State::Held(_))
     }
 
+    pub(crate) const fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Acquiring(_))
+    }
+
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.next()
     }
@@ -155,10 +193,23 @@ impl Lock {
         self.timers.take_due(now)
     }
 
-    /// The grant is about to be told: from here on the end is a loss, before it is a failure to acquire.
-    pub(crate) fn told(&mut self) {
+    /// A lock of which only remains to release what an attempt may have left.
+    fn leftover(spec: Spec, owner: Owner) -> Self {
+        Self { state: State::Leaving, ..Self::new(spec, owner, LockId(0)) }
+    }
+
+    /// Whether this token holds these keys, and may be believed to.
+    pub(crate) fn is_owned_by(&self, token: &[u8], spec: &Spec, now: Instant) -> bool {
+        self.owner.token == token
+            && self.spec.lock_keys() == spec.lock_keys()
+            && self.spec.fair == spec.fair
+            && self.remaining(now) > Duration::ZERO
+    }
+
+    /// The grant to this holder is about to be told: from here on the end is a loss, before it is a failure to acquire.
+    pub(crate) fn told(&mut self, holder: LockId) {
         if let State::Held(held) = &mut self.state {
-            held.told();
+            held.told(holder);
         }
     }
 
@@ -167,6 +218,16 @@ impl Lock {
         match &self.state {
             State::Held(held) => held.remaining(&self.spec, now),
             _ => Duration::ZERO,
+        }
+    }
+}
+
+impl Owner {
+    /// The application's own token, or one that is drawn.
+    pub(crate) fn new(token: Option<&[u8]>, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
+        match token {
+            Some(token) => Ok(Self { token: token.to_vec(), minted: None }),
+            None => Token::mint(entropy).map(|minted| Self { token: minted.to_hex(), minted: Some(minted) }),
         }
     }
 }
@@ -188,21 +249,59 @@ impl Context<'_> {
     fn send(&mut self, node: NodeId, tag: Tag, verb: Verb, form: Form) -> Asked {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
-        let token = self.spec.token.as_slice();
-        let mut lease = Vec::new();
-        let (script, keys, arguments): (_, _, &[&[u8]]) = match verb {
+        let (mut lease, mut kept) = (Vec::new(), Vec::new());
+        let waiter = if self.registers(node) { self.waiter() } else { Vec::new() };
+        let token = self.owner.token.as_slice();
+        let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
+        let (call, arguments, count) = match verb {
             Verb::Acquire => {
                 push_decimal(self.spec.ttl.as_millis(), &mut lease);
-                (&EXCLUSIVE_ACQUIRE, self.spec.all_keys(), &[token, &lease])
+                push_decimal(self.place_lease().as_millis(), &mut kept);
+                let count = if self.spec.fair { 5 } else { 4 };
+                (self.spec.acquire(), [token, &lease, &waiter, &kept, join], count)
             }
             Verb::Extend(ttl) => {
                 push_decimal(ttl.as_millis(), &mut lease);
-                (&EXCLUSIVE_EXTEND, self.spec.all_keys(), &[token, &lease])
+                (self.spec.extend(), [token, &lease, &[], &[], &[]], 2)
             }
-            Verb::Release => (&EXCLUSIVE_RELEASE, self.spec.lock_keys(), &[token]),
+            Verb::Release => (self.spec.release(), [token, &waiter, &[], &[], &[]], 2),
         };
-        let command = Command { script, keys, arguments, patience };
+        let arguments = arguments.get(..count).unwrap_or_default();
+        let command = Command { script: call.script, keys: call.keys, arguments, patience };
         self.world.nodes.ask(node, tag, &command, form, self.now)
+    }
+
+    /// Whether asking that server enters us among those who wait there.
+    fn registers(&mut self, node: NodeId) -> bool {
+        let waits = self.spec.wait > Duration::ZERO && !self.spec.adopt;
+        self.spec.fair || waits && self.world.nodes.count() == 1 && self.wakes(node)
+    }
+
+    /// Whether that server tells us when it is our turn.
+    fn wakes(&mut self, node: NodeId) -> bool {
+        self.world.nodes.get(node).is_some_and(|node| node.wakes())
+    }
+
+    /// `client:number`: what a wake-up is addressed to. No token: messages are seen by others.
+    fn waiter(&self) -> Vec<u8> {
+        let mut waiter = self.world.nodes.client().to_vec();
+        waiter.push(b':');
+        push_decimal(self.id.0.into(), &mut waiter);
+        waiter
+    }
+
+    /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts.
+    fn place_lease(&self) -> Duration {
+        self.policy.retry_max.times(12).max(Duration::from_millis(300))
+    }
+
+    fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
+        self.world.notes.count(counter);
+    }
+
+    /// Tells those who watch.
+    fn observe(&mut self, event: Event) {
+        self.world.notes.observe(event, self.world.events);
     }
 
     fn emit(&mut self, event: Event) {

@@ -55,6 +55,10 @@ impl Releasing {
             | Input::Reply(..)
             | Input::NoScript(..)
             | Input::Wish(..)
+            | Input::Reenter(..)
+            | Input::Leave(_)
+            | Input::Wake
+            | Input::Promoted
             | Input::Release => {}
         }
         self.settle(cx)
@@ -88,7 +92,12 @@ impl Releasing {
     fn outcome(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
         if core::mem::take(&mut self.tell) {
             cx.timers.stop(Timer::Answer);
-            cx.emit(Event::Released { lock: cx.id, outcome });
+            if outcome == Outcome::Released {
+                cx.count(|counters| &mut counters.released);
+            }
+            for &lock in cx.holders.iter() {
+                cx.world.events.push_back(Event::Released { lock, outcome });
+            }
         }
     }
 }

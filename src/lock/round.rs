@@ -1,8 +1,12 @@
 //! One question put to every server, and what each said to it.
 
-use super::{Context, Verb, quorum::Tally};
+use super::{
+    Context, Verb,
+    quorum::{Tally, quorum},
+};
 use crate::{
-    error::Fault,
+    engine::Event,
+    error::{Fault, Vote},
     node::{Asked, NodeId, Tag},
     script::Answer,
     time::{Duration, Instant},
@@ -13,6 +17,7 @@ pub(crate) struct Round {
     serial: u32,
     pub(crate) verb: Verb,
     ballots: Vec<Ballot>,
+    begun: Instant,
 }
 
 /// One server's part in a round.
@@ -28,11 +33,26 @@ pub(crate) enum Ballot {
     Failed(Fault, Option<Instant>),
 }
 
+/// How long the connection to one of several servers may hold up the others' vote, if that is longer than an answer may take.
+const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
+
+impl Ballot {
+    /// When the server is to be given up on. A single server's connection is waited for until it fails by itself.
+    fn deadline(&self, patience: Duration, begun: Instant, several: bool) -> Option<Instant> {
+        match self {
+            Self::Asked(sent) => Some(sent.after(patience)),
+            Self::Waiting if several => Some(begun.after(patience.max(DIAL_PATIENCE))),
+            _ => None,
+        }
+    }
+}
+
 impl Round {
     /// Puts the question to all servers at once.
     pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
         let serial = cx.next_serial();
-        let mut round = Self { serial, verb, ballots: Vec::with_capacity(cx.world.nodes.count()) };
+        let mut round =
+            Self { serial, verb, ballots: Vec::with_capacity(cx.world.nodes.count()), begun: cx.now };
         for node in cx.world.nodes.ids() {
             let ballot = round.ask(node, cx);
             round.ballots.push(ballot);
@@ -102,27 +122,30 @@ impl Round {
 
     /// Gives up on servers that were asked `patience` ago.
     pub(crate) fn expire(&mut self, patience: Duration, now: Instant) {
+        let (begun, several) = (self.begun, self.ballots.len() > 1);
         for ballot in &mut self.ballots {
-            if let Ballot::Asked(sent) = *ballot
-                && sent.after(patience) <= now
-            {
-                let text = format!("no answer within {} ms (nodeTimeout)", patience.as_millis());
-                *ballot = Ballot::Failed(Fault::Connection(text.into()), Some(sent));
+            if ballot.deadline(patience, begun, several).is_none_or(|deadline| deadline > now) {
+                continue;
             }
+            let (text, sent) = match *ballot {
+                Ballot::Asked(sent) => {
+                    (format!("no answer within {} ms (nodeTimeout)", patience.as_millis()), Some(sent))
+                }
+                _ => ("no connection in time for a majority".to_owned(), None),
+            };
+            *ballot = Ballot::Failed(Fault::Connection(text.into()), sent);
         }
     }
 
     /// When the next server is to be given up on.
     pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
-        let asked = self.ballots.iter().filter_map(|ballot| match ballot {
-            Ballot::Asked(sent) => Some(sent.after(patience)),
-            _ => None,
-        });
-        asked.min()
+        let several = self.ballots.len() > 1;
+        self.ballots.iter().filter_map(|ballot| ballot.deadline(patience, self.begun, several)).min()
     }
 
     /// Asks again those that failed and may yet succeed. Their old answers, should they come, are as good.
     pub(crate) fn ask_failed_again(&mut self, cx: &mut Context<'_>) {
+        self.begun = cx.now;
         for node in cx.world.nodes.ids() {
             if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_final()) {
                 let asked = self.ask(node, cx);
@@ -136,12 +159,25 @@ impl Round {
         self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_final()))
     }
 
-    /// Whether any server may have done what was asked, or did.
-    pub(crate) fn may_have_written(&self) -> bool {
+    /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
+    pub(crate) fn may_have_written(&self, registered: bool) -> bool {
         self.ballots.iter().any(|ballot| match ballot {
-            Ballot::Waiting | Ballot::Failed(_, None) | Ballot::Answered(_, Answer::Wait(_)) => false,
+            Ballot::Answered(_, Answer::Wait(_)) => registered,
+            Ballot::Waiting | Ballot::Failed(_, None) => false,
             Ballot::Asked(_) | Ballot::Failed(_, Some(_)) | Ballot::Answered(..) => true,
         })
+    }
+
+    /// Tells those who watch that some of several servers could not be asked.
+    pub(crate) fn tell_degraded(&self, cx: &mut Context<'_>) {
+        let missing = self
+            .ballots
+            .iter()
+            .filter(|ballot| matches!(ballot, Ballot::Waiting | Ballot::Failed(..)))
+            .count();
+        if missing > 0 {
+            cx.observe(Event::Degraded { lock: cx.id, missing: u32::try_from(missing).unwrap_or(u32::MAX) });
+        }
     }
 
     /// Counts the votes; `keys` is how many keys the lock has.
@@ -159,15 +195,33 @@ impl Round {
         tally
     }
 
-    /// The first fault in the order of servers: a final one if there is any.
+    /// Whether so many servers answered with errors that will not pass that asking again is in vain.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if fault.is_final());
+        self.ballots.iter().filter(hopeless).count()
+            > self.ballots.len().saturating_sub(quorum(self.ballots.len()))
+    }
+
+    /// The first server that failed, and how.
     pub(crate) fn fault(&self) -> Option<(NodeId, &Fault)> {
-        let faults = || {
-            self.ballots().filter_map(|(node, ballot)| match ballot {
-                Ballot::Failed(fault, _) => Some((node, fault)),
-                _ => None,
-            })
+        self.ballots().find_map(|(node, ballot)| match ballot {
+            Ballot::Failed(fault, _) => Some((node, fault)),
+            _ => None,
+        })
+    }
+
+    /// How each server voted; those that have not answered, though there was a `wait` of so many ms, failed.
+    pub(crate) fn votes(&self, wait: u64) -> Vec<(NodeId, Vote)> {
+        let late =
+            |what| Vote::Failed(Fault::Connection(format!("{what} within the wait of {wait} ms").into()));
+        let vote = |ballot: &Ballot| match ballot {
+            Ballot::Answered(_, Answer::Wait(_) | Answer::Flag(false)) => Vote::Held,
+            Ballot::Answered(..) => Vote::Granted,
+            Ballot::Failed(fault, _) => Vote::Failed(fault.clone()),
+            Ballot::Asked(_) => late("no answer"),
+            Ballot::Waiting => late("no connection"),
         };
-        faults().find(|(_, fault)| fault.is_final()).or_else(|| faults().next())
+        self.ballots().map(|(node, ballot)| (node, vote(ballot))).collect()
     }
 
     fn ballot(&mut self, node: NodeId) -> Option<&mut Ballot> {

@@ -1,7 +1,12 @@
 //! What was asked for: the parts of a lock that do not change while it lives.
 
 use super::{keys, lease};
-use crate::{engine::into_sorted_set, entropy::Token, error::Misuse, time::Duration};
+use crate::{
+    engine::into_sorted_set,
+    error::Misuse,
+    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script},
+    time::Duration,
+};
 
 /// What the application asks for.
 #[derive(Clone, Debug)]
@@ -18,6 +23,10 @@ pub struct Request {
     pub renew: bool,
     /// How long to hold at most; [`Duration::MAX`] for ever.
     pub max_hold: Duration,
+    /// Whether to be served in the order of arrival at the server. On one server only.
+    pub fair: bool,
+    /// Whether the token holds the keys already, and the lock is only to be taken over.
+    pub adopt: bool,
 }
 
 /// How all locks of an engine go about it.
@@ -50,52 +59,71 @@ impl Default for Policy {
 /// A request that was found in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Spec {
-    /// The lock keys, sorted, then their fence counters in the same order: KEYS of the scripts.
+    /// The lock keys, sorted, then what is derived from them, name by name.
     keys: Vec<Vec<u8>>,
-    pub(crate) token: Vec<u8>,
-    /// The token, if it was drawn here.
-    pub(crate) minted: Option<Token>,
+    count: usize,
     pub(crate) ttl: Duration,
     pub(crate) wait: Duration,
     pub(crate) renew: bool,
     pub(crate) max_hold: Duration,
+    pub(crate) fair: bool,
+    pub(crate) adopt: bool,
     /// How long each server may take to answer.
     pub(crate) node_timeout: Duration,
 }
 
+/// A call of a script, but for nonce and token.
+pub(crate) struct Call<'a> {
+    pub(crate) script: &'static Script,
+    /// KEYS, in two runs.
+    pub(crate) keys: [&'a [Vec<u8>]; 2],
+}
+
 impl Spec {
-    /// `minted` is the token for a request that brings none.
-    pub(crate) fn new(request: Request, minted: Option<Token>, policy: &Policy) -> Result<Self, Misuse> {
-        let Request { keys, token, ttl, wait, renew, max_hold } = request;
-        if keys.is_empty() || keys.iter().any(Vec::is_empty) {
+    pub(crate) fn new(request: &Request, policy: &Policy) -> Result<Self, Misuse> {
+        let &Request { ttl, wait, renew, max_hold, fair, adopt, .. } = request;
+        if request.keys.is_empty() || request.keys.iter().any(Vec::is_empty) {
             return Err(Misuse::EmptyKey);
         }
-        if keys.iter().any(|key| keys::is_reserved(key)) {
+        if request.keys.iter().any(|key| keys::is_reserved(key)) {
             return Err(Misuse::ReservedKey);
         }
         if ttl < lease::SHORTEST {
             return Err(Misuse::BadLease);
         }
-        let mut keys = into_sorted_set(keys);
-        let fences: Vec<_> = keys.iter().map(|key| keys::fence(key)).collect();
-        keys.extend(fences);
-        let token = token.or_else(|| minted.map(|token| token.to_hex())).unwrap_or_default();
+        let mut keys = into_sorted_set(request.keys.iter().cloned());
+        let count = keys.len();
+        keys::push_derived(
+            if fair { &["fence", "queue", "places"] } else { &["fence", "waiters"] },
+            &mut keys,
+        );
         let node_timeout = policy.node_timeout.unwrap_or_else(|| lease::default_node_timeout(ttl));
-        Ok(Self { keys, token, minted, ttl, wait, renew, max_hold, node_timeout })
+        Ok(Self { keys, count, ttl, wait, renew, max_hold, fair, adopt, node_timeout })
     }
 
     /// How many keys are locked.
-    pub(crate) fn count(&self) -> usize {
-        self.keys.len() / 2
+    pub(crate) const fn count(&self) -> usize {
+        self.count
     }
 
-    /// The lock keys.
+    /// The lock keys, sorted.
     pub(crate) fn lock_keys(&self) -> &[Vec<u8>] {
-        self.keys.get(..self.count()).unwrap_or_default()
+        self.keys.get(..self.count).unwrap_or_default()
     }
 
-    /// The lock keys and their fence counters.
-    pub(crate) fn all_keys(&self) -> &[Vec<u8>] {
-        &self.keys
+    pub(crate) fn acquire(&self) -> Call<'_> {
+        let script = if self.fair { &FAIR_ACQUIRE } else { &EXCLUSIVE_ACQUIRE };
+        Call { script, keys: [&self.keys, &[]] }
+    }
+
+    pub(crate) fn extend(&self) -> Call<'_> {
+        let with_fences = self.keys.get(..self.count.saturating_mul(2)).unwrap_or_default();
+        Call { script: &EXCLUSIVE_EXTEND, keys: [with_fences, &[]] }
+    }
+
+    pub(crate) fn release(&self) -> Call<'_> {
+        let script = if self.fair { &FAIR_RELEASE } else { &EXCLUSIVE_RELEASE };
+        let waiting = self.keys.get(self.count.saturating_mul(2)..).unwrap_or_default();
+        Call { script, keys: [self.lock_keys(), waiting] }
     }
 }

@@ -1,12 +1,12 @@
 //! What is said before a connection may be used.
 //!
 //! ```text
-//! Hello --map or array--> Select --OK--> done          (HELLO 3 AUTH user password SETNAME redlatch: Redis >= 6)
-//!   |                       ^
-//!   '--no such command--> Auth --OK--'                 (older servers and proxies: RESP2)
+//! Hello --map--> Subscribe --push or error--> Select --OK--> done   (HELLO 3 AUTH user password SETNAME redlatch)
+//!   |                                           ^
+//!   '--no such command--> Auth --------OK-------'                   (servers before Redis 6, and proxies: RESP2)
 //! ```
-//! Steps with nothing to say are left out. Any other error ends the connection: commands must not run without
-//! authentication or in another database.
+//! Steps with nothing to say are left out. A subscription that is denied costs us wake-ups, and nothing else. Any other
+//! error ends the connection: commands must not run without authentication or in another database.
 
 use super::Endpoint;
 use crate::resp::{Reply, encode};
@@ -15,6 +15,7 @@ use crate::resp::{Reply, encode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handshake {
     Hello,
+    Subscribe,
     Auth,
     Select,
 }
@@ -42,9 +43,20 @@ impl Handshake {
     }
 
     /// Takes the reply to this step and writes the next.
-    pub(crate) fn on_reply<'a>(self, reply: &Reply<'a>, endpoint: &Endpoint, out: &mut Vec<u8>) -> Next<'a> {
+    pub(crate) fn on_reply<'a>(
+        self,
+        reply: &Reply<'a>,
+        endpoint: &Endpoint,
+        channel: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Next<'a> {
         match (self, reply) {
-            (Self::Hello, Reply::Opaque | Reply::Array(_)) => Self::select(endpoint, out),
+            (Self::Hello, Reply::Opaque) => {
+                encode(&[b"SUBSCRIBE", channel], out);
+                Next::Await(Self::Subscribe)
+            }
+            (Self::Hello, Reply::Array(_)) => Self::select(endpoint, out),
+            (Self::Subscribe, Reply::Push(_) | Reply::Error(_)) => Self::select(endpoint, out),
             (Self::Hello, Reply::Error(line)) if lacks_hello(line) => Self::auth(endpoint, out),
             (Self::Auth, Reply::Simple(b"OK")) => Self::select(endpoint, out),
             (Self::Select, Reply::Simple(b"OK")) => Next::Done,
@@ -91,6 +103,8 @@ fn lacks_hello(line: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const CHANNEL: &[u8] = b"redlatch:wake:c1";
+
     fn endpoint(user: &str, password: &str, database: u32) -> Endpoint {
         Endpoint { user: user.into(), password: password.into(), database }
     }
@@ -104,19 +118,35 @@ mod tests {
         let (endpoint, mut out) = (endpoint("ann", "s3cret", 7), Vec::new());
         let step = Handshake::begin(&endpoint, &mut out);
         assert_eq!(said(&mut out), "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch ");
-        assert_eq!(step.on_reply(&Reply::Opaque, &endpoint, &mut out), Next::Await(Handshake::Select));
+        assert_eq!(
+            step.on_reply(&Reply::Opaque, &endpoint, CHANNEL, &mut out),
+            Next::Await(Handshake::Subscribe)
+        );
+        assert_eq!(said(&mut out), "*2 $9 SUBSCRIBE $16 redlatch:wake:c1 ");
+        let subscribed =
+            Reply::Push(vec![Reply::Bulk(b"subscribe"), Reply::Bulk(CHANNEL), Reply::Integer(1)]);
+        assert_eq!(
+            Handshake::Subscribe.on_reply(&subscribed, &endpoint, CHANNEL, &mut out),
+            Next::Await(Handshake::Select)
+        );
         assert_eq!(said(&mut out), "*2 $6 SELECT $1 7 ");
-        assert_eq!(Handshake::Select.on_reply(&Reply::Simple(b"OK"), &endpoint, &mut out), Next::Done);
+        assert_eq!(
+            Handshake::Select.on_reply(&Reply::Simple(b"OK"), &endpoint, CHANNEL, &mut out),
+            Next::Done
+        );
     }
 
     #[test]
     fn server_without_hello_gets_auth_and_select() {
         let (endpoint, mut out) = (endpoint("", "s3cret", 1), Vec::new());
         let unknown = Reply::Error(b"ERR unknown command `HELLO`, with args beginning with: `3`");
-        assert_eq!(Handshake::Hello.on_reply(&unknown, &endpoint, &mut out), Next::Await(Handshake::Auth));
+        assert_eq!(
+            Handshake::Hello.on_reply(&unknown, &endpoint, CHANNEL, &mut out),
+            Next::Await(Handshake::Auth)
+        );
         assert_eq!(said(&mut out), "*2 $4 AUTH $6 s3cret ");
         assert_eq!(
-            Handshake::Auth.on_reply(&Reply::Simple(b"OK"), &endpoint, &mut out),
+            Handshake::Auth.on_reply(&Reply::Simple(b"OK"), &endpoint, CHANNEL, &mut out),
             Next::Await(Handshake::Select)
         );
     }
@@ -125,7 +155,7 @@ mod tests {
     fn plain_old_server_is_ready_at_once() {
         let (endpoint, mut out) = (endpoint("", "", 0), Vec::new());
         assert_eq!(
-            Handshake::Hello.on_reply(&Reply::Error(b"NOPROTO sorry"), &endpoint, &mut out),
+            Handshake::Hello.on_reply(&Reply::Error(b"NOPROTO sorry"), &endpoint, CHANNEL, &mut out),
             Next::Done
         );
         assert!(out.is_empty());
@@ -141,14 +171,22 @@ mod tests {
             b"DENIED protected",
         ] {
             assert_eq!(
-                Handshake::Hello.on_reply(&Reply::Error(line), &endpoint, &mut out),
+                Handshake::Hello.on_reply(&Reply::Error(line), &endpoint, CHANNEL, &mut out),
                 Next::Refused(line)
             );
         }
         assert_eq!(
-            Handshake::Select.on_reply(&Reply::Error(b"ERR DB index is out of range"), &endpoint, &mut out),
+            Handshake::Select.on_reply(
+                &Reply::Error(b"ERR DB index is out of range"),
+                &endpoint,
+                CHANNEL,
+                &mut out
+            ),
             Next::Refused(b"ERR DB index is out of range")
         );
-        assert_eq!(Handshake::Hello.on_reply(&Reply::Simple(b"HTTP"), &endpoint, &mut out), Next::Mismatch);
+        assert_eq!(
+            Handshake::Hello.on_reply(&Reply::Simple(b"HTTP"), &endpoint, CHANNEL, &mut out),
+            Next::Mismatch
+        );
     }
 }

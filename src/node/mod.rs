@@ -10,25 +10,28 @@
 //! is told to wait, and asks anew once the server is ready, with a time of its own.
 
 mod backoff;
+mod connection;
+mod endpoint;
 mod handshake;
 mod pipeline;
 mod server_error;
 
-use std::rc::Rc;
-
 use crate::{
+    engine::NodeSnapshot,
     entropy::Entropy,
     error::Fault,
     lock::LockId,
-    resp::{Limits, Reply, Scanner, decode},
     script::Answer,
     time::{Duration, Instant},
 };
 
 use backoff::Backoff;
-use handshake::{Handshake, Next};
+use connection::{Connection, Said};
+pub use endpoint::Endpoint;
 pub(crate) use pipeline::{Command, Form};
-use pipeline::{Paired, Pipeline};
+
+/// What the name of a client's channel begins with; the scripts publish there.
+const CHANNEL: &[u8] = b"redlatch:wake:";
 
 /// Commands that may wait for replies on one connection: beyond, asking is refused as overload.
 const MOST_PENDING: usize = 65_536;
@@ -48,39 +51,11 @@ pub(crate) struct Tag {
     pub(crate) round: u32,
 }
 
-/// What a server is told about us. Its address is the driver's business.
-#[derive(Clone, Default)]
-pub struct Endpoint {
-    /// The user to authenticate as; empty for the default user.
-    pub user: String,
-    /// The password; empty for none.
-    pub password: String,
-    /// The number of the database.
-    pub database: u32,
-}
-
-impl core::fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("user", &self.user)
-            .field("database", &self.database)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Endpoint {
-    fn has_credentials(&self) -> bool {
-        !self.user.is_empty() || !self.password.is_empty()
-    }
-
-    fn user_or_default(&self) -> &[u8] {
-        if self.user.is_empty() { b"default" } else { self.user.as_bytes() }
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Node {
     endpoint: Endpoint,
+    /// Where wake-ups for this client are published.
+    channel: Vec<u8>,
     connect_timeout: Duration,
     link: Link,
     backoff: Backoff,
@@ -88,6 +63,8 @@ pub(crate) struct Node {
     last_fault: Option<Fault>,
     /// Who wants to know when the server is ready or cannot be had.
     waiting: Vec<LockId>,
+    /// Whether any connection was ready before.
+    was_ready: bool,
     /// When the engine looks at this node's timers, at the latest.
     pub(crate) entered: Option<Instant>,
 }
@@ -97,21 +74,6 @@ enum Link {
     Down,
     Dialing { id: ConnectionId, until: Instant },
     Up(Box<Connection>),
-}
-
-#[derive(Debug)]
-struct Connection {
-    id: ConnectionId,
-    /// The step of the handshake that is awaited, and until when; `None` when ready.
-    greeting: Option<(Handshake, Instant)>,
-    scanner: Scanner,
-    pipeline: Pipeline,
-    out: Vec<u8>,
-    heard: Instant,
-    /// Whether it has answered a command properly: connections that never do are made ever more rarely.
-    proven: bool,
-    /// Set when the connection is to end once the reply at hand is delivered.
-    doomed: Option<Fault>,
 }
 
 /// What became of a question.
@@ -128,7 +90,13 @@ pub(crate) enum Asked {
 pub(crate) enum News {
     Reply(Tag, Result<Answer, Fault>),
     NoScript(Tag),
-    Ready(Vec<LockId>),
+    /// A message says that this lock may be had now.
+    Wake(LockId),
+    /// The connection is ready; `again` if it is not the first to this server.
+    Ready {
+        waiting: Vec<LockId>,
+        again: bool,
+    },
     /// The connection is no more: these commands' outcomes are unknown, and these wait in vain.
     Down {
         unanswered: Vec<Tag>,
@@ -142,11 +110,13 @@ impl Node {
     pub(crate) fn new(endpoint: Endpoint, connect_timeout: Duration) -> Self {
         Self {
             endpoint,
+            channel: Vec::new(),
             connect_timeout,
             link: Link::Down,
             backoff: Backoff::default(),
             last_fault: None,
             waiting: Vec::new(),
+            was_ready: false,
             entered: None,
         }
     }
@@ -161,7 +131,7 @@ impl Node {
         now: Instant,
     ) -> Asked {
         match &mut self.link {
-            Link::Up(connection) if connection.greeting.is_none() => {
+            Link::Up(connection) if connection.is_ready() => {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(Fault::Overloaded);
                 }
@@ -183,100 +153,63 @@ impl Node {
         }
     }
 
-    /// The connection that is being made was made.
-    pub(crate) fn connected(&mut self, id: ConnectionId, entropy: &mut dyn Entropy, now: Instant) {
+    /// Whether the server sends wake-ups over the connection that is up.
+    pub(crate) fn wakes(&self) -> bool {
+        matches!(&self.link, Link::Up(connection) if connection.wakes)
+    }
+
+    /// The connection that is being made was made. `client` is what wake-ups are addressed to.
+    pub(crate) fn connected(
+        &mut self,
+        id: ConnectionId,
+        client: &[u8],
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) {
         let Link::Dialing { id: dialed, until } = self.link else {
             return;
         };
         if dialed != id {
             return;
         }
+        self.channel = [CHANNEL, client].concat();
         let mut first_nonce = [0; 8];
         // The nonce detects accidents, and is not a secret: without randomness it still does.
         let _ = entropy.fill(&mut first_nonce);
-        let mut out = Vec::new();
-        let step = Handshake::begin(&self.endpoint, &mut out);
-        self.link = Link::Up(Box::new(Connection {
-            id,
-            greeting: Some((step, until)),
-            scanner: Scanner::new(Limits::default()),
-            pipeline: Pipeline::new(u64::from_le_bytes(first_nonce)),
-            out,
-            heard: now,
-            proven: false,
-            doomed: None,
-        }));
+        let first_nonce = u64::from_le_bytes(first_nonce);
+        let connection = Connection::new(id, &self.endpoint, first_nonce, until, now);
+        self.link = Link::Up(Box::new(connection));
     }
 
     /// Takes what was received. Then call [`step`](Self::step) until it has no news.
     pub(crate) fn received(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         if let Some(connection) = self.connection(id) {
-            connection.heard = now;
-            connection.scanner.push(bytes);
+            connection.received(bytes, now);
         }
     }
 
     /// The next news in what was received.
     pub(crate) fn step(&mut self, id: ConnectionId, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
-        loop {
-            let Link::Up(connection) = &mut self.link else {
-                return None;
-            };
-            if connection.id != id {
-                return None;
+        let Self { endpoint, channel, .. } = self;
+        let connection = match &mut self.link {
+            Link::Up(connection) if connection.id == id => connection,
+            _ => return None,
+        };
+        match connection.next(endpoint, channel) {
+            Said::Nothing => None,
+            Said::Ready => {
+                let again = core::mem::replace(&mut self.was_ready, true);
+                Some(News::Ready { waiting: core::mem::take(&mut self.waiting), again })
             }
-            if let Some(fault) = connection.doomed.take() {
-                return Some(self.end(fault, true, entropy, now));
-            }
-            let reply = match connection.scanner.next_frame().map(|frame| frame.map(decode)) {
-                Ok(None) => return None,
-                Ok(Some(Ok(reply))) => reply,
-                Ok(Some(Err(error))) | Err(error) => {
-                    return Some(self.end(Fault::Protocol(error.describe().into()), true, entropy, now));
-                }
-            };
-            if matches!(reply, Reply::Push(_)) {
-                continue;
-            }
-            let secret = &self.endpoint.password;
-            if let Some((step, until)) = connection.greeting {
-                let fault = match step.on_reply(&reply, &self.endpoint, &mut connection.out) {
-                    Next::Await(step) => {
-                        connection.greeting = Some((step, until));
-                        continue;
-                    }
-                    Next::Done => {
-                        connection.greeting = None;
-                        return Some(News::Ready(core::mem::take(&mut self.waiting)));
-                    }
-                    Next::Refused(line) => server_fault(line, secret),
-                    Next::Mismatch => Fault::Protocol(
-                        "the server answered the handshake with something else; is it a Redis server?".into(),
-                    ),
-                };
-                return Some(self.end(fault, true, entropy, now));
-            }
-            let news = match connection.pipeline.pair(&reply) {
-                Paired::Answer(tag, answer) => {
-                    connection.proven = true;
+            Said::Wake(lock) => Some(News::Wake(lock)),
+            Said::Reply(tag, reply) => {
+                if reply.is_ok() {
                     self.backoff.succeeded();
-                    News::Reply(tag, Ok(answer))
                 }
-                Paired::NoScript(tag) => News::NoScript(tag),
-                Paired::Error(tag, line) => {
-                    let fault = server_fault(line, secret);
-                    // A replica now: the name may lead to the new master by the next connection.
-                    if line.starts_with(b"READONLY") {
-                        connection.doomed = Some(fault.clone());
-                    }
-                    News::Reply(tag, Err(fault))
-                }
-                Paired::Mismatch => {
-                    let text = "a reply does not belong to the command it came for; the connection was dropped, and what was asked may or may not have been done";
-                    return Some(self.end(Fault::Protocol(text.into()), true, entropy, now));
-                }
-            };
-            return Some(news);
+                Some(News::Reply(tag, reply))
+            }
+            Said::NoScript(tag) => Some(News::NoScript(tag)),
+            Said::Over(fault) => Some(self.end(fault, true, entropy, now)),
         }
     }
 
@@ -296,10 +229,7 @@ impl Node {
         match &self.link {
             Link::Down => None,
             Link::Dialing { until, .. } => Some(*until),
-            Link::Up(connection) => match connection.greeting {
-                Some((_, until)) => Some(until),
-                None => connection.pipeline.silent_at(connection.heard),
-            },
+            Link::Up(connection) => connection.deadline(),
         }
     }
 
@@ -308,7 +238,7 @@ impl Node {
             return None;
         }
         let text = match &self.link {
-            Link::Up(connection) if connection.greeting.is_none() => {
+            Link::Up(connection) if connection.is_ready() => {
                 "the server stopped answering; the connection was dropped"
             }
             Link::Up(_) => "connected, but the server did not answer the handshake in time (connectTimeout)",
@@ -328,6 +258,15 @@ impl Node {
             Link::Up(connection) if !connection.out.is_empty() => Some(connection.id),
             _ => None,
         }
+    }
+
+    pub(crate) fn inspect(&self) -> NodeSnapshot {
+        let (state, pending) = match &self.link {
+            Link::Up(connection) if connection.is_ready() => ("ready", connection.pipeline.len()),
+            Link::Up(_) | Link::Dialing { .. } => ("connecting", 0),
+            Link::Down => ("down", 0),
+        };
+        NodeSnapshot { state, pending, wakes: self.wakes() }
     }
 
     pub(crate) fn id(&self) -> Option<ConnectionId> {
@@ -373,8 +312,4 @@ impl Node {
 
 fn connection_fault(text: &str) -> Fault {
     Fault::Connection(text.into())
-}
-
-fn server_fault(line: &[u8], secret: &str) -> Fault {
-    Fault::Server(Rc::new(server_error::parse(line, secret)))
 }

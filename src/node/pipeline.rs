@@ -18,7 +18,8 @@ use super::Tag;
 /// A call of a script, but for its nonce.
 pub(crate) struct Command<'a> {
     pub(crate) script: &'static Script,
-    pub(crate) keys: &'a [Vec<u8>],
+    /// KEYS, in two runs.
+    pub(crate) keys: [&'a [Vec<u8>]; 2],
     /// Behind the nonce.
     pub(crate) arguments: &'a [&'a [u8]],
     /// How long the connection may be silent with this command at the head of the queue.
@@ -128,7 +129,8 @@ impl Pending {
 
 fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
     let mut keys = Vec::with_capacity(2);
-    push_decimal(u64::try_from(command.keys.len()).unwrap_or(u64::MAX), &mut keys);
+    let count = command.keys.iter().map(|run| run.len()).fold(0, usize::saturating_add);
+    push_decimal(u64::try_from(count).unwrap_or(u64::MAX), &mut keys);
     let nonce = hex(nonce);
     let mut arguments: Vec<&[u8]> = Vec::with_capacity(12);
     match form {
@@ -136,7 +138,7 @@ fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
         Form::Source => arguments.extend([b"EVAL".as_slice(), command.script.source.as_bytes()]),
     }
     arguments.push(&keys);
-    arguments.extend(command.keys.iter().map(Vec::as_slice));
+    arguments.extend(command.keys.iter().copied().flatten().map(Vec::as_slice));
     arguments.push(&nonce);
     arguments.extend(command.arguments);
     encode(&arguments, out);
@@ -164,7 +166,7 @@ mod tests {
         let mut out = Vec::new();
         let command = Command {
             script,
-            keys: &[b"k".to_vec()],
+            keys: [&[b"k".to_vec()], &[]],
             arguments: &[b"t"],
             patience: Duration::from_millis(500),
         };

@@ -13,6 +13,7 @@ pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
     match frame.shape {
         Shape::Null => Ok(Reply::Null),
         Shape::Opaque => Ok(Reply::Opaque),
+        Shape::OpaquePush => Ok(Reply::Push(Vec::new())),
         Shape::Plain => decode_plain(frame.bytes),
         // RESP3's blob error has a length line like a bulk string: what is between the two line ends.
         Shape::BlobError => {

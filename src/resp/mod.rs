@@ -8,6 +8,7 @@
 mod decode;
 mod encode;
 mod limits;
+mod malformed;
 mod reply;
 mod scan;
 
@@ -15,5 +16,6 @@ pub use decode::decode;
 pub use encode::encode;
 pub(crate) use encode::push_decimal;
 pub use limits::Limits;
+pub use malformed::Malformed;
 pub use reply::Reply;
-pub use scan::{Frame, Malformed, Scanner, Shape};
+pub use scan::{Frame, Scanner, Shape};

@@ -13,7 +13,7 @@ pub enum Reply<'a> {
     Null,
     /// `*2 ...`
     Array(Vec<Self>),
-    /// RESP3's `>2 ...`: not an answer to any command
+    /// RESP3's `>2 ...`: not an answer to any command. Empty if it has elements of types that nobody needs to look into.
     Push(Vec<Self>),
     /// A well-formed value of a type that no command of ours needs to look into: maps, sets, doubles, booleans, big numbers, ...
     Opaque,

@@ -3,7 +3,7 @@
 //! Linear in the bytes however they are split: no byte is looked at twice, but for a lone `\r` at the end of a chunk.
 //! Nothing is reserved on the word of a declared length.
 
-use super::Limits;
+use super::{Limits, Malformed};
 
 /// The deepest nesting that any [`Limits`] can ask for.
 const DEPTH: usize = 16;
@@ -39,6 +39,8 @@ pub enum Shape {
     Plain,
     /// RESP3's push, RESP2 inside.
     Push,
+    /// RESP3's push with other RESP3 types inside.
+    OpaquePush,
     /// RESP3's blob error.
     BlobError,
     /// RESP3's null.
@@ -54,47 +56,6 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// What it is.
     pub shape: Shape,
-}
-
-/// Why a stream of bytes cannot be read any further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Malformed {
-    /// A value begins with a byte that is no type of the protocol.
-    UnknownType(u8),
-    /// A length that is not a plain decimal number within 32 bits (or -1 where null is allowed).
-    BadLength,
-    /// An integer that is not one of 64 bits.
-    BadInteger,
-    /// A value whose bytes do not fit its type.
-    BadValue,
-    /// A blob that does not end where its length says.
-    BadTerminator,
-    /// Nested deeper than [`Limits::depth`].
-    TooDeep,
-    /// More values than [`Limits::elements`].
-    TooManyElements,
-    /// More bytes than [`Limits::bytes`].
-    TooLong,
-}
-
-impl Malformed {
-    /// What was wrong, for people.
-    #[must_use]
-    pub const fn describe(self) -> &'static str {
-        match self {
-            Self::UnknownType(_) => {
-                "a reply begins with a byte that is not a type of the Redis protocol; is this a Redis server, and is TLS on at both ends or neither?"
-            }
-            Self::BadLength => "a reply has a length that is not a number within limits",
-            Self::BadInteger => "a reply has an integer that is not one of 64 bits",
-            Self::BadValue => "a reply has a value that does not fit its type",
-            Self::BadTerminator => "a reply's string does not end where its length says",
-            Self::TooDeep => "a reply is nested too deeply",
-            Self::TooManyElements => "a reply has too many elements",
-            Self::TooLong => "a reply is too long",
-        }
-    }
 }
 
 enum Token {
@@ -219,20 +180,24 @@ impl Scanner {
         if !b"+-:$*_#,(!=~>%|".contains(&kind) {
             return Err(Malformed::UnknownType(kind));
         }
-        let Some(end) = self.line_end() else {
-            // A header other than a text line is short: do not wait for the end of one that cannot be right.
-            let long = self.buffer.len().saturating_sub(self.token) > LENGTH_DIGITS.saturating_add(4);
-            return if long && b"$*_#!=~>%|".contains(&kind) {
-                Err(Malformed::BadLength)
-            } else {
-                Ok(Token::Incomplete)
-            };
-        };
-        let line = self.buffer.get(self.token.saturating_add(1)..end).unwrap_or_default();
-        let (content, shape) = classify(kind, line, self.level == 1 && self.elements == 0)?;
-        if shape != Shape::Plain && self.shape != Shape::Opaque {
-            self.shape = shape;
+        let end = self.line_end();
+        let begun = self.token.saturating_add(1);
+        let line = self.buffer.get(begun..end.unwrap_or(self.buffer.len())).unwrap_or_default();
+        // A header other than a text line is short: do not wait for the end of one that cannot be right.
+        let digits = line.strip_suffix(b"\r").unwrap_or(line).len();
+        if digits > LENGTH_DIGITS && b"$*_#!=~>%|".contains(&kind) {
+            return Err(Malformed::BadLength);
         }
+        let Some(end) = end else {
+            return Ok(Token::Incomplete);
+        };
+        let (content, shape) = classify(kind, line, self.level == 1 && self.elements == 0)?;
+        self.shape = match (self.shape, shape) {
+            (seen, Shape::Plain) => seen,
+            (Shape::Push | Shape::OpaquePush, _) => Shape::OpaquePush,
+            (Shape::Opaque, _) => Shape::Opaque,
+            (_, shape) => shape,
+        };
         self.token = end.saturating_add(2);
         self.searched = self.token;
         self.enter(content)?;
@@ -253,8 +218,8 @@ impl Scanner {
     /// Counts a value and opens what it contains.
     fn enter(&mut self, content: Content) -> Result<(), Malformed> {
         self.elements = self.elements.saturating_add(1);
-        let counts = content != Content::Attribute(0) && !matches!(content, Content::Attribute(_));
-        if let (true, Some(left)) = (counts, self.open.get_mut(self.level.saturating_sub(1))) {
+        let described = matches!(content, Content::Attribute(_));
+        if let (false, Some(left)) = (described, self.open.get_mut(self.level.saturating_sub(1))) {
             *left = left.saturating_sub(1);
         }
         match content {

@@ -43,6 +43,11 @@ impl Entropy for Runtime {
     }
 }
 
+// The flags of `acquire`, as in core.ts.
+const RENEW: u32 = 1;
+const FAIR: u32 = 2;
+const ADOPT: u32 = 4;
+
 /// All locks of one client.
 #[wasm_bindgen]
 pub struct Core {
@@ -75,8 +80,21 @@ impl Core {
         self.engine.add_node(Endpoint { user, password, database }).0
     }
 
+    /// From now on, `poll` also has the records that are for watching only.
+    pub fn observe(&mut self) {
+        self.engine.observe();
+    }
+
+    /// The state at this moment, as a plain object.
+    ///
+    /// # Errors
+    /// None that can happen: everything in a snapshot has a counterpart in JavaScript.
+    pub fn inspect(&self) -> Result<JsValue, JsValue> {
+        Ok(serde_wasm_bindgen::to_value(&self.engine.inspect())?)
+    }
+
     /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
-    /// has one drawn. A GRANTED or FAILED record follows.
+    /// has one drawn; `flags`: 1 renew, 2 fair, 4 adopt. A GRANTED or FAILED record follows.
     ///
     /// # Errors
     /// A TypeError or RangeError for a request that is not in order.
@@ -88,7 +106,7 @@ impl Core {
         token: &[u8],
         ttl: f64,
         wait: f64,
-        renew: bool,
+        flags: u32,
         max_hold: f64,
         mono: f64,
         wall: f64,
@@ -98,8 +116,10 @@ impl Core {
             token: (!token.is_empty()).then(|| token.to_vec()),
             ttl: span(ttl),
             wait: span(wait),
-            renew,
+            renew: flags & RENEW != 0,
             max_hold: span(max_hold),
+            fair: flags & FAIR != 0,
+            adopt: flags & ADOPT != 0,
         };
         let now = self.now(mono, wall);
         self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
@@ -206,7 +226,9 @@ fn thrown(misuse: Misuse) -> JsValue {
     let text = misuse.describe();
     match misuse {
         Misuse::BadLease => RangeError::new(text).into(),
-        Misuse::NoNode | Misuse::EmptyKey | Misuse::ReservedKey => TypeError::new(text).into(),
+        Misuse::NoNode | Misuse::EmptyKey | Misuse::ReservedKey | Misuse::FairOnSeveral => {
+            TypeError::new(text).into()
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, rc::Rc};
 
 use super::{Runtime, float, millis};
-use crate::{Code, Engine, Event, Failure, Instant};
+use crate::{Code, Engine, Event, Failure, Fault, Instant, Vote};
 
 /// How many numbers a record has. The first is its kind.
 const RECORD: usize = 10;
@@ -14,6 +14,10 @@ const RELEASED: f64 = 4.0;
 const EXTENDED: f64 = 5.0;
 const VERIFIED: f64 = 6.0;
 const OP_FAILED: f64 = 7.0;
+const CONTENDED: f64 = 10.0;
+const RENEWED: f64 = 11.0;
+const DEGRADED: f64 = 12.0;
+const CONNECTION: f64 = 13.0;
 const CONNECT: f64 = 20.0;
 const CLOSE: f64 = 21.0;
 const TRANSMIT: f64 = 22.0;
@@ -74,6 +78,14 @@ impl Records {
             Event::Verified { op, lock, ours } => {
                 push(numbers, &[VERIFIED, op.0.into(), lock.0.into(), f64::from(*ours)]);
             }
+            Event::Contended { lock } => push(numbers, &[CONTENDED, lock.0.into()]),
+            Event::Renewed { lock } => push(numbers, &[RENEWED, lock.0.into()]),
+            Event::Degraded { lock, missing } => {
+                push(numbers, &[DEGRADED, lock.0.into(), f64::from(*missing)]);
+            }
+            Event::Connection { node, ready } => {
+                push(numbers, &[CONNECTION, node.0.into(), f64::from(*ready)]);
+            }
             Event::OpFailed { op, lock, failure } => {
                 let [code, node, details] = self.failure(failure);
                 push(numbers, &[OP_FAILED, op.0.into(), lock.0.into(), code, node, details]);
@@ -89,6 +101,16 @@ impl Records {
             details = 2.0;
         }
         self.details.push_back(failure.message.clone());
+        for (_, vote) in &failure.votes {
+            let (outcome, message) = match vote {
+                Vote::Granted => ("granted", ""),
+                Vote::Held => ("held", ""),
+                Vote::Failed(Fault::Server(error)) => (error.prefix.as_str(), error.message.as_str()),
+                Vote::Failed(fault) => (fault.code().name(), fault.message()),
+            };
+            self.details.extend([outcome.into(), message.into()]);
+            details += 2.0;
+        }
         [f64::from(failure.code.number()), failure.node.map_or(-1.0, |node| node.0.into()), details]
     }
 }

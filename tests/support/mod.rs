@@ -5,16 +5,19 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     clippy::panic,
     clippy::missing_panics_doc,
     missing_docs,
     reason = "tests may fail"
 )]
 
+pub mod world;
+
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use redlatch::{
     ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine,
-    Entropy, EntropyUnavailable, Event, Instant, LockId, Policy, Request,
+    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, Instant, LockId, Policy, Request,
 };
 
 /// splitmix64 (Steele, Lea and Flood 2014).
@@ -51,6 +54,8 @@ pub fn request(key: &str) -> Request {
         wait: ms(5000),
         renew: false,
         max_hold: Duration::MAX,
+        fair: false,
+        adopt: false,
     }
 }
 
@@ -67,7 +72,8 @@ impl Command {
     /// The script's name, or the command's.
     pub fn name(&self) -> &str {
         let script = |source: &str| {
-            let scripts = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE];
+            let scripts =
+                [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
             let found = scripts
                 .into_iter()
                 .find(|script| script.source == source || script.sha1 == source.as_bytes());
@@ -110,6 +116,22 @@ impl Command {
     }
 }
 
+/// The commands in what a client wrote, as a server reads them.
+pub fn read_commands(mut bytes: &[u8]) -> Vec<Command> {
+    let mut commands = Vec::new();
+    while !bytes.is_empty() {
+        let (frame, used) = decode(bytes).unwrap().expect("whole commands");
+        bytes = &bytes[used..];
+        let OwnedFrame::Array(parts) = frame else { panic!("{frame:?}") };
+        let text = |part: OwnedFrame| match part {
+            OwnedFrame::BulkString(bytes) => String::from_utf8(bytes).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        commands.push(Command(parts.into_iter().map(text).collect()));
+    }
+    commands
+}
+
 pub const HELLO_MAP: &str =
     "%3\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n$7\r\nmodules\r\n*0\r\n";
 
@@ -149,11 +171,34 @@ impl Client {
         self.engine.acquire(request, self.now).unwrap()
     }
 
-    /// Makes the connection that was asked for and answers the handshake.
+    /// Makes the connection that was asked for and answers the handshake; wake-ups are denied.
     pub fn greet(&mut self) {
+        self.greet_with("-NOPERM No permissions to access a channel\r\n");
+    }
+
+    /// The same, with wake-ups. Returns the channel on which they come.
+    pub fn greet_with_wakes(&mut self) -> String {
+        self.greet_with(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n")
+    }
+
+    fn greet_with(&mut self, subscribed: &str) -> String {
         self.connect();
-        assert_eq!(self.commands()[0].name(), "HELLO");
+        assert_eq!(self.command().name(), "HELLO");
         self.reply(HELLO_MAP);
+        let subscribe = self.command();
+        assert_eq!(subscribe.name(), "SUBSCRIBE");
+        self.reply(subscribed);
+        subscribe.0[1].clone()
+    }
+
+    /// A message on the channel.
+    pub fn message(&mut self, channel: &str, text: &str) {
+        let push = format!(
+            ">3\r\n$7\r\nmessage\r\n${}\r\n{channel}\r\n${}\r\n{text}\r\n",
+            channel.len(),
+            text.len()
+        );
+        self.reply(push);
     }
 
     pub fn connect(&mut self) {
@@ -180,17 +225,7 @@ impl Client {
         let mut commands = Vec::new();
         while let Some((id, bytes)) = self.engine.poll_transmit() {
             assert_eq!(Some(id), self.connection);
-            let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
-                let (frame, used) = decode(rest).unwrap().expect("whole commands");
-                rest = &rest[used..];
-                let OwnedFrame::Array(parts) = frame else { panic!("{frame:?}") };
-                let text = |part: OwnedFrame| match part {
-                    OwnedFrame::BulkString(bytes) => String::from_utf8(bytes).unwrap(),
-                    other => panic!("{other:?}"),
-                };
-                commands.push(Command(parts.into_iter().map(text).collect()));
-            }
+            commands.extend(read_commands(&bytes));
         }
         commands
     }

@@ -1,0 +1,96 @@
+-- fair_acquire: takes every key for one token if all are free and it is its turn in every queue, or waits in line.
+-- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
+-- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try
+-- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait} when they are not: the ms after
+--   which asking again makes sense, at least 1, or -1 if a key never expires
+-- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
+-- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
+local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local waiter, place_lease, join = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
+local fence_kept = 3600000 -- ms, as in exclusive_acquire
+local most_dead = 100 -- waiters purged from one queue in one call
+local n = #KEYS / 4
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local client = string.match(waiter, '^[^:]+')
+
+-- Look at everything before anything but dead waiters is touched: an error does not roll back.
+local mine, held, forever, absent, last = 0, 0, false, {}, 0
+for i = 1, n do
+  local owner = redis.call('GET', KEYS[i])
+  if owner == token then
+    mine = mine + 1
+  elseif owner then
+    local pttl = redis.call('PTTL', KEYS[i])
+    forever = forever or pttl < 0
+    held = math.max(held, pttl, 1)
+  else
+    absent[i] = true
+  end
+  last = math.max(last, tonumber(redis.call('GET', KEYS[n + i]) or 0) or 0)
+end
+
+-- The head of a queue whose client has not been heard of within the lease is dead.
+local function live_head(queue, places)
+  for _ = 1, most_dead do
+    local head = redis.call('ZRANGE', queue, 0, 0)[1]
+    if not head then return nil, 0 end
+    local kept = tonumber(redis.call('ZSCORE', places, string.match(head, '^[^:]+')) or 0)
+    if head == waiter or kept > now then return head, kept - now end
+    redis.call('ZREM', queue, head)
+  end
+  return '', 1
+end
+
+local first, ahead, behind_next = true, 1, false
+if mine < n then
+  for i = 1, n do
+    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
+    local head, left = live_head(queue, places)
+    if head and head ~= waiter then
+      first = false
+      ahead = math.max(ahead, left)
+      -- Only the next in line needs to look when the head's place lapses.
+      local rank = redis.call('ZRANK', queue, waiter)
+      if not rank or rank > 1 then behind_next = true end
+    end
+  end
+end
+
+if held == 0 and not forever and first then
+  local fence = last
+  if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
+  local text = string.format('%.0f', fence)
+  for i = 1, n do
+    redis.call('SET', KEYS[n + i], text, 'PX', lease + fence_kept)
+    -- Never shorten, as in exclusive_acquire.
+    if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
+      redis.call('SET', KEYS[i], token, 'PX', lease)
+    end
+    redis.call('ZREM', KEYS[2 * n + i], waiter)
+  end
+  return {nonce, 1, text}
+end
+
+if join then
+  -- All queues are joined at once, so that two waiters stand in the same order in all queues that they share.
+  local placed = true
+  for i = 1, n do placed = placed and redis.call('ZSCORE', KEYS[2 * n + i], waiter) end
+  for i = 1, n do
+    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
+    if not placed then
+      redis.call('ZREM', queue, waiter)
+      local tail = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')
+      redis.call('ZADD', queue, (tonumber(tail[2]) or 0) + 1, waiter)
+    end
+    redis.call('ZADD', places, now + place_lease, client)
+    redis.call('PEXPIRE', queue, place_lease * 4)
+    redis.call('PEXPIRE', places, place_lease * 4)
+  end
+end
+if forever then return {nonce, 0, -1} end
+if not first then
+  if behind_next then ahead = math.max(ahead, place_lease) end
+  return {nonce, 0, math.max(ahead, held)}
+end
+return {nonce, 0, held}

@@ -1,0 +1,118 @@
+//! Time and news: who is to be told what, and when the engine is to be called again.
+
+use super::{Engine, Event, Sleeper, into_sorted_set};
+use crate::{
+    entropy::Entropy,
+    lock::{Input, LockId, World},
+    node::{News, NodeId},
+    time::Instant,
+};
+
+impl<E: Entropy + 'static> Engine<E> {
+    /// Runs everything that is due before anything else is looked at: after a stall, data arrives before the late timer.
+    pub(super) fn run_due(&mut self, now: Instant) {
+        while let Some(owner) = self.agenda.take_due(now) {
+            match owner {
+                Sleeper::Lock(id) => {
+                    if let Some(lock) = self.locks.get_mut(&id) {
+                        lock.entered = None;
+                    }
+                    while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
+                        self.touch(id, Input::Timer(timer), now);
+                    }
+                    self.note_lock(id);
+                }
+                Sleeper::Node(id) => {
+                    let Some(node) = self.nodes.get(id) else { continue };
+                    node.entered = None;
+                    if let Some(news) = node.timeout(&mut self.entropy, now) {
+                        self.spread(id, news, now);
+                    }
+                    self.note_nodes();
+                }
+            }
+        }
+    }
+
+    pub(super) fn touch(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        let Some(lock) = self.locks.get_mut(&id) else {
+            return;
+        };
+        let world = World {
+            nodes: &mut self.nodes,
+            events: &mut self.events,
+            entropy: &mut self.entropy,
+            lines: &mut self.lines,
+            leftovers: &mut self.leftovers,
+            notes: &mut self.notes,
+        };
+        lock.handle(input, id, &self.policy, world, now);
+        self.note_lock(id);
+        while let Some(first) = self.lines.next_promoted() {
+            self.touch(first, Input::Promoted, now);
+        }
+        while let Some(lock) = self.leftovers.pop() {
+            let id = self.next_lock();
+            self.begin(id, lock, now);
+        }
+    }
+
+    /// Keeps the agenda up with a lock, and forgets the lock when nothing is left of it.
+    fn note_lock(&mut self, id: LockId) {
+        let Some(lock) = self.locks.get_mut(&id) else {
+            return;
+        };
+        if !lock.is_held() && !self.aliases.is_empty() {
+            self.aliases.retain(|_, held| *held != id);
+        }
+        if lock.is_done() {
+            self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);
+            self.locks.remove(&id);
+        } else {
+            let next = lock.next_timer();
+            self.agenda.update(Sleeper::Lock(id), &mut lock.entered, next);
+        }
+    }
+
+    pub(super) fn note_nodes(&mut self) {
+        for (id, node) in self.nodes.iter() {
+            let next = node.deadline();
+            self.agenda.update(Sleeper::Node(id), &mut node.entered, next);
+        }
+    }
+
+    /// Tells the locks what a server had to say.
+    pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
+        match news {
+            News::Reply(tag, reply) => {
+                self.notes.count(|counters| &mut counters.round_trips);
+                self.touch(tag.lock, Input::Reply(node, tag.round, reply), now);
+            }
+            News::NoScript(tag) => {
+                self.notes.count(|counters| &mut counters.round_trips);
+                self.touch(tag.lock, Input::NoScript(node, tag.round), now);
+            }
+            News::Wake(lock) => self.touch(lock, Input::Wake, now),
+            News::Ready { waiting, again } => {
+                if again {
+                    self.notes.count(|counters| &mut counters.reconnects);
+                }
+                self.notes.observe(Event::Connection { node, ready: true }, &mut self.events);
+                for lock in into_sorted_set(waiting) {
+                    self.touch(lock, Input::Ready(node), now);
+                }
+            }
+            News::Down { unanswered, waiting, fault, close } => {
+                self.notes.observe(Event::Connection { node, ready: false }, &mut self.events);
+                if let Some(id) = close {
+                    self.nodes.close(id);
+                }
+                // Once for each lock: it may ask anew at once, and what it asks then is not down.
+                let unanswered = unanswered.into_iter().map(|tag| tag.lock);
+                for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
+                    self.touch(lock, Input::Down(node, &fault), now);
+                }
+            }
+        }
+    }
+}

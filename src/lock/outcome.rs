@@ -1,0 +1,64 @@
+//! What an attempt came to, if not to a grant, and how the application is told.
+
+use super::round::Round;
+use crate::{
+    engine::Loss,
+    error::{Code, Failure, Vote},
+    time::Duration,
+};
+
+/// What an attempt came to, if not to a grant.
+#[derive(Debug, Default)]
+pub(super) enum Outcome {
+    #[default]
+    Unknown,
+    /// Another holds it, for this long at most; `None` for ever.
+    Taken(Option<Duration>),
+    /// Too many servers failed.
+    Faulty(Round),
+    /// It was granted, but too late to be of use.
+    Late,
+    /// The token that is to be adopted does not hold it.
+    NotOurs,
+}
+
+impl Outcome {
+    /// What the application is told after so many attempts, if the last of them is still in flight, and a `wait` of so
+    /// many ms.
+    pub(super) fn failure(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> Failure {
+        let why = match (self, in_flight) {
+            (Self::Faulty(round), _) => return fault_of(round, attempts, wait),
+            (Self::Unknown, Some(round)) => return fault_of(round, attempts, wait),
+            (Self::NotOurs, _) => return Failure::new(Code::Lost, attempts, Loss::NotOurs.describe()),
+            (Self::Taken(None), _) => {
+                "; a key that never expires is in the way, which no lock of redlatch is"
+            }
+            (Self::Late, _) => "; it was granted too late to be of use",
+            _ => "; another holds it",
+        };
+        let plural = if attempts == 1 { "" } else { "s" };
+        let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
+        Failure::new(Code::Timeout, attempts, &text)
+    }
+}
+
+/// What is told of servers that failed: of one, its own fault; of several, how each voted.
+fn fault_of(round: &Round, attempts: u32, wait: u64) -> Failure {
+    let votes = round.votes(wait);
+    if let [(node, Vote::Failed(fault))] = votes.as_slice() {
+        let mut failure = Failure::from_fault(fault, *node, attempts);
+        if attempts > 1 {
+            failure.message = format!("{} (attempt {attempts}, the last)", failure.message).into();
+        }
+        return failure;
+    }
+    let count = |kind: fn(&Vote) -> bool| votes.iter().filter(|(_, vote)| kind(vote)).count();
+    let text = format!(
+        "no majority of {} servers: {} granted, {} held by another, {} failed",
+        votes.len(),
+        count(|vote| matches!(vote, Vote::Granted)),
+        count(|vote| matches!(vote, Vote::Held)),
+        count(|vote| matches!(vote, Vote::Failed(_)))
+    );
+    Failure { votes, ..Failure::new(Code::Quorum, attempts, &text) }
+}

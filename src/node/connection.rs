@@ -1,0 +1,165 @@
+//! One connection to a server, from the handshake on: what was received on it, and what that means.
+
+use std::rc::Rc;
+
+use crate::{
+    error::Fault,
+    lock::LockId,
+    resp::{Limits, Reply, Scanner, decode},
+    script::Answer,
+    time::Instant,
+};
+
+use super::{
+    ConnectionId, Endpoint, Tag,
+    handshake::{Handshake, Next},
+    pipeline::{Paired, Pipeline},
+    server_error,
+};
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    /// The step of the handshake that is awaited, and until when; `None` when ready.
+    greeting: Option<(Handshake, Instant)>,
+    scanner: Scanner,
+    pub(super) pipeline: Pipeline,
+    pub(super) out: Vec<u8>,
+    heard: Instant,
+    /// Whether it has answered a command properly: connections that never do are made ever more rarely.
+    pub(super) proven: bool,
+    /// Whether the server sends us wake-ups.
+    pub(super) wakes: bool,
+    /// Set when the connection is to end once the reply at hand is delivered.
+    doomed: Option<Fault>,
+}
+
+/// What a connection has to say.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// Nothing more until more is received.
+    Nothing,
+    /// The handshake is over.
+    Ready,
+    /// A message names this lock.
+    Wake(LockId),
+    Reply(Tag, Result<Answer, Fault>),
+    NoScript(Tag),
+    /// It cannot be used any more.
+    Over(Fault),
+}
+
+impl Connection {
+    /// A connection that was made, and has to be greeted `until` then.
+    pub(super) fn new(
+        id: ConnectionId,
+        endpoint: &Endpoint,
+        first_nonce: u64,
+        until: Instant,
+        now: Instant,
+    ) -> Self {
+        let mut out = Vec::new();
+        let step = Handshake::begin(endpoint, &mut out);
+        Self {
+            id,
+            greeting: Some((step, until)),
+            scanner: Scanner::new(Limits::default()),
+            pipeline: Pipeline::new(first_nonce),
+            out,
+            heard: now,
+            proven: false,
+            wakes: false,
+            doomed: None,
+        }
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.greeting.is_none()
+    }
+
+    pub(super) fn received(&mut self, bytes: &[u8], now: Instant) {
+        self.heard = now;
+        self.scanner.push(bytes);
+    }
+
+    /// When it counts as dead, if nothing is heard until then.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.greeting {
+            Some((_, until)) => Some(until),
+            None => self.pipeline.silent_at(self.heard),
+        }
+    }
+
+    /// The next thing in what was received. `channel` is where wake-ups come.
+    pub(super) fn next(&mut self, endpoint: &Endpoint, channel: &[u8]) -> Said {
+        loop {
+            if let Some(fault) = self.doomed.take() {
+                return Said::Over(fault);
+            }
+            // A subscription is answered by a push; all others are messages.
+            let awaits_push = matches!(self.greeting, Some((Handshake::Subscribe, _)));
+            let reply = match self.scanner.next_frame().map(|frame| frame.map(decode)) {
+                Ok(None) => return Said::Nothing,
+                Ok(Some(Ok(reply))) => reply,
+                Ok(Some(Err(error))) | Err(error) => {
+                    return Said::Over(Fault::Protocol(error.describe().into()));
+                }
+            };
+            match (&reply, self.greeting) {
+                (Reply::Push(elements), _) if !awaits_push => match woken(elements, channel) {
+                    Some(lock) => return Said::Wake(lock),
+                    None => continue,
+                },
+                (_, Some((step, until))) => {
+                    self.wakes |= awaits_push && matches!(reply, Reply::Push(_));
+                    return match step.on_reply(&reply, endpoint, channel, &mut self.out) {
+                        Next::Await(step) => {
+                            self.greeting = Some((step, until));
+                            continue;
+                        }
+                        Next::Done => {
+                            self.greeting = None;
+                            Said::Ready
+                        }
+                        Next::Refused(line) => Said::Over(server_fault(line, endpoint)),
+                        Next::Mismatch => Said::Over(Fault::Protocol(NOT_REDIS.into())),
+                    };
+                }
+                _ => {}
+            }
+            return match self.pipeline.pair(&reply) {
+                Paired::Answer(tag, answer) => {
+                    self.proven = true;
+                    Said::Reply(tag, Ok(answer))
+                }
+                Paired::NoScript(tag) => Said::NoScript(tag),
+                Paired::Error(tag, line) => {
+                    let fault = server_fault(line, endpoint);
+                    // A replica now: the name may lead to the new master by the next connection.
+                    if line.starts_with(b"READONLY") {
+                        self.doomed = Some(fault.clone());
+                    }
+                    Said::Reply(tag, Err(fault))
+                }
+                Paired::Mismatch => Said::Over(Fault::Protocol(OUT_OF_STEP.into())),
+            };
+        }
+    }
+}
+
+const NOT_REDIS: &str = "the server answered the handshake with something else; is it a Redis server?";
+const OUT_OF_STEP: &str = "a reply does not belong to the command it came for; the connection was dropped, and what was asked may or may not have been done";
+
+/// The lock that a push names, if it is a message on our channel: `message, <channel>, <lock number>`.
+fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
+    match push {
+        [Reply::Bulk(b"message"), Reply::Bulk(on), Reply::Bulk(number)] if *on == channel => {
+            core::str::from_utf8(number).ok()?.parse().ok().map(LockId)
+        }
+        _ => None,
+    }
+}
+
+fn server_fault(line: &[u8], endpoint: &Endpoint) -> Fault {
+    Fault::Server(Rc::new(server_error::parse(line, &endpoint.password)))
+}

@@ -1,0 +1,181 @@
+//! The same owner again: re-entry by token, and adoption of a lock that another process took.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Code, Duration, Event, LockId, Loss, Outcome, Request};
+use support::{Client, ms, request};
+
+fn mine() -> Request {
+    Request { token: Some(b"mine".to_vec()), ..request("a") }
+}
+
+fn held(request: Request) -> (Client, LockId) {
+    let mut client = Client::ready();
+    let lock = client.hold(request);
+    (client, lock)
+}
+
+/// Enters again, the server agreeing.
+fn enter(client: &mut Client, request: Request) -> LockId {
+    let inner = client.acquire(request);
+    let question = client.command();
+    assert_eq!((question.name(), question.arguments()[2].as_str()), ("exclusive_extend", "0"));
+    client.reply(question.number(1));
+    assert!(matches!(client.event(), Event::Granted { lock, fence: 1, .. } if lock == inner));
+    inner
+}
+
+#[test]
+fn the_owner_enters_again_with_the_same_fence_and_shares_the_lease() {
+    let (mut client, outer) = held(mine());
+    client.advance(ms(1000));
+    let inner = enter(&mut client, mine());
+    assert_ne!(inner, outer);
+    let left = client.engine.remaining(outer, client.now);
+    assert_eq!((left, client.engine.remaining(inner, client.now)), (ms(8898), left));
+}
+
+#[test]
+fn a_token_that_was_drawn_here_enters_again_too() {
+    let mut client = Client::ready();
+    client.hold(request("a"));
+    let lock = client.acquire(request("b"));
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    client.events();
+    let inner =
+        client.acquire(Request { token: Some(acquire.arguments()[1].clone().into_bytes()), ..request("b") });
+    let question = client.command();
+    assert_eq!(question.name(), "exclusive_extend");
+    client.reply(question.number(1));
+    assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != LockId(0)));
+    assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
+}
+
+#[test]
+fn only_the_last_release_frees_the_lock_in_whatever_order() {
+    for outer_first in [false, true] {
+        let (mut client, outer) = held(Request { renew: true, ..mine() });
+        let inner = enter(&mut client, mine());
+        let (first, last) = if outer_first { (outer, inner) } else { (inner, outer) };
+        client.engine.release(first, client.now);
+        assert_eq!(client.event(), Event::Released { lock: first, outcome: Outcome::Released });
+        assert_eq!(client.commands(), []);
+        assert_eq!(client.engine.remaining(first, client.now), Duration::ZERO);
+        let (renewal, _) = client.advance_to_action();
+        assert_eq!(renewal[0].name(), "exclusive_extend", "inner releases keep the renewal running");
+        client.reply(renewal[0].number(1));
+        client.engine.release(last, client.now);
+        let release = client.command();
+        client.reply(release.number(1));
+        assert_eq!(client.event(), Event::Released { lock: last, outcome: Outcome::Released });
+        assert_eq!(client.engine.busy(), 0);
+    }
+}
+
+#[test]
+fn entering_with_renewal_begins_it() {
+    let (mut client, _) = held(mine());
+    client.acquire(Request { renew: true, ..mine() });
+    let question = client.command();
+    client.reply(question.number(1));
+    client.event();
+    let (renewal, _) = client.advance_to_action();
+    assert_eq!(renewal[0].arguments()[2], "10000");
+}
+
+#[test]
+fn a_lock_that_was_taken_away_is_not_entered_and_lost_to_all() {
+    let (mut client, outer) = held(mine());
+    let inner = enter(&mut client, mine());
+    let third = client.acquire(mine());
+    let question = client.command();
+    client.reply(question.number(0));
+    let events = client.events();
+    let loss = Loss::NotOurs;
+    assert_eq!(events[..2], [Event::Lost { lock: outer, loss }, Event::Lost { lock: inner, loss }]);
+    assert!(
+        matches!(&events[2], Event::Failed { lock, failure } if *lock == third && failure.code == Code::Lost)
+    );
+    assert_eq!(client.command().name(), "exclusive_release", "token-checked: it touches nobody else's");
+}
+
+#[test]
+fn other_keys_or_another_token_do_not_enter() {
+    let (mut client, _) = held(mine());
+    for request in [
+        Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..mine() },
+        Request { token: Some(b"yours".to_vec()), ..mine() },
+        Request { fair: true, ..mine() },
+    ] {
+        client.acquire(request);
+        assert!(client.command().name().ends_with("_acquire"));
+    }
+}
+
+#[test]
+fn a_lock_that_is_over_is_taken_anew() {
+    let (mut client, _) = held(mine());
+    client.advance(ms(9895));
+    client.acquire(mine());
+    assert!(client.commands().iter().any(|command| command.name() == "exclusive_acquire"));
+}
+
+#[test]
+fn an_entry_that_is_cancelled_leaves_the_lock_alone() {
+    let (mut client, outer) = held(mine());
+    let inner = client.acquire(mine());
+    let question = client.command();
+    client.engine.cancel(inner, client.now);
+    client.reply(question.number(1));
+    assert_eq!((client.events(), client.commands()), (vec![], vec![]));
+    assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
+    client.engine.release(outer, client.now);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn adoption_extends_what_another_process_took() {
+    let mut client = Client::ready();
+    let lock = client.acquire(Request { adopt: true, ..mine() });
+    let asked = client.now;
+    let extend = client.command();
+    assert_eq!(
+        (extend.name(), &extend.arguments()[1..]),
+        ("exclusive_extend", ["mine".into(), "10000".into()].as_slice())
+    );
+    client.advance(ms(7));
+    client.reply(extend.number(1));
+    assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
+    assert_eq!(client.engine.remaining(lock, asked), ms(9898));
+    client.engine.release(lock, client.now);
+    assert_eq!(client.command().arguments()[1], "mine");
+}
+
+#[test]
+fn adoption_of_what_the_token_does_not_hold_fails_at_once_and_touches_nothing() {
+    let mut client = Client::ready();
+    client.acquire(Request { adopt: true, ..mine() });
+    let extend = client.command();
+    client.reply(extend.number(0));
+    assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Lost));
+    assert_eq!((client.commands(), client.engine.busy()), (vec![], 0));
+}
+
+#[test]
+fn adoption_that_gets_no_answer_releases_nothing() {
+    let mut client = Client::ready();
+    client.acquire(Request { adopt: true, wait: ms(0), ..mine() });
+    client.command();
+    let (commands, events) = client.advance_to_action();
+    assert!(matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Connection));
+    assert_eq!(commands, [], "the lock is still the other process's");
+    assert_eq!(client.engine.busy(), 0);
+}

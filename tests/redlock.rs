@@ -1,0 +1,271 @@
+//! Locks of several independent servers: majorities, validity, clean-up.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Code, Duration, Event, Failure, LockId, Loss, Misuse, Outcome, Policy, Request, Vote};
+use support::{
+    at, ms, one_try, request,
+    world::{Mode, World},
+};
+
+/// A lease of 2 s: servers have 100 ms to answer.
+fn short(wait: u64) -> Request {
+    Request { ttl: ms(2000), wait: ms(wait), ..request("k") }
+}
+
+/// A world whose clients are connected to all servers.
+fn warm(servers: usize, clients: usize) -> World {
+    let mut world = World::new(servers, clients, &Policy::default());
+    for client in 0..clients {
+        let lock = world.acquire(client, one_try("warm-up"));
+        assert!(granted(world.next_event(client, ms(1000))));
+        world.release(client, lock);
+        world.run_for(ms(100));
+        world.heard(client);
+    }
+    world
+}
+
+fn granted(event: Option<(Event, Duration)>) -> bool {
+    matches!(event, Some((Event::Granted { .. }, _)))
+}
+
+fn failure(event: Option<(Event, Duration)>) -> Failure {
+    match event {
+        Some((Event::Failed { failure, .. }, _)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn set(world: &mut World, modes: &[Mode]) {
+    for (server, mode) in world.servers.iter_mut().zip(modes) {
+        server.mode = *mode;
+    }
+}
+
+fn believes(world: &World, client: usize, lock: LockId) -> bool {
+    world.clients[client].engine.remaining(lock, world.now) > Duration::ZERO
+}
+
+#[test]
+fn a_majority_is_enough_and_there_is_no_fence() {
+    let mut world = warm(5, 1);
+    set(&mut world, &[Mode::Down, Mode::Hung]);
+    let lock = world.acquire(0, short(0));
+    let begun = world.now;
+    let (event, took) = world.next_event(0, ms(1000)).unwrap();
+    assert!(matches!(event, Event::Granted { fence: 0, lock: granted, .. } if granted == lock), "{event:?}");
+    assert_eq!(took, ms(2), "the others are not waited for");
+    assert_eq!(world.clients[0].engine.remaining(lock, begun), ms(2000 - 20 - 2));
+}
+
+#[test]
+fn validity_is_that_of_the_quorum_th_server_from_before_it_was_asked() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Slow(90), Mode::Slow(60)]);
+    let begun = world.now;
+    let lock = world.acquire(0, short(0));
+    let (_, took) = world.next_event(0, ms(1000)).unwrap();
+    assert_eq!(took, ms(61));
+    assert_eq!(world.clients[0].engine.remaining(lock, begun), ms(2000 - 22), "not from the replies");
+}
+
+/// Every combination of modes of `servers` servers.
+fn combinations(servers: usize, modes: &[Mode]) -> Vec<Vec<Mode>> {
+    (0..servers).fold(vec![vec![]], |found, _| {
+        found.iter().flat_map(|head| modes.iter().map(|mode| [head.as_slice(), &[*mode]].concat())).collect()
+    })
+}
+
+#[test]
+fn every_combination_of_failures_is_decided_rightly_in_time_and_leaves_no_residue() {
+    let all = [Mode::Up, Mode::Down, Mode::Hung, Mode::Slow(40), Mode::Slow(300), Mode::Refusing];
+    let few = [Mode::Up, Mode::Down, Mode::Hung];
+    for servers in 1..=7 {
+        for modes in combinations(servers, if servers <= 3 { &all } else { &few }) {
+            let mut world = warm(servers, 1);
+            set(&mut world, &modes);
+            let lock = world.acquire(0, short(0));
+            let good = modes.iter().filter(|mode| matches!(mode, Mode::Up | Mode::Slow(40))).count();
+            let answer =
+                world.next_event(0, ms(10_000)).unwrap_or_else(|| panic!("never settled: {modes:?}"));
+            let expected = good > servers / 2;
+            assert_eq!(matches!(answer.0, Event::Granted { .. }), expected, "{modes:?}: {answer:?}");
+            // A server that is down costs a connection attempt; with one server alone, up to connectTimeout.
+            let longest = if servers == 1 { ms(5100) } else { ms(1100) };
+            assert!(answer.1 <= longest, "{modes:?}: {:?}", answer.1);
+            if expected {
+                assert!(believes(&world, 0, lock), "{modes:?}");
+                world.release(0, lock);
+                let (event, _) = world.next_event(0, ms(2000)).unwrap();
+                assert_eq!(event, Event::Released { lock, outcome: Outcome::Released }, "{modes:?}");
+            }
+            world.run_for(ms(1000));
+            for (server, mode) in world.servers.iter().zip(&modes) {
+                if matches!(mode, Mode::Up | Mode::Slow(_)) {
+                    assert_eq!(server.holds("k", world.now), None, "{modes:?}");
+                }
+            }
+            // When all is well again, nothing is left to do, and the lock can be had.
+            set(&mut world, &vec![Mode::Up; servers]);
+            world.run_for(ms(4000));
+            assert_eq!(world.clients[0].engine.busy(), 0, "{modes:?}");
+            world.heard(0);
+            world.acquire(0, short(5000));
+            assert!(granted(world.next_event(0, ms(5000))), "{modes:?}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_try_tells_how_each_server_voted() {
+    let mut world = warm(5, 2);
+    world.servers[0].keys.insert("k".into(), ("another".into(), at(u64::MAX / 2000)));
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Down, Mode::Refusing, Mode::Hung]);
+    world.acquire(0, short(0));
+    let failure = failure(world.next_event(0, ms(2000)));
+    assert_eq!(failure.code, Code::Quorum);
+    let votes: Vec<_> = failure.votes.iter().map(|(node, vote)| (node.0, vote.clone())).collect();
+    assert!(matches!(votes[0], (0, Vote::Held)) && matches!(votes[1], (1, Vote::Granted)), "{votes:?}");
+    assert!(votes[2..].iter().all(|(_, vote)| matches!(vote, Vote::Failed(_))), "{votes:?}");
+    assert!(
+        failure.message.contains("5 servers: 1 granted, 1 held by another, 3 failed"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn an_even_split_of_two_and_of_three_clients_resolves() {
+    for clients in [2, 3] {
+        for servers in [2, 3, 4, 5, 6] {
+            let mut world = warm(servers, clients);
+            // Each server hears another client first.
+            let locks: Vec<_> = (0..clients).map(|client| world.acquire(client, short(20_000))).collect();
+            for server in 0..servers {
+                let token = format!("split-{}", server % clients);
+                world.servers[server].keys.insert("k".into(), (token, world.now.after(ms(5))));
+            }
+            let mut served = 0;
+            let end = world.now.after(ms(20_000));
+            while served < clients && world.step(end) {
+                let believers: Vec<_> =
+                    (0..clients).filter(|&client| believes(&world, client, locks[client])).collect();
+                assert!(believers.len() <= 1, "{believers:?}");
+                if let [client] = believers[..]
+                    && world.heard(client).iter().any(|event| matches!(event, Event::Granted { .. }))
+                {
+                    served += 1;
+                    world.release(client, locks[client]);
+                }
+            }
+            assert_eq!(served, clients, "{clients} clients, {servers} servers");
+        }
+    }
+}
+
+#[test]
+fn attempts_that_left_something_are_released_under_their_own_token() {
+    let mut world = warm(3, 1);
+    world.servers[0].keys.insert("k".into(), ("another".into(), world.now.after(ms(1000))));
+    world.servers[1].mode = Mode::Refusing;
+    let lock = world.acquire(0, short(10_000));
+    world.run_for(ms(1));
+    let first = world.holders("k")[2].unwrap().to_owned();
+    world.run_for(ms(3));
+    assert_eq!(world.holders("k")[2], None, "in the way of others until the next attempt");
+    world.servers[1].mode = Mode::Up;
+    let (event, _) = world.next_event(0, ms(5000)).unwrap();
+    assert!(matches!(event, Event::Granted { lock: granted, .. } if granted == lock));
+    assert_ne!(world.holders("k")[2].unwrap(), first, "a token that was released is not asked for again");
+}
+
+#[test]
+fn a_reply_that_is_lost_after_the_grant_is_released() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
+    world.servers[0].loses_reply = true;
+    world.acquire(0, short(0));
+    assert_eq!(failure(world.next_event(0, ms(5000))).code, Code::Quorum);
+    world.run_for(ms(1500));
+    assert_eq!(world.holders("k"), [None, None, None]);
+}
+
+#[test]
+fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
+    let mut world = warm(5, 1);
+    let lock = world.acquire(0, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(0, ms(100))));
+    set(&mut world, &[Mode::Down, Mode::Hung]);
+    world.run_for(ms(20_000));
+    assert!(believes(&world, 0, lock) && world.heard(0).is_empty());
+    set(&mut world, &[Mode::Down, Mode::Hung, Mode::Hung]);
+    let (event, took) = world.next_event(0, ms(5000)).unwrap();
+    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
+    assert!(took < ms(2000), "{took:?}");
+}
+
+#[test]
+fn servers_that_restart_empty_end_the_lock_once_they_are_a_majority() {
+    let mut world = warm(5, 1);
+    let lock = world.acquire(0, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(0, ms(100))));
+    for emptied in [0, 1] {
+        world.servers[emptied].keys.clear();
+    }
+    world.run_for(ms(5000));
+    assert!(believes(&world, 0, lock));
+    world.servers[2].keys.clear();
+    let (event, _) = world.next_event(0, ms(1500)).unwrap();
+    assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs });
+}
+
+#[test]
+fn several_keys_on_several_servers_are_all_or_nothing() {
+    let mut world = warm(3, 2);
+    let keyed = |keys: &[&str]| Request {
+        keys: keys.iter().map(|key| key.as_bytes().to_vec()).collect(),
+        ..short(0)
+    };
+    world.acquire(0, keyed(&["a", "b"]));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.acquire(1, keyed(&["b", "c"]));
+    assert_eq!(failure(world.next_event(1, ms(100))).code, Code::Timeout, "held by another, not a failure");
+    world.run_for(ms(100));
+    assert_eq!(world.holders("c"), [None, None, None]);
+}
+
+#[test]
+fn those_who_watch_hear_that_a_minority_is_down() {
+    let mut world = warm(3, 1);
+    world.clients[0].engine.observe();
+    set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
+    world.acquire(0, short(0));
+    world.run_for(ms(10));
+    world.acquire(0, Request { keys: vec![b"other".to_vec()], ..short(0) });
+    world.run_for(ms(10));
+    assert!(world.heard(0).iter().any(|event| matches!(event, Event::Degraded { missing: 1, .. })));
+}
+
+#[test]
+fn fair_on_several_servers_is_refused() {
+    let mut world = World::new(2, 1, &Policy::default());
+    let fair = Request { fair: true, ..short(0) };
+    assert_eq!(world.clients[0].engine.acquire(fair, world.now), Err(Misuse::FairOnSeveral));
+}
+
+#[test]
+fn a_token_of_the_applications_own_is_not_asked_for_again_once_it_was_released() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Refusing, Mode::Refusing]);
+    world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
+    let failure = failure(world.next_event(0, ms(5000)));
+    assert_eq!((failure.code, failure.attempts), (Code::Quorum, 1));
+}
