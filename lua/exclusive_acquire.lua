@@ -43,7 +43,7 @@ local fence = last
 if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
 local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
 for i = 1, n do
-  redis.call('SET', KEYS[n + i], text, 'PX', lease + fence_kept)
+  redis.call('SET', KEYS[n + i], text, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
   -- Never shorten: a copy of this command that arrives late must not cut a lease extended since.
   if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
     redis.call('SET', KEYS[i], token, 'PX', lease)

@@ -13,7 +13,9 @@ if lease > 0 then
   for i = 1, n do
     -- Never shorten, as in exclusive_acquire. PEXPIRE, unlike SET, works when the server is out of memory.
     if redis.call('PTTL', KEYS[i]) < lease then redis.call('PEXPIRE', KEYS[i], lease) end
-    redis.call('PEXPIRE', KEYS[n + i], lease + fence_kept)
+    if redis.call('PTTL', KEYS[n + i]) < lease + fence_kept then
+      redis.call('PEXPIRE', KEYS[n + i], lease + fence_kept)
+    end
   end
 end
 return {nonce, 1}

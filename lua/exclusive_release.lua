@@ -10,7 +10,7 @@ local deleted, wakes, now = 0, {}, nil
 for i = 1, n do
   local waiters = KEYS[n + i]
   if waiter ~= '' then redis.call('ZREM', waiters, waiter) end
-  local owner = redis.call('GET', KEYS[i])
+  local owner = redis.pcall('GET', KEYS[i]) -- a key of another type is not the token's, and must not save the rest
   if owner == token then
     deleted = deleted + redis.call('DEL', KEYS[i])
     owner = false

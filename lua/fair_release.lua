@@ -12,7 +12,7 @@ local deleted, wakes = 0, {}
 for i = 1, n do
   local queue, places = KEYS[n + i], KEYS[2 * n + i]
   redis.call('ZREM', queue, waiter)
-  local owner = redis.call('GET', KEYS[i])
+  local owner = redis.pcall('GET', KEYS[i]) -- a key of another type is not the token's, and must not save the rest
   if owner == token then
     deleted = deleted + redis.call('DEL', KEYS[i])
     owner = false

@@ -66,7 +66,7 @@ pub enum Misuse {
     ReservedKey,
     /// Fair on several servers: their orders of arrival are not one order.
     FairOnSeveral,
-    /// A lease of less than 100 ms, or of more than 2^53 ms.
+    /// A lease of less than 100 ms.
     BadLease,
 }
 
@@ -129,8 +129,7 @@ impl Fault {
     pub(crate) fn is_final(&self) -> bool {
         match self {
             Self::Server(error) => !error.passing,
-            Self::Connection(_) | Self::Protocol(_) => false,
-            Self::Overloaded => true,
+            Self::Connection(_) | Self::Protocol(_) | Self::Overloaded => false,
         }
     }
 

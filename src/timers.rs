@@ -73,7 +73,7 @@ impl TimerTable {
 
     /// Disarms and returns a timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let due = Timer::ALL.into_iter().zip(self.0).find(|(_, at)| at.is_some_and(|at| at <= now))?.0;
+        let due = Timer::ALL.into_iter().find(|&timer| self.slot(timer).is_some_and(|at| at <= now))?;
         self.stop(due);
         Some(due)
     }

@@ -355,3 +355,87 @@ fn cancelling_at_any_moment_leaves_no_key_and_says_nothing() {
         assert_eq!(client.engine.busy(), 0);
     }
 }
+
+#[test]
+fn an_answer_to_an_earlier_attempt_does_not_decide_the_next() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let first = client.command();
+    client.run_for(ms(500)); // nodeTimeout
+    let (mut commands, _) = client.advance_to_action();
+    let (second, asked) = (commands.remove(0), client.now);
+    client.advance(ms(5));
+    client.reply(first.granted(1));
+    assert_eq!(client.events(), [], "its lease began earlier than the second attempt's would");
+    client.reply(second.granted(1));
+    client.event();
+    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 102));
+}
+
+#[test]
+fn an_unknown_script_of_an_earlier_attempt_sends_nothing() {
+    let mut client = Client::ready();
+    client.acquire(request("a"));
+    client.command();
+    client.run_for(ms(500));
+    client.advance_to_action();
+    client.reply("-NOSCRIPT x\r\n");
+    assert_eq!(client.commands(), []);
+    client.reply("-NOSCRIPT x\r\n");
+    assert!(client.command().by_source());
+}
+
+#[test]
+fn a_grant_that_comes_too_late_is_asked_for_again_within_the_wait() {
+    let mut client = Client::with(
+        redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
+        Default::default(),
+    );
+    client.acquire(Request { ttl: ms(1000), ..request("a") });
+    client.greet();
+    let first = client.command();
+    client.advance(ms(988));
+    client.reply(first.granted(1));
+    let (again, events) = client.advance_to_action();
+    assert_eq!((again[0].name(), events), ("exclusive_acquire", vec![]));
+    client.reply(again[0].granted(1));
+    assert!(matches!(client.event(), Event::Granted { .. }));
+}
+
+#[test]
+fn what_an_earlier_attempt_may_have_written_is_released_in_the_end() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    client.command();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    while client.connection.is_none() {
+        client.advance_to_timeout();
+        client.drain_connections();
+    }
+    client.greet();
+    let second = client.command();
+    client.reply(second.taken(60_000));
+    client.engine.cancel(lock, client.now);
+    assert_eq!(client.command().name(), "exclusive_release", "the first attempt may still be carried out");
+}
+
+#[test]
+fn every_error_that_may_pass_is_retried() {
+    for prefix in [
+        "READONLY",
+        "LOADING",
+        "BUSY",
+        "TRYAGAIN",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "OOM",
+        "MISCONF",
+        "NOREPLICAS",
+    ] {
+        let mut client = Client::ready();
+        client.acquire(request("a"));
+        client.command();
+        client.reply(format!("-{prefix} x\r\n"));
+        assert_eq!(client.events(), [], "{prefix}");
+    }
+}

@@ -9,7 +9,7 @@
 
 mod support;
 
-use redlatch::{Code, Endpoint, Event, Failure, Policy, Request};
+use redlatch::{Code, Duration, Endpoint, Event, Failure, Policy, Request};
 use support::{Client, HELLO_MAP, ms, one_try, request};
 
 fn failure(event: Event) -> Failure {
@@ -210,4 +210,90 @@ fn without_randomness_no_lock_is_asked_for() {
     engine.acquire(request("a"), support::at(0)).unwrap();
     assert_eq!(failure(engine.poll_event(support::at(0)).unwrap()).code, Code::Internal);
     assert!(engine.poll_connect().is_none());
+}
+
+#[test]
+fn a_server_that_greets_and_hangs_up_is_dialed_ever_more_rarely() {
+    let mut client = Client::new();
+    let begun = client.now;
+    for _ in 0..100 {
+        client.acquire(Request { wait: Duration::MAX, ..request("a") });
+    }
+    let mut dials = 0;
+    while client.now.since(begun) < ms(60_000) {
+        client.drain_connections();
+        if let Some(id) = client.connection {
+            dials += 1;
+            client.greet();
+            client.commands();
+            client.engine.handle_closed(id, "hung up", client.now);
+            client.connection = None;
+        }
+        client.advance_to_timeout();
+    }
+    assert!((60..200).contains(&dials), "{dials}");
+}
+
+#[test]
+fn too_many_commands_in_flight_are_refused_as_overload() {
+    let mut client = Client::ready();
+    for _ in 0..65_536 {
+        client.acquire(one_try("a"));
+    }
+    assert_eq!(client.events(), []);
+    client.acquire(one_try("a"));
+    assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Overloaded));
+}
+
+#[test]
+fn a_dial_that_is_begun_while_events_are_polled_has_a_deadline() {
+    let mut client = Client::ready();
+    client.acquire(Request { wait: Duration::MAX, ..request("a") });
+    client.command();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    while client.connection.is_none() {
+        client.now = client.now.max(client.engine.poll_timeout().unwrap());
+        assert_eq!(client.events(), []);
+        client.drain_connections();
+    }
+    let dialed = client.now;
+    while client.closed.is_empty() {
+        client.advance_to_timeout();
+        client.drain_connections();
+    }
+    assert_eq!(client.now.since(dialed), ms(5000));
+}
+
+#[test]
+fn a_replica_is_left_whatever_the_form_of_its_error() {
+    let mut client = Client::ready();
+    client.acquire(request("a"));
+    client.command();
+    client.reply("-ERR Error running script (call to f_00aa): @user_script:38: @user_script: 38: -READONLY You can't write against a read only replica.\r\n");
+    client.drain_connections();
+    assert_eq!(client.closed.len(), 1);
+}
+
+#[test]
+fn without_pauses_a_server_that_is_down_is_not_asked_for_ever_in_one_call() {
+    let policy = Policy { retry_min: Duration::ZERO, retry_max: Duration::ZERO, ..Policy::default() };
+    let mut client = Client::with(policy, Endpoint::default());
+    client.acquire(request("a"));
+    client.drain_connections();
+    client.engine.handle_closed(client.connection.take().unwrap(), "refused", client.now);
+    client.advance_to_timeout();
+    assert_eq!(client.events(), []);
+}
+
+#[test]
+fn what_is_printed_of_an_engine_has_no_secrets() {
+    let mut client =
+        Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });
+    client.acquire(Request { token: Some(b"t0ken".to_vec()), ..request("a") });
+    client.connect();
+    let printed = format!("{:?}", client.engine);
+    let bytes = |text: &str| format!("{:?}", text.as_bytes()).trim_matches(['[', ']']).to_owned();
+    for secret in ["s3cret", "t0ken"] {
+        assert!(!printed.contains(secret) && !printed.contains(&bytes(secret)), "{printed}");
+    }
 }

@@ -325,3 +325,14 @@ fn blob_errors_and_nulls_of_resp3_are_read() {
     );
     assert_eq!(scan_whole(b"_\r\n").unwrap().2, "Ok(Null)");
 }
+
+#[test]
+fn values_within_values_count_against_the_limit_of_elements() {
+    use redlatch::resp::*;
+    let nested = |inner: usize| format!("*4000\r\n*{inner}\r\n{}", ":1\r\n".repeat(inner + 3999));
+    for (inner, ok) in [(95, true), (96, false)] {
+        let mut scanner = Scanner::new(Limits::default());
+        scanner.push(nested(inner).as_bytes());
+        assert_eq!(scanner.next_frame().is_ok(), ok, "{inner}");
+    }
+}

@@ -108,24 +108,31 @@ fn a_lock_that_was_taken_away_is_not_entered_and_lost_to_all() {
 }
 
 #[test]
-fn other_keys_or_another_token_do_not_enter() {
+fn another_token_does_not_enter() {
     let (mut client, _) = held(mine());
-    for request in [
-        Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..mine() },
-        Request { token: Some(b"yours".to_vec()), ..mine() },
-        Request { fair: true, ..mine() },
-    ] {
+    client.acquire(Request { token: Some(b"yours".to_vec()), ..request("a") });
+    assert_eq!(client.command().name(), "exclusive_acquire");
+}
+
+#[test]
+fn other_keys_or_another_kind_do_not_enter() {
+    let (mut client, _) = held(mine());
+    for request in
+        [Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..mine() }, Request { fair: true, ..mine() }]
+    {
         client.acquire(request);
-        assert!(client.command().name().ends_with("_acquire"));
+        assert_eq!(client.commands(), [], "they wait: released, each would free the other");
     }
 }
 
 #[test]
-fn a_lock_that_is_over_is_taken_anew() {
+fn a_lock_that_is_over_is_not_entered_but_taken_anew() {
     let (mut client, _) = held(mine());
     client.advance(ms(9895));
     client.acquire(mine());
-    assert!(client.commands().iter().any(|command| command.name() == "exclusive_acquire"));
+    let release = client.command();
+    client.reply(release.number(0));
+    assert_eq!(client.command().name(), "exclusive_acquire");
 }
 
 #[test]
@@ -178,4 +185,74 @@ fn adoption_that_gets_no_answer_releases_nothing() {
     assert!(matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Connection));
     assert_eq!(commands, [], "the lock is still the other process's");
     assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn a_token_is_not_asked_for_again_before_its_release_is_confirmed() {
+    let (mut client, first) = held(mine());
+    client.engine.release(first, client.now);
+    client.command();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    let second = client.acquire(mine());
+    while client.connection.is_none() {
+        client.advance_to_timeout();
+        client.drain_connections();
+    }
+    client.greet();
+    let release = client.command();
+    assert_eq!(release.name(), "exclusive_release", "and nothing else: it could free what is taken after it");
+    client.events();
+    client.reply(release.number(1));
+    let acquire = client.command();
+    client.reply(acquire.granted(2));
+    assert!(
+        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == second))
+    );
+}
+
+#[test]
+fn two_acquires_with_one_token_share_one_lock() {
+    let mut client = Client::ready();
+    let (first, second) = (client.acquire(mine()), client.acquire(mine()));
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    let question = client.command();
+    assert_eq!(question.name(), "exclusive_extend");
+    client.reply(question.number(1));
+    let granted: Vec<_> = client
+        .events()
+        .iter()
+        .map(|event| match event {
+            Event::Granted { lock, .. } => *lock,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(granted, [first, second]);
+    client.engine.release(first, client.now);
+    assert_eq!(client.commands(), []);
+    assert!(client.engine.remaining(second, client.now) > Duration::ZERO);
+}
+
+#[test]
+fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_its_wait() {
+    let (mut client, first) = held(mine());
+    let both = || Request { keys: vec![b"a".to_vec(), b"b".to_vec()], wait: ms(500), ..mine() };
+    let second = client.acquire(both());
+    let (commands, events) = client.advance_to_action();
+    assert_eq!(commands, []);
+    assert!(
+        matches!(&events[..], [Event::Failed { lock, failure }] if *lock == second && failure.code == Code::Timeout)
+    );
+    let third = client.acquire(both());
+    client.engine.release(first, client.now);
+    let release = client.command();
+    client.reply(release.number(1));
+    let acquire = client.command();
+    client.reply(acquire.granted(2));
+    assert!(
+        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == third))
+    );
+    client.acquire(Request { wait: ms(0), ..both() });
+    let question = client.command();
+    assert_eq!(question.name(), "exclusive_extend");
 }

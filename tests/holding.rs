@@ -248,3 +248,154 @@ fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
     );
     assert_eq!(client.commands(), []);
 }
+
+#[test]
+fn an_answer_to_an_earlier_extension_does_not_serve_the_next() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    let first = client.command();
+    client.run_for(ms(500));
+    client.events();
+    let op = client.engine.extend(lock, ms(60_000), client.now);
+    let second = client.command();
+    client.reply(first.number(1));
+    assert_eq!(client.events(), []);
+    assert!(client.engine.remaining(lock, client.now) <= ms(VALID));
+    client.reply(second.number(1));
+    assert_eq!(client.event(), Event::Extended { op, lock });
+}
+
+#[test]
+fn an_extensions_answer_is_no_releases() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    client.events();
+    client.reply(extend.number(1));
+    assert_eq!(client.events(), []);
+    client.reply(release.number(1));
+    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_what_is_asked_then() {
+    let (mut client, lock) = held();
+    client.advance(ms(20_000));
+    let op = client.engine.extend(lock, ms(10_000), client.now);
+    let names: Vec<_> = client.commands().iter().map(|c| c.name().to_owned()).collect();
+    assert_eq!(names, ["exclusive_release"]);
+    assert!(
+        matches!(&client.events()[..], [Event::Lost { .. }, Event::OpFailed { op: failed, .. }] if *failed == op)
+    );
+
+    let (mut client, lock) = held();
+    client.advance(ms(20_000));
+    client.engine.release(lock, client.now);
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Expired }]);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_a_closed_connection() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    client.command();
+    client.advance(ms(20_000));
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
+}
+
+#[test]
+fn belief_ends_when_the_loss_is_told_though_no_timer_ran() {
+    let (client, lock) = held();
+    assert!(client.engine.remaining(lock, client.now.after(ms(VALID - 26))) > Duration::ZERO);
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID - 25))), Duration::ZERO);
+}
+
+#[test]
+fn every_question_is_answered_when_the_lock_ends() {
+    let (mut client, lock) = held();
+    let asked = client.engine.extend(lock, ms(20_000), client.now);
+    let queued = [client.engine.extend(lock, ms(20_000), client.now), client.engine.verify(lock, client.now)];
+    client.command();
+    client.engine.release(lock, client.now);
+    let failed: Vec<_> = client
+        .events()
+        .into_iter()
+        .map(|event| match event {
+            Event::OpFailed { op, failure, .. } if failure.code == Code::Lost => op,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(failed, [asked, queued[0], queued[1]]);
+}
+
+#[test]
+fn a_late_no_is_a_loss_at_once() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    let extend = client.command();
+    client.run_for(ms(600));
+    assert!(matches!(client.event(), Event::OpFailed { .. }));
+    client.reply(extend.number(0));
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
+}
+
+#[test]
+fn renewals_that_are_always_answered_late_still_renew() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let end = client.now.after(ms(60_000));
+    let mut answers = std::collections::VecDeque::new();
+    while client.now < end {
+        for command in client.commands() {
+            answers.push_back((client.now.after(ms(600)), command.number(1)));
+        }
+        assert_eq!(client.events(), [], "every extension was carried out");
+        let timer = client.engine.poll_timeout().unwrap();
+        match answers.front() {
+            Some((when, _)) if *when <= timer => {
+                let (when, answer) = answers.pop_front().unwrap();
+                client.now = client.now.max(when);
+                client.reply(answer);
+            }
+            _ => client.advance_to_timeout(),
+        }
+    }
+    assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
+}
+
+#[test]
+fn a_verification_that_fails_does_not_put_the_renewal_off() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let held_at = client.now;
+    loop {
+        client.engine.verify(lock, client.now);
+        if client.commands().iter().any(|command| command.arguments()[2] != "0") {
+            break;
+        }
+        client.reply("-BUSY Redis is busy running a script\r\n");
+        client.events();
+        client.advance(ms(100));
+        client.engine.handle_timeout(client.now);
+    }
+    assert!(client.now.since(held_at) <= ms(3500), "{:?}", client.now.since(held_at));
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_a_dial_that_took_too_long() {
+    let policy = redlatch::Policy { connect_timeout: ms(500), ..Default::default() };
+    let mut client = Client::with(policy, redlatch::Endpoint::default());
+    client.acquire(request("a"));
+    client.greet();
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    let Event::Granted { lock, .. } = client.event() else { panic!() };
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.engine.verify(lock, client.now);
+    client.advance(ms(20_000));
+    client.engine.handle_timeout(client.now);
+    assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
+}

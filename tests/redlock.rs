@@ -269,3 +269,38 @@ fn a_token_of_the_applications_own_is_not_asked_for_again_once_it_was_released()
     let failure = failure(world.next_event(0, ms(5000)));
     assert_eq!((failure.code, failure.attempts), (Code::Quorum, 1));
 }
+
+#[test]
+fn grants_that_come_after_the_majority_count() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(50)]);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.run_for(ms(100));
+    // Without the third server's grant, this would be the end.
+    world.servers[0].keys.clear();
+    world.clients[0].engine.verify(lock, world.now);
+    world.run_for(ms(300));
+    assert!(believes(&world, 0, lock));
+}
+
+#[test]
+fn belief_that_is_gone_does_not_come_back() {
+    let mut world = warm(3, 1);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.run_for(ms(100));
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(90)]);
+    world.servers[0].keys.clear();
+    world.servers[1].keys.clear();
+    world.clients[0].engine.extend(lock, ms(20_000), world.now);
+    let mut gone = false;
+    let end = world.now.after(ms(5000));
+    world.run_for(ms(0));
+    while world.step(end) {
+        let believed = believes(&world, 0, lock);
+        assert!(!(gone && believed));
+        gone |= !believed;
+    }
+    assert!(gone);
+}

@@ -124,3 +124,34 @@ fn an_error_that_may_pass_is_retried() {
     client.reply(again[0].number(1));
     assert_eq!(client.events(), told(lock, Outcome::Released));
 }
+
+#[test]
+fn clean_up_outlasts_the_longest_lease_asked_for() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    client.engine.extend(lock, ms(60_000), client.now);
+    let extend = client.command();
+    client.reply(extend.number(1));
+    client.engine.release(lock, client.now);
+    client.command();
+    let begun = client.now;
+    while client.engine.busy() > 0 {
+        client.drain_connections();
+        if let Some(id) = client.connection.take() {
+            client.engine.handle_closed(id, "refused", client.now);
+        }
+        client.advance_to_timeout();
+    }
+    assert_eq!(client.now.since(begun), ms(60_000 + 600 + 2));
+}
+
+#[test]
+fn a_release_that_meets_a_full_queue_is_sent_later() {
+    let mut client = Client::ready();
+    let locks: Vec<_> = (0..65_536).map(|_| client.acquire(request("a"))).collect();
+    client.commands();
+    for lock in locks {
+        client.engine.cancel(lock, client.now);
+    }
+    assert_eq!(client.engine.busy(), 65_536, "none is forgotten");
+}

@@ -28,13 +28,19 @@ impl<E: Entropy + 'static> Engine<E> {
                     if let Some(news) = node.timeout(&mut self.entropy, now) {
                         self.spread(id, news, now);
                     }
-                    self.note_nodes();
                 }
             }
+            self.note_nodes();
         }
     }
 
     pub(super) fn touch(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        // After a stall: what is overdue comes first, above all a loss.
+        while !matches!(input, Input::Timer(_))
+            && let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now))
+        {
+            self.touch(id, Input::Timer(timer), now);
+        }
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
@@ -55,6 +61,7 @@ impl<E: Entropy + 'static> Engine<E> {
             let id = self.next_lock();
             self.begin(id, lock, now);
         }
+        self.unpark(now);
     }
 
     /// Keeps the agenda up with a lock, and forgets the lock when nothing is left of it.

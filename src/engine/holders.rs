@@ -1,9 +1,10 @@
-//! Re-entry: one lock, known to the application by several numbers.
+//! Owners with tokens of their own: re-entry, where one lock is known to the application by several numbers, and locks that
+//! have to wait for each other.
 
-use super::Engine;
+use super::{Engine, Sleeper};
 use crate::{
     entropy::Entropy,
-    lock::{Input, LockId, Spec},
+    lock::{Input, Lock, LockId, Owner, Spec},
     time::Instant,
 };
 
@@ -17,10 +18,73 @@ pub(super) enum Hold {
     OneOfSeveral(LockId),
 }
 
+/// What another lock of the same owner, for some of the same keys, means for a new one.
+enum Relation {
+    /// There is none.
+    None,
+    /// It holds just what is asked for: it is entered again.
+    Holds(LockId),
+    /// It has to be gone first.
+    InTheWay,
+}
+
 impl<E: Entropy + 'static> Engine<E> {
-    /// The lock that this token holds on these keys. Looked for one by one: it is rare that a token is brought along.
-    pub(super) fn held_by(&self, token: &[u8], spec: &Spec, now: Instant) -> Option<LockId> {
-        self.locks.iter().find(|(_, lock)| lock.is_owned_by(token, spec, now)).map(|(&id, _)| id)
+    /// What another lock of the same owner means for a new one. Looked for one by one: owners that bring a token along
+    /// are rare.
+    fn relation(&self, owner: &Owner, spec: &Spec, now: Instant) -> Relation {
+        let mut others =
+            self.locks.iter().filter(|(id, lock)| lock.concerns(owner, spec) && !self.parked.contains(id));
+        match others.next() {
+            Some((&id, lock)) if lock.provides(spec, now) => Relation::Holds(id),
+            Some(_) => Relation::InTheWay,
+            None => Relation::None,
+        }
+    }
+
+    /// Begins a lock whose owner is the application's own. The same token must not be asked for while another lock of it
+    /// is taken, held or released: a release of the one would free the other.
+    pub(super) fn begin_for_owner(&mut self, id: LockId, lock: Lock, now: Instant) {
+        match self.relation(lock.owner(), lock.spec(), now) {
+            Relation::Holds(held) => self.reenter(id, held, lock.spec().renew, now),
+            Relation::InTheWay => {
+                self.locks.insert(id, lock);
+                self.parked.push(id);
+                self.touch(id, Input::Park, now);
+            }
+            Relation::None => self.begin(id, lock, now),
+        }
+    }
+
+    fn reenter(&mut self, id: LockId, held: LockId, renew: bool, now: Instant) {
+        self.aliases.insert(id, held);
+        self.touch(held, Input::Reenter(id, renew), now);
+        self.note_nodes();
+    }
+
+    /// Begins those that waited until another lock of the same owner was out of the way.
+    pub(super) fn unpark(&mut self, now: Instant) {
+        let mut next = 0;
+        while let Some(&id) = self.parked.get(next) {
+            let Some(lock) = self.locks.get(&id).filter(|lock| lock.is_waiting()) else {
+                self.parked.remove(next);
+                continue;
+            };
+            match self.relation(lock.owner(), lock.spec(), now) {
+                Relation::InTheWay => next = next.saturating_add(1),
+                Relation::None => {
+                    self.parked.remove(next);
+                    self.touch(id, Input::Start, now);
+                    self.note_nodes();
+                }
+                Relation::Holds(held) => {
+                    self.parked.remove(next);
+                    if let Some(mut lock) = self.locks.remove(&id) {
+                        self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);
+                        self.reenter(id, held, lock.spec().renew, now);
+                    }
+                }
+            }
+        }
     }
 
     /// Under which number a lock is kept that the application knows by `holder`, if it is held.

@@ -28,12 +28,14 @@ pub use snapshot::{NodeSnapshot, Snapshot};
 /// Locks that may be held, waited for and cleaned up after at once.
 const MOST_LOCKS: usize = 100_000;
 
+/// The shortest pause between attempts.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+
 /// All locks of one client.
 ///
 /// **Feed one thing, then drain everything:** after any call of an application verb or a `handle_*`, pull every
 /// `poll_*` until it has nothing more, in any order, before waiting for the next thing to happen. Draining partly delays
 /// things, and corrupts nothing.
-#[derive(Debug)]
 pub struct Engine<E> {
     policy: Policy,
     entropy: E,
@@ -41,6 +43,8 @@ pub struct Engine<E> {
     locks: BTreeMap<LockId, Lock>,
     /// Locks that were entered again, by the numbers of those who did.
     aliases: BTreeMap<LockId, LockId>,
+    /// Locks that begin when others of the same owner are out of the way.
+    parked: Vec<LockId>,
     lines: Lines,
     leftovers: Vec<Lock>,
     notes: Notes,
@@ -57,16 +61,30 @@ enum Sleeper {
     Node(NodeId),
 }
 
+impl<E> core::fmt::Debug for Engine<E> {
+    /// Only counts: what an engine holds has tokens and passwords in it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("nodes", &self.nodes.count())
+            .field("locks", &self.locks.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<E: Entropy + 'static> Engine<E> {
     /// An engine without servers: add them before the first lock.
     #[must_use]
-    pub fn new(policy: Policy, entropy: E) -> Self {
+    pub fn new(mut policy: Policy, entropy: E) -> Self {
+        // Without any pause, a server that cannot be had would be asked for ever within one call.
+        policy.retry_min = policy.retry_min.max(SHORTEST_PAUSE);
+        policy.retry_max = policy.retry_max.max(policy.retry_min);
         Self {
             policy,
             entropy,
             nodes: Nodes::default(),
             locks: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            parked: Vec::new(),
             lines: Lines::default(),
             leftovers: Vec::new(),
             notes: Notes::default(),
@@ -114,19 +132,16 @@ impl<E: Entropy + 'static> Engine<E> {
         }
         let spec = Spec::new(&request, &self.policy)?;
         let id = self.next_lock();
-        if let Some(token) = &request.token
-            && let Some(held) = self.held_by(token, &spec, now)
-        {
-            self.aliases.insert(id, held);
-            self.touch(held, Input::Reenter(id, request.renew), now);
-            self.note_nodes();
-            return Ok(id);
-        }
         let identified = self.nodes.identify(&mut self.entropy);
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                self.begin(id, Lock::new(spec, owner, id), now)
+                let lock = Lock::new(spec, owner, id);
+                if request.token.is_some() {
+                    self.begin_for_owner(id, lock, now)
+                } else {
+                    self.begin(id, lock, now)
+                }
             }
             (Ok(()), Ok(_)) => {
                 self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once")

@@ -48,7 +48,8 @@ const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 impl Acquiring {
     pub(crate) fn handle(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
-            Input::Start => self.start(cx),
+            Input::Start => self.start(false, cx),
+            Input::Park => self.start(true, cx),
             Input::Timer(Timer::Retry) => self.attempt(cx),
             Input::Wake => self.wake(cx),
             Input::Promoted => {
@@ -58,7 +59,7 @@ impl Acquiring {
                 State::Acquiring(self)
             }
             Input::Timer(Timer::Wait) => self.give_up(cx),
-            Input::Cancel | Input::Release => self.leave(cx),
+            Input::Cancel => self.leave(cx),
             Input::Ready(node) => self.with_round(None, cx, |round, cx| round.on_ready(node, cx)),
             Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
             Input::Timer(Timer::Round) => {
@@ -70,7 +71,7 @@ impl Acquiring {
             Input::NoScript(node, serial) => {
                 self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
             }
-            Input::Timer(_) | Input::Wish(..) | Input::Reenter(..) | Input::Leave(_) => {
+            Input::Timer(_) | Input::Wish(..) | Input::Reenter(..) | Input::Leave(_) | Input::Release => {
                 State::Acquiring(self)
             }
         }
@@ -91,9 +92,13 @@ impl Acquiring {
         }
     }
 
-    fn start(self, cx: &mut Context<'_>) -> State {
-        if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX {
+    /// Begins, or only waits until another lock of the same owner is out of the way.
+    fn start(self, parked: bool, cx: &mut Context<'_>) -> State {
+        if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX && !cx.timers.is_set(Timer::Wait) {
             cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
+        }
+        if parked {
+            return if cx.spec.wait == Duration::ZERO { self.give_up(cx) } else { State::Acquiring(self) };
         }
         if cx.spec.fair {
             cx.world.lines.join(cx.spec.lock_keys(), cx.id);
@@ -127,11 +132,8 @@ impl Acquiring {
     /// Sees whether the attempt is decided.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
         let verdict = round.tally(cx.spec.count()).verdict();
+        round.arm(cx);
         if verdict == Verdict::Open {
-            match round.deadline(cx.spec.node_timeout) {
-                Some(deadline) => cx.timers.set(Timer::Round, deadline),
-                None => cx.timers.stop(Timer::Round),
-            }
             self.round = Some(round);
             return State::Acquiring(self);
         }
@@ -141,7 +143,7 @@ impl Acquiring {
                 let lease = lease_of(&round, cx);
                 if lease.validity(quorum(cx.world.nodes.count())) > cx.now.after(notice(cx.spec.ttl)) {
                     leave_line(cx);
-                    return grant(&round, lease, self.attempts, cx);
+                    return grant(round, lease, self.attempts, cx);
                 }
                 Outcome::Late
             }
@@ -265,22 +267,17 @@ fn longest_wait(round: &Round) -> Option<Duration> {
     longest
 }
 
-fn grant(round: &Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> State {
-    let (mut fence, mut sent) = (0, cx.now);
-    for (_, ballot) in round.ballots() {
-        if let Ballot::Answered(asked, answer) = *ballot {
-            sent = sent.min(asked);
-            if let Answer::Fence(minted) = answer {
-                fence = fence.max(minted);
-            }
-        }
-    }
+fn grant(round: Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> State {
+    let minted = round.ballots().filter_map(|(_, ballot)| match ballot {
+        Ballot::Answered(_, Answer::Fence(fence)) => Some(*fence),
+        _ => None,
+    });
     // Counters of several servers are not one: their largest would not grow from lock to lock (rule 8).
-    let fence = if cx.world.nodes.count() == 1 { fence } else { 0 };
+    let fence = minted.max().filter(|_| cx.world.nodes.count() == 1).unwrap_or(0);
     for &lock in cx.holders.iter() {
         cx.world.events.push_back(Event::Granted { lock, fence, token: cx.owner.minted });
     }
     cx.count(|counters| &mut counters.acquired);
     round.tell_degraded(cx);
-    Held::begin(lease, sent, fence, attempts, cx)
+    Held::begin(lease, round, fence, attempts, cx)
 }

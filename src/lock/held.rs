@@ -11,11 +11,12 @@ use super::{
     Context, Input, LockId, Releasing, Spec, State, Verb, Wish,
     lease::{Lease, notice, validity},
     quorum::{Verdict, quorum},
-    round::{Ballot, Round},
+    round::Round,
 };
 use crate::{
     engine::{Event, Loss, Nodes, OpId},
-    error::{Code, Failure},
+    error::{Code, Failure, Fault},
+    node::NodeId,
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
@@ -35,8 +36,8 @@ pub(crate) struct Held {
     attempts: u32,
     renew: bool,
     round: Option<Round>,
-    /// The lease that the round asks for; zero if it only asks.
-    asking: Duration,
+    /// The question before, whose late answers count: at first, the one that granted the lock.
+    last: Round,
     /// The longest lease ever asked for.
     longest: Duration,
     /// What the round is for, and what the next one will be for.
@@ -55,15 +56,16 @@ enum Op {
 }
 
 impl Held {
-    /// Begins with a lease that was asked for at `sent`.
+    /// Begins with the lease that was granted in `round`.
     pub(crate) fn begin(
         lease: Lease,
-        sent: Instant,
+        round: Round,
         fence: u64,
         attempts: u32,
         cx: &mut Context<'_>,
     ) -> State {
         cx.timers.stop_all();
+        let sent = round.first_sent().unwrap_or(cx.now);
         let validity = lease.validity(quorum(cx.world.nodes.count()));
         let held = Self {
             lease,
@@ -73,7 +75,7 @@ impl Held {
             attempts,
             renew: cx.spec.renew,
             round: None,
-            asking: Duration::ZERO,
+            last: round,
             longest: cx.spec.ttl,
             serving: Vec::new(),
             queued: Vec::new(),
@@ -142,13 +144,14 @@ impl Held {
             Input::Timer(Timer::Round) => {
                 self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
             }
-            Input::Reply(node, serial, reply) => {
-                self.with_round(Some(serial), cx, |round, _| round.on_reply(node, reply))
-            }
+            Input::Reply(node, serial, reply) => self.on_reply(node, serial, reply, cx),
             Input::NoScript(node, serial) => {
+                if self.last.is(serial) {
+                    self.last.on_no_script(node, cx);
+                }
                 self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
             }
-            Input::Start | Input::Timer(_) | Input::Wake | Input::Promoted => State::Held(self),
+            Input::Start | Input::Park | Input::Timer(_) | Input::Wake | Input::Promoted => State::Held(self),
         }
     }
 
@@ -167,6 +170,29 @@ impl Held {
         }
     }
 
+    fn on_reply(
+        mut self,
+        node: NodeId,
+        serial: u32,
+        reply: Result<Answer, Fault>,
+        cx: &mut Context<'_>,
+    ) -> State {
+        if let Some(mut round) = self.round.take_if(|round| round.is(serial)) {
+            round.on_reply(node, reply);
+            self.take_answer(&round, node, cx);
+            return self.settle(round, cx);
+        }
+        if self.last.is(serial) {
+            self.last.on_reply(node, reply);
+            let last = self.last.clone();
+            self.take_answer(&last, node, cx);
+            if last.verb != Verb::Acquire && last.tally(cx.spec.count()).verdict() == Verdict::No {
+                return self.lose(Loss::NotOurs, cx);
+            }
+        }
+        State::Held(self)
+    }
+
     /// Asks for what is queued, in one question, unless one is in flight.
     fn pump(mut self, cx: &mut Context<'_>) -> State {
         if self.round.is_some() || self.queued.is_empty() {
@@ -178,46 +204,42 @@ impl Held {
             Op::Wish(_, Wish::Extend(ttl)) => ttl,
             Op::Wish(_, Wish::Verify) | Op::Reenter(_) => Duration::ZERO,
         });
-        self.asking = leases.max().unwrap_or_default();
-        self.longest = self.longest.max(self.asking);
-        let round = Round::start(Verb::Extend(self.asking), cx);
+        let asked = leases.max().unwrap_or_default();
+        self.longest = self.longest.max(asked);
+        let round = Round::start(Verb::Extend(asked), cx);
         self.settle(round, cx)
     }
 
     /// Sees whether the question is decided.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
-        self.take_answers(&round, cx);
+        round.arm(cx);
+        let extends = round.verb != Verb::Extend(Duration::ZERO);
         match round.tally(cx.spec.count()).verdict() {
             Verdict::Open => {
-                match round.deadline(cx.spec.node_timeout) {
-                    Some(deadline) => cx.timers.set(Timer::Round, deadline),
-                    None => cx.timers.stop(Timer::Round),
-                }
                 self.round = Some(round);
                 State::Held(self)
             }
             Verdict::Yes => {
-                cx.timers.stop(Timer::Round);
-                self.arm(cx);
-                if self.renew && self.asking > Duration::ZERO {
-                    let sent = round.ballots().filter_map(|(_, ballot)| sent(ballot)).min().unwrap_or(cx.now);
+                if self.renew && extends {
+                    let sent = round.first_sent().unwrap_or(cx.now);
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
                 }
                 round.tell_degraded(cx);
                 for op in core::mem::take(&mut self.serving) {
                     self.succeed(op, cx);
                 }
+                self.last = round;
                 self.pump(cx)
             }
             Verdict::No => self.lose(Loss::NotOurs, cx),
             Verdict::Failed => {
-                cx.timers.stop(Timer::Round);
                 let failure = round.fault().map_or_else(
                     || Failure::new(Code::Connection, 0, "no majority answered"),
                     |(node, fault)| Failure::from_fault(fault, node, 0),
                 );
                 self.fail_serving(&failure, cx);
-                if self.renew {
+                self.last = round;
+                if self.renew && extends {
                     // In shorter steps until validity ends.
                     let pause =
                         self.validity.since(cx.now).part(3).min(cx.spec.ttl.part(3)).max(SHORTEST_RETRY);
@@ -228,17 +250,21 @@ impl Held {
         }
     }
 
-    fn take_answers(&mut self, round: &Round, cx: &Context<'_>) {
-        for (node, ballot) in round.ballots() {
-            match *ballot {
-                Ballot::Answered(sent, Answer::Flag(true)) if self.asking > Duration::ZERO => {
-                    self.lease.granted(Nodes::index(node), validity(sent, self.asking, cx.policy.drift));
-                }
-                Ballot::Answered(_, Answer::Flag(false)) => self.lease.revoked(Nodes::index(node)),
-                _ => {}
+    /// What a server's answer makes of the lease there.
+    fn take_answer(&mut self, round: &Round, node: NodeId, cx: &mut Context<'_>) {
+        let asked = match round.verb {
+            Verb::Extend(ttl) => ttl,
+            _ => cx.spec.ttl,
+        };
+        match round.answer(node) {
+            Some((sent, Answer::Flag(true) | Answer::Fence(_))) if asked > Duration::ZERO => {
+                self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
             }
+            Some((_, Answer::Flag(false))) => self.lease.revoked(Nodes::index(node)),
+            _ => return,
         }
         self.validity = self.lease.validity(quorum(cx.world.nodes.count()));
+        self.arm(cx);
     }
 
     fn succeed(&self, op: Op, cx: &mut Context<'_>) {
@@ -274,8 +300,6 @@ impl Held {
             if self.told.contains(&lock) {
                 cx.emit(Event::Lost { lock, loss });
             } else {
-                // The grant is still in the queue of events: it must not be told any more.
-                forget_grant(lock, cx);
                 let text = "not acquired: it was granted too late to be of use";
                 cx.emit(Event::Failed { lock, failure: Failure::new(Code::Timeout, self.attempts, text) });
             }
@@ -298,6 +322,7 @@ impl Held {
         self.serving = core::mem::take(&mut self.queued);
         self.fail_serving(&failure, cx);
         for lock in cx.holders.clone() {
+            // A grant that is still in the queue of events must not be told any more.
             if !self.told.contains(&lock) {
                 forget_grant(lock, cx);
             }
@@ -309,11 +334,4 @@ impl Held {
 /// Takes a grant out of the queue of events.
 fn forget_grant(holder: LockId, cx: &mut Context<'_>) {
     cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == holder));
-}
-
-const fn sent(ballot: &Ballot) -> Option<Instant> {
-    match ballot {
-        Ballot::Answered(sent, _) => Some(*sent),
-        _ => None,
-    }
 }

@@ -36,37 +36,34 @@ pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
 /// The lease on every server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
-    /// Until when it counts on each server; the epoch where there is none.
-    until: Vec<Instant>,
+    /// Until when it counts on each server: the epoch where there is none yet, `None` where it was revoked.
+    until: Vec<Option<Instant>>,
 }
 
 impl Lease {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { until: vec![Instant::default(); nodes] }
+        Self { until: vec![Some(Instant::default()); nodes] }
     }
 
     /// A server granted or extended until then. Never earlier than before: the scripts do not shorten.
     pub(crate) fn granted(&mut self, node: usize, until: Instant) {
-        if let Some(slot) = self.until.get_mut(node) {
+        if let Some(Some(slot)) = self.until.get_mut(node) {
             *slot = until.max(*slot);
         }
     }
 
-    /// A server says that it is not ours.
+    /// A server says that it is not ours: for good, for an extension creates nothing.
     pub(crate) fn revoked(&mut self, node: usize) {
         if let Some(slot) = self.until.get_mut(node) {
-            *slot = Instant::default();
+            *slot = None;
         }
     }
 
     /// Until when at least `quorum` servers keep it: the quorum-th largest.
     pub(crate) fn validity(&self, quorum: usize) -> Instant {
-        if let ([only], 1) = (self.until.as_slice(), quorum) {
-            return *only;
-        }
-        let kept_by_quorum =
-            |&&until: &&Instant| self.until.iter().filter(|&&each| each >= until).count() >= quorum;
-        self.until.iter().filter(kept_by_quorum).max().copied().unwrap_or_default()
+        let kept = || self.until.iter().flatten();
+        let by_quorum = |until: &&Instant| kept().filter(|each| each >= until).count() >= quorum;
+        kept().filter(by_quorum).max().copied().unwrap_or_default()
     }
 }
 

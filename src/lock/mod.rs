@@ -118,6 +118,8 @@ pub(crate) struct World<'a> {
 /// Everything that can happen to a lock.
 pub(crate) enum Input<'a> {
     Start,
+    /// To begin later: another lock of the same owner is in the way.
+    Park,
     Ready(NodeId),
     Down(NodeId, &'a Fault),
     Reply(NodeId, u32, Result<Answer, Fault>),
@@ -198,12 +200,24 @@ impl Lock {
         Self { state: State::Leaving, ..Self::new(spec, owner, LockId(0)) }
     }
 
-    /// Whether this token holds these keys, and may be believed to.
-    pub(crate) fn is_owned_by(&self, token: &[u8], spec: &Spec, now: Instant) -> bool {
-        self.owner.token == token
-            && self.spec.lock_keys() == spec.lock_keys()
-            && self.spec.fair == spec.fair
-            && self.remaining(now) > Duration::ZERO
+    /// Whether this lock is the same owner's, for some of the same keys: what is done about one is done to both.
+    pub(crate) fn concerns(&self, owner: &Owner, spec: &Spec) -> bool {
+        self.owner.token == owner.token
+            && self.spec.lock_keys().iter().any(|key| spec.lock_keys().contains(key))
+    }
+
+    /// Whether it holds just what that asks for, and may be believed to.
+    pub(crate) fn provides(&self, spec: &Spec, now: Instant) -> bool {
+        let same = self.spec.lock_keys() == spec.lock_keys() && self.spec.fair == spec.fair;
+        same && self.remaining(now) > Duration::ZERO
+    }
+
+    pub(crate) const fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    pub(crate) const fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// The grant to this holder is about to be told: from here on the end is a loss, before it is a failure to acquire.

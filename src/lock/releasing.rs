@@ -51,6 +51,7 @@ impl Releasing {
             Input::NoScript(node, serial) if self.round.is(serial) => self.round.on_no_script(node, cx),
             Input::Cancel => self.tell = false,
             Input::Start
+            | Input::Park
             | Input::Timer(_)
             | Input::Reply(..)
             | Input::NoScript(..)
@@ -77,10 +78,7 @@ impl Releasing {
             self.outcome(Outcome::Unknown, cx);
             return State::Done;
         }
-        match self.round.deadline(cx.spec.node_timeout) {
-            Some(deadline) => cx.timers.set(Timer::Round, deadline),
-            None => cx.timers.stop(Timer::Round),
-        }
+        self.round.arm(cx);
         if recoverable && !cx.timers.is_set(Timer::Retry) {
             let pause = jitter(cx.policy.retry_min, cx.policy.retry_max, cx.world.entropy);
             cx.timers.set(Timer::Retry, cx.now.after(pause));

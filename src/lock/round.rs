@@ -10,6 +10,7 @@ use crate::{
     node::{Asked, NodeId, Tag},
     script::Answer,
     time::{Duration, Instant},
+    timers::Timer,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +121,31 @@ impl Round {
         }
     }
 
+    /// What a server answered, and to what was asked when.
+    pub(crate) fn answer(&self, node: NodeId) -> Option<(Instant, Answer)> {
+        match self.ballots.get(usize::try_from(node.0).ok()?)? {
+            Ballot::Answered(sent, answer) => Some((*sent, *answer)),
+            _ => None,
+        }
+    }
+
+    /// When the first of those was asked who have answered.
+    pub(crate) fn first_sent(&self) -> Option<Instant> {
+        let sent = self.ballots.iter().filter_map(|ballot| match ballot {
+            Ballot::Answered(sent, _) => Some(*sent),
+            _ => None,
+        });
+        sent.min()
+    }
+
+    /// Sets the time at which a server is to be given up on, if any is.
+    pub(crate) fn arm(&self, cx: &mut Context<'_>) {
+        match self.deadline(cx.spec.node_timeout) {
+            Some(deadline) => cx.timers.set(Timer::Round, deadline),
+            None => cx.timers.stop(Timer::Round),
+        }
+    }
+
     /// Gives up on servers that were asked `patience` ago.
     pub(crate) fn expire(&mut self, patience: Duration, now: Instant) {
         let (begun, several) = (self.begun, self.ballots.len() > 1);
@@ -138,7 +164,7 @@ impl Round {
     }
 
     /// When the next server is to be given up on.
-    pub(crate) fn deadline(&self, patience: Duration) -> Option<Instant> {
+    fn deadline(&self, patience: Duration) -> Option<Instant> {
         let several = self.ballots.len() > 1;
         self.ballots.iter().filter_map(|ballot| ballot.deadline(patience, self.begun, several)).min()
     }
@@ -195,9 +221,11 @@ impl Round {
         tally
     }
 
-    /// Whether so many servers answered with errors that will not pass that asking again is in vain.
+    /// Whether so many servers answered with errors that will not pass that asking again is in vain. A queue that is full
+    /// must not grow by those who wait to enter it.
     pub(crate) fn is_hopeless(&self) -> bool {
-        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if fault.is_final());
+        let is_final = |fault: &Fault| fault.is_final() || *fault == Fault::Overloaded;
+        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if is_final(fault));
         self.ballots.iter().filter(hopeless).count()
             > self.ballots.len().saturating_sub(quorum(self.ballots.len()))
     }

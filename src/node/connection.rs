@@ -136,7 +136,7 @@ impl Connection {
                 Paired::Error(tag, line) => {
                     let fault = server_fault(line, endpoint);
                     // A replica now: the name may lead to the new master by the next connection.
-                    if line.starts_with(b"READONLY") {
+                    if matches!(&fault, Fault::Server(error) if error.prefix == "READONLY") {
                         self.doomed = Some(fault.clone());
                     }
                     Said::Reply(tag, Err(fault))

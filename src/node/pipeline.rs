@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 
 use crate::{
-    entropy::push_hex,
     resp::{Reply, encode, push_decimal},
     script::{Answer, Script},
     time::{Duration, Instant},
@@ -144,9 +143,12 @@ fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
     encode(&arguments, out);
 }
 
-fn hex(nonce: u64) -> Vec<u8> {
-    let mut text = Vec::with_capacity(16);
-    push_hex(&nonce.to_be_bytes(), &mut text);
+fn hex(nonce: u64) -> [u8; 16] {
+    let mut text = [0; 16];
+    for (digit, shift) in text.iter_mut().zip((0..16).rev()) {
+        let nibble = nonce.checked_shr(4_u32.saturating_mul(shift)).unwrap_or(0) & 15;
+        *digit = b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or(0)).copied().unwrap_or(b'0');
+    }
     text
 }
 

@@ -17,24 +17,18 @@ const PASSING: [&str; 11] = [
     "UNBLOCKED",
 ];
 
-/// Bytes of an error that are kept.
+/// Characters of an error that are kept.
 const LONGEST: usize = 256;
 
 /// Takes an error reply apart. `secret` never shows in the result, though servers repeat arguments in some errors.
 pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
-    // With room for a secret that begins within the part that is kept.
-    let kept = LONGEST.saturating_add(secret.len()).min(line.len());
-    let text = String::from_utf8_lossy(line.get(..kept).unwrap_or_default());
+    let text = String::from_utf8_lossy(line);
     let text = script_error(&text).unwrap_or(&text);
     // "unknown command 'AUTH', with args beginning with: ..." shows what must not be shown.
     let text = text.split(", with args beginning with").next().unwrap_or_default();
-    let mut message: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if !secret.is_empty() {
-        message = message.replace(secret, "***");
-    }
-    if let Some((end, _)) = message.char_indices().nth(LONGEST) {
-        message.truncate(end);
-    }
+    // First of all, for whatever is cut or replaced may cut the secret so that it is not found.
+    let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "***") };
+    let message: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
     let prefix = match message.split(' ').next() {
         Some(word) if is_prefix(word) => word.to_owned(),
         _ => "ERR".to_owned(),
@@ -116,6 +110,19 @@ mod tests {
         let line = b"ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2'";
         assert_eq!(parse(line, "").message, "ERR unknown command 'HELLO'");
         assert_eq!(parse(b"ERR bad password hunter2!", "hunter2").message, "ERR bad password ***!");
+    }
+
+    #[test]
+    fn a_secret_does_not_show_in_part() {
+        let secret = "correct-horse-battery";
+        for line in [
+            format!("ERR {} {secret}", "é".repeat(125)),
+            format!("ERR {}{secret}", "x".repeat(245)),
+            format!("ERR {secret}{secret}"),
+        ] {
+            assert!(!parse(line.as_bytes(), secret).message.contains("corr"), "{line}");
+        }
+        assert_eq!(parse(b"ERR cor\trect", "cor\trect").message, "ERR ***");
     }
 
     #[test]
