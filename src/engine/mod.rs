@@ -61,16 +61,6 @@ enum Sleeper {
     Node(NodeId),
 }
 
-impl<E> core::fmt::Debug for Engine<E> {
-    /// Only counts: what an engine holds has tokens and passwords in it.
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Engine")
-            .field("nodes", &self.nodes.count())
-            .field("locks", &self.locks.len())
-            .finish_non_exhaustive()
-    }
-}
-
 impl<E: Entropy + 'static> Engine<E> {
     /// An engine without servers: add them before the first lock.
     #[must_use]
@@ -98,19 +88,6 @@ impl<E: Entropy + 'static> Engine<E> {
     /// From now on, also tells what only those hear who watch: contention, renewals, connections.
     pub fn observe(&mut self) {
         self.notes.observed = true;
-    }
-
-    /// The state at this moment.
-    #[must_use]
-    pub fn inspect(&self) -> Snapshot {
-        let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
-        Snapshot {
-            nodes: self.nodes.inspect(),
-            held: count(Lock::is_held),
-            waiting: count(Lock::is_waiting),
-            releasing: count(|lock| !lock.is_held() && !lock.is_waiting()),
-            counters: self.notes.counters,
-        }
     }
 
     /// Adds a server. With several, every lock needs a majority of them.

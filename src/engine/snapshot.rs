@@ -1,6 +1,7 @@
 use serde::Serialize;
 
-use super::Counters;
+use super::{Counters, Engine};
+use crate::{entropy::Entropy, lock::Lock};
 
 /// The state of an engine at one moment, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,4 +29,29 @@ pub struct NodeSnapshot {
     pub pending: usize,
     /// Whether it tells us when it is our turn.
     pub wakes: bool,
+}
+
+impl<E: Entropy + 'static> Engine<E> {
+    /// The state at this moment.
+    #[must_use]
+    pub fn inspect(&self) -> Snapshot {
+        let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
+        Snapshot {
+            nodes: self.nodes.inspect(),
+            held: count(Lock::is_held),
+            waiting: count(Lock::is_waiting),
+            releasing: count(|lock| !lock.is_held() && !lock.is_waiting()),
+            counters: self.notes.counters,
+        }
+    }
+}
+
+impl<E> core::fmt::Debug for Engine<E> {
+    /// Only counts: what an engine holds has tokens and passwords in it.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("nodes", &self.nodes.count())
+            .field("locks", &self.locks.len())
+            .finish_non_exhaustive()
+    }
 }

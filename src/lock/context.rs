@@ -1,0 +1,114 @@
+//! What a lock has at hand while it makes a transition, and how it asks the servers.
+
+use std::collections::VecDeque;
+
+use super::{Lines, Lock, LockId, Owner, Policy, Spec, Verb};
+use crate::{
+    engine::{Counters, Event, Nodes, Notes},
+    entropy::Entropy,
+    node::{Asked, Command, Form, NodeId, Tag},
+    resp::push_decimal,
+    time::{Duration, Instant},
+    timers::TimerTable,
+};
+
+/// What a lock may use of the world around it while it makes a transition.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) id: LockId,
+    pub(crate) spec: &'a Spec,
+    pub(crate) owner: &'a mut Owner,
+    pub(crate) holders: &'a mut Vec<LockId>,
+    pub(crate) policy: &'a Policy,
+    pub(crate) timers: &'a mut TimerTable,
+    pub(crate) serial: &'a mut u32,
+    pub(crate) world: World<'a>,
+}
+
+/// What all locks share.
+pub(crate) struct World<'a> {
+    pub(crate) nodes: &'a mut Nodes,
+    pub(crate) events: &'a mut VecDeque<Event>,
+    pub(crate) lines: &'a mut Lines,
+    /// What an attempt left behind, to be released under a token that is asked for no more.
+    pub(crate) leftovers: &'a mut Vec<Lock>,
+    pub(crate) notes: &'a mut Notes,
+    pub(crate) entropy: &'a mut (dyn Entropy + 'static),
+}
+
+impl Context<'_> {
+    pub(super) fn next_serial(&mut self) -> u32 {
+        *self.serial = self.serial.wrapping_add(1);
+        *self.serial
+    }
+
+    pub(super) fn ask(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
+        self.send(node, tag, verb, Form::Hash)
+    }
+
+    pub(super) fn ask_by_source(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
+        self.send(node, tag, verb, Form::Source)
+    }
+
+    pub(super) fn send(&mut self, node: NodeId, tag: Tag, verb: Verb, form: Form) -> Asked {
+        // A connection that has been silent for four answers' time, and half a second, is taken for dead.
+        let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
+        let (mut lease, mut kept) = (Vec::new(), Vec::new());
+        let waiter = if self.registers(node) { self.waiter() } else { Vec::new() };
+        let token = self.owner.token.as_slice();
+        let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
+        let (call, arguments, count) = match verb {
+            Verb::Acquire => {
+                push_decimal(self.spec.ttl.as_millis(), &mut lease);
+                push_decimal(self.place_lease().as_millis(), &mut kept);
+                let count = if self.spec.fair { 5 } else { 4 };
+                (self.spec.acquire(), [token, &lease, &waiter, &kept, join], count)
+            }
+            Verb::Extend(ttl) => {
+                push_decimal(ttl.as_millis(), &mut lease);
+                (self.spec.extend(), [token, &lease, &[], &[], &[]], 2)
+            }
+            Verb::Release => (self.spec.release(), [token, &waiter, &[], &[], &[]], 2),
+        };
+        let arguments = arguments.get(..count).unwrap_or_default();
+        let command = Command { script: call.script, keys: call.keys, arguments, patience };
+        self.world.nodes.ask(node, tag, &command, form, self.now)
+    }
+
+    /// Whether asking that server enters us among those who wait there.
+    pub(super) fn registers(&mut self, node: NodeId) -> bool {
+        let waits = self.spec.wait > Duration::ZERO && !self.spec.adopt;
+        self.spec.fair || waits && self.world.nodes.count() == 1 && self.wakes(node)
+    }
+
+    /// Whether that server tells us when it is our turn.
+    pub(super) fn wakes(&mut self, node: NodeId) -> bool {
+        self.world.nodes.get(node).is_some_and(|node| node.wakes())
+    }
+
+    /// `client:number`: what a wake-up is addressed to. No token: messages are seen by others.
+    pub(super) fn waiter(&self) -> Vec<u8> {
+        let mut waiter = self.world.nodes.client().to_vec();
+        waiter.push(b':');
+        push_decimal(self.id.0.into(), &mut waiter);
+        waiter
+    }
+
+    /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts.
+    pub(super) fn place_lease(&self) -> Duration {
+        self.policy.retry_max.times(12).max(Duration::from_millis(300))
+    }
+
+    pub(super) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
+        self.world.notes.count(counter);
+    }
+
+    /// Tells those who watch.
+    pub(super) fn observe(&mut self, event: Event) {
+        self.world.notes.observe(event, self.world.events);
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        self.world.events.push_back(event);
+    }
+}
