@@ -70,7 +70,7 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         };
         if !lock.is_held() && !self.aliases.is_empty() {
-            self.aliases.retain(|_, held| *held != id);
+            self.aliases.retain(|&(_, held)| held != id);
         }
         if lock.is_done() {
             self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);

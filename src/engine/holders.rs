@@ -47,7 +47,7 @@ impl<E: Entropy + 'static> Engine<E> {
         match self.relation(lock.owner(), lock.spec(), now) {
             Relation::Holds(held) => self.reenter(id, held, lock.spec().renew, now),
             Relation::InTheWay => {
-                self.locks.insert(id, lock);
+                self.locks.insert(id, Box::new(lock));
                 self.parked.push(id);
                 self.touch(id, Input::Park, now);
             }
@@ -56,7 +56,7 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     fn reenter(&mut self, id: LockId, held: LockId, renew: bool, now: Instant) {
-        self.aliases.insert(id, held);
+        self.aliases.push((id, held));
         self.touch(held, Input::Reenter(id, renew), now);
         self.note_nodes();
     }
@@ -87,15 +87,19 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
+    /// The number of the lock that a holder's number stands for.
+    pub(super) fn primary(&self, holder: LockId) -> LockId {
+        let alias = self.aliases.iter().find(|&&(alias, _)| alias == holder);
+        alias.map_or(holder, |&(_, held)| held)
+    }
+
     /// Under which number a lock is kept that the application knows by `holder`, if it is held.
     pub(super) fn hold_of(&self, holder: LockId) -> Hold {
-        let id = self.aliases.get(&holder).copied().unwrap_or(holder);
+        let id = self.primary(holder);
         match self.locks.get(&id) {
             Some(lock) if lock.is_held() => match lock.holders.as_slice() {
                 [only] if *only == holder => Hold::Only(id),
-                holders if holders.contains(&holder) || self.aliases.contains_key(&holder) => {
-                    Hold::OneOfSeveral(id)
-                }
+                holders if holders.contains(&holder) || id != holder => Hold::OneOfSeveral(id),
                 _ => Hold::None,
             },
             _ => Hold::None,
@@ -105,6 +109,6 @@ impl<E: Entropy + 'static> Engine<E> {
     /// One of several holders is done.
     pub(super) fn leave(&mut self, holder: LockId, held: LockId, now: Instant) {
         self.touch(held, Input::Leave(holder), now);
-        self.aliases.remove(&holder);
+        self.aliases.retain(|&(alias, _)| alias != holder);
     }
 }

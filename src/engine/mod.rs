@@ -40,9 +40,9 @@ pub struct Engine<E> {
     policy: Policy,
     entropy: E,
     nodes: Nodes,
-    locks: BTreeMap<LockId, Lock>,
+    locks: BTreeMap<LockId, Box<Lock>>,
     /// Locks that were entered again, by the numbers of those who did.
-    aliases: BTreeMap<LockId, LockId>,
+    aliases: Vec<(LockId, LockId)>,
     /// Locks that begin when others of the same owner are out of the way.
     parked: Vec<LockId>,
     lines: Lines,
@@ -73,7 +73,7 @@ impl<E: Entropy + 'static> Engine<E> {
             entropy,
             nodes: Nodes::default(),
             locks: BTreeMap::new(),
-            aliases: BTreeMap::new(),
+            aliases: Vec::new(),
             parked: Vec::new(),
             lines: Lines::default(),
             leftovers: Vec::new(),
@@ -211,7 +211,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_due(now);
         let event = self.events.pop_front()?;
         if let Event::Granted { lock: holder, .. } = event
-            && let Some(lock) = self.locks.get_mut(&self.aliases.get(&holder).copied().unwrap_or(holder))
+            && let Some(lock) = self.locks.get_mut(&self.primary(holder))
         {
             lock.told(holder);
         }
@@ -289,7 +289,7 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {
-        self.locks.insert(id, lock);
+        self.locks.insert(id, Box::new(lock));
         self.touch(id, Input::Start, now);
         self.note_nodes();
     }
@@ -302,7 +302,7 @@ impl<E: Entropy + 'static> Engine<E> {
         loop {
             self.last_lock = self.last_lock.wrapping_add(1);
             let id = LockId(self.last_lock);
-            if self.last_lock != 0 && !self.locks.contains_key(&id) && !self.aliases.contains_key(&id) {
+            if self.last_lock != 0 && !self.locks.contains_key(&self.primary(id)) {
                 return id;
             }
         }

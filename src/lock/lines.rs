@@ -4,39 +4,53 @@
 //! waiter in a queue is served before its others. So only the first asks, as the heartbeat of all; the others are woken
 //! by a message when it is their turn, or become the first.
 
-use std::collections::BTreeMap;
-
 use super::LockId;
 
 /// Our fair waiters by the keys they wait for, in the order in which they joined.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
-    waiting: BTreeMap<Vec<Vec<u8>>, Vec<LockId>>,
+    waiting: Vec<Line>,
     /// Those that have become the first in line and do not know it yet.
     promoted: Vec<LockId>,
 }
 
+#[derive(Debug)]
+struct Line {
+    keys: Vec<Vec<u8>>,
+    locks: Vec<LockId>,
+}
+
 impl Lines {
+    /// Where the line for these keys is, or would be: lines are sorted by their keys.
+    fn find(&self, keys: &[Vec<u8>]) -> Result<usize, usize> {
+        self.waiting.binary_search_by(|line| line.keys.as_slice().cmp(keys))
+    }
+
+    fn line(&mut self, keys: &[Vec<u8>]) -> Option<&mut Vec<LockId>> {
+        let place = self.find(keys).ok()?;
+        self.waiting.get_mut(place).map(|line| &mut line.locks)
+    }
+
     pub(crate) fn join(&mut self, keys: &[Vec<u8>], lock: LockId) {
-        match self.waiting.get_mut(keys) {
-            Some(line) => line.push(lock),
-            None => drop(self.waiting.insert(keys.to_vec(), vec![lock])),
+        match self.find(keys) {
+            Ok(_) => self.line(keys).into_iter().for_each(|line| line.push(lock)),
+            Err(place) => self.waiting.insert(place, Line { keys: keys.to_vec(), locks: vec![lock] }),
         }
     }
 
     pub(crate) fn leave(&mut self, keys: &[Vec<u8>], lock: LockId) {
-        let Some(line) = self.waiting.get_mut(keys) else { return };
+        let Some(line) = self.line(keys) else { return };
         let led = line.first() == Some(&lock);
         line.retain(|&each| each != lock);
-        match line.first() {
-            Some(&first) if led => self.promoted.push(first),
+        match line.first().copied() {
+            Some(first) if led => self.promoted.push(first),
             Some(_) => {}
-            None => drop(self.waiting.remove(keys)),
+            None => self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place))),
         }
     }
 
-    pub(crate) fn is_first(&self, keys: &[Vec<u8>], lock: LockId) -> bool {
-        self.waiting.get(keys).is_some_and(|line| line.first() == Some(&lock))
+    pub(crate) fn is_first(&mut self, keys: &[Vec<u8>], lock: LockId) -> bool {
+        self.line(keys).is_some_and(|line| line.first() == Some(&lock))
     }
 
     pub(crate) fn next_promoted(&mut self) -> Option<LockId> {
