@@ -1,12 +1,13 @@
 -- fair_acquire: takes every key for one token if all are free and it is its turn in every queue, or waits in line.
 -- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
--- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try
+-- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 0 to only try, 1 to wait in line, or
+--   2 when the client knows of no other waiter of its own ahead of this one
 -- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait} when they are not: the ms after
 --   which asking again makes sense, at least 1, or -1 if a key never expires
 -- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
 -- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
 local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local waiter, place_lease, join = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
+local waiter, place_lease, join, leads = ARGV[4], tonumber(ARGV[5]), ARGV[6] ~= '0', ARGV[6] == '2'
 local fence_kept = 3600000 -- ms, as in exclusive_acquire
 local most_dead = 100 -- waiters purged from one queue in one call
 local n = #KEYS / 4
@@ -30,13 +31,16 @@ for i = 1, n do
   last = math.max(last, tonumber(redis.call('GET', KEYS[n + i]) or 0) or 0)
 end
 
--- The head of a queue whose client has not been heard of within the lease is dead.
+-- The head of a queue is dead if its client has not been heard of within the lease, or does not know of it any more: it
+-- was left by a command that ran late.
 local function live_head(queue, places)
   for _ = 1, most_dead do
     local head = redis.call('ZRANGE', queue, 0, 0)[1]
     if not head then return nil, 0 end
-    local kept = tonumber(redis.call('ZSCORE', places, string.match(head, '^[^:]+')) or 0)
-    if head == waiter or kept > now then return head, kept - now end
+    local whose = string.match(head, '^[^:]+')
+    local kept = tonumber(redis.call('ZSCORE', places, whose) or 0)
+    local forgotten = leads and whose == client
+    if head == waiter or (kept > now and not forgotten) then return head, kept - now end
     redis.call('ZREM', queue, head)
   end
   return '', 1

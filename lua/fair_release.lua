@@ -1,6 +1,6 @@
 -- fair_release: deletes those of the keys that the token holds, gives up the waiter's places, and wakes the next in line.
 -- KEYS: n lock keys, then in the same order their n queues and n leases on places
--- ARGV: nonce, token, waiter ('client:number')
+-- ARGV: nonce, token, waiter ('client:number' of who gives its places up, or '')
 -- RETURNS: {nonce, deleted}, the number of keys that were the token's
 local nonce, token, waiter = ARGV[1], ARGV[2], ARGV[3]
 local most_dead = 100 -- waiters purged from one queue in one call
@@ -11,7 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local deleted, wakes = 0, {}
 for i = 1, n do
   local queue, places = KEYS[n + i], KEYS[2 * n + i]
-  redis.call('ZREM', queue, waiter)
+  if waiter ~= '' then redis.call('ZREM', queue, waiter) end
   local owner = redis.pcall('GET', KEYS[i]) -- a key of another type is not the token's, and must not save the rest
   if owner == token then
     deleted = deleted + redis.call('DEL', KEYS[i])

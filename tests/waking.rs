@@ -182,6 +182,18 @@ fn one_of_a_clients_fair_waiters_asks_for_all() {
 }
 
 #[test]
+fn who_knows_of_no_other_waiter_of_its_client_ahead_says_so() {
+    let (mut client, _) = woken();
+    let commands: Vec<_> = (0..3).map(|_| waiting(&mut client, fair("a")).1).collect();
+    assert_eq!(
+        commands.iter().map(|command| command.arguments()[5].as_str()).collect::<Vec<_>>(),
+        ["2", "1", "1"]
+    );
+    let (_, other) = waiting(&mut client, fair("b"));
+    assert_eq!(other.arguments()[5], "2");
+}
+
+#[test]
 fn without_wake_ups_the_first_fair_waiter_polls_quickly() {
     let mut client = Client::ready();
     waiting(&mut client, fair("a"));

@@ -235,7 +235,7 @@ impl Acquiring {
         if let Some(round) = self.round.take() {
             self.written |= self.may_have_written(&round, cx);
         }
-        if self.written { Releasing::begin(false, cx.spec.ttl, cx) } else { State::Done }
+        if self.written { Releasing::begin(false, true, cx.spec.ttl, cx) } else { State::Done }
     }
 }
 

@@ -54,9 +54,15 @@ impl Context<'_> {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
-        let waiter = if self.registers(node) { self.waiter() } else { Vec::new() };
+        let waits = verb != Verb::Release { waited: false } && self.registers(node);
+        let waiter = if waits { self.waiter() } else { Vec::new() };
+        let leads = self.spec.fair && self.world.lines.is_first(self.spec.lock_keys(), self.id);
         let token = self.owner.token.as_slice();
-        let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
+        let join: &[u8] = match (self.spec.wait > Duration::ZERO, leads) {
+            (false, _) => b"0",
+            (true, false) => b"1",
+            (true, true) => b"2",
+        };
         let (call, arguments, count) = match verb {
             Verb::Acquire => {
                 push_decimal(self.spec.ttl.as_millis(), &mut lease);
@@ -68,7 +74,7 @@ impl Context<'_> {
                 push_decimal(ttl.as_millis(), &mut lease);
                 (self.spec.extend(), [token, &lease, &[], &[], &[]], 2)
             }
-            Verb::Release => (self.spec.release(), [token, &waiter, &[], &[], &[]], 2),
+            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &[], &[], &[]], 2),
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };

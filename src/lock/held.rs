@@ -10,6 +10,7 @@
 use super::{
     Context, Input, LockId, Releasing, Spec, State, Verb, Wish,
     lease::{Lease, notice, validity},
+    outcome::too_late,
     quorum::{Verdict, quorum},
     round::Round,
 };
@@ -300,8 +301,7 @@ impl Held {
             if self.told.contains(&lock) {
                 cx.emit(Event::Lost { lock, loss });
             } else {
-                let text = "not acquired: it was granted too late to be of use";
-                cx.emit(Event::Failed { lock, failure: Failure::new(Code::Timeout, self.attempts, text) });
+                cx.emit(Event::Failed { lock, failure: too_late(self.attempts) });
             }
         }
         // To those who asked whether it is ours, this is the answer.
@@ -327,7 +327,7 @@ impl Held {
                 forget_grant(lock, cx);
             }
         }
-        Releasing::begin(tell, self.longest, cx)
+        Releasing::begin(tell, false, self.longest, cx)
     }
 }
 

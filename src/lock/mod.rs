@@ -48,7 +48,10 @@ pub(crate) enum Verb {
     Acquire,
     /// Extend to at least this lease from now; zero only asks whether the keys are ours.
     Extend(Duration),
-    Release,
+    /// Release what is held, and if `waited` also what waits.
+    Release {
+        waited: bool,
+    },
 }
 
 /// What the application asks of a lock that it holds.
@@ -142,7 +145,7 @@ impl Lock {
             State::Acquiring(acquiring) => acquiring.handle(input, &mut cx),
             State::Held(held) => held.handle(input, &mut cx),
             State::Releasing(releasing) => releasing.handle(input, &mut cx),
-            State::Leaving => Releasing::begin(false, cx.spec.ttl, &mut cx),
+            State::Leaving => Releasing::begin(false, true, cx.spec.ttl, &mut cx),
             State::Done => State::Done,
         };
         if self.is_done() {

@@ -33,13 +33,22 @@ impl Outcome {
             (Self::Taken(None), _) => {
                 "; a key that never expires is in the way, which no lock of redlatch is"
             }
-            (Self::Late, _) => "; it was granted too late to be of use",
+            (Self::Late, _) => return too_late(attempts),
             _ => "; another holds it",
         };
         let plural = if attempts == 1 { "" } else { "s" };
         let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
         Failure::new(Code::Timeout, attempts, &text)
     }
+}
+
+/// A grant with nothing left of it is no word that another holds the lock: the server took too long.
+pub(super) fn too_late(attempts: u32) -> Failure {
+    Failure::new(
+        Code::Connection,
+        attempts,
+        "the lock was granted, but its lease was over before the answer was here",
+    )
 }
 
 /// What is told of servers that failed: of one, its own fault; of several, how each voted.

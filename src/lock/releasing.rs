@@ -23,13 +23,13 @@ pub(crate) struct Releasing {
 
 impl Releasing {
     /// Begins with keys whose `longest` lease has not been asked for later than now: by its end, nothing is left.
-    pub(crate) fn begin(tell: bool, longest: Duration, cx: &mut Context<'_>) -> State {
+    pub(crate) fn begin(tell: bool, waited: bool, longest: Duration, cx: &mut Context<'_>) -> State {
         cx.timers.stop_all();
         if tell {
             cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
-        let round = Round::start(Verb::Release, cx);
+        let round = Round::start(Verb::Release { waited }, cx);
         Self { round, tell, repeated: false }.settle(cx)
     }
 
