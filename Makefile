@@ -86,7 +86,7 @@ test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server build
+test-js: redis-server build $(BENCH_PEERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -147,7 +147,7 @@ $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolch
 	@touch $@
 
 $(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
-	@echo 'Installing the libraries to compare with in tests/bench/node_modules (seconds).'
+	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
 	@cd tests/bench && npm ci --no-audit --no-fund
 	@touch $@
 

@@ -28,7 +28,7 @@ if taken then
     local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + kept
     for i = 2 * n + 1, 3 * n do
       redis.call('ZADD', KEYS[i], until_ms, waiter)
-      redis.call('PEXPIRE', KEYS[i], kept)
+      if redis.call('PTTL', KEYS[i]) < kept then redis.call('PEXPIRE', KEYS[i], kept) end
     end
   end
   return {nonce, 0, wait}

@@ -88,8 +88,10 @@ if join then
       redis.call('ZADD', queue, (tonumber(tail[2]) or 0) + 1, waiter)
     end
     redis.call('ZADD', places, now + place_lease, client)
-    redis.call('PEXPIRE', queue, place_lease * 4)
-    redis.call('PEXPIRE', places, place_lease * 4)
+    -- Never shorten: other clients may be more patient.
+    for _, key in ipairs({queue, places}) do
+      if redis.call('PTTL', key) < place_lease * 4 then redis.call('PEXPIRE', key, place_lease * 4) end
+    end
   end
 end
 if forever then return {nonce, 0, -1} end

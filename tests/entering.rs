@@ -256,3 +256,15 @@ fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_
     let question = client.command();
     assert_eq!(question.name(), "exclusive_extend");
 }
+
+#[test]
+fn those_who_watch_hear_of_renewals_under_a_number_they_know() {
+    let (mut client, outer) = held(Request { renew: true, ..mine() });
+    client.engine.observe();
+    let inner = enter(&mut client, mine());
+    client.engine.release(outer, client.now);
+    client.events();
+    let (renewal, _) = client.advance_to_action();
+    client.reply(renewal[0].number(1));
+    assert_eq!(client.events(), [Event::Renewed { lock: inner }]);
+}

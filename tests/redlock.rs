@@ -304,3 +304,17 @@ fn belief_that_is_gone_does_not_come_back() {
     }
     assert!(gone);
 }
+
+#[test]
+fn a_server_whose_connection_comes_late_is_asked_too_until_the_release() {
+    let mut world = World::new(3, 1, &Policy::default());
+    world.servers[2].mode = Mode::Slow(300);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    assert_eq!(world.holders("k").iter().flatten().count(), 2);
+    world.run_for(ms(1000));
+    assert_eq!(world.holders("k").iter().flatten().count(), 3);
+    world.release(0, lock);
+    world.run_for(ms(1000));
+    assert_eq!(world.holders("k"), [None, None, None]);
+}

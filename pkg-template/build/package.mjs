@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pruneDeclarations } from "./declarations.mjs";
 import { checkFacade } from "./facade.mjs";
 import { glueFactory, inlineModule } from "./glue.mjs";
+import { minify } from "./minify.mjs";
 import { output, staging, template, wasm } from "./paths.mjs";
 import { printSizes } from "./size.mjs";
 import { stamp } from "./stamp.mjs";
@@ -13,9 +14,7 @@ const dist = join(staging, "dist");
 
 checkFacade();
 rmSync(staging, { recursive: true, force: true });
-// Comments stay in the declarations, where editors show them, and leave the code.
-tsc("-p", template, "--outDir", dist, "--removeComments");
-tsc("-p", template, "--outDir", dist, "--declaration", "--emitDeclarationOnly");
+tsc("-p", template, "--outDir", dist, "--declaration");
 pruneDeclarations(dist);
 mkdirSync(join(dist, "wasm"), { recursive: true });
 writeFileSync(
@@ -23,6 +22,8 @@ writeFileSync(
   glueFactory(readFileSync(join(wasm, "redlatch_core.js"), "utf8")),
 );
 writeFileSync(join(dist, "wasm/inline.js"), inlineModule(readFileSync(join(wasm, "redlatch_core_bg.wasm"))));
+// Comments stay in the declarations, where editors show them.
+minify(dist);
 stamp(staging);
 rmSync(output, { recursive: true, force: true });
 renameSync(staging, output);

@@ -1,5 +1,8 @@
 import type { Clock } from "./types.js";
 
+/** Timers take at most 31 bits of ms and fire at once beyond. Being early is harmless: the driver arms again. */
+export const LONGEST_DELAY = 2 ** 31 - 1;
+
 /** Deadlines nearer than this are one: re-computing a deadline must not arm the timer again. */
 const TOLERANCE = 0.1;
 
@@ -30,7 +33,7 @@ export class Alarm {
         this.#handle = undefined;
         this.#ring();
       },
-      Math.ceil(Math.max(delay, 0)),
+      Math.min(Math.ceil(Math.max(delay, 0)), LONGEST_DELAY),
     );
     this.#apply();
   }

@@ -1,35 +1,56 @@
-/** The checks of single values: each refuses with TypeError or RangeError, naming the option and what is accepted. */
+/**
+ * The checks of single values: each refuses with TypeError or RangeError, naming the option and what is accepted. Where
+ * a `fallback` is given, undefined stands for it.
+ */
 
 interface Types {
   string: string;
   boolean: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: what a function takes cannot be checked.
+  function: (...args: any[]) => unknown;
 }
 
-export function check<T extends keyof Types>(name: string, value: unknown, type: T): Types[T] {
+export function check<T extends keyof Types>(
+  name: string,
+  value: unknown,
+  type: T,
+  fallback?: Types[T],
+): Types[T] {
+  if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value !== type) throw new TypeError(`${name} must be a ${type}; got ${show(value)}`);
   return value as Types[T];
 }
 
-/** An integer of at least `min`. All of these are counts of ms. */
-export function integerWithin(name: string, value: unknown, min: number): number {
-  return duration(name, value, min, "");
-}
-
-/** As integerWithin; `also` "or Infinity" lets that pass as well. */
-export function duration(name: string, value: unknown, min: number, also: "" | "or Infinity"): number {
+/** An integer of at least `min`, or Infinity if `also` says so. All of these are counts of ms. */
+export function duration(
+  name: string,
+  value: unknown,
+  min: number,
+  fallback?: number,
+  also: "" | " or Infinity" = "",
+): number {
+  if (value === undefined && fallback !== undefined) return fallback;
   const valid =
     (Number.isSafeInteger(value) && (value as number) >= min) || (also !== "" && value === Infinity);
   if (valid) return value as number;
-  const accepted = `${name} must be an integer (ms) from ${min} to 2^53 - 1${also && ` ${also}`}`;
-  throw refusal(accepted, value);
+  throw refusal(`${name} must be an integer (ms) from ${min} to 2^53 - 1${also}`, value);
 }
 
-export function numberWithin(name: string, value: unknown, min: number, max: number): number {
+export function numberWithin(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  fallback: number,
+): number {
+  if (value === undefined) return fallback;
   if (typeof value === "number" && value >= min && value <= max) return value;
   throw refusal(`${name} must be a number from ${min} to ${max}`, value);
 }
 
-export function refuseUnknown(what: string, options: unknown, known: ReadonlySet<string>): void {
+/** The options of `what`, an object with no other names than these; undefined is one without any. */
+export function optionsOf<T extends object>(what: string, options: unknown, known: ReadonlySet<string>): T {
+  if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(`${what}: the options must be an object; got ${show(options)}`);
   }
@@ -38,6 +59,7 @@ export function refuseUnknown(what: string, options: unknown, known: ReadonlySet
       throw new TypeError(`${what}: unknown option ${show(name)}; known are ${[...known].join(", ")}`);
     }
   }
+  return options as T;
 }
 
 /** A value in a message: short, and never the content of a structure. */
@@ -47,6 +69,7 @@ export function show(value: unknown): string {
   if (typeof value === "number" || typeof value === "boolean" || value == null) return String(value);
   if (typeof value === "bigint") return `${value}n`;
   if (Array.isArray(value)) return "an array";
+  if (value instanceof Error) return `the error "${value.message}"`;
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 

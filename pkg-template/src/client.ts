@@ -1,14 +1,10 @@
 import type { CoreLoader } from "./core.js";
 import { Driver } from "./driver.js";
 import { ClosedError, LockTimeoutError } from "./errors.js";
-import {
-  parseClientOptions,
-  parseCloseOptions,
-  parseRequest,
-  type Request,
-  type Settings,
-} from "./options.js";
-import type { AcquireOptions, ClientOptions, Lock, LockClient, Transport } from "./types.js";
+import type { ClientSnapshot } from "./observation.js";
+import { parseClientOptions, parseCloseOptions, type Settings } from "./options.js";
+import { parseAdoption, parseRequest, type Request } from "./request.js";
+import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle, Transport } from "./types.js";
 
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;
@@ -36,14 +32,14 @@ class Client implements LockClient {
   acquire(key: Key, options?: AcquireOptions): Promise<Lock> {
     // Not an async function: those cost three more turns of the microtask queue for each lock.
     try {
-      return this.#start(parseRequest(this.#settings, key, options, false));
+      return this.#start(parseRequest("acquire", this.#settings, key, options, false));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   async tryAcquire(key: Key, options?: AcquireOptions): Promise<Lock | null> {
-    const request = parseRequest(this.#settings, key, options, false);
+    const request = parseRequest("tryAcquire", this.#settings, key, options, false);
     try {
       return await this.#start({ ...request, wait: 0 });
     } catch (error) {
@@ -56,13 +52,21 @@ class Client implements LockClient {
     const [options, body] = rest.length === 1 ? [undefined, rest[0]] : rest;
     if (typeof body !== "function")
       throw new TypeError("using: the body must be a function, the last argument");
-    const lock = await this.#start(parseRequest(this.#settings, key, options, true));
+    const lock = await this.#start(parseRequest("using", this.#settings, key, options, true));
     try {
       return await body(lock);
     } finally {
       // Never rejects, so that the body's outcome stands.
       await lock.release();
     }
+  }
+
+  async adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock> {
+    return this.#start(parseAdoption(this.#settings, handle, options));
+  }
+
+  inspect(): ClientSnapshot {
+    return this.#driver.inspect();
   }
 
   async close(options?: { timeout?: number }): Promise<void> {
@@ -77,7 +81,7 @@ class Client implements LockClient {
 
   /** Throws when the request is over before it has begun. */
   #start(request: Request): Promise<Lock> {
-    request.signal?.throwIfAborted();
+    if (request.signal?.aborted) throw request.signal.reason;
     if (this.#closed !== undefined) throw new ClosedError("the client is closed");
     return this.#driver.acquire(request);
   }

@@ -23,6 +23,14 @@ export const KIND = {
   verified: 6,
   /** operation, lock, code, node, details */
   operationFailed: 7,
+  /** lock. This and the next three only after `observe` */
+  contended: 10,
+  /** lock */
+  renewed: 11,
+  /** lock, servers missing */
+  degraded: 12,
+  /** node, 1 when ready, 0 when ended */
+  connection: 13,
   /** connection, node */
   connect: 20,
   /** connection */
@@ -30,6 +38,9 @@ export const KIND = {
   /** connection */
   transmit: 22,
 } as const;
+
+/** The flags of `acquire`. */
+export const FLAG = { renew: 1, fair: 2, adopt: 4 } as const;
 
 /** The codes of failures. */
 export const CODE = {
@@ -118,9 +129,9 @@ const GRANT_LENGTH = 7;
 /** The fence (high, low) and the token (five u32) of a lock, as the core tells them. */
 export type Grant = readonly number[];
 
-/** 64 bits from two halves. */
-export function fenceOf([high = 0, low = 0]: Grant): bigint {
-  return (BigInt(high) << 32n) | BigInt(low);
+/** 64 bits from two halves; `null` when the core knows of none. */
+export function fenceOf([high = 0, low = 0]: Grant): bigint | null {
+  return (BigInt(high) << 32n) | BigInt(low) || null;
 }
 
 /** 160 bits in lower-case hex. */

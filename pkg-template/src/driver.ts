@@ -1,18 +1,20 @@
 import { Acquisition } from "./acquisition.js";
 import { type Endpoint, nameOf } from "./address.js";
-import { Alarm } from "./alarm.js";
+import { Alarm, LONGEST_DELAY } from "./alarm.js";
 import { type CoreLoader, type Failure, KIND, Records } from "./core.js";
 import { ClosedError, InternalError, type LockError } from "./errors.js";
-import { errorOf, type FailedNode, refusalOf } from "./failure.js";
+import { errorOf, type FailedNode } from "./failure.js";
 import { Ledger, type Operation } from "./ledger.js";
 import { Link, type LinkOwner } from "./link.js";
 import type { HeldLock, LockDriver } from "./lock.js";
-import type { Request, Settings } from "./options.js";
-import { encode } from "./text.js";
+import type { ClientSnapshot } from "./observation.js";
+import { Observer } from "./observer.js";
+import type { Settings } from "./options.js";
+import type { Request } from "./request.js";
+import { type CoreState, lastState, snapshotOf } from "./snapshot.js";
 import type { Lock } from "./types.js";
 import type { Core, Instance } from "./wasm/redlatch_core.js";
 
-const NO_TOKEN = new Uint8Array(0);
 /**
  * Owns the core, the connections and the one timer. What happens is fed into the core, one thing at a time, and then
  * everything that follows from it is drained before the event loop goes on. The application's calls are drained once
@@ -23,7 +25,8 @@ export class Driver implements LockDriver, LinkOwner {
   readonly #load: CoreLoader;
   readonly #nodes: (FailedNode & Endpoint & { lastError: FailedNode["lastError"] })[];
   readonly #alarm: Alarm;
-  readonly #ledger = new Ledger(this, (failure) => this.#error(failure));
+  readonly #observer: Observer | undefined;
+  readonly #ledger: Ledger;
   readonly #links = new Map<number, Link>();
   #instance: Instance | undefined;
   #core: Core | undefined;
@@ -31,15 +34,21 @@ export class Driver implements LockDriver, LinkOwner {
   #draining = false;
   #again = false;
   #onIdle: (() => void) | undefined;
+  /** What is left to tell after the end. */
+  #final: CoreState | undefined;
 
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.#load = load;
-    this.#nodes = [settings.endpoint].map((endpoint) => ({
+    this.#nodes = settings.endpoints.map((endpoint) => ({
       ...endpoint,
       name: nameOf(endpoint.address),
+      tls: endpoint.address.tls,
       lastError: undefined,
     }));
+    this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
+    const errorFor = (failure: Failure) => errorOf(failure, this.#nodes, this.wall());
+    this.#ledger = new Ledger(this, errorFor, this.#observer, this.#nodes.length > 1);
     this.#alarm = new Alarm(settings.clock, () => {
       this.#feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain();
@@ -48,15 +57,14 @@ export class Driver implements LockDriver, LinkOwner {
 
   acquire(request: Request): Promise<Lock> {
     const acquisition = new Acquisition(request);
-    const token = request.token === undefined ? NO_TOKEN : encode(request.token);
-    const { bytes, lengths, ttl, wait, renew, maxHold } = request;
+    const { bytes, lengths, tokenBytes, ttl, wait, flags, maxHold } = request;
     const id = this.#feed((core, mono, wall) => {
       try {
-        return core.acquire(bytes, lengths, token, ttl, wait, renew, maxHold, mono, wall);
+        return core.acquire(bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, mono, wall);
       } catch (error) {
-        const refusal = refusalOf(error);
-        if (refusal === undefined) throw error;
-        return refusal;
+        // The request's own fault. All else is a trap.
+        if (error instanceof TypeError) return error;
+        throw error;
       }
     });
     if (typeof id !== "number") {
@@ -103,17 +111,26 @@ export class Driver implements LockDriver, LinkOwner {
     return this.#settings.clock.wall();
   }
 
+  /** The state at this moment. Throws an InternalError when the core cannot even tell that. */
+  inspect(): ClientSnapshot {
+    const state = this.#final ?? this.#feed((core) => core.inspect());
+    if (state instanceof InternalError) throw state;
+    return snapshotOf(this.#nodes, state, this.#ledger.inspect());
+  }
+
   /** Ends everything, for at most `timeout` ms in good order. To be called once, and nothing after it. */
   close(timeout: number): Promise<void> {
     for (const [id, acquisition] of [...this.#ledger.pending]) {
       this.#cancel(id);
       acquisition.failed(new ClosedError("the client was closed before the lock was acquired"));
     }
-    for (const lock of [...this.#ledger.held.values()]) lock.release();
+    const lost = this.#ledger.releaseAll(new ClosedError("the client was closed"));
+    // Runs the application's code, which is to find the client closed.
+    queueMicrotask(() => this.#announce(lost));
     if (this.#core === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const { clock } = this.#settings;
-      const grace = clock.setTimeout(() => this.#stop(), timeout);
+      const grace = clock.setTimeout(() => this.#stop(), Math.min(timeout, LONGEST_DELAY));
       this.#onIdle = () => {
         clock.clearTimeout(grace);
         resolve();
@@ -170,6 +187,7 @@ export class Driver implements LockDriver, LinkOwner {
     const { drift, retryMin, retryMax, nodeTimeout, connectTimeout } = this.#settings;
     this.#instance = this.#load();
     const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout);
+    if (this.#observer !== undefined) core.observe();
     for (const { user, password, database } of this.#nodes) core.add_node(user, password, database);
     return core;
   }
@@ -188,28 +206,32 @@ export class Driver implements LockDriver, LinkOwner {
     this.#again = true;
     if (this.#draining) return;
     this.#draining = true;
-    while (this.#again && this.#core !== undefined) {
-      const mono = this.#settings.clock.now();
-      this.#again = false;
-      try {
-        const records = new Records(this.#core, mono, this.wall());
-        this.#again = !records.empty;
-        if (this.#again) this.#perform(records);
-        else this.#alarm.set(mono, records.delay);
-      } catch (error) {
-        this.#trapped(error);
+    try {
+      while (this.#again && this.#core !== undefined) {
+        this.#again = false;
+        try {
+          const mono = this.#settings.clock.now();
+          const records = new Records(this.#core, mono, this.wall());
+          this.#again = !records.empty;
+          if (this.#again) this.#perform(records);
+          else this.#alarm.set(mono, records.delay);
+        } catch (error) {
+          this.#trapped(error);
+        }
       }
+    } finally {
+      this.#draining = false;
     }
-    this.#draining = false;
-    this.#alarm.keepAlive(this.#ledger.waiting || this.#onIdle !== undefined);
-    if (this.#onIdle !== undefined && this.#core?.busy() === 0) this.#stop();
+    this.#alarm.keepAlive(this.#ledger.waiting);
+    const closing = this.#onIdle !== undefined && this.#core !== undefined;
+    if (closing && this.#feed((core) => core.busy()) === 0) this.#stop();
   }
 
   #perform(records: Records): void {
     const core = this.#core;
     const lost = this.#ledger.settle(records);
     // From here on foreign code runs: it may call anything here, and a trap leaves the rest without meaning.
-    for (const lock of lost) lock.announceLoss();
+    this.#announce(lost);
     records.rewind();
     while (records.next() && this.#core === core) {
       const id = records.number(1);
@@ -230,17 +252,17 @@ export class Driver implements LockDriver, LinkOwner {
     }
   }
 
+  #announce(lost: readonly HeldLock[]): void {
+    for (const lock of lost) lock.announceLoss();
+    this.#observer?.tell();
+  }
+
   #connect(id: number, index: number): void {
     const node = this.#nodes[index];
     if (node === undefined) return;
     const link = new Link(id, index, this);
     this.#links.set(id, link);
     link.dial(this.#settings.transport, node.address);
-  }
-
-  #error(failure: Failure): LockError {
-    const node = this.#nodes[failure.node] ?? this.#nodes[0];
-    return errorOf(failure, node ?? { name: "", password: "", lastError: undefined }, this.wall());
   }
 
   /** The instance is poisoned: all of it fails, and the next call gets a new one. */
@@ -250,17 +272,20 @@ export class Driver implements LockDriver, LinkOwner {
     });
     const core = this.#core;
     if (core !== undefined) this.#instance?.abandon(core);
-    this.#end(internal, (lock) => lock.lose(internal.message, internal));
+    this.#end(internal);
     return internal;
   }
 
   #stop(): void {
-    this.#core?.free();
-    this.#end(new ClosedError("the client was closed"), () => {});
+    this.#feed((core) => {
+      this.#final = lastState(core.inspect());
+      core.free();
+    });
+    this.#end(new ClosedError("the client was closed"));
   }
 
   /** Leaves nothing behind: no core, no connection, no timer, no promise that is still to settle. */
-  #end(error: LockError, lose: (lock: HeldLock) => void): void {
+  #end(error: LockError): void {
     const links = [...this.#links.values()];
     const finished = this.#onIdle;
     this.#core = undefined;
@@ -268,9 +293,9 @@ export class Driver implements LockDriver, LinkOwner {
     this.#links.clear();
     this.#alarm.clear();
     for (const link of links) link.drop();
-    const held = this.#ledger.end(error, lose);
+    const lost = this.#ledger.end(error);
     finished?.();
-    // Last, for it runs the application's listeners.
-    for (const lock of held) lock.announceLoss();
+    // Last, for it runs the application's code.
+    this.#announce(lost);
   }
 }

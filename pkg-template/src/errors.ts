@@ -75,18 +75,20 @@ export class LockLostError extends LockError {
   }
 }
 
-/** What one server had to say. */
+/** What one of several servers had to say. */
 export interface Vote {
-  /** The server, as host:port. */
+  /** The server, as host:port or the path of its socket. */
   readonly node: string;
-  /** Its own outcome, for people: "granted", "held by another", or why it failed. */
-  readonly outcome: string;
+  /** It granted the lock, another holds the lock there, or it could not be asked. */
+  readonly outcome: "granted" | "held" | "failed";
+  /** Why it failed; only there if it did. */
+  readonly error?: LockError;
 }
 
-/** A majority of several servers cannot be had. */
+/** A majority of several servers cannot be had. `cause` is the first of their errors, if there is one. */
 export class QuorumError extends LockError {
   override readonly code = "LOCK_QUORUM";
-  /** One entry per server. */
+  /** One entry per server, in the order in which they were given. */
   readonly votes: readonly Vote[];
 
   static {

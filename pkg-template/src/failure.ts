@@ -8,49 +8,57 @@ import {
   LockTimeoutError,
   OverloadedError,
   ProtocolError,
+  QuorumError,
   ServerError,
+  type Vote,
 } from "./errors.js";
 
 /** Short human text for whatever a transport threw. */
 export function reasonOf(error: unknown): string {
   if (error === undefined || error === null) return "the connection was closed";
-  if (!(error instanceof Error)) return String(error).slice(0, 200);
   // A dial of several addresses fails with an AggregateError, whose own message is empty.
   if (error instanceof AggregateError && error.message === "") return error.errors.map(reasonOf).join("; ");
-  return error.message || error.name;
+  try {
+    return String(error instanceof Error ? error.message || error.name : error).slice(0, 500);
+  } catch {
+    return "an error that cannot be shown";
+  }
 }
 
 /** What is known on the node that a failure is about. */
 export interface FailedNode {
   readonly name: string;
-  readonly password: string;
+  /** Whether it is spoken to in TLS. */
+  readonly tls: boolean;
   /** How its last connection ended. */
   readonly lastError: { readonly reason: string; readonly error: unknown } | undefined;
 }
 
-/**
- * What the core's acquire throws when it has not trapped: the request's own fault is a TypeError, one lock too many a
- * plain Error. All else is a trap: undefined.
- */
-export function refusalOf(error: unknown): Error | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const type: unknown = Object.getPrototypeOf(error);
-  if (type === TypeError.prototype) return error;
-  return type === Error.prototype ? new OverloadedError(error.message) : undefined;
-}
+/** How votes tell of a failure that is no server's error reply. */
+const VOTE_CODES = new Map<string, number>([
+  ["LOCK_CONNECTION", CODE.connection],
+  ["LOCK_PROTOCOL", CODE.protocol],
+  ["LOCK_OVERLOADED", CODE.overloaded],
+]);
 
 /** The error to reject with. `since` is the wall clock, for a loss. */
-export function errorOf(failure: Failure, node: FailedNode, since: number): LockError {
+export function errorOf(failure: Failure, nodes: readonly FailedNode[], since: number): LockError {
   const [first = "", second = ""] = failure.details;
+  const node = nodes[failure.node] ?? allOf(nodes);
   switch (failure.code) {
     case CODE.timeout:
       return new LockTimeoutError(first, failure.attempts);
     case CODE.lost:
       return new LockLostError(first || "the lock is no longer ours", since);
+    case CODE.quorum: {
+      const votes = nodes.map((_, index) => voteOf(failure, nodes, index));
+      const cause = votes.find(({ error }) => error !== undefined)?.error;
+      return new QuorumError(first, votes, cause && { cause });
+    }
     case CODE.connection:
-      return new ConnectionError(at(node, first), node.name, causeOf(first, node));
+      return new ConnectionError(at(node, first) + hint(node, first), node.name, causeOf(first, node));
     case CODE.server:
-      return new ServerError(at(node, withoutArguments(second, node.password)), node.name, first);
+      return new ServerError(at(node, second), node.name, first);
     case CODE.protocol:
       return new ProtocolError(at(node, first), node.name);
     case CODE.overloaded:
@@ -60,6 +68,23 @@ export function errorOf(failure: Failure, node: FailedNode, since: number): Lock
     default:
       return new InternalError(first || `the core failed with code ${failure.code}`);
   }
+}
+
+/** After the message, the details of a quorum's failure are pairs: each node's outcome, and a text if it failed. */
+function voteOf({ details, attempts }: Failure, nodes: readonly FailedNode[], index: number): Vote {
+  const outcome = details[2 * index + 1] ?? "";
+  const text = details[2 * index + 2] ?? "";
+  const node = nodes[index]?.name ?? "";
+  if (text === "" && (outcome === "granted" || outcome === "held")) return { node, outcome };
+  const code = VOTE_CODES.get(outcome);
+  const failure =
+    code === undefined ? { code: CODE.server, details: [outcome, text] } : { code, details: [text] };
+  return { node, outcome: "failed", error: errorOf({ ...failure, node: index, attempts }, nodes, 0) };
+}
+
+/** For a failure that is not one node's. */
+function allOf(nodes: readonly FailedNode[]): FailedNode {
+  return { name: nodes.map(({ name }) => name).join(", "), tls: false, lastError: undefined };
 }
 
 function at(node: FailedNode, text: string): string {
@@ -72,8 +97,7 @@ function causeOf(text: string, node: FailedNode): ErrorOptions | undefined {
   return last?.error != null && text.includes(last.reason) ? { cause: last.error } : undefined;
 }
 
-/** Servers repeat the arguments of commands that they do not know; AUTH's is a password. */
-function withoutArguments(message: string, password: string): string {
-  const text = message.replace(/,? with args beginning with.*$/s, "");
-  return password.length > 3 ? text.replaceAll(password, "***") : text;
+/** A server without TLS waits for the rest of what it takes for a command, and says nothing. */
+function hint(node: FailedNode, text: string): string {
+  return node.tls && text.includes("connectTimeout") ? "; does it speak TLS there, as rediss:// wants?" : "";
 }

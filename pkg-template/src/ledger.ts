@@ -1,7 +1,10 @@
 import type { Acquisition } from "./acquisition.js";
-import { CODE, type Failure, KIND, type Records } from "./core.js";
+import { CODE, type Failure, type Grant, KIND, type Records } from "./core.js";
 import type { LockError } from "./errors.js";
 import type { HeldLock, LockDriver, ReleaseOutcome } from "./lock.js";
+import type { ClientSnapshot } from "./observation.js";
+import type { Observer } from "./observer.js";
+import type { Request } from "./request.js";
 
 /** A question about one lock, under way. */
 export type Operation = { readonly lock: HeldLock; reject(reason: unknown): void } & (
@@ -25,11 +28,20 @@ export class Ledger {
   readonly operations = new Map<number, Operation>();
   readonly #driver: LockDriver;
   readonly #errorOf: (failure: Failure) => LockError;
+  readonly #observer: Observer | undefined;
+  readonly #redlock: boolean;
   #releasing = 0;
 
-  constructor(driver: LockDriver, errorOf: (failure: Failure) => LockError) {
+  constructor(
+    driver: LockDriver,
+    errorOf: (failure: Failure) => LockError,
+    observer: Observer | undefined,
+    redlock: boolean,
+  ) {
     this.#driver = driver;
     this.#errorOf = errorOf;
+    this.#observer = observer;
+    this.#redlock = redlock;
   }
 
   /** Whether a promise of the application is still to settle. */
@@ -48,11 +60,9 @@ export class Ledger {
     while (records.next()) {
       const id = records.number(1);
       switch (records.number(0)) {
-        case KIND.granted: {
-          const lock = take(this.pending, id)?.granted(this.#driver, id, records.grant(2));
-          if (lock !== undefined) this.held.set(id, lock);
+        case KIND.granted:
+          this.#granted(id, records.grant(2));
           break;
-        }
         case KIND.failed: {
           const failure = records.failure(2, records.number(4), records.number(5));
           take(this.pending, id)?.failed(this.#errorOf(failure));
@@ -61,14 +71,14 @@ export class Ledger {
         case KIND.lost: {
           const lock = take(this.held, id);
           if (lock === undefined) break;
-          if (lock.settleRelease("expired")) this.#releasing -= 1;
-          lock.lose(LOSSES[records.number(2)] ?? "the lock is lost");
+          this.#settleRelease(lock, "expired");
+          this.#lose(lock, LOSSES[records.number(2)] ?? "the lock is lost");
           lost.push(lock);
           break;
         }
         case KIND.released: {
-          const outcome = OUTCOMES[records.number(2)] ?? "unknown";
-          if (take(this.held, id)?.settleRelease(outcome)) this.#releasing -= 1;
+          const lock = take(this.held, id);
+          if (lock !== undefined) this.#settleRelease(lock, OUTCOMES[records.number(2)] ?? "unknown");
           break;
         }
         case KIND.extended:
@@ -81,33 +91,84 @@ export class Ledger {
         case KIND.operationFailed:
           this.#operationFailed(id, records.failure(3, 0, records.number(5)));
           break;
+        default:
+          this.#observer?.read(records, (this.held.get(id) ?? this.pending.get(id)?.request)?.keys);
       }
     }
     return lost;
   }
 
-  /** Fails all that is left; what is to become of held locks is `lose`'s to say. Returns them. */
-  end(error: LockError, lose: (lock: HeldLock) => void): HeldLock[] {
+  /** Releases all that is held. Returns the locks that are lost by it: those whose holders did not let go of them. */
+  releaseAll(cause: LockError): HeldLock[] {
     const held = [...this.held.values()];
+    const taken = held.filter((lock) => !lock.letGo);
+    for (const lock of held) lock.release();
+    for (const lock of taken) this.#lose(lock, "the client was closed while the lock was held", cause);
+    return taken;
+  }
+
+  /** Fails all that is left. Returns the locks that are lost by it. */
+  end(error: LockError): HeldLock[] {
     for (const acquisition of this.pending.values()) acquisition.failed(error);
     for (const operation of this.operations.values()) operation.reject(error);
-    for (const lock of held) {
-      lock.settleRelease("unknown");
-      lose(lock);
-    }
-    this.#releasing = 0;
+    const lost = [...this.held.values()].filter((lock) => !this.#settleRelease(lock, "unknown"));
+    for (const lock of lost) this.#lose(lock, error.message, error);
     this.pending.clear();
     this.held.clear();
     this.operations.clear();
-    return held;
+    return lost;
+  }
+
+  /** What there is, without tokens. */
+  inspect(): Pick<ClientSnapshot, "locks" | "waiters"> {
+    const locks = [];
+    for (const { keys, fair, fence, remaining } of this.held.values()) {
+      if (remaining > 0) locks.push({ keys, fair, fence: fence?.toString() ?? null, remaining });
+    }
+    const waiters = Array.from(this.pending.values(), ({ request: { keys, fair } }) => ({ keys, fair }));
+    return { locks, waiters };
+  }
+
+  #granted(id: number, grant: Grant): void {
+    const acquisition = take(this.pending, id);
+    if (acquisition === undefined) return;
+    const { request } = acquisition;
+    const unknown = grant[0] === 0 && grant[1] === 0;
+    const known = unknown ? (request.fence ?? this.#fenceOfAdopted(request)) : null;
+    const lock = acquisition.granted(this.#driver, id, grant, known);
+    this.held.set(id, lock);
+    this.#observer?.note({ type: "acquired", keys: lock.keys, fence: lock.fence });
+  }
+
+  /** When a lock that was adopted is entered again: its fence is not the core's but its handle's. */
+  #fenceOfAdopted({ token, keys }: Request): bigint | null {
+    if (token === undefined || this.#redlock) return null;
+    for (const lock of this.held.values()) {
+      const same = lock.token === token && lock.keys.length === keys.length;
+      if (same && keys.every((key) => lock.keys.includes(key))) return lock.fence;
+    }
+    return null;
+  }
+
+  /** False when no release was waiting for its outcome. */
+  #settleRelease(lock: HeldLock, outcome: ReleaseOutcome): boolean {
+    if (!lock.settleRelease(outcome)) return false;
+    this.#releasing -= 1;
+    this.#observer?.note({ type: "released", keys: lock.keys, fence: lock.fence, outcome });
+    return true;
+  }
+
+  #lose(lock: HeldLock, message: string, cause?: Error): void {
+    const error = lock.lose(message, cause);
+    this.#observer?.note({ type: "lost", keys: lock.keys, fence: lock.fence, error });
   }
 
   #operationFailed(id: number, failure: Failure): void {
     const operation = take(this.operations, id);
     if (operation === undefined) return;
-    if (failure.code !== CODE.lost) operation.reject(this.#errorOf(failure));
-    else if (operation.kind === "verify") operation.resolve(false);
-    else operation.reject(operation.lock.lose("the lock is no longer ours"));
+    const lost = failure.code === CODE.lost;
+    if (lost && operation.kind === "verify") operation.resolve(false);
+    else operation.reject((lost && operation.lock.loss) || this.#errorOf(failure));
   }
 }
 

@@ -45,9 +45,8 @@ export class Link {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#gone || bytes.length === 0) return;
     try {
-      this.#connection?.write(bytes);
+      caught(this.#connection?.write(bytes), (error) => this.#down(error));
     } catch (error) {
       this.#down(error);
     }
@@ -63,6 +62,10 @@ export class Link {
   }
 
   #up(connection: Connection): void {
+    if (typeof connection?.write !== "function" || typeof connection.close !== "function") {
+      this.#down(new TypeError("the transport's connect must resolve to { write(bytes), close() }"));
+      return;
+    }
     if (this.#gone) {
       hangUp(connection);
       return;
@@ -73,7 +76,9 @@ export class Link {
 
   #data(chunk: Uint8Array): void {
     if (this.#gone) return;
-    if (this.#connection !== undefined) this.#owner.linkData(this, chunk);
+    // In the core, anything else would be read as garbage, or trap.
+    if (!isBytes(chunk)) this.#down(new TypeError("the transport's data must be a Uint8Array"));
+    else if (this.#connection !== undefined) this.#owner.linkData(this, chunk);
     else this.#down(new Error("the server spoke before the connection was up"));
   }
 
@@ -86,8 +91,18 @@ export class Link {
 
 function hangUp(connection: Connection): void {
   try {
-    connection.close();
+    caught(connection.close(), () => {});
   } catch {
     // It is not wanted any more: there is nobody whom this would concern.
   }
+}
+
+/** Of any realm, and Node.js's Buffer too. */
+function isBytes(chunk: unknown): boolean {
+  return ArrayBuffer.isView(chunk) && (chunk as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT === 1;
+}
+
+/** Transports may be async though nothing here waits for them: their rejections must not go unhandled. */
+function caught(outcome: unknown, fail: (error: unknown) => void): void {
+  if (outcome instanceof Promise) outcome.catch(fail);
 }

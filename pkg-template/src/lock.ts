@@ -1,6 +1,7 @@
 import { fenceOf, type Grant, tokenOf } from "./core.js";
 import { LockLostError } from "./errors.js";
-import { parseTtl, type Request } from "./options.js";
+import { parseTtl } from "./options.js";
+import type { Request } from "./request.js";
 import type { Lock, LockHandle } from "./types.js";
 
 export type ReleaseOutcome = "released" | "expired" | "unknown";
@@ -28,6 +29,7 @@ export class HeldLock implements Lock {
   readonly #driver: LockDriver;
   readonly #request: Request;
   readonly #grant: Grant;
+  readonly #knownFence: bigint | null;
   #token: string | undefined;
   /** Cleared once and for ever, by whatever is seen first: a release, a loss, or a clock past the validity. */
   #held = true;
@@ -36,11 +38,13 @@ export class HeldLock implements Lock {
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
 
-  constructor(driver: LockDriver, id: number, request: Request, grant: Grant) {
+  /** `knownFence` counts when the core knows of none. */
+  constructor(driver: LockDriver, id: number, request: Request, grant: Grant, knownFence: bigint | null) {
     this.#driver = driver;
     this.id = id;
     this.#request = request;
     this.#grant = grant;
+    this.#knownFence = knownFence;
     this.#token = request.token;
   }
 
@@ -53,8 +57,12 @@ export class HeldLock implements Lock {
     return this.#token;
   }
 
-  get fence(): bigint {
-    return fenceOf(this.#grant);
+  get fence(): bigint | null {
+    return fenceOf(this.#grant) ?? this.#knownFence;
+  }
+
+  get fair(): boolean {
+    return this.#request.fair;
   }
 
   get held(): boolean {
@@ -112,10 +120,20 @@ export class HeldLock implements Lock {
     return {
       keys: this.keys,
       token: this.token,
-      fair: false,
-      fence: this.fence.toString(),
+      fair: this.fair,
+      fence: this.fence?.toString() ?? null,
       ttl: this.#request.ttl,
     };
+  }
+
+  /** For the driver: the loss, once there is one. */
+  get loss(): LockLostError | undefined {
+    return this.#lost;
+  }
+
+  /** For the driver: whether its holder has let go of it. */
+  get letGo(): boolean {
+    return this.#released !== undefined;
   }
 
   /** For the driver: no longer ours. The signal's listeners hear of it by `announceLoss`. */

@@ -1,14 +1,15 @@
-import { type Endpoint, localEndpoint, parseUrl } from "./address.js";
-import { check, duration, integerWithin, numberWithin, refuseUnknown, show } from "./check.js";
+import { type Endpoint, localEndpoint, nameOf, parseUrl } from "./address.js";
+import { check, duration, numberWithin, optionsOf, show } from "./check.js";
 import { systemClock } from "./clock.js";
-import { concatenate, encode } from "./text.js";
-import type { AcquireOptions, ClientOptions, Clock, Transport } from "./types.js";
+import type { LockEvent } from "./observation.js";
+import type { ClientOptions, Clock, Transport } from "./types.js";
 
 const SHORTEST_TTL = 100;
 
 /** A client's options, checked and complete. */
 export interface Settings {
-  readonly endpoint: Endpoint;
+  /** At least one; several make every lock a Redlock. */
+  readonly endpoints: readonly Endpoint[];
   readonly transport: Transport;
   readonly prefix: string;
   readonly ttl: number;
@@ -19,22 +20,8 @@ export interface Settings {
   /** 0: the core derives it from ttl. */
   readonly nodeTimeout: number;
   readonly connectTimeout: number;
+  readonly observe: ((event: LockEvent) => unknown) | undefined;
   readonly clock: Clock;
-}
-
-/** One acquisition, checked and complete. */
-export interface Request {
-  readonly keys: readonly string[];
-  /** The full Redis keys, concatenated; `lengths` is empty for one key. */
-  readonly bytes: Uint8Array;
-  readonly lengths: Uint32Array;
-  /** The caller's, or undefined: the core mints one. */
-  readonly token: string | undefined;
-  readonly ttl: number;
-  readonly wait: number;
-  readonly renew: boolean;
-  readonly maxHold: number;
-  readonly signal: AbortSignal | undefined;
 }
 
 const CLIENT_OPTIONS = new Set<string>([
@@ -48,137 +35,84 @@ const CLIENT_OPTIONS = new Set<string>([
   "drift",
   "nodeTimeout",
   "connectTimeout",
+  "observe",
   "clock",
 ] satisfies (keyof ClientOptions)[]);
-
-const ACQUIRE_OPTIONS = new Set<string>([
-  "ttl",
-  "wait",
-  "fair",
-  "renew",
-  "maxHold",
-  "token",
-  "signal",
-] satisfies (keyof AcquireOptions)[]);
-
-const NO_LENGTHS = new Uint32Array(0);
+const NODE_OPTIONS = new Set(["url"]);
+const RETRY_OPTIONS = new Set(["min", "max"]);
+const CLOSE_OPTIONS = new Set(["timeout"]);
 
 /** Checks what createClient was given. */
 export function parseClientOptions(given: unknown, defaultTransport: Transport): Settings {
-  const options: ClientOptions = typeof given === "string" ? { url: given } : (given as ClientOptions);
-  refuseUnknown("createClient", options, CLIENT_OPTIONS);
+  if (given === undefined || given instanceof URL) {
+    throw new TypeError(`createClient: give the server's URL as a string, or options; got ${show(given)}`);
+  }
+  const object = typeof given === "string" ? { url: given } : given;
+  const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
   const transport = parseTransport(options.transport);
-  const retry = parseRetry(options.retry);
+  const { min, max } = parseRetry(options.retry);
   return {
-    endpoint: parseEndpoint(options, transport !== undefined),
+    endpoints: parseEndpoints(options, transport !== undefined),
     transport: transport ?? defaultTransport,
-    prefix: options.prefix === undefined ? "lock:" : check("prefix", options.prefix, "string"),
+    prefix: check("prefix", options.prefix, "string", "lock:"),
     ttl: parseTtl(options.ttl, 30_000),
     wait: parseWait(options.wait, 10_000),
-    retryMin: retry.min,
-    retryMax: retry.max,
-    drift: options.drift === undefined ? 0.01 : numberWithin("drift", options.drift, 0, 0.5),
-    nodeTimeout: options.nodeTimeout === undefined ? 0 : integerWithin("nodeTimeout", options.nodeTimeout, 1),
-    connectTimeout:
-      options.connectTimeout === undefined
-        ? 5_000
-        : integerWithin("connectTimeout", options.connectTimeout, 1),
+    retryMin: min,
+    retryMax: max,
+    drift: numberWithin("drift", options.drift, 0, 0.5, 0.01),
+    nodeTimeout: duration("nodeTimeout", options.nodeTimeout, 1, 0),
+    connectTimeout: duration("connectTimeout", options.connectTimeout, 1, 5_000),
+    observe: options.observe === undefined ? undefined : check("observe", options.observe, "function"),
     clock: parseClock(options.clock),
-  };
-}
-
-/** Checks what acquire, tryAcquire and using were given. `renew` is the default for that option. */
-export function parseRequest(settings: Settings, key: unknown, given: unknown, renew: boolean): Request {
-  const keys = parseKeys(key);
-  const encoded = keys.map((name) => encode(settings.prefix + name));
-  const [first] = encoded;
-  const names =
-    first !== undefined && encoded.length === 1
-      ? { bytes: first, lengths: NO_LENGTHS }
-      : concatenate(encoded);
-  const options: AcquireOptions = given === undefined ? {} : (given as AcquireOptions);
-  refuseUnknown("acquire", options, ACQUIRE_OPTIONS);
-  if (options.fair !== undefined && check("fair", options.fair, "boolean")) {
-    throw new TypeError("fair: fair locks are not available in this version; leave it out, or give false");
-  }
-  return {
-    keys,
-    bytes: names.bytes,
-    lengths: names.lengths,
-    token: parseToken(options.token),
-    ttl: parseTtl(options.ttl, settings.ttl),
-    wait: parseWait(options.wait, settings.wait),
-    renew: options.renew === undefined ? renew : check("renew", options.renew, "boolean"),
-    maxHold:
-      options.maxHold === undefined
-        ? Number.POSITIVE_INFINITY
-        : duration("maxHold", options.maxHold, 1, "or Infinity"),
-    signal: parseSignal(options.signal),
   };
 }
 
 /** Checks what close was given; returns its timeout. */
 export function parseCloseOptions(given: unknown): number {
-  const options: { timeout?: number } = given === undefined ? {} : (given as { timeout?: number });
-  refuseUnknown("close", options, new Set(["timeout"]));
-  return options.timeout === undefined ? 5_000 : integerWithin("timeout", options.timeout, 0);
+  const { timeout } = optionsOf<{ timeout?: number }>("close", given, CLOSE_OPTIONS);
+  return duration("timeout", timeout, 0, 5_000);
 }
 
 /** Checks a lease; `fallback` when there is none. */
-export function parseTtl(value: unknown, fallback: number): number {
-  return value === undefined ? fallback : integerWithin("ttl", value, SHORTEST_TTL);
+export function parseTtl(value: unknown, fallback?: number, name = "ttl"): number {
+  return duration(name, value, SHORTEST_TTL, fallback);
 }
 
-function parseWait(value: unknown, fallback: number): number {
-  return value === undefined ? fallback : duration("wait", value, 0, "or Infinity");
+/** Checks a longest wait; `fallback` when there is none. */
+export function parseWait(value: unknown, fallback: number): number {
+  return duration("wait", value, 0, fallback, " or Infinity");
 }
 
-function parseKeys(key: unknown): readonly string[] {
-  if (typeof key === "string") return Object.freeze([nonEmpty("key", key)]);
-  if (!Array.isArray(key)) {
-    throw new TypeError(`key must be a string that is not empty, or an array of such; got ${show(key)}`);
-  }
-  if (key.length === 0) throw new RangeError("key must be at least one key; got an empty array");
-  const names = Array.from(key, (name: unknown, index) => nonEmpty(`key[${index}]`, name));
-  return Object.freeze([...new Set(names)]);
-}
-
-function nonEmpty(name: string, value: unknown): string {
-  if (check(name, value, "string") === "") throw new RangeError(`${name} must be a string that is not empty`);
-  return value as string;
-}
-
-function parseToken(value: unknown): string | undefined {
-  return value === undefined ? undefined : nonEmpty("token", value);
-}
-
-function parseSignal(value: unknown): AbortSignal | undefined {
-  if (value === undefined) return undefined;
-  const signal = value as AbortSignal | null;
-  if (typeof signal?.aborted !== "boolean" || typeof signal.addEventListener !== "function") {
-    throw new TypeError(`signal must be an AbortSignal; got ${show(value)}`);
-  }
-  return signal;
-}
-
-function parseEndpoint(options: ClientOptions, ownTransport: boolean): Endpoint {
-  if (options.nodes === undefined) {
-    if (options.url !== undefined) return parseUrl(check("url", options.url, "string"), "url");
-    if (ownTransport) return localEndpoint;
+function parseEndpoints({ url, nodes }: ClientOptions, ownTransport: boolean): Endpoint[] {
+  if (nodes === undefined) {
+    if (url !== undefined) return [parseUrl(check("url", url, "string"), "url")];
+    if (ownTransport) return [localEndpoint];
     throw new TypeError('url is missing; give the server\'s, such as "redis://127.0.0.1:6379"');
   }
-  if (options.url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
-  if (!Array.isArray(options.nodes)) {
-    throw new TypeError(`nodes must be an array of URLs; got ${show(options.nodes)}`);
-  }
-  if (options.nodes.length === 0) throw new RangeError("nodes must name at least one server");
-  if (options.nodes.length > 1) {
-    throw new TypeError("nodes: several servers are not available in this version; give one");
-  }
-  const [node] = options.nodes as unknown[];
-  if (typeof node === "string") return parseUrl(node, "nodes[0]");
-  refuseUnknown("nodes[0]", node, new Set(["url"]));
-  return parseUrl(check("nodes[0].url", (node as { url?: unknown }).url, "string"), "nodes[0].url");
+  if (url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
+  if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${show(nodes)}`);
+  if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
+  const seen = new Map<string, number>();
+  return Array.from(nodes as unknown[], (node, index) => {
+    const endpoint = parseNode(node, `nodes[${index}]`);
+    const name = nameOf(endpoint.address);
+    const same = endpoint.address.path ?? name.toLowerCase();
+    const other = seen.get(same);
+    if (other !== undefined) {
+      // Its votes would count twice, and two clients could both have a majority.
+      throw new RangeError(
+        `nodes[${index}] is the same server as nodes[${other}] (${name}); all must be independent of each other`,
+      );
+    }
+    seen.set(same, index);
+    return endpoint;
+  });
+}
+
+function parseNode(node: unknown, name: string): Endpoint {
+  if (typeof node === "string") return parseUrl(node, name);
+  const { url } = optionsOf<{ url?: unknown }>(name, node ?? null, NODE_OPTIONS);
+  return parseUrl(check(`${name}.url`, url, "string"), `${name}.url`);
 }
 
 function parseTransport(value: unknown): Transport | undefined {
@@ -190,15 +124,13 @@ function parseTransport(value: unknown): Transport | undefined {
 }
 
 function parseRetry(value: unknown): { min: number; max: number } {
-  const retry = value === undefined ? {} : (value as { min?: number; max?: number });
-  refuseUnknown("retry", retry, new Set(["min", "max"]));
+  const retry = optionsOf<{ min?: number; max?: number }>("retry", value, RETRY_OPTIONS);
   // One bound alone moves the other's default out of its way.
-  const min = retry.min === undefined ? undefined : integerWithin("retry.min", retry.min, 1);
-  const max = retry.max === undefined ? undefined : integerWithin("retry.max", retry.max, 1);
-  if (min !== undefined && max !== undefined && min > max) {
-    throw new RangeError(`retry.min must not be more than retry.max; got ${min} and ${max}`);
-  }
-  return { min: min ?? Math.min(50, max ?? 50), max: max ?? Math.max(250, min ?? 250) };
+  const most = duration("retry.max", retry.max, 1, 250);
+  const min = duration("retry.min", retry.min, 1, Math.min(50, most));
+  const max = retry.max === undefined ? Math.max(most, min) : most;
+  if (min > max) throw new RangeError(`retry.min must not be more than retry.max; got ${min} and ${max}`);
+  return { min, max };
 }
 
 function parseClock(value: unknown): Clock {
@@ -210,5 +142,22 @@ function parseClock(value: unknown): Clock {
       );
     }
   }
-  return value as Clock;
+  const clock = value as Clock;
+  // Read once now: one that cannot be used, such as a method without its object, would fail in the middle of a lock.
+  for (const method of ["now", "wall"] as const) {
+    const reading = attempt(() => clock[method]());
+    if (!Number.isFinite(reading)) {
+      throw new TypeError(`clock.${method} must return a number of ms; got ${show(reading)}`);
+    }
+  }
+  return clock;
+}
+
+/** The result, or the error that was thrown in its place. */
+function attempt(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
 }

@@ -1,6 +1,9 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The public types. All durations are integer milliseconds unless said otherwise.
  */
+
+import type { ClientSnapshot, LockEvent } from "./observation.js";
 
 /** Options of {@link createClient}. Unknown options are refused. */
 export interface ClientOptions {
@@ -10,7 +13,10 @@ export interface ClientOptions {
    * goes in brackets. The port is 6379 by default. Required, unless `transport` is given.
    */
   url?: string;
-  /** The servers, as an alternative to `url`. More than one is not available in this version. */
+  /**
+   * The servers, as an alternative to `url`: at least one, each once. With two or more, which must be independent of
+   * each other (no replicas), every lock of this client is a Redlock: held when a majority has granted it.
+   */
   nodes?: (string | NodeOptions)[];
   /** Opens the connections; by default the runtime's own sockets. */
   transport?: Transport;
@@ -24,10 +30,15 @@ export interface ClientOptions {
   retry?: { min?: number; max?: number };
   /** Clock-rate error allowed for, as a share of ttl: 0 to 0.5, 0.01 by default. Another 2 ms are added. */
   drift?: number;
-  /** How long one server may take to answer: ms, integer, at least 1. By default 5 % of ttl, between 20 ms and 1 s. */
+  /** How long each server may take to answer: ms, integer, at least 1. By default 5 % of ttl, between 20 ms and 1 s. */
   nodeTimeout?: number;
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
   connectTimeout?: number;
+  /**
+   * Is told what happens, for logs and metrics; see {@link LockEvent}. Called from within the client's work, once its
+   * promises are settled and its losses announced: be quick. What it throws is swallowed.
+   */
+  observe?: (event: LockEvent) => void;
   /** Time for this client; by default the runtime's own. */
   clock?: Clock;
 }
@@ -43,8 +54,12 @@ export interface LockClient extends AsyncDisposable {
   /**
    * Takes the lock, waiting for it up to `wait`. With several keys all are taken or none.
    *
-   * Rejects with LockTimeoutError when others held it all the time, with another LockError when the server could not
-   * be asked, with `signal.reason` when aborted, and with TypeError or RangeError for bad options.
+   * With a `token` under which this client already holds the same keys (and as fair or not), the lock is entered again:
+   * the server is asked whether it is still ours, the lease is shared, and only the last release frees it.
+   *
+   * Rejects with LockTimeoutError when others held it all the time, with QuorumError when too few of several servers
+   * could be asked, with another LockError when the one server could not be asked, with `signal.reason` when aborted,
+   * and with TypeError or RangeError for bad options.
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
   /** One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. */
@@ -60,7 +75,23 @@ export interface LockClient extends AsyncDisposable {
   ): Promise<T>;
   using<T>(key: string | readonly string[], body: (lock: Lock) => T | Promise<T>): Promise<T>;
   /**
-   * Refuses new calls and pending ones (ClosedError), releases what is held, finishes clean-up for at most `timeout`
+   * Takes over a lock that another client, or another process, has acquired: `handle` is what the lock's `toJSON()`
+   * made, JSON or not, and the prefix of this client must be the same. The lease is extended to `ttl`, by default the
+   * handle's, and belongs to both from then on: let the first holder neither renew nor release it any more. `token` and
+   * `fair` are the handle's; the other options are as in `acquire`.
+   *
+   * Rejects with LockLostError when the lock is no longer held under that token, with TypeError for a bad handle, and
+   * else as `acquire` does.
+   */
+  adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock>;
+  /**
+   * The state at this moment: servers, locks, waiters and counters. After `close` the counters are the last ones. Sends
+   * nothing. Throws InternalError when the core has failed over it.
+   */
+  inspect(): ClientSnapshot;
+  /**
+   * Refuses new calls and pending ones (ClosedError), releases what is held (whose signals abort with LockLostError, for
+   * their holders did not let go), finishes clean-up for at most `timeout`
    * ms (integer, 0 or more; 5 000 by default), then closes the sockets. Never rejects for a server's sake; idempotent.
    */
   close(options?: { timeout?: number }): Promise<void>;
@@ -72,13 +103,20 @@ export interface AcquireOptions {
   ttl?: number;
   /** Longest wait: ms, integer, 0 (one attempt) or more, or `Infinity`. The client's `wait` by default. */
   wait?: number;
-  /** Strict FIFO by arrival at the server. Not available in this version: `true` is refused. */
+  /**
+   * Strict FIFO by arrival at the server. False by default. Refused with a TypeError by a client of several servers,
+   * which have no common order of arrival. Whoever locks the same keys without it is excluded all the same, but may
+   * overtake.
+   */
   fair?: boolean;
   /** Renew at a third of `ttl` until released. False by default, true in `using`. */
   renew?: boolean;
   /** Give the lock up (it is then lost) after this long: ms, integer, at least 1, or `Infinity`, the default. */
   maxHold?: number;
-  /** The owner's token, not empty; by default 160 fresh random bits per acquisition. */
+  /**
+   * The owner's token, not empty; by default 160 fresh random bits per acquisition. The same one enters again what this
+   * client already holds under it. Who knows it can release the lock.
+   */
   token?: string;
   /** Abort rejects with `signal.reason`, and cleans up in the background. */
   signal?: AbortSignal;
@@ -90,20 +128,34 @@ export interface Lock extends AsyncDisposable {
   readonly keys: readonly string[];
   /** The owner's token. */
   readonly token: string;
-  /** Fencing token: grows with every grant of these keys. `null` for Redlock. */
+  /**
+   * Fencing token: larger than that of every earlier grant of these keys, and the same when entered again or adopted.
+   * `null` for Redlock, where no order of grants could be sound.
+   */
   readonly fence: bigint | null;
   /** Whether the lock is surely ours now. Computed from the clock at each read. */
   readonly held: boolean;
   /** Validity left in ms, with fractions; 0 when none. */
   readonly remaining: number;
-  /** Aborts with LockLostError when the lock is lost, before its validity ends. A release does not abort it. */
+  /**
+   * Aborts with LockLostError when the lock is lost, before its validity ends, and when the client is closed while the
+   * lock is held. A release does not abort it.
+   */
   readonly signal: AbortSignal;
-  /** Renews the lease, for `ttl` ms (integer, at least 100) or as acquired. Rejects LockLostError when no longer ours. */
+  /**
+   * Extends the lease to at least `ttl` ms from now (integer, at least 100; by default as acquired). It is never
+   * shortened, and a renewal goes on with the `ttl` that the lock was acquired with. Rejects with LockLostError when the
+   * lock is no longer ours or has been released, with another LockError when the servers could not be asked (the lease
+   * is then as it was), and with TypeError or RangeError for a bad `ttl`.
+   */
   extend(ttl?: number): Promise<void>;
-  /** Asks the server whether the lock is still ours. */
+  /**
+   * Asks the servers whether the lock is still ours; false at once when it is known not to be. Rejects with a LockError
+   * when they could not be asked.
+   */
   verify(): Promise<boolean>;
   /**
-   * Gives the lock back. Idempotent, and never rejects: `"released"`, or `"expired"` when it was no longer ours, or
+   * Gives the lock back; when it was entered again, only the last release does. Idempotent, and never rejects: `"released"`, or `"expired"` when it was no longer ours, or
    * `"unknown"` when no server answered (it then ends with its lease at the latest).
    */
   release(): Promise<"released" | "expired" | "unknown">;
@@ -111,14 +163,14 @@ export interface Lock extends AsyncDisposable {
   toJSON(): LockHandle;
 }
 
-/** A lock as plain data. */
+/** A lock as plain data, for {@link LockClient.adopt}. */
 export interface LockHandle {
   readonly keys: readonly string[];
   readonly token: string;
   readonly fair: boolean;
-  /** The fencing token in decimal, for JSON has no bigint. */
+  /** The fencing token in decimal, for JSON has no bigint; `null` for Redlock. */
   readonly fence: string | null;
-  /** The lease the lock was acquired with, in ms. */
+  /** The lease the lock was acquired with, ms. */
   readonly ttl: number;
 }
 

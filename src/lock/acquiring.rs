@@ -151,7 +151,7 @@ impl Acquiring {
             Verdict::No => {
                 if self.attempts == 1 {
                     cx.count(|counters| &mut counters.contended);
-                    cx.observe(Event::Contended { lock: cx.id });
+                    cx.observe(Event::Contended { lock: cx.holder() });
                 }
                 Outcome::Taken(longest_wait(&round))
             }

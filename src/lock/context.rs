@@ -37,6 +37,11 @@ pub(crate) struct World<'a> {
 }
 
 impl Context<'_> {
+    /// The number that the application knows the lock by, or one of them.
+    pub(super) fn holder(&self) -> LockId {
+        self.holders.first().copied().unwrap_or(self.id)
+    }
+
     pub(super) fn next_serial(&mut self) -> u32 {
         *self.serial = self.serial.wrapping_add(1);
         *self.serial
@@ -56,7 +61,7 @@ impl Context<'_> {
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
         let waits = verb != Verb::Release { waited: false } && self.registers(node);
         let waiter = if waits { self.waiter() } else { Vec::new() };
-        let leads = self.spec.fair && self.world.lines.is_first(self.spec.lock_keys(), self.id);
+        let leads = self.spec.fair && self.world.lines.leads(self.spec.lock_keys(), self.id);
         let token = self.owner.token.as_slice();
         let join: &[u8] = match (self.spec.wait > Duration::ZERO, leads) {
             (false, _) => b"0",

@@ -140,7 +140,11 @@ impl Held {
             }
             Input::Release => self.end_with(true, "the lock was released", cx),
             Input::Cancel => self.end_with(false, "the lock was released", cx),
-            Input::Ready(node) => self.with_round(None, cx, |round, cx| round.on_ready(node, cx)),
+            Input::Ready(node) => {
+                // A server that was not there when the others granted it: the more have it, the better.
+                self.last.on_ready(node, cx);
+                self.with_round(None, cx, |round, cx| round.on_ready(node, cx))
+            }
             Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
             Input::Timer(Timer::Round) => {
                 self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
@@ -272,7 +276,7 @@ impl Held {
         let event = match op {
             Op::Renew => {
                 cx.count(|counters| &mut counters.renewed);
-                return cx.observe(Event::Renewed { lock: cx.id });
+                return cx.observe(Event::Renewed { lock: cx.holder() });
             }
             Op::Wish(op, Wish::Extend(_)) => Event::Extended { op, lock: cx.id },
             Op::Wish(op, Wish::Verify) => Event::Verified { op, lock: cx.id, ours: true },

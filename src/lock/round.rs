@@ -2,7 +2,7 @@
 
 use super::{
     Context, Verb,
-    quorum::{Tally, quorum},
+    quorum::{Tally, Verdict, quorum},
 };
 use crate::{
     engine::Event,
@@ -240,8 +240,14 @@ impl Round {
 
     /// How each server voted; those that have not answered, though there was a `wait` of so many ms, failed.
     pub(crate) fn votes(&self, wait: u64) -> Vec<(NodeId, Vote)> {
-        let late =
-            |what| Vote::Failed(Fault::Connection(format!("{what} within the wait of {wait} ms").into()));
+        let open = self.tally(0).verdict() == Verdict::Open;
+        let late = |what: &str| {
+            let text = match open {
+                true => format!("{what} within the wait of {wait} ms"),
+                false => format!("{what} when the others' votes had decided"),
+            };
+            Vote::Failed(Fault::Connection(text.into()))
+        };
         let vote = |ballot: &Ballot| match ballot {
             Ballot::Answered(_, Answer::Wait(_) | Answer::Flag(false)) => Vote::Held,
             Ballot::Answered(..) => Vote::Granted,

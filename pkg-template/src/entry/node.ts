@@ -12,4 +12,5 @@ export function createClient(options: string | ClientOptions): LockClient {
 }
 
 export * from "../errors.js";
+export type * from "../observation.js";
 export type * from "../types.js";

@@ -1,3 +1,5 @@
+import type { Counters, NodeSnapshot } from "../observation.js";
+
 /**
  * The core as TypeScript sees it. The build writes the module from wasm-bindgen's output, and checks that these
  * declarations agree with it.
@@ -5,11 +7,15 @@
  * `mono` and `wall` are the monotonic and the wall clock in ms. Ids are u32. Feed one thing, then drain everything.
  */
 export interface Core {
+  /** To be called before all else if the records for watching are wanted: CONTENDED, RENEWED, DEGRADED, CONNECTION. */
+  observe(): void;
+  /** The state at this moment. */
+  inspect(): CoreSnapshot;
   /** Returns the node's index, from 0. Empty strings for no user, no password. */
   add_node(user: string, password: string, database: number): number;
   /**
    * `keys` concatenated, with the bytes of each in `lengths` (empty for one key). Returns the lock's id, never 0.
-   * Throws a TypeError for a request that is not in order, and a plain Error for one too many.
+   * `flags` as in FLAG. Throws a TypeError for a request that is not in order.
    */
   acquire(
     keys: Uint8Array,
@@ -17,7 +23,7 @@ export interface Core {
     token: Uint8Array,
     ttl: number,
     wait: number,
-    renew: boolean,
+    flags: number,
     maxHold: number,
     mono: number,
     wall: number,
@@ -46,6 +52,16 @@ export interface Core {
   /** Pops the next detail string, in record order. */
   detail(): string;
   free(): void;
+}
+
+/** What a core tells of itself. */
+export interface CoreSnapshot {
+  /** By the node's index. */
+  readonly nodes: readonly Omit<NodeSnapshot, "node">[];
+  readonly held: number;
+  readonly waiting: number;
+  readonly releasing: number;
+  readonly counters: Counters;
 }
 
 /** One wasm instance, and the class that lives in it. */

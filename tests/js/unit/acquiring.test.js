@@ -100,17 +100,21 @@ test("an aborted signal sends nothing", async () => {
   assert.equal(cores.length, 0);
 });
 
-test("what the core refuses is no trap: the request's fault as it is, one too many as LOCK_OVERLOADED", async () => {
+test("what the core refuses is the request's own fault, and no trap", async () => {
   const { client, core, abandoned } = await connected();
   const reserved = new TypeError("key: is reserved");
-  for (const [thrown, check] of [
-    [reserved, (error) => error === reserved],
-    [new Error("too many locks"), { code: "LOCK_OVERLOADED", message: "too many locks" }],
-  ]) {
-    core.acquire = () => {
-      throw thrown;
-    };
-    await assert.rejects(client.acquire("k"), check);
-  }
+  core.acquire = () => {
+    throw reserved;
+  };
+  await assert.rejects(client.acquire("k"), (error) => error === reserved);
   assert.deepEqual(abandoned, []);
+});
+
+test("without a fence of the core's there is none", async () => {
+  const { client, feed } = await connected({ url: undefined, nodes: ["redis://h:1", "redis://g:2"] });
+  const promise = client.acquire("k");
+  feed([fake.GRANTED, 2, 0, 0, ...TOKEN]);
+  const lock = await promise;
+  assert.equal(lock.fence, null);
+  assert.equal(lock.toJSON().fence, null);
 });

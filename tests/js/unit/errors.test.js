@@ -52,47 +52,91 @@ test("instanceof is right for foreign values and for subclasses of users", () =>
 });
 
 const failure = (code, details, attempts = 0) => ({ code, node: 0, attempts, details });
-const node = { name: "h:1", password: "canary", lastError: undefined };
+const node = { name: "h:1", tls: false, lastError: undefined };
 
 test("the core's failures become errors with everything they carry", () => {
-  const timeout = errorOf(failure(1, ["not acquired within 5 ms"], 7), node, 9);
+  const timeout = errorOf(failure(1, ["not acquired within 5 ms"], 7), [node], 9);
   assert.deepEqual(
     [timeout.code, timeout.message, timeout.attempts],
     ["LOCK_TIMEOUT", "not acquired within 5 ms", 7],
   );
-  assert.equal(errorOf(failure(2, []), node, 9).since, 9);
-  const server = errorOf(failure(5, ["NOAUTH", "NOAUTH Authentication required."]), node, 9);
+  assert.equal(errorOf(failure(2, []), [node], 9).since, 9);
+  const server = errorOf(failure(5, ["NOAUTH", "NOAUTH Authentication required."]), [node], 9);
   assert.deepEqual(
     [server.code, server.prefix, server.node, server.message],
     ["LOCK_SERVER", "NOAUTH", "h:1", "h:1: NOAUTH Authentication required."],
   );
-  assert.equal(errorOf(failure(6, ["depth"]), node, 9).message, "h:1: depth");
-  assert.equal(errorOf(failure(7, ["full"]), node, 9).code, "LOCK_OVERLOADED");
-  assert.equal(errorOf(failure(8, []), node, 9).code, "LOCK_CLOSED");
-  assert.equal(errorOf(failure(99, []), node, 9).code, "LOCK_INTERNAL");
+  assert.equal(errorOf(failure(6, ["depth"]), [node], 9).message, "h:1: depth");
+  assert.equal(errorOf(failure(7, ["full"]), [node], 9).code, "LOCK_OVERLOADED");
+  assert.equal(errorOf(failure(8, []), [node], 9).code, "LOCK_CLOSED");
+  assert.equal(errorOf(failure(99, []), [node], 9).code, "LOCK_INTERNAL");
 });
 
 test("a connection's error has the socket's as its cause, if that is what it speaks of", () => {
   const error = new Error("connect ECONNREFUSED h:1");
   const failed = { ...node, lastError: { reason: error.message, error } };
-  assert.equal(errorOf(failure(4, ["connect ECONNREFUSED h:1"]), failed, 9).cause, error);
+  assert.equal(errorOf(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).cause, error);
   assert.equal(
-    errorOf(failure(4, ["connect ECONNREFUSED h:1"]), failed, 9).message,
+    errorOf(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).message,
     "connect ECONNREFUSED h:1",
   );
-  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), failed, 9).cause, undefined);
-  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), failed, 9).node, "h:1");
+  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), [failed], 9).cause, undefined);
+  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), [failed], 9).node, "h:1");
 });
 
-test("a server that repeats the password is not repeated", () => {
-  for (const text of [
-    "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'u' 'canary'",
-    "ERR canary is wrong",
-  ]) {
-    const { message } = errorOf(failure(5, ["ERR", text]), node, 9);
-    assert.doesNotMatch(message, /canary/);
-    assert.match(message, /ERR/);
-  }
+test("a TLS handshake that is not answered: the message asks for TLS at the other end", () => {
+  const late = failure(4, ["no connection in time (connectTimeout)"]);
+  assert.match(errorOf(late, [{ ...node, tls: true }], 9).message, /TLS/);
+  assert.doesNotMatch(errorOf(late, [node], 9).message, /TLS/);
+  assert.doesNotMatch(errorOf(failure(4, ["refused"]), [{ ...node, tls: true }], 9).message, /TLS/);
+});
+
+test("a quorum's failure has one vote per node, each with its own error", () => {
+  const reset = new Error("read ECONNRESET");
+  const nodes = [
+    node,
+    { ...node, name: "h:2" },
+    { ...node, name: "h:3", lastError: { reason: reset.message, error: reset } },
+    { ...node, name: "h:4" },
+    { ...node, name: "h:5" },
+    { ...node, name: "h:6" },
+    { ...node, name: "h:7" },
+  ];
+  const details = [
+    "no majority of 7 servers",
+    ...["granted", "", "held", ""],
+    ...["LOCK_CONNECTION", "read ECONNRESET", "LOCK_PROTOCOL", "depth", "LOCK_OVERLOADED", "full"],
+    ...["ERR", "ERR is wrong", "granted", "granted by a liar"],
+  ];
+  const error = errorOf({ code: 3, node: -1, attempts: 2, details }, nodes, 9);
+  assert.ok(error instanceof errors.QuorumError);
+  assert.equal(error.message, "no majority of 7 servers");
+  assert.deepEqual(
+    error.votes.map(({ node, outcome, error }) => [node, outcome, error?.code, error?.message]),
+    [
+      ["h:1", "granted", undefined, undefined],
+      ["h:2", "held", undefined, undefined],
+      ["h:3", "failed", "LOCK_CONNECTION", "h:3: read ECONNRESET"],
+      ["h:4", "failed", "LOCK_PROTOCOL", "h:4: depth"],
+      ["h:5", "failed", "LOCK_OVERLOADED", "full"],
+      ["h:6", "failed", "LOCK_SERVER", "h:6: ERR is wrong"],
+      ["h:7", "failed", "LOCK_SERVER", "h:7: granted by a liar"],
+    ],
+  );
+  assert.equal("error" in error.votes[0], false);
+  assert.equal(error.votes[2].error.cause, reset);
+  assert.equal(error.votes[5].error.prefix, "ERR");
+  assert.equal(error.cause, error.votes[2].error);
+});
+
+test("a failure that is not one node's names them all", () => {
+  const error = errorOf(
+    { ...failure(4, ["no majority answered"]), node: -1 },
+    [node, { ...node, name: "h:2" }],
+    9,
+  );
+  assert.equal(error.node, "h:1, h:2");
+  assert.equal(error.message, "h:1, h:2: no majority answered");
 });
 
 test("whatever a transport throws has a reason", () => {

@@ -47,7 +47,8 @@ const badClientOptions = [
   [{ transport: {} }, TypeError, "transport"],
   [{ transport: null }, TypeError, "transport"],
   [{ clock: {} }, TypeError, "clock"],
-  [{ observe: () => {} }, TypeError, "observe"],
+  [{ observe: 5 }, TypeError, "observe"],
+  [{ observe: null }, TypeError, "observe"],
   [{ tls: true }, TypeError, "tls"],
   [{ nodes: [SERVER] }, TypeError, "nodes"],
   [{ url: 5 }, TypeError, "url"],
@@ -62,16 +63,21 @@ for (const [options, type, name] of badClientOptions) {
 }
 
 test("createClient refuses what is no options, and no server", () => {
-  for (const value of [undefined, null, 5, [], () => {}])
+  for (const value of [undefined, null, 5, [], () => {}, new URL(SERVER)])
     assert.throws(() => createClient(value), refuses(TypeError, "createClient"));
   assert.throws(() => createClient(""), refuses(TypeError, "url"));
   assert.throws(() => createClient({}), refuses(TypeError, "url"));
   assert.throws(() => createClient({ nodes: [] }), refuses(RangeError, "nodes"));
   assert.throws(() => createClient({ nodes: SERVER }), refuses(TypeError, "nodes"));
-  assert.throws(
-    () => createClient({ nodes: [SERVER, SERVER] }),
-    refuses(TypeError, "not available in this version"),
-  );
+  for (const [nodes, name] of [
+    [[SERVER, SERVER], "nodes[1]"],
+    [["redis://H:1", "redis://g", "rediss://:p@h:1/2"], "nodes[2]"],
+    [["/tmp/r.sock", { url: "unix:///tmp/r.sock?db=1" }], "nodes[1]"],
+  ]) {
+    assert.throws(() => createClient({ nodes }), refuses(RangeError, name));
+  }
+  for (const node of [undefined, null, 5, []])
+    assert.throws(() => createClient({ nodes: [SERVER, node] }), refuses(TypeError, "nodes[1]"));
   assert.throws(() => createClient({ nodes: [{ url: 1 }] }), refuses(TypeError, "nodes[0].url"));
   assert.throws(() => createClient({ nodes: [{ uri: SERVER }] }), refuses(TypeError, "uri"));
   assert.throws(() => createClient({ nodes: ["x"] }), refuses(TypeError, "nodes[0]"));
@@ -84,6 +90,9 @@ test("createClient takes the accepted, the bounds included", () => {
     { url: SERVER },
     { nodes: [SERVER] },
     { nodes: [{ url: SERVER }] },
+    { nodes: [SERVER, { url: "redis://127.0.0.2:1" }, "/tmp/a.sock", "/tmp/A.sock"], observe() {} },
+    { url: SERVER, retry: { min: 300 } },
+    { url: SERVER, retry: { max: 5 } },
     { transport },
     { url: SERVER, ttl: undefined, retry: undefined, clock: undefined },
     { url: SERVER, ttl: 100, wait: 0, drift: 0, nodeTimeout: 1, connectTimeout: 1, prefix: "", retry: {} },
@@ -93,6 +102,8 @@ test("createClient takes the accepted, the bounds included", () => {
   }
   assert.equal(transport.dials.length, 0);
 });
+
+const HANDLE = { keys: ["k"], token: "secret", fair: false, fence: null, ttl: 5000 };
 
 const badAcquireOptions = [
   ...notIntegers.flatMap(([value, type]) =>
@@ -105,7 +116,6 @@ const badAcquireOptions = [
   [{ maxHold: 0 }, RangeError, "maxHold"],
   [{ renew: 1 }, TypeError, "renew"],
   [{ fair: "yes" }, TypeError, "fair"],
-  [{ fair: true }, TypeError, "not available in this version"],
   [{ token: "" }, RangeError, "token"],
   [{ token: 5 }, TypeError, "token"],
   [{ signal: {} }, TypeError, "signal"],
@@ -139,8 +149,54 @@ test("acquire, tryAcquire and using reject bad options and keys, and the core is
       await assert.rejects(verb("k", options), refuses(type, name));
     for (const [key, type] of badKeys) await assert.rejects(verb(key), refuses(type, "key"));
   }
+  for (const [options, type, name] of badAcquireOptions.filter(([, , name]) => name !== "token"))
+    await assert.rejects(client.adopt(HANDLE, options), refuses(type, name));
+  for (const [verb, call] of ["acquire", "tryAcquire", "using"].map((verb, at) => [verb, verbs[at]]))
+    await assert.rejects(call("k", { tll: 5 }), refuses(TypeError, `${verb}: unknown option "tll"`));
+  await assert.rejects(client.adopt(HANDLE, { tll: 5 }), refuses(TypeError, 'adopt: unknown option "tll"'));
   await assert.rejects(client.using("k"), refuses(TypeError, "body"));
   await assert.rejects(client.using("k", {}), refuses(TypeError, "body"));
+  assert.equal(cores.length, 0);
+});
+
+test("fair is refused by a client of several servers, with the reason", async () => {
+  const { load, cores } = fakeLoader();
+  const nodes = [SERVER, "redis://127.0.0.2:1"];
+  const client = openClient({ nodes }, load, new FakeTransport());
+  const refused = refuses(TypeError, "order of arrival");
+  await assert.rejects(client.acquire("k", { fair: true }), refused);
+  await assert.rejects(client.tryAcquire("k", { fair: true }), refused);
+  await assert.rejects(
+    client.using("k", { fair: true }, () => {}),
+    refused,
+  );
+  await assert.rejects(client.adopt({ ...HANDLE, fair: true }), refused);
+  assert.equal(cores.length, 0);
+});
+
+const badHandles = [
+  ...[undefined, null, 5, "{secret}", () => {}].map((handle) => [handle, "handle"]),
+  ...[undefined, 5, null, "k", [], [""], ["a", 5]].map((keys) => [{ ...HANDLE, keys }, "handle.keys"]),
+  ...[undefined, 5, null, "", ["secret"]].map((token) => [{ ...HANDLE, token }, "handle.token"]),
+  ...[undefined, 1, "false"].map((fair) => [{ ...HANDLE, fair }, "handle.fair"]),
+  ...[undefined, 5, 5n, "", "-1", "0x1", "1.5", "1".repeat(21)].map((fence) => [
+    { ...HANDLE, fence },
+    "handle.fence",
+  ]),
+  ...[undefined, 99, "5000", null, Number.NaN].map((ttl) => [{ ...HANDLE, ttl }, "handle.ttl"]),
+];
+
+test("adopt rejects bad handles with a TypeError that shows no token", async () => {
+  const { load, cores } = fakeLoader();
+  const client = openClient(SERVER, load, new FakeTransport());
+  for (const [handle, name] of badHandles) {
+    await assert.rejects(client.adopt(handle), (error) => {
+      assert.doesNotMatch(error.message, /secret/);
+      return refuses(TypeError, name)(error);
+    });
+  }
+  await assert.rejects(client.adopt(HANDLE, { token: "other" }), refuses(TypeError, "token"));
+  await assert.rejects(client.adopt(HANDLE, { fair: true }), refuses(TypeError, "fair"));
   assert.equal(cores.length, 0);
 });
 
@@ -174,6 +230,14 @@ test("the core gets full keys, defaults and overrides", async () => {
   client.tryAcquire("c", { wait: 5 }).catch(silent);
   client.using("d", silent).catch(silent);
   client.using("e", { renew: false }, silent).catch(silent);
+  client.acquire("f", { fair: true, renew: true }).catch(silent);
+  client.adopt(HANDLE).catch(silent);
+  client
+    .adopt(
+      { ...HANDLE, fair: true },
+      { ttl: 300, wait: 0, renew: true, maxHold: 9, token: "secret", fair: true },
+    )
+    .catch(silent);
   await settle();
   const given = cores[0].calls
     .filter(([name]) => name === "acquire")
@@ -183,7 +247,7 @@ test("the core gets full keys, defaults and overrides", async () => {
     token: "",
     ttl: 1000,
     wait: 10_000,
-    renew: false,
+    flags: 0,
     maxHold: Number.POSITIVE_INFINITY,
   };
   assert.deepEqual(given, [
@@ -195,12 +259,15 @@ test("the core gets full keys, defaults and overrides", async () => {
       token: "t",
       ttl: 200,
       wait: Number.POSITIVE_INFINITY,
-      renew: true,
+      flags: 1,
       maxHold: 7,
     },
     { ...base, bytes: "p:c", wait: 0 },
-    { ...base, bytes: "p:d", renew: true },
+    { ...base, bytes: "p:d", flags: 1 },
     { ...base, bytes: "p:e" },
+    { ...base, bytes: "p:f", flags: 3 },
+    { ...base, bytes: "p:k", token: "secret", ttl: 5000, flags: 4 },
+    { ...base, bytes: "p:k", token: "secret", ttl: 300, wait: 0, flags: 7, maxHold: 9 },
   ]);
   await client.close();
 });

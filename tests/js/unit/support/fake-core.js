@@ -7,6 +7,10 @@ export const RELEASED = 4;
 export const EXTENDED = 5;
 export const VERIFIED = 6;
 export const OP_FAILED = 7;
+export const CONTENDED = 10;
+export const RENEWED = 11;
+export const DEGRADED = 12;
+export const CONNECTION = 13;
 export const CONNECT = 20;
 export const CLOSE = 21;
 export const TRANSMIT = 22;
@@ -23,6 +27,13 @@ export class FakeCore {
   alive = 0;
   freed = false;
   trapIn = undefined;
+  snapshot = {
+    nodes: [{ state: "ready", pending: 1, wakes: true }],
+    held: 1,
+    waiting: 1,
+    releasing: 2,
+    counters: { attempts: 7 },
+  };
   #ids = 0;
 
   queue(...numbers) {
@@ -42,14 +53,21 @@ export class FakeCore {
     this.#enter("add_node", ...args);
     return 0;
   }
-  acquire(bytes, lengths, token, ttl, wait, renew, maxHold) {
+  observe() {
+    this.#enter("observe");
+  }
+  inspect() {
+    this.#enter("inspect");
+    return this.snapshot;
+  }
+  acquire(bytes, lengths, token, ttl, wait, flags, maxHold) {
     this.#enter("acquire", {
       bytes: Buffer.from(bytes).toString(),
       lengths: [...lengths],
       token,
       ttl,
       wait,
-      renew,
+      flags,
       maxHold,
     });
     return ++this.#ids;

@@ -1,0 +1,122 @@
+// A trap in the wasm, against a real server: the loader puts a core in place that traps when the test wants it to.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { openClient } from "../../../pkg/dist/client.js";
+import { inlineCore } from "../../../pkg/dist/core.js";
+import { InternalError, LockLostError } from "../../../pkg/dist/errors.js";
+import { nodeTransport } from "../../../pkg/dist/transport/node.js";
+import { base64 } from "../../../pkg/dist/wasm/inline.js";
+import { startRedis } from "../support/redis.js";
+
+// A module of nothing but (func (export "t") unreachable).
+const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05010300000b", "hex");
+const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.t;
+const load = inlineCore(base64);
+const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
+  (name) => !/^(constructor|__\w+)$/.test(name),
+);
+
+const server = await startRedis({ after });
+const unhandled = [];
+const note = (error) => unhandled.push(error);
+process.on("unhandledRejection", note).on("uncaughtException", note);
+after(() => process.off("unhandledRejection", note).off("uncaughtException", note));
+
+/** A client whose core traps in the method that `plan.trapIn` names, once. */
+function trappingClient(t, options = {}) {
+  const plan = { trapIn: undefined, cores: 0 };
+  const loadTrapping = () => {
+    const instance = load();
+    class Core extends instance.Core {
+      constructor(...args) {
+        super(...args);
+        plan.cores += 1;
+      }
+    }
+    for (const name of METHODS) {
+      Core.prototype[name] = function (...args) {
+        if (plan.trapIn === name) {
+          plan.trapIn = undefined;
+          trap();
+        }
+        return instance.Core.prototype[name].apply(this, args);
+      };
+    }
+    return { Core, abandon: instance.abandon };
+  };
+  const client = openClient({ url: server.url, ...options }, loadTrapping, nodeTransport);
+  t.after(() => client.close({ timeout: 200 }));
+  return { client, plan };
+}
+
+test("a trap loses all leases cleanly, and the next call works", async (t) => {
+  const events = [];
+  const { client, plan } = trappingClient(t, { observe: (event) => events.push(event) });
+  const renewed = await client.acquire("renewed", { ttl: 300, renew: true });
+  const several = await client.acquire(["several-a", "several-b"], { ttl: 300 });
+  const entered = await client.acquire("entered", { ttl: 300, token: "mine" });
+  const again = await client.acquire("entered", { ttl: 300, token: "mine" });
+  const locks = [renewed, several, entered, again];
+  const aborted = locks.map(
+    ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
+  );
+  const waiting = client.acquire("renewed", { wait: Number.POSITIVE_INFINITY });
+  plan.trapIn = "received";
+  const verifying = several.verify();
+
+  await assert.rejects(verifying, InternalError);
+  await assert.rejects(
+    waiting,
+    (error) => error instanceof InternalError && error.cause instanceof WebAssembly.RuntimeError,
+  );
+  await Promise.all(aborted);
+  for (const lock of locks) {
+    assert.equal(lock.held, false);
+    assert.ok(lock.signal.reason instanceof LockLostError);
+    assert.ok(lock.signal.reason.cause instanceof InternalError);
+    assert.equal(await lock.release(), "expired");
+    assert.equal(await lock.verify(), false);
+    await assert.rejects(lock.extend(), (error) => error === lock.signal.reason);
+  }
+  assert.equal(events.filter(({ type }) => type === "lost").length, locks.length);
+
+  // What was lost ends with its lease: nobody renews it, and a new lock has a larger fence.
+  const next = await client.acquire("renewed", { ttl: 300, wait: 5_000 });
+  assert.ok(next.fence > renewed.fence);
+  assert.equal(plan.cores, 2);
+  assert.equal(await next.release(), "released");
+  assert.deepEqual(unhandled, []);
+});
+
+test("wherever it traps, every promise settles, and the next call works", async (t) => {
+  const unreached = [];
+  for (const method of METHODS) {
+    const { client, plan } = trappingClient(t, { observe() {}, retry: { min: 1, max: 1 } });
+    const key = `in-${method}`;
+    plan.trapIn = method;
+    try {
+      client.inspect();
+      const lock = await client.acquire(key, { ttl: 1_000, wait: 5_000 });
+      const aborted = AbortSignal.timeout(10);
+      await Promise.allSettled([
+        client.acquire(key, { signal: aborted }),
+        client.acquire(key, { wait: 10 }),
+        lock.extend(),
+        lock.verify(),
+      ]);
+      assert.ok(lock.remaining <= 1_000);
+      await server.send("CLIENT", "KILL", "SKIPME", "yes");
+      await client.acquire(`${key}-again`);
+      await lock.release();
+    } catch (error) {
+      assert.ok(error instanceof InternalError, String(error));
+    }
+    const lock = await client.acquire(`${key}-next`, { ttl: 1_000 });
+    assert.equal(lock.held, true);
+    await client.close({ timeout: 500 });
+    assert.match(await lock.release(), /^(released|unknown|expired)$/);
+    if (plan.trapIn !== undefined) unreached.push(method);
+  }
+  assert.deepEqual(unreached, []);
+  assert.deepEqual(unhandled, []);
+});

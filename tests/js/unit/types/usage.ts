@@ -1,0 +1,113 @@
+// Not run: the compiler reads it against the package's declarations. What must not compile says so.
+import {
+  type AcquireOptions,
+  type ClientOptions,
+  type ClientSnapshot,
+  type Clock,
+  createClient,
+  type Lock,
+  type LockClient,
+  LockError,
+  type LockErrorCode,
+  type LockEvent,
+  type LockHandle,
+  LockLostError,
+  LockTimeoutError,
+  QuorumError,
+  ServerError,
+  type Transport,
+  type Vote,
+} from "redlatch";
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const holds = <T extends true>(): T | undefined => undefined;
+
+const client: LockClient = createClient("redis://h");
+const five = client.using("k", () => 5);
+holds<Same<typeof five, Promise<number>>>();
+const text = client.using("k", { ttl: 1000 }, async () => "x" as const);
+holds<Same<typeof text, Promise<"x">>>();
+const nothing = client.using(["a"] as const, async () => {});
+holds<Same<typeof nothing, Promise<void>>>();
+
+// @ts-expect-error: an unknown option
+client.acquire("k", { tll: 5 });
+// @ts-expect-error: a url is a string
+createClient({ url: 5 });
+// @ts-expect-error: using has a body
+client.using("k", {});
+// @ts-expect-error: a handle is whole
+client.adopt({ keys: ["k"], token: "t" });
+
+const options: AcquireOptions = { ttl: 1, wait: Infinity, fair: true, renew: true, maxHold: 1, token: "t" };
+const lock: Lock | null = await client.tryAcquire("k", options);
+if (lock !== null) {
+  const handle: LockHandle = JSON.parse(JSON.stringify(lock));
+  const adopted: Lock = await client.adopt(handle, { renew: true });
+  const fence: bigint | null = adopted.fence;
+  const signal: AbortSignal = adopted.signal;
+  const outcome: "released" | "expired" | "unknown" = await adopted.release();
+  console.log(fence, signal, outcome);
+}
+
+try {
+  await client.acquire("k");
+} catch (error) {
+  if (error instanceof LockTimeoutError) {
+    const attempts: number = error.attempts;
+    const code: "LOCK_TIMEOUT" = error.code;
+    console.log(attempts, code);
+  }
+  if (error instanceof LockLostError) console.log(error.since + 1);
+  if (error instanceof ServerError) console.log(error.prefix + error.node);
+  if (error instanceof QuorumError) {
+    const votes: readonly Vote[] = error.votes;
+    const failure: LockError | undefined = votes[0]?.error;
+    console.log(failure?.code);
+  }
+  if (error instanceof LockError) {
+    const code: LockErrorCode = error.code;
+    // @ts-expect-error: not a code
+    console.log(code === "LOCK_NONE");
+  }
+}
+
+function told(event: LockEvent): string | number | bigint | null {
+  switch (event.type) {
+    case "contended":
+    case "renewed":
+      return event.keys.join();
+    case "acquired":
+      return event.fence;
+    case "degraded":
+      return event.missing;
+    case "lost":
+      return event.error.since;
+    case "released":
+      return event.outcome;
+    case "connection":
+      // @ts-expect-error: no lock's event has a state
+      if (event.type === "lost") return event.state;
+      return event.node + event.state;
+    default: {
+      const none: never = event;
+      return none;
+    }
+  }
+}
+
+const snapshot: ClientSnapshot = client.inspect();
+console.log(snapshot.nodes[0]?.state === "ready", snapshot.counters.roundTrips + 1);
+// @ts-expect-error: tokens are not shown
+console.log(snapshot.locks[0]?.token);
+
+const clock: Clock = { now: () => 1, wall: () => 2, setTimeout: () => 0, clearTimeout() {} };
+const transport: Transport = { connect: async () => ({ write() {}, close() {} }) };
+const all: ClientOptions = { nodes: ["redis://a", { url: "redis://b" }], clock, transport, observe: told };
+
+class Mine extends LockLostError {}
+console.log(new Mine("m", 1).code);
+
+await using disposed = createClient(all);
+await using held = await disposed.acquire("k");
+console.log(held.remaining);
