@@ -9,13 +9,15 @@ const inline = await import(pathToFileURL(join(packageFolder, "dist/wasm/inline.
 const [base64] = Object.values(inline);
 const module = new WebAssembly.Module(Buffer.from(base64, "base64"));
 
-test("the wasm imports randomness, two error constructors and the glue's own, nothing else", () => {
+test("the wasm imports randomness, what inspect() builds, errors and the glue's own, nothing else", () => {
   const imports = WebAssembly.Module.imports(module).map(({ name }) => name.replace(/_[0-9a-f]{16}$/, ""));
-  assert.deepEqual(imports.sort(), [
+  assert.deepEqual([...new Set(imports)].sort(), [
+    "__wbg_Error",
     "__wbg___wbindgen_throw",
     "__wbg_getRandomValues",
     "__wbg_new",
-    "__wbg_new",
+    "__wbg_set",
+    "__wbindgen_generic",
     "__wbindgen_init_externref_table",
   ]);
 });
@@ -32,7 +34,9 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
     "connected",
     "detail",
     "extend",
+    "inspect",
     "new",
+    "observe",
     "poll",
     "received",
     "release",

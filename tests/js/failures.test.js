@@ -108,7 +108,7 @@ test("wrong password on a server without HELLO", async (t) => {
   assert.equal(await lock.release(), "released");
 });
 
-test("a final refusal is told at once, not after `wait`", async (t) => {
+test("rule 14: a final refusal is told at once, not after `wait`", async (t) => {
   const key = freshKey();
   await redis.send("RPUSH", `lock:${key}`, "not a lock");
   await redis.send("ACL", "SETUSER", "barred", "on", ">pw", "~*", "&*", "+@all", "-eval", "-evalsha");
@@ -126,7 +126,7 @@ test("a final refusal is told at once, not after `wait`", async (t) => {
   }
 });
 
-test("a user who may not run scripts", async (t) => {
+test("rule 14: a user who may not run scripts", async (t) => {
   await redis.send("ACL", "SETUSER", "noscript", "on", ">pw", "~*", "&*", "+@all", "-eval", "-evalsha");
   for (const error of await bothErrors(t, `redis://noscript:pw@127.0.0.1:${redis.port}`)) {
     assertLockError(error, {
@@ -148,16 +148,21 @@ test("a user who may not touch the key", async (t) => {
 
 test("a user with exactly the rights that the README asks for", async (t) => {
   const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const rights = /^ +(on ~lock:.*)$/m.exec(readme)?.[1].split(" ");
+  const rights = /^ +(on ~lock:.*(?:\n +.*)*)$/m.exec(readme)?.[1].split(/\s+/);
   assert.ok(rights, "the README lists them");
   await redis.send("ACL", "SETUSER", "careful", "reset", ">pw", ...rights);
   const client = openClient(t, `redis://careful:pw@127.0.0.1:${redis.port}`);
   for (const key of [freshKey(), freshKey("}{")]) {
-    const lock = await client.acquire([key, `${key}-2`], { wait: 0 });
-    assert.equal(await client.tryAcquire(key), null);
-    await lock.extend();
-    assert.equal(await lock.verify(), true);
-    assert.equal(await lock.release(), "released");
+    for (const fair of [false, true]) {
+      const lock = await client.acquire([key, `${key}-2`], { wait: 0, fair });
+      assert.equal(await client.tryAcquire(key, { fair }), null);
+      const waiting = client.acquire(key, { fair, wait: 5_000 });
+      await lock.extend();
+      assert.equal(await lock.verify(), true);
+      assert.equal(client.inspect().nodes[0].wakes, true);
+      assert.equal(await lock.release(), "released");
+      assert.equal(await (await waiting).release(), "released");
+    }
   }
 });
 
@@ -190,7 +195,7 @@ test("a key of another type is left as it is", async (t) => {
   assert.equal(await redis.send("TYPE", `lock:${key}`), "list");
 });
 
-test("a replica", async (t) => {
+test("rule 14: a replica", async (t) => {
   const master = await startRedis(t, { config: { "repl-diskless-sync-delay": 0 } });
   const replica = await startRedis(t, { config: { replicaof: ["127.0.0.1", master.port] } });
   await until(async () => /master_link_status:up/.test(await replica.send("INFO", "replication")), {
@@ -207,7 +212,7 @@ test("a replica", async (t) => {
   }
 });
 
-test("a server that is still loading: waited for, and named when it takes too long", async (t) => {
+test("rule 14: a server that is still loading: waited for, and named when it takes too long", async (t) => {
   const LOADING = "-LOADING Redis is loading the dataset in memory\r\n";
   let loading = Infinity;
   const fake = await startFakeServer(
@@ -247,7 +252,7 @@ test("a server that is loading during the handshake", async (t) => {
   assert.equal(await lock.release(), "released");
 });
 
-test("a server that is out of memory: no new lock, but the old ones can be extended and released", async (t) => {
+test("rule 13: a server that is out of memory: no new lock, but the old ones can be extended and released", async (t) => {
   const full = await startRedis(t, { config: { "maxmemory-policy": "noeviction" } });
   const client = openClient(t, full);
   const lock = await client.acquire("old", { ttl: 5_000 });
@@ -268,7 +273,7 @@ test("a server that is out of memory: no new lock, but the old ones can be exten
   assert.equal(await full.send("EXISTS", "lock:old"), 0);
 });
 
-test("SCRIPT FLUSH at any moment is not noticed", async (t) => {
+test("rule 13: SCRIPT FLUSH at any moment is not noticed", async (t) => {
   const client = openClient(t, redis);
   for (let round = 0; round < 5; round += 1) {
     await redis.send("SCRIPT", "FLUSH");

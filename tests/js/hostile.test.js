@@ -30,7 +30,7 @@ const hostile = {
 };
 
 for (const [name, bytes] of Object.entries(hostile)) {
-  test(`${name}: ProtocolError, and the next attempt is served`, async (t) => {
+  test(`rule 15: ${name}: ProtocolError, and the next attempt is served`, async (t) => {
     let attacks = 1;
     const fake = await startFakeServer(
       t,
@@ -56,7 +56,7 @@ for (const [name, bytes] of Object.entries(hostile)) {
   });
 }
 
-test("a handshake answered with nonsense", async (t) => {
+test("rule 15: a handshake answered with nonsense", async (t) => {
   const fake = await startFakeServer(t, () => "SSH-2.0-OpenSSH_9.2\r\n");
   const error = await rejection(openClient(t, fake).tryAcquire(freshKey()));
   assertLockError(error, { type: ProtocolError, code: "LOCK_PROTOCOL", port: fake.port });

@@ -9,7 +9,7 @@ import { LockLostError } from "./support/redlatch.js";
 const redis = await startRedis({ after });
 
 for (const renew of [false, true]) {
-  test(`a server stopped for longer than the lease: lost in time (renew: ${renew})`, async (t) => {
+  test(`rule 6: a server stopped for longer than the lease: lost in time (renew: ${renew})`, async (t) => {
     const own = await startRedis(t);
     const key = freshKey();
     const client = openClient(t, own);
@@ -45,7 +45,7 @@ for (const renew of [false, true]) {
   });
 }
 
-test("`held` is false after a stalled event loop although no timer ran", async (t) => {
+test("rule 6: `held` is false after a stalled event loop although no timer ran", async (t) => {
   const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 200 });
   assert.equal(lock.held, true);
   stall(230);
@@ -55,7 +55,7 @@ test("`held` is false after a stalled event loop although no timer ran", async (
   assert.ok(lock.signal.reason instanceof LockLostError);
 });
 
-test("a lock is never handed out with nothing left: the event loop stalls while the grant is on its way", async (t) => {
+test("rule 1: a lock is never handed out with nothing left: the event loop stalls while the grant is on its way", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis);
   await (await client.acquire(freshKey())).release();
@@ -70,7 +70,7 @@ test("a lock is never handed out with nothing left: the event loop stalls while 
   await lock.release();
 });
 
-test("a renewed lock that was stalled beyond its lease is lost and stays lost", async (t) => {
+test("rule 6: a renewed lock that was stalled beyond its lease is lost and stays lost", async (t) => {
   const key = freshKey();
   const lock = await openClient(t, redis).acquire(key, { ttl: 200, renew: true });
   stall(250);
@@ -98,7 +98,7 @@ test("the wall clock counts too: a machine that slept has no lock left", async (
   assert.equal(lock.remaining, 0);
 });
 
-test("a loss is told once", async (t) => {
+test("rule 6: a loss is told once", async (t) => {
   const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 150 });
   let told = 0;
   lock.signal.addEventListener("abort", () => (told += 1));

@@ -46,7 +46,14 @@ const badClientOptions = {
     {},
     null,
   ],
-  nodes: [["redis://a:1", "redis://b:1"], [], "redis://a:1", [5]],
+  nodes: [
+    [],
+    "redis://a:1",
+    [5],
+    ["redis://a:1", "redis://a:1"],
+    ["redis://a:1", { url: "redis://a:1" }],
+    [{}],
+  ],
   prefix: [5, null, {}],
   ttl: notALease,
   wait: notAWait,
@@ -195,13 +202,14 @@ test("using refuses a body that is no function", async (t) => {
   }
 });
 
-test("what is not in this version is refused by name, not ignored", async (t) => {
+test("fair locks of several servers, and url beside nodes, are refused with the reason", async (t) => {
   const transport = tcpTransport(1);
-  const client = openClient(t, URL_OK, { transport });
+  const nodes = ["redis://a:1", "redis://b:1", "redis://c:1"];
+  const client = openClient(t, undefined, { nodes, transport });
   const error = await rejection(client.acquire("k", { fair: true }));
-  assert.ok(error instanceof TypeError || error instanceof RangeError);
+  assert.ok(error instanceof TypeError);
   assert.match(error.message, /fair/);
-  assert.throws(() => createClient({ nodes: ["redis://a:1", "redis://b:1", "redis://c:1"] }), /nodes/);
+  assert.throws(() => createClient({ url: URL_OK, nodes }), /nodes/);
   assert.equal(transport.connections, 0);
 });
 

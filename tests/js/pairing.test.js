@@ -62,7 +62,7 @@ const damages = {
   "replaced by a number": () => [Buffer.from(":1\r\n")],
 };
 for (const [name, damage] of Object.entries(damages)) {
-  test(`each reply in turn ${name}`, { timeout: 60_000 }, async (t) => {
+  test(`rule 7: each reply in turn ${name}`, { timeout: 60_000 }, async (t) => {
     const taken = await takenKey(t);
     await Promise.all(
       Array.from({ length: 8 }, async (_, index) => {
@@ -86,7 +86,7 @@ for (const [name, damage] of Object.entries(damages)) {
   });
 }
 
-test("the grant of one lock, replayed as the answer for another, grants nothing", async (t) => {
+test("rule 7: the grant of one lock, replayed as the answer for another, grants nothing", async (t) => {
   const taken = await takenKey(t);
   const proxy = await startProxy(t, target);
   const client = openClient(t, proxy, patient);
@@ -107,7 +107,7 @@ test("the grant of one lock, replayed as the answer for another, grants nothing"
   assert.ok(proxy.connections >= 2, "the connection was burned");
 });
 
-test("two replies that changed places", async (t) => {
+test("rule 7: two replies that changed places", async (t) => {
   const taken = await takenKey(t);
   for (let round = 0; round < 10; round += 1) {
     const proxy = await startProxy(t, target);
@@ -128,7 +128,7 @@ test("two replies that changed places", async (t) => {
   }
 });
 
-test("bytes that nobody asked for", async (t) => {
+test("rule 7: bytes that nobody asked for", async (t) => {
   const taken = await takenKey(t);
   for (const bytes of [
     "+OK\r\n",
@@ -151,7 +151,7 @@ test("bytes that nobody asked for", async (t) => {
   }
 });
 
-test("a RESP3 push in between is not an answer", async (t) => {
+test("rule 7: a RESP3 push in between is not an answer", async (t) => {
   const proxy = await startProxy(t, target);
   const client = openClient(t, proxy, patient);
   await (await client.acquire(freshKey())).release();
@@ -161,7 +161,7 @@ test("a RESP3 push in between is not an answer", async (t) => {
   assert.equal(proxy.connections, 1);
 });
 
-test("a grant that arrives late is released when it lands", async (t) => {
+test("rule 3: a grant that arrives late is released when it lands", async (t) => {
   const proxy = await startProxy(t, target);
   const client = openClient(t, proxy, { nodeTimeout: 100 });
   await (await client.acquire(freshKey())).release();
@@ -176,7 +176,7 @@ test("a grant that arrives late is released when it lands", async (t) => {
   assert.equal(await again.release(), "released");
 });
 
-test("the connection cut after every byte of the replies", { timeout: 90_000 }, async (t) => {
+test("rule 7: the connection cut after every byte of the replies", { timeout: 90_000 }, async (t) => {
   let length = 0;
   const measuring = tcpTransport(redis.port, (chunk, hand) => {
     length += chunk.length;

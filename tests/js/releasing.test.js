@@ -37,7 +37,7 @@ test("expired: the key was deleted behind our back", async (t) => {
   assert.equal(await lock.release(), "expired");
 });
 
-test("expired: another owner has the key, and keeps it", async (t) => {
+test("rule 4: expired: another owner has the key, and keeps it", async (t) => {
   const key = freshKey();
   const lock = await openClient(t, redis).acquire(key);
   await redis.send("SET", `lock:${key}`, "another owner", "PX", 5_000);
@@ -68,7 +68,7 @@ test("a release whose reply was lost still frees the key", async (t) => {
   assert.equal(await redis.send("EXISTS", `lock:${key}`), 0);
 });
 
-test("after release no time to live is ever set again, renewal or not", async (t) => {
+test("rule 5: after release no time to live is ever set again, renewal or not", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis);
   const lock = await client.acquire(key, { ttl: 150, renew: true });

@@ -9,7 +9,7 @@ import { LockLostError } from "./support/redlatch.js";
 
 const redis = await startRedis({ after });
 
-test("renewal keeps a lease of 300 ms for 2 s, and stops with the release", async (t) => {
+test("rule 5: renewal keeps a lease of 300 ms for 2 s, and stops with the release", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis);
   const lock = await client.acquire(key, { ttl: 300, renew: true });
@@ -45,7 +45,7 @@ test("maxHold ends a renewed lock, and not much later the key is free", async (t
   await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, { within: 1_000 });
 });
 
-test("renewal that finds the key gone is a loss at once, not at the end of the lease", async (t) => {
+test("rule 5: renewal that finds the key gone is a loss at once, not at the end of the lease", async (t) => {
   const key = freshKey();
   const lock = await openClient(t, redis).acquire(key, { ttl: 1_500, renew: true });
   const started = performance.now();
@@ -55,7 +55,7 @@ test("renewal that finds the key gone is a loss at once, not at the end of the l
   assert.equal(await redis.send("EXISTS", `lock:${key}`), 0, "renewal never makes the key again");
 });
 
-test("renewal survives a short silence of the server", async (t) => {
+test("rule 5: renewal survives a short silence of the server", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
   const lock = await openClient(t, proxy, { nodeTimeout: 60 }).acquire(freshKey(), { ttl: 900, renew: true });
   const started = performance.now();
@@ -69,7 +69,7 @@ test("renewal survives a short silence of the server", async (t) => {
   await lock.release();
 });
 
-test("a server that dies under a renewed lock: lost in time, by our own clock", async (t) => {
+test("rule 6: a server that dies under a renewed lock: lost in time, by our own clock", async (t) => {
   const own = await startRedis(t);
   const lock = await openClient(t, own).acquire(freshKey(), { ttl: 500, renew: true });
   await own.stop();
@@ -78,3 +78,44 @@ test("a server that dies under a renewed lock: lost in time, by our own clock", 
   assert.ok(lost - stopped < 600, `noticed after ${lost - stopped} ms`);
   assert.ok(lock.signal.reason instanceof LockLostError);
 });
+
+const TTL = 400;
+const failures = {
+  "an error that will not pass": async (own) => own.send("ACL", "SETUSER", "renewer", "-evalsha", "-eval"),
+  silence: async (own) => own.pause(),
+  "an answer that nobody understands": async (_own, proxy) => {
+    proxy.onFrame = () => [Buffer.from("+nonsense\r\n")];
+  },
+  "a cut connection, again and again": async (_own, proxy) => {
+    proxy.onFrame = () => {
+      proxy.cut();
+      return [];
+    };
+  },
+};
+for (const [what, fail] of Object.entries(failures)) {
+  test(`rule 5: renewal that fails until the end, by ${what}: the signal comes in time, and nothing rejects unhandled`, async (t) => {
+    const own = await startRedis(t);
+    await own.send("ACL", "SETUSER", "renewer", "on", ">pw", "~*", "&*", "+@all");
+    const proxy = await startProxy(t, { host: "127.0.0.1", port: own.port });
+    const client = openClient(t, `redis://renewer:pw@127.0.0.1:${proxy.port}`, { nodeTimeout: 50 });
+    const unhandled = [];
+    const note = (reason) => unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    t.after(() => process.off("unhandledRejection", note));
+    const lock = await client.acquire(freshKey(), { ttl: TTL, renew: true });
+    await until(() => client.inspect().counters.renewed >= 2, { what: "two renewals" });
+    const started = performance.now();
+    await fail(own, proxy);
+    const lost = await settles(aborted(lock.signal), 2_000, "the loss");
+    // The last renewal that succeeded was sent before the trouble began, or just then.
+    assert.ok(lost - started < TTL, `lost ${lost - started} ms after renewal began to fail`);
+    assert.ok(lost - started > TTL / 3, `given up after ${lost - started} ms, with validity left`);
+    assert.ok(lock.signal.reason instanceof LockLostError);
+    assert.equal(lock.held, false);
+    assert.equal(client.inspect().counters.lost, 1);
+    await new Promise(setImmediate);
+    assert.deepEqual(unhandled, []);
+    own.resume();
+  });
+}

@@ -26,7 +26,7 @@ async function conversation(client) {
 }
 
 for (const [protocol, redis] of Object.entries(servers)) {
-  test(`${protocol}: the stream split once before every byte`, { timeout: 60_000 }, async (t) => {
+  test(`rule 15: ${protocol}: the stream split once before every byte`, { timeout: 60_000 }, async (t) => {
     let length = 0;
     const measuring = tcpTransport(redis.port, (chunk, hand) => {
       length += chunk.length;

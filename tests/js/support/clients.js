@@ -1,11 +1,17 @@
 // Clients of the package that end with the test that opened them, and key names that no two tests share.
 import { createClient } from "./redlatch.js";
 
-/** A client of `server` ({ url }, or a URL) which is closed when `scope` ends. */
+/** A client of `server` ({ url }, a URL, or a list of either) which is closed when `scope` ends. */
 export function openClient(scope, server, options = {}) {
-  const client = createClient({ url: typeof server === "string" ? server : server.url, ...options });
+  const client = createClient({ ...addressOf(server), ...options });
   scope.after(() => client.close({ timeout: 200 }));
   return client;
+}
+
+function addressOf(server) {
+  if (server === undefined) return {};
+  const url = (each) => (typeof each === "string" ? each : each.url);
+  return Array.isArray(server) ? { nodes: server.map(url) } : { url: url(server) };
 }
 
 let count = 0;

@@ -6,6 +6,8 @@ import { frameSplitter } from "./frames.js";
  * Listens on a free loopback port and forwards to `target` (net.connect options). The knobs may be turned at any time:
  *  chunk     replies go out in writes of at most that many bytes
  *  cutAfter  every connection is reset after that many reply bytes
+ *  delay     replies go out that many ms after they came
+ *  requestDelay  commands reach the server that many ms later
  *  hold      true: replies are kept back until it is false again
  *  deaf      true: nothing goes either way, as on a dead network
  *  onFrame   (frame, index) => frames to send in its place; index counts the replies of one connection from 0
@@ -16,6 +18,8 @@ export async function startProxy(scope, target) {
   let hold = false;
   const proxy = {
     cutAfter: Infinity,
+    delay: 0,
+    requestDelay: 0,
     deaf: false,
     onFrame: null,
     connections: 0,
@@ -117,10 +121,14 @@ function openLink(proxy, near, far) {
   });
   near.setNoDelay(true);
   near.on("data", (bytes) => {
-    if (!proxy.deaf) far.write(bytes);
+    if (proxy.deaf) return;
+    if (proxy.requestDelay > 0) setTimeout(() => far.write(bytes), proxy.requestDelay);
+    else far.write(bytes);
   });
   far.on("data", (bytes) => {
-    if (!proxy.deaf) splitter(bytes);
+    if (proxy.deaf) return;
+    if (proxy.delay > 0) setTimeout(splitter, proxy.delay, bytes);
+    else splitter(bytes);
   });
   for (const socket of [near, far]) {
     socket.on("error", () => {});

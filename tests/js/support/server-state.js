@@ -1,0 +1,49 @@
+// What a server says about itself: its keys, and how many commands it was sent.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+
+/** How often clients called each of `commands`; what scripts call is counted too, so ask for what only clients send. */
+export async function callsOf(server, ...commands) {
+  const statistics = await server.send("INFO", "commandstats");
+  return commands.reduce(
+    (sum, name) => sum + Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(statistics)?.[1] ?? 0),
+    0,
+  );
+}
+
+/** Script calls: all that the package sends once its connection stands. */
+export const scriptCalls = (server) => callsOf(server, "evalsha", "eval");
+
+/** Every key has a time to live, except those in `ours`, which the test made. */
+export async function assertAllExpire(server, ours = []) {
+  const names = (await server.send("KEYS", "*")).filter((name) => !ours.includes(name));
+  const times = await Promise.all(names.map((name) => server.send("PTTL", name)));
+  assert.deepEqual(
+    names.filter((_, at) => times[at] === -1),
+    [],
+    "keys that never expire",
+  );
+}
+
+/** The keys on that server, but for fence counters and heartbeats of those who waited, which outlive lock and line. */
+export async function keysLeft(server, pattern = "*") {
+  const names = await server.send("KEYS", pattern);
+  return names.filter((name) => !/:redlatch:(fence|places):/.test(name));
+}
+
+/** Where the server keeps the line of fair waiters for a key without braces. */
+export const queueOf = (key) => `{lock:${key}}:redlatch:queue:lock:${key}`;
+
+/** How many wait in line for the key. */
+export const inLine = (server, key) => server.send("ZCARD", queueOf(key));
+
+const LUA = new URL("../../../lua/", import.meta.url);
+
+/** The script's text as the package sends it: without its header. */
+export const sourceOf = (name) => readFileSync(new URL(`${name}.lua`, LUA), "utf8").replace(/^(--.*\n)+/, "");
+
+/** Makes all scripts known to a server, so that no call of theirs is answered by NOSCRIPT. */
+export async function loadScripts(server) {
+  const names = readdirSync(LUA).filter((file) => file.endsWith(".lua"));
+  await Promise.all(names.map((file) => server.send("SCRIPT", "LOAD", sourceOf(file.slice(0, -4)))));
+}

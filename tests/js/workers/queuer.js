@@ -1,0 +1,32 @@
+// Stands in line for a fair lock whenever it is told to, and notes on the server when it was its turn.
+import { input, say } from "../support/processes.js";
+import { rawClient } from "../support/raw-client.js";
+import { createClient } from "../support/redlatch.js";
+
+const { port, key, orders, retry, user } = input();
+const [boss, notes] = await Promise.all([
+  rawClient({ host: "127.0.0.1", port }),
+  rawClient({ host: "127.0.0.1", port }),
+]);
+const login = user === undefined ? "" : `${user}:pw@`;
+const client = createClient({ url: `redis://${login}127.0.0.1:${port}`, ttl: 20_000, wait: Infinity, retry });
+
+async function stand(name, token) {
+  const lock = await client.acquire(key, { fair: true, token });
+  await notes.send("RPUSH", "served", name);
+  if (!lock.held) say({ problem: `${name} was served with nothing left` });
+  if ((await lock.release()) !== "released") say({ problem: `${name} could not release` });
+}
+
+say({ ready: true });
+const turns = [];
+for (;;) {
+  const [, order] = await boss.send("BLPOP", orders, 60);
+  if (order === "go home") break;
+  turns.push(stand(...JSON.parse(order)));
+}
+await Promise.all(turns);
+await client.close();
+boss.close();
+notes.close();
+say({ done: true });

@@ -1,0 +1,13 @@
+// Waits for one lock, and says when it stands in line, when it is served and how it ended.
+import { setTimeout as pause } from "node:timers/promises";
+import { input, say } from "../support/processes.js";
+import { createClient } from "../support/redlatch.js";
+
+const { url, key, retry, hold = 0, ttl = 20_000, fair = true } = input();
+const client = createClient({ url, wait: Infinity, retry, ttl });
+say({ ready: true });
+const lock = await client.acquire(key, { fair });
+say({ served: true, fence: String(lock.fence) });
+await pause(hold);
+say({ outcome: await lock.release() });
+await client.close();
