@@ -2,8 +2,8 @@
 -- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
 -- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 0 to only try, 1 to wait in line, or
 --   2 when the client knows of no other waiter of its own ahead of this one
--- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait} when they are not: the ms after
---   which asking again makes sense, at least 1, or -1 if a key never expires
+-- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait, joined} when they are not: the ms after
+--   which asking again makes sense, at least 1, or -1 if a key never expires; and 1 if it got new places in line, else 0
 -- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
 -- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
 local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -76,9 +76,9 @@ if held == 0 and not forever and first then
   return {nonce, 1, text}
 end
 
+local placed = true
 if join then
   -- All queues are joined at once, so that two waiters stand in the same order in all queues that they share.
-  local placed = true
   for i = 1, n do placed = placed and redis.call('ZSCORE', KEYS[2 * n + i], waiter) end
   for i = 1, n do
     local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
@@ -94,9 +94,7 @@ if join then
     end
   end
 end
-if forever then return {nonce, 0, -1} end
-if not first then
-  if behind_next then ahead = math.max(ahead, place_lease) end
-  return {nonce, 0, math.max(ahead, held)}
-end
-return {nonce, 0, held}
+local wait = held
+if not first then wait = math.max(held, behind_next and place_lease or ahead) end
+if forever then wait = -1 end
+return {nonce, 0, wait, placed and 0 or 1}

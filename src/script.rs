@@ -20,7 +20,7 @@ pub struct Script {
 /// The forms of reply that scripts have, behind the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
-    /// `1, fence` or `0, pttl`
+    /// `1, fence` or `0, pttl` or `0, pttl, joined`
     FenceOrWait,
     /// `1` or `0`
     Flag,
@@ -33,8 +33,8 @@ pub enum Returns {
 pub enum Answer {
     /// Granted, with this fencing token.
     Fence(u64),
-    /// Held by another for this long at most; `None` for ever.
-    Wait(Option<Duration>),
+    /// Held by another for this long at most, `None` for ever; and whether a place in line was lost and a new one given.
+    Wait { left: Option<Duration>, joined: bool },
     /// Yes or no.
     Flag(bool),
     /// So many keys.
@@ -49,15 +49,22 @@ impl Returns {
             (Self::FenceOrWait, [Reply::Integer(1), Reply::Bulk(fence)]) => {
                 Some(Answer::Fence(decimal(fence)?))
             }
-            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(-1)]) => Some(Answer::Wait(None)),
-            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => {
-                Some(Answer::Wait(Some(Duration::from_millis(u64::try_from(*wait).ok()?))))
-            }
+            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => wait_of(*wait, false),
+            (
+                Self::FenceOrWait,
+                [Reply::Integer(0), Reply::Integer(wait), Reply::Integer(joined @ (0 | 1))],
+            ) => wait_of(*wait, *joined == 1),
             (Self::Flag, [Reply::Integer(flag @ (0 | 1))]) => Some(Answer::Flag(*flag == 1)),
             (Self::Count, [Reply::Integer(count)]) => Some(Answer::Count(u64::try_from(*count).ok()?)),
             _ => None,
         }
     }
+}
+
+/// A wait in ms, or -1 for ever.
+fn wait_of(millis: i64, joined: bool) -> Option<Answer> {
+    let left = if millis == -1 { None } else { Some(Duration::from_millis(u64::try_from(millis).ok()?)) };
+    Some(Answer::Wait { left, joined })
 }
 
 /// A fencing token: a decimal number above 0.

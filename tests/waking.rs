@@ -194,6 +194,22 @@ fn who_knows_of_no_other_waiter_of_its_client_ahead_says_so() {
 }
 
 #[test]
+fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order() {
+    let (mut client, _) = woken();
+    let line: Vec<_> = (0..5).map(|_| number(&waiting(&mut client, fair("a")).1).to_owned()).collect();
+    waiting(&mut client, fair("b"));
+    let (mut commands, _) = client.advance_to_action();
+    while number(&commands[0]) != line[0] {
+        client.reply(commands[0].taken(60_000));
+        (commands, _) = client.advance_to_action();
+    }
+    let nonce = commands[0].nonce();
+    client.reply(format!("*4\r\n$16\r\n{nonce}\r\n:0\r\n:60000\r\n:1\r\n"));
+    let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
+    assert_eq!(asked, line[1..]);
+}
+
+#[test]
 fn without_wake_ups_the_first_fair_waiter_polls_quickly() {
     let mut client = Client::ready();
     waiting(&mut client, fair("a"));

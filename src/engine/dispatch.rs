@@ -57,6 +57,9 @@ impl<E: Entropy + 'static> Engine<E> {
         while let Some(first) = self.lines.next_promoted() {
             self.touch(first, Input::Promoted, now);
         }
+        while let Some(behind) = self.lines.next_recalled() {
+            self.touch(behind, Input::Wake, now);
+        }
         while let Some(lock) = self.leftovers.pop() {
             let id = self.next_lock();
             self.begin(id, lock, now);

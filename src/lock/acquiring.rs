@@ -153,6 +153,13 @@ impl Acquiring {
                     cx.count(|counters| &mut counters.contended);
                     cx.observe(Event::Contended { lock: cx.holder() });
                 }
+                // Our places in line were lost, by a stall or with the server's data: all of us need new ones.
+                let joined = |ballot: &Ballot| {
+                    matches!(ballot, Ballot::Answered(_, Answer::Wait { joined: true, .. }))
+                };
+                if self.attempts > 1 && round.ballots().any(|(_, ballot)| joined(ballot)) {
+                    cx.world.lines.recall(cx.spec.lock_keys(), cx.id);
+                }
                 Outcome::Taken(longest_wait(&round))
             }
             Verdict::Failed | Verdict::Open => Outcome::Faulty(round.clone()),
@@ -260,7 +267,7 @@ fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
 fn longest_wait(round: &Round) -> Option<Duration> {
     let mut longest = Some(Duration::ZERO);
     for (_, ballot) in round.ballots() {
-        if let Ballot::Answered(_, Answer::Wait(wait)) = *ballot {
+        if let Ballot::Answered(_, Answer::Wait { left: wait, .. }) = *ballot {
             longest = longest.zip(wait).map(|(a, b)| a.max(b));
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Lines {
     of_several: usize,
     /// Those that have become the first in line and do not know it yet.
     promoted: Vec<LockId>,
+    /// Those that have to ask again for a place, the last first.
+    recalled: Vec<LockId>,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,18 @@ impl Lines {
         // Lines of one key each have no queue in common, and need not be looked through.
         let apart = self.of_several == 0 || !self.waiting.iter().any(meets);
         apart && self.is_first(keys, lock)
+    }
+
+    /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.
+    pub(crate) fn recall(&mut self, keys: &[Vec<u8>], first: LockId) {
+        if self.is_first(keys, first) {
+            let line = self.line(keys).cloned().unwrap_or_default();
+            self.recalled.extend(line.iter().skip(1).rev());
+        }
+    }
+
+    pub(crate) fn next_recalled(&mut self) -> Option<LockId> {
+        self.recalled.pop()
     }
 
     pub(crate) fn next_promoted(&mut self) -> Option<LockId> {

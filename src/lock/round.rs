@@ -188,7 +188,7 @@ impl Round {
     /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
     pub(crate) fn may_have_written(&self, registered: bool) -> bool {
         self.ballots.iter().any(|ballot| match ballot {
-            Ballot::Answered(_, Answer::Wait(_)) => registered,
+            Ballot::Answered(_, Answer::Wait { .. }) => registered,
             Ballot::Waiting | Ballot::Failed(_, None) => false,
             Ballot::Asked(_) | Ballot::Failed(_, Some(_)) | Ballot::Answered(..) => true,
         })
@@ -249,7 +249,7 @@ impl Round {
             Vote::Failed(Fault::Connection(text.into()))
         };
         let vote = |ballot: &Ballot| match ballot {
-            Ballot::Answered(_, Answer::Wait(_) | Answer::Flag(false)) => Vote::Held,
+            Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
             Ballot::Answered(..) => Vote::Granted,
             Ballot::Failed(fault, _) => Vote::Failed(fault.clone()),
             Ballot::Asked(_) => late("no answer"),
@@ -273,7 +273,7 @@ impl Round {
 fn is_yes(answer: Answer, keys: usize) -> bool {
     match answer {
         Answer::Fence(_) => true,
-        Answer::Wait(_) => false,
+        Answer::Wait { .. } => false,
         Answer::Flag(flag) => flag,
         Answer::Count(count) => usize::try_from(count) == Ok(keys),
     }

@@ -51,7 +51,7 @@ test("rule 11: the sleep hint is never 0, up to the very end of lease and place"
 test("rule 11: behind a key that never expires the hint says so", async () => {
   const key = freshKey();
   await redis.send("SET", key, "for ever");
-  assert.deepEqual(await ask(key, "c:1"), [0, -1]);
+  assert.deepEqual(await ask(key, "c:1"), [0, -1, 1]);
   await redis.send("DEL", key);
 });
 
@@ -114,6 +114,18 @@ test("rule 10: 250 dead heads: every call does a bounded part, and the live one 
     asked += 1;
   }
   assert.ok(asked <= 4, `${asked} calls`);
+});
+
+test("rule 9: a waiter that got a new place in line is told so, and only then", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  const joined = async () => (await ask(key, "c:1"))[2];
+  assert.equal(await joined(), 1);
+  assert.equal(await joined(), 0);
+  await redis.send("DEL", derived(key, "queue"));
+  assert.equal(await joined(), 1);
+  assert.equal(await joined(), 0);
+  await redis.send("DEL", key);
 });
 
 test("rule 10: the holder is not in the line, and every key of the lock expires", async () => {
