@@ -1,39 +1,30 @@
-// Acquire+release pairs per second beside other lock libraries, in one run on one redis-server. --quick for a short one.
+// redlatch beside other lock libraries, in one run: pairs per second, Redlock, and one lock that many want. --quick for a short one.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startWorker } from "../js/support/processes.js";
 import { startRedis } from "../js/support/redis.js";
-import { contenders, LIMIT } from "./contenders.js";
+import { contenders, LIMIT, OURS, PEERS } from "./contenders.js";
+import { contest } from "./contention.js";
+import { median, printTable, quantile } from "./table.js";
 
 const {
   values: { quick },
 } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const { rounds, ms, warmUp } = quick
-  ? { rounds: 1, ms: 500, warmUp: 300 }
-  : { rounds: 5, ms: 1_500, warmUp: 700 };
-const LANES = [1, 512];
-const names = Object.keys(contenders);
-const script = new URL("run.js", import.meta.url);
+  ? { rounds: 1, ms: 400, warmUp: 250 }
+  : { rounds: 3, ms: 1_200, warmUp: 600 };
+const script = new URL("pairs.js", import.meta.url);
 
 const cleanUps = [];
 const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
 
-const median = (values) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-/** { name: [{ perSecond, cpuPerPair }] } for so many pairs in flight. The order turns with each round, so that no one is always first. */
-async function measure(redis, lanes) {
+/** What `measure(name)` gives for each name, `rounds` times. The order turns with each round: no one is always first. */
+async function alternate(names, measure) {
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (let turn = 0; turn < names.length; turn += 1) {
       const name = names[(round + turn) % names.length];
-      await redis.send("FLUSHALL");
-      const worker = startWorker(scope, script, { name, port: redis.port, lanes, ms, warmUp });
-      results[name].push(await worker.said((message) => message.perSecond, 30_000));
-      await worker.exit;
+      results[name].push(await measure(name));
       process.stderr.write(".");
     }
   }
@@ -41,37 +32,73 @@ async function measure(redis, lanes) {
   return results;
 }
 
-function print(lanes, results) {
-  const rows = names.map((name) => ({
-    name,
-    perSecond: median(results[name].map((result) => result.perSecond)),
-    cpuPerPair: median(results[name].map((result) => result.cpuPerPair)),
-    spread: results[name].map((result) => result.perSecond),
-  }));
-  const peers = rows.filter(({ name }) => name !== "redlatch" && name !== LIMIT);
-  const best = Math.max(...peers.map((row) => row.perSecond));
-  console.log(`\n${lanes} in flight: median of ${rounds} (lowest to highest), ratio to the best peer`);
-  console.log(
-    `  ${"".padEnd(16)} ${"pairs/s".padStart(9)} ${"ratio".padStart(6)} ${"CPU us/pair".padStart(12)}   range`,
+/** The middle one of each name's figures, and the best of the peers. */
+function medians(results, figure) {
+  const by = (name) => median(results[name].map(figure));
+  return { by, best: (choose) => choose(...PEERS.filter((name) => results[name]).map(by)) };
+}
+
+async function pairs(servers, lanes, names) {
+  const ports = servers.map(({ port }) => port);
+  const results = await alternate(names, async (name) => {
+    for (const server of servers) await server.send("FLUSHALL");
+    const worker = startWorker(scope, script, { name, ports, lanes, ms, warmUp });
+    const result = await worker.said((message) => message.perSecond, 30_000);
+    await worker.exit;
+    return result;
+  });
+  const perSecond = medians(results, (result) => result.perSecond);
+  const cpu = medians(results, (result) => result.cpuPerPair);
+  const best = perSecond.best(Math.max);
+  const rows = names.map((name) => {
+    const seen = results[name].map((result) => Math.round(result.perSecond));
+    return [
+      name === LIMIT ? `(${name})` : name,
+      perSecond.by(name).toFixed(0),
+      (perSecond.by(name) / best).toFixed(2),
+      cpu.by(name).toFixed(1),
+      `${Math.min(...seen)} to ${Math.max(...seen)}`,
+    ];
+  });
+  printTable(
+    `${servers.length} server(s), ${lanes} in flight: acquire+release pairs, median of ${rounds}, ratio to the best peer`,
+    ["", "pairs/s", "ratio", "CPU us/pair", "range"],
+    rows,
   );
-  for (const row of rows) {
-    const name = row.name === LIMIT ? `(${row.name})` : row.name;
-    const range = `${Math.round(Math.min(...row.spread))} to ${Math.round(Math.max(...row.spread))}`;
-    console.log(
-      `  ${name.padEnd(17)}${String(Math.round(row.perSecond)).padStart(9)} ${(row.perSecond / best).toFixed(2).padStart(6)} ${row.cpuPerPair.toFixed(1).padStart(12)}   ${range}`,
-    );
-  }
+}
+
+async function contention(redis, waiters, names) {
+  const results = await alternate(names, (name) => contest(scope, redis, name, waiters));
+  const gaps = (name) => results[name].flatMap((result) => result.gaps);
+  const perAcquire = medians(results, (result) => result.perAcquire);
+  const overtakings = medians(results, (result) => result.overtakings);
+  const rows = names.map((name) => [
+    name,
+    quantile(gaps(name), 0.5).toFixed(2),
+    quantile(gaps(name), 0.99).toFixed(2),
+    perAcquire.by(name).toFixed(1),
+    overtakings.by(name).toFixed(0),
+    results[name].every((result) => result.exclusive) ? "yes" : "NO",
+  ]);
+  printTable(
+    `${waiters} waiters of 4 processes on one lock, ${rounds} time(s): from one's release to the next one's grant`,
+    ["", "gap p50 ms", "p99 ms", "commands/acquire", "overtakings", "exclusive"],
+    rows,
+  );
 }
 
 async function run() {
   if (!existsSync(new URL("node_modules", import.meta.url))) {
     throw new Error("the peers are not installed: npm ci --prefix tests/bench");
   }
-  const redis = await startRedis(scope);
-  console.log(
-    `Node ${process.version}, ${(await redis.send("INFO", "server")).match(/redis_version:(\S+)/)?.[1]} redis-server, ${rounds} rounds of ${ms} ms`,
-  );
-  for (const lanes of LANES) print(lanes, await measure(redis, lanes));
+  const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis(scope)));
+  const [redis] = servers;
+  const version = (await redis.send("INFO", "server")).match(/redis_version:(\S+)/)?.[1];
+  console.log(`Node ${process.version}, redis-server ${version}, ${rounds} round(s) of ${ms} ms`);
+  const all = Object.keys(contenders);
+  for (const lanes of [1, 512]) await pairs([redis], lanes, all);
+  await pairs(servers, 64, ["redlatch", ...PEERS]);
+  for (const waiters of [20, 200]) await contention(redis, waiters, [...OURS, ...PEERS]);
 }
 
 try {

@@ -2,8 +2,8 @@
 import { input, say } from "../js/support/processes.js";
 import { contenders } from "./contenders.js";
 
-const { name, port, lanes, ms, warmUp } = input();
-const { pair, close } = await contenders[name](port, lanes);
+const { name, ports, lanes, ms, warmUp } = input();
+const { take, close } = await contenders[name].open(ports, lanes > 1);
 
 /** Runs all lanes for so many ms; the number of pairs. */
 async function drive(duration) {
@@ -12,7 +12,8 @@ async function drive(duration) {
   await Promise.all(
     Array.from({ length: lanes }, async (_, lane) => {
       while (performance.now() < end) {
-        await pair(`bench:${lane}`);
+        const release = await take(`bench:${lane}`);
+        await release();
         pairs += 1;
       }
     }),
@@ -24,7 +25,9 @@ await drive(warmUp);
 const cpu = process.cpuUsage();
 const began = performance.now();
 const pairs = await drive(ms);
-const seconds = (performance.now() - began) / 1000;
+const seconds = (performance.now() - began) / 1_000;
 const { user, system } = process.cpuUsage(cpu);
-await close();
 say({ perSecond: pairs / seconds, cpuPerPair: (user + system) / pairs });
+// Some peers do not end by themselves once they were busy.
+await Promise.race([close(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+process.exit();
