@@ -1,13 +1,13 @@
 -- fair_acquire: takes every key for one token if all are free and it is its turn in every queue, or waits in line.
 -- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
--- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 0 to only try, 1 to wait in line, or
---   2 when the client knows of no other waiter of its own ahead of this one
--- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait, joined} when they are not: the ms after
---   which asking again makes sense, at least 1, or -1 if a key never expires; and 1 if it got new places in line, else 0
+-- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try
+-- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait, joined, ahead} when they are not: the ms
+--   after which asking again makes sense, at least 1, or -1 if a key never expires; 1 if it got new places in line,
+--   else 0; and the number of another waiter of its own client that is the head of a queue, or 0
 -- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
 -- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
 local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local waiter, place_lease, join, leads = ARGV[4], tonumber(ARGV[5]), ARGV[6] ~= '0', ARGV[6] == '2'
+local waiter, place_lease, join = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
 local fence_kept = 3600000 -- ms, as in exclusive_acquire
 local most_dead = 100 -- waiters purged from one queue in one call
 local n = #KEYS / 4
@@ -31,22 +31,19 @@ for i = 1, n do
   last = math.max(last, tonumber(redis.call('GET', KEYS[n + i]) or 0) or 0)
 end
 
--- The head of a queue is dead if its client has not been heard of within the lease, or does not know of it any more: it
--- was left by a command that ran late.
+-- The head of a queue is dead if its client has not been heard of within the lease.
 local function live_head(queue, places)
   for _ = 1, most_dead do
     local head = redis.call('ZRANGE', queue, 0, 0)[1]
     if not head then return nil, 0 end
-    local whose = string.match(head, '^[^:]+')
-    local kept = tonumber(redis.call('ZSCORE', places, whose) or 0)
-    local forgotten = leads and whose == client
-    if head == waiter or (kept > now and not forgotten) then return head, kept - now end
+    local kept = tonumber(redis.call('ZSCORE', places, string.match(head, '^[^:]+')) or 0)
+    if head == waiter or kept > now then return head, kept - now end
     redis.call('ZREM', queue, head)
   end
   return '', 1
 end
 
-local first, ahead, behind_next = true, 1, false
+local first, ahead, behind_next, own = true, 1, false, 0
 if mine < n then
   for i = 1, n do
     local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
@@ -54,6 +51,8 @@ if mine < n then
     if head and head ~= waiter then
       first = false
       ahead = math.max(ahead, left)
+      local whose, number = string.match(head, '^([^:]*):?(.*)$')
+      if whose == client then own = tonumber(number) or 0 end
       -- Only the next in line needs to look when the head's place lapses.
       local rank = redis.call('ZRANK', queue, waiter)
       if not rank or rank > 1 then behind_next = true end
@@ -87,6 +86,8 @@ if join then
       local tail = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')
       redis.call('ZADD', queue, (tonumber(tail[2]) or 0) + 1, waiter)
     end
+    local gone = redis.call('ZRANGEBYSCORE', places, '-inf', now, 'LIMIT', 0, most_dead)
+    if #gone > 0 then redis.call('ZREM', places, unpack(gone)) end
     redis.call('ZADD', places, now + place_lease, client)
     -- Never shorten: other clients may be more patient.
     for _, key in ipairs({queue, places}) do
@@ -97,4 +98,4 @@ end
 local wait = held
 if not first then wait = math.max(held, behind_next and place_lease or ahead) end
 if forever then wait = -1 end
-return {nonce, 0, wait, placed and 0 or 1}
+return {nonce, 0, wait, placed and 0 or 1, own}

@@ -20,7 +20,7 @@ pub struct Script {
 /// The forms of reply that scripts have, behind the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
-    /// `1, fence` or `0, pttl` or `0, pttl, joined`
+    /// `1, fence` or `0, pttl` or `0, pttl, joined, ahead`
     FenceOrWait,
     /// `1` or `0`
     Flag,
@@ -33,8 +33,15 @@ pub enum Returns {
 pub enum Answer {
     /// Granted, with this fencing token.
     Fence(u64),
-    /// Held by another for this long at most, `None` for ever; and whether a place in line was lost and a new one given.
-    Wait { left: Option<Duration>, joined: bool },
+    /// Held by another, or not one's turn.
+    Wait {
+        /// For this long at most; `None` for ever.
+        left: Option<Duration>,
+        /// Whether there was no place in line before, or it was lost.
+        joined: bool,
+        /// Another waiter of this client that is the head of a queue, by its lock's number; 0 if there is none.
+        ahead: u32,
+    },
     /// Yes or no.
     Flag(bool),
     /// So many keys.
@@ -49,11 +56,11 @@ impl Returns {
             (Self::FenceOrWait, [Reply::Integer(1), Reply::Bulk(fence)]) => {
                 Some(Answer::Fence(decimal(fence)?))
             }
-            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => wait_of(*wait, false),
+            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => wait_of(*wait, false, 0),
             (
                 Self::FenceOrWait,
-                [Reply::Integer(0), Reply::Integer(wait), Reply::Integer(joined @ (0 | 1))],
-            ) => wait_of(*wait, *joined == 1),
+                [Reply::Integer(0), Reply::Integer(wait), Reply::Integer(joined), Reply::Integer(ahead)],
+            ) => wait_of(*wait, *joined == 1, u32::try_from(*ahead).ok()?),
             (Self::Flag, [Reply::Integer(flag @ (0 | 1))]) => Some(Answer::Flag(*flag == 1)),
             (Self::Count, [Reply::Integer(count)]) => Some(Answer::Count(u64::try_from(*count).ok()?)),
             _ => None,
@@ -62,9 +69,9 @@ impl Returns {
 }
 
 /// A wait in ms, or -1 for ever.
-fn wait_of(millis: i64, joined: bool) -> Option<Answer> {
+fn wait_of(millis: i64, joined: bool, ahead: u32) -> Option<Answer> {
     let left = if millis == -1 { None } else { Some(Duration::from_millis(u64::try_from(millis).ok()?)) };
-    Some(Answer::Wait { left, joined })
+    Some(Answer::Wait { left, joined, ahead })
 }
 
 /// A fencing token: a decimal number above 0.

@@ -10,11 +10,14 @@ pub struct Instant(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Duration(u64);
 
+const FAR: u64 = 1 << 62;
+
 impl Instant {
-    /// The point `micros` microseconds after the epoch.
+    /// The point `micros` microseconds after the epoch, or 146 000 years after it if that is earlier: so there is always a
+    /// later point, and what is due later is never due now.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros)
+        Self(if micros < FAR { micros } else { FAR })
     }
 
     /// Microseconds since the epoch.
@@ -143,14 +146,14 @@ impl Clock {
     pub fn advance(&mut self, mono: u64, wall: u64) -> Instant {
         let reading = self.read(mono, wall);
         self.last = Some(reading);
-        Instant(reading.mono.saturating_add(reading.lead))
+        Instant::from_micros(reading.mono.saturating_add(reading.lead))
     }
 
     /// What [`advance`](Self::advance) would answer, leaving the clock as it is.
     #[must_use]
     pub fn peek(&self, mono: u64, wall: u64) -> Instant {
         let reading = self.read(mono, wall);
-        Instant(reading.mono.saturating_add(reading.lead))
+        Instant::from_micros(reading.mono.saturating_add(reading.lead))
     }
 
     fn read(&self, mono: u64, wall: u64) -> Reading {
@@ -207,6 +210,15 @@ mod tests {
     fn millisecond_wall_clock_does_not_make_time_run_fast() {
         let readings: Vec<_> = (0..10_000).map(|i| (i * 100, i * 100 / 1000 * 1000)).collect();
         assert!(elapsed(&readings) <= 9_999 * 100 + 1000);
+    }
+
+    #[test]
+    fn there_is_always_a_later_point() {
+        let mut clock = Clock::default();
+        for reading in [(0, 0), (u64::MAX, 0), (u64::MAX, u64::MAX), (0, u64::MAX)] {
+            let now = clock.advance(reading.0, reading.1);
+            assert!(now.after(Duration::from_micros(1)) > now);
+        }
     }
 
     #[test]

@@ -297,3 +297,16 @@ fn what_is_printed_of_an_engine_has_no_secrets() {
         assert!(!printed.contains(secret) && !printed.contains(&bytes(secret)), "{printed}");
     }
 }
+
+#[test]
+fn at_the_end_of_time_no_call_lasts_for_ever() {
+    let mut client = Client::new();
+    client.now = redlatch::Instant::from_micros(u64::MAX);
+    client.acquire(request("a"));
+    client.drain_connections();
+    client.engine.handle_closed(client.connection.take().unwrap(), "refused", client.now);
+    for _ in 0..10 {
+        client.engine.handle_timeout(client.now);
+    }
+    assert_eq!(client.events(), []);
+}

@@ -268,3 +268,51 @@ fn those_who_watch_hear_of_renewals_under_a_number_they_know() {
     client.reply(renewal[0].number(1));
     assert_eq!(client.events(), [Event::Renewed { lock: inner }]);
 }
+
+#[test]
+fn an_entry_in_flight_keeps_the_lock_when_the_outer_holder_leaves() {
+    let (mut client, outer) = held(mine());
+    let inner = client.acquire(mine());
+    let question = client.command();
+    client.engine.release(outer, client.now);
+    assert_eq!(client.event(), Event::Released { lock: outer, outcome: Outcome::Released });
+    assert_eq!(client.commands(), []);
+    client.reply(question.number(1));
+    assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner));
+    client.engine.release(inner, client.now);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn an_entry_that_fails_stands_for_nothing_and_frees_a_lock_that_nobody_else_holds() {
+    let (mut client, outer) = held(mine());
+    let inner = client.acquire(mine());
+    client.command();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    assert!(matches!(client.event(), Event::Failed { lock, .. } if lock == inner));
+    assert_eq!(client.engine.remaining(inner, client.now), Duration::ZERO);
+    let again = client.acquire(mine());
+    client.command();
+    client.engine.release(outer, client.now);
+    client.events();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    assert!(matches!(client.event(), Event::Failed { lock, .. } if lock == again));
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
+    let mut client = Client::new();
+    client.acquire(Request { wait: ms(0), ..request("warm-up") });
+    let channel = client.greet_with_wakes();
+    let acquire = client.command();
+    client.reply(acquire.taken(1));
+    client.events();
+    let first = client.hold(mine());
+    client.engine.release(first, client.now);
+    client.command();
+    let second = client.acquire(mine());
+    client.advance(ms(10));
+    client.message(&channel, &second.0.to_string());
+    assert_eq!(client.commands(), []);
+}

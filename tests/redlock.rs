@@ -318,3 +318,25 @@ fn a_server_whose_connection_comes_late_is_asked_too_until_the_release() {
     world.run_for(ms(1000));
     assert_eq!(world.holders("k"), [None, None, None]);
 }
+
+#[test]
+fn a_token_of_the_applications_own_waits_for_a_lock_that_is_held() {
+    let mut world = warm(3, 2);
+    let held = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    let lock = world.acquire(1, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
+    world.run_for(ms(500));
+    assert_eq!(world.heard(1), []);
+    world.release(0, held);
+    assert!(granted(world.next_event(1, ms(1000))));
+    assert!(believes(&world, 1, lock));
+}
+
+#[test]
+fn servers_that_were_never_reached_are_not_pursued_with_releases() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Down, Mode::Down]);
+    world.acquire(0, short(10_000));
+    world.run_for(ms(8000));
+    assert!(world.clients[0].engine.busy() <= 3, "{} clean-ups", world.clients[0].engine.busy());
+}

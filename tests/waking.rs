@@ -182,18 +182,6 @@ fn one_of_a_clients_fair_waiters_asks_for_all() {
 }
 
 #[test]
-fn who_knows_of_no_other_waiter_of_its_client_ahead_says_so() {
-    let (mut client, _) = woken();
-    let commands: Vec<_> = (0..3).map(|_| waiting(&mut client, fair("a")).1).collect();
-    assert_eq!(
-        commands.iter().map(|command| command.arguments()[5].as_str()).collect::<Vec<_>>(),
-        ["2", "1", "1"]
-    );
-    let (_, other) = waiting(&mut client, fair("b"));
-    assert_eq!(other.arguments()[5], "2");
-}
-
-#[test]
 fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order() {
     let (mut client, _) = woken();
     let line: Vec<_> = (0..5).map(|_| number(&waiting(&mut client, fair("a")).1).to_owned()).collect();
@@ -204,9 +192,76 @@ fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order
         (commands, _) = client.advance_to_action();
     }
     let nonce = commands[0].nonce();
-    client.reply(format!("*4\r\n$16\r\n{nonce}\r\n:0\r\n:60000\r\n:1\r\n"));
+    client.reply(format!("*5\r\n$16\r\n{nonce}\r\n:0\r\n:60000\r\n:1\r\n:0\r\n"));
     let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
     assert_eq!(asked, line[1..]);
+}
+
+/// A no that names another waiter of the client as the head of the queue.
+fn behind(command: &Command, head: u32) -> String {
+    format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:0\r\n:{head}\r\n", command.nonce())
+}
+
+#[test]
+fn a_head_of_our_own_that_waits_is_made_to_ask() {
+    let (mut client, _) = woken();
+    let (_, first) = waiting(&mut client, fair("a"));
+    let (second, _) = waiting(&mut client, fair("a"));
+    let (commands, _) = client.advance_to_action();
+    assert_eq!(number(&commands[0]), number(&first));
+    client.reply(behind(&commands[0], second.0));
+    assert_eq!(number(&client.command()), second.0.to_string());
+}
+
+#[test]
+fn a_head_of_our_own_that_nothing_is_known_of_is_given_up() {
+    let (mut client, _) = woken();
+    let (_, first) = waiting(&mut client, fair("a"));
+    let (commands, _) = client.advance_to_action();
+    client.reply(behind(&commands[0], 7_000_000));
+    let release = client.command();
+    assert_eq!(release.name(), "fair_release");
+    assert_eq!(release.keys()[0], "a");
+    let ours = first.arguments()[3].split(':').next().unwrap();
+    assert_eq!(release.arguments()[1..], ["".to_owned(), format!("{ours}:7000000")]);
+    client.reply(release.number(0));
+    assert_eq!(client.engine.busy(), 1);
+}
+
+#[test]
+fn a_fair_waiter_whose_question_failed_asks_again_though_it_is_not_the_first() {
+    let (mut client, _) = woken();
+    waiting(&mut client, fair("a"));
+    let second = client.acquire(fair("a"));
+    client.command();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    let end = client.now.after(ms(1100));
+    let mut asked = false;
+    while client.now < end && !asked {
+        let (commands, _) = client.advance_to_action();
+        asked = commands.iter().any(|command| number(command) == second.0.to_string());
+        for command in commands {
+            client.reply(command.taken(60_000));
+        }
+    }
+    assert!(asked, "whether it has a place is not known");
+}
+
+#[test]
+fn a_fair_lock_that_is_adopted_takes_part_in_no_line() {
+    let (mut client, _) = woken();
+    waiting(&mut client, fair("a"));
+    client.acquire(Request { adopt: true, token: Some(b"theirs".to_vec()), ..fair("a") });
+    client.command();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    let end = client.now.after(ms(1100));
+    let mut tried_again = false;
+    while client.now < end && !tried_again {
+        let (commands, _) = client.advance_to_action();
+        tried_again = commands.iter().any(|command| command.name() == "exclusive_extend");
+        commands.iter().for_each(|command| client.reply(command.taken(60_000)));
+    }
+    assert!(tried_again);
 }
 
 #[test]

@@ -74,6 +74,8 @@ impl Client {
         self.core.connected(connection, self.now, WALL + self.now);
         assert!(self.written(connection).contains("HELLO"));
         self.receive(connection, "%0\r\n");
+        assert!(self.written(connection).contains("SUBSCRIBE"));
+        self.receive(connection, "-NOPERM no channels\r\n");
         connection
     }
 }
@@ -175,7 +177,7 @@ fn several_keys_are_told_apart_by_their_lengths() {
     client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, now, WALL + now).unwrap();
     let connection = client.connect();
     let acquire = client.written(connection);
-    assert!(acquire.contains("$1\r\n4\r\n$1\r\na\r\n$2\r\nbb\r\n"), "{acquire}");
+    assert!(acquire.contains("$1\r\n6\r\n$1\r\na\r\n$2\r\nbb\r\n"), "{acquire}");
     assert!(acquire.contains("$4\r\nmine\r\n"));
 }
 

@@ -3,7 +3,7 @@
 use super::{Engine, Event, Sleeper, into_sorted_set};
 use crate::{
     entropy::Entropy,
-    lock::{Input, LockId, World},
+    lock::{Input, Lock, LockId, World},
     node::{News, NodeId},
     time::Instant,
 };
@@ -50,6 +50,7 @@ impl<E: Entropy + 'static> Engine<E> {
             entropy: &mut self.entropy,
             lines: &mut self.lines,
             leftovers: &mut self.leftovers,
+            strays: &mut self.strays,
             notes: &mut self.notes,
         };
         lock.handle(input, id, &self.policy, world, now);
@@ -63,6 +64,12 @@ impl<E: Entropy + 'static> Engine<E> {
         while let Some(lock) = self.leftovers.pop() {
             let id = self.next_lock();
             self.begin(id, lock, now);
+        }
+        while let Some((id, spec)) = self.strays.pop() {
+            // Under its own number, which is the waiter's; not if it is being released already.
+            if !self.locks.contains_key(&self.primary(id)) {
+                self.begin(id, Lock::stray(spec), now);
+            }
         }
         self.unpark(now);
     }
@@ -102,6 +109,8 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.notes.count(|counters| &mut counters.round_trips);
                 self.touch(tag.lock, Input::NoScript(node, tag.round), now);
             }
+            // A parked lock has asked for nothing, and must not before it is its turn.
+            News::Wake(lock) if self.parked.contains(&lock) => {}
             News::Wake(lock) => self.touch(lock, Input::Wake, now),
             News::Ready { waiting, again } => {
                 if again {

@@ -98,7 +98,12 @@ impl<E: Entropy + 'static> Engine<E> {
         let id = self.primary(holder);
         match self.locks.get(&id) {
             Some(lock) if lock.is_held() => match lock.holders.as_slice() {
-                [only] if *only == holder => Hold::Only(id),
+                [only]
+                    if *only == holder
+                        && !self.aliases.iter().any(|&(alias, held)| held == id && alias != holder) =>
+                {
+                    Hold::Only(id)
+                }
                 holders if holders.contains(&holder) || id != holder => Hold::OneOfSeveral(id),
                 _ => Hold::None,
             },

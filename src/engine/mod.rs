@@ -47,6 +47,7 @@ pub struct Engine<E> {
     parked: Vec<LockId>,
     lines: Lines,
     leftovers: Vec<Lock>,
+    strays: Vec<(LockId, Spec)>,
     notes: Notes,
     agenda: Agenda<Sleeper>,
     events: VecDeque<Event>,
@@ -77,6 +78,7 @@ impl<E: Entropy + 'static> Engine<E> {
             parked: Vec::new(),
             lines: Lines::default(),
             leftovers: Vec::new(),
+            strays: Vec::new(),
             notes: Notes::default(),
             agenda: Agenda::default(),
             events: VecDeque::new(),
@@ -210,6 +212,10 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         self.run_due(now);
         let event = self.events.pop_front()?;
+        if let Event::Failed { lock, .. } = event {
+            // A re-entry that failed: its number stands for nothing.
+            self.aliases.retain(|&(alias, _)| alias != lock);
+        }
         if let Event::Granted { lock: holder, .. } = event
             && let Some(lock) = self.locks.get_mut(&self.primary(holder))
         {

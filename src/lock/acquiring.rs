@@ -12,7 +12,7 @@
 //! that is believed in. The release comes at the end, and after it that token is never asked for again.
 
 use super::{
-    Context, Input, Lock, Owner, Releasing, State, Verb,
+    Context, Input, Lock, LockId, Owner, Releasing, State, Verb,
     held::Held,
     lease::{Lease, notice, validity},
     outcome::Outcome,
@@ -100,7 +100,7 @@ impl Acquiring {
         if parked {
             return if cx.spec.wait == Duration::ZERO { self.give_up(cx) } else { State::Acquiring(self) };
         }
-        if cx.spec.fair {
+        if cx.spec.queues() {
             cx.world.lines.join(cx.spec.lock_keys(), cx.id);
         }
         self.attempt(cx)
@@ -131,7 +131,15 @@ impl Acquiring {
 
     /// Sees whether the attempt is decided.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
-        let verdict = round.tally(cx.spec.count()).verdict();
+        let mut verdict = round.tally(cx.spec.count()).verdict();
+        // A token of the application's own cannot be changed for another: it has to be known what it left where.
+        if cx.world.nodes.count() > 1
+            && cx.owner.minted.is_none()
+            && verdict != Verdict::Yes
+            && round.is_asking()
+        {
+            verdict = Verdict::Open;
+        }
         round.arm(cx);
         if verdict == Verdict::Open {
             self.round = Some(round);
@@ -153,13 +161,7 @@ impl Acquiring {
                     cx.count(|counters| &mut counters.contended);
                     cx.observe(Event::Contended { lock: cx.holder() });
                 }
-                // Our places in line were lost, by a stall or with the server's data: all of us need new ones.
-                let joined = |ballot: &Ballot| {
-                    matches!(ballot, Ballot::Answered(_, Answer::Wait { joined: true, .. }))
-                };
-                if self.attempts > 1 && round.ballots().any(|(_, ballot)| joined(ballot)) {
-                    cx.world.lines.recall(cx.spec.lock_keys(), cx.id);
-                }
+                self.look_at_line(&round, cx);
                 Outcome::Taken(longest_wait(&round))
             }
             Verdict::Failed | Verdict::Open => Outcome::Faulty(round.clone()),
@@ -189,7 +191,7 @@ impl Acquiring {
                     return self.give_up(cx);
                 }
             }
-            cx.world.leftovers.push(Lock::leftover(cx.spec.clone(), used));
+            cx.world.leftovers.push(Lock::leftover(cx.spec.clone(), used, round.clone()));
         } else {
             self.written |= written;
         }
@@ -201,9 +203,25 @@ impl Acquiring {
         State::Acquiring(self)
     }
 
+    /// Acts on what a fair no says about the line.
+    fn look_at_line(&self, round: &Round, cx: &mut Context<'_>) {
+        let Some((_, Answer::Wait { joined, ahead, .. })) = round.answer(NodeId(0)) else { return };
+        // Our places in line were lost, by a stall or with the server's data: all of us need new ones.
+        if joined && self.attempts > 1 {
+            cx.world.lines.recall(cx.spec.lock_keys(), cx.id);
+        }
+        // One of ours is the head. If it waits, it is to ask; if nothing is known of it, it was left by a command that ran
+        // late, and would stand there for as long as we keep the client's places.
+        if ahead != 0 && !cx.world.lines.alert(LockId(ahead)) {
+            cx.world.strays.push((LockId(ahead), cx.spec.clone()));
+        }
+    }
+
     /// Sets the time of the next attempt. With wake-ups, attempts are but the safety net, and the heartbeat of our place.
     fn schedule(&self, cx: &mut Context<'_>) {
-        if cx.spec.fair && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
+        // In line behind another of ours: it asks for both, unless it is not known that we have a place.
+        let placed = matches!(self.last, Outcome::Taken(_));
+        if cx.spec.queues() && placed && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
             return;
         }
         let longest = cx.policy.retry_max;
@@ -242,12 +260,16 @@ impl Acquiring {
         if let Some(round) = self.round.take() {
             self.written |= self.may_have_written(&round, cx);
         }
-        if self.written { Releasing::begin(false, true, cx.spec.ttl, cx) } else { State::Done }
+        if self.written {
+            Releasing::begin(false, true, cx.spec.ttl.max(cx.place_lease()), cx)
+        } else {
+            State::Done
+        }
     }
 }
 
 fn leave_line(cx: &mut Context<'_>) {
-    if cx.spec.fair {
+    if cx.spec.queues() {
         cx.world.lines.leave(cx.spec.lock_keys(), cx.id);
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct World<'a> {
     pub(crate) lines: &'a mut Lines,
     /// What an attempt left behind, to be released under a token that is asked for no more.
     pub(crate) leftovers: &'a mut Vec<Lock>,
+    /// Waiters of this client that stand in a queue though nothing is known of them, and where.
+    pub(crate) strays: &'a mut Vec<(LockId, Spec)>,
     pub(crate) notes: &'a mut Notes,
     pub(crate) entropy: &'a mut (dyn Entropy + 'static),
 }
@@ -61,13 +63,8 @@ impl Context<'_> {
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
         let waits = verb != Verb::Release { waited: false } && self.registers(node);
         let waiter = if waits { self.waiter() } else { Vec::new() };
-        let leads = self.spec.fair && self.world.lines.leads(self.spec.lock_keys(), self.id);
         let token = self.owner.token.as_slice();
-        let join: &[u8] = match (self.spec.wait > Duration::ZERO, leads) {
-            (false, _) => b"0",
-            (true, false) => b"1",
-            (true, true) => b"2",
-        };
+        let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
         let (call, arguments, count) = match verb {
             Verb::Acquire => {
                 push_decimal(self.spec.ttl.as_millis(), &mut lease);
@@ -89,7 +86,7 @@ impl Context<'_> {
     /// Whether asking that server enters us among those who wait there.
     pub(super) fn registers(&mut self, node: NodeId) -> bool {
         let waits = self.spec.wait > Duration::ZERO && !self.spec.adopt;
-        self.spec.fair || waits && self.world.nodes.count() == 1 && self.wakes(node)
+        self.spec.queues() || waits && self.world.nodes.count() == 1 && self.wakes(node)
     }
 
     /// Whether that server tells us when it is our turn.

@@ -136,7 +136,7 @@ impl Held {
                     ops.retain(|op| *op != Op::Reenter(holder));
                 }
                 forget_grant(holder, cx);
-                State::Held(self)
+                self.unless_deserted(cx)
             }
             Input::Release => self.end_with(true, "the lock was released", cx),
             Input::Cancel => self.end_with(false, "the lock was released", cx),
@@ -243,6 +243,9 @@ impl Held {
                     |(node, fault)| Failure::from_fault(fault, node, 0),
                 );
                 self.fail_serving(&failure, cx);
+                if self.is_deserted(cx) {
+                    return self.end_with(false, "the lock was released", cx);
+                }
                 self.last = round;
                 if self.renew && extends {
                     // In shorter steps until validity ends.
@@ -270,6 +273,20 @@ impl Held {
         }
         self.validity = self.lease.validity(quorum(cx.world.nodes.count()));
         self.arm(cx);
+    }
+
+    /// Whether nobody holds it or is about to enter it: the last holder left while an entry, which failed, was in flight.
+    fn is_deserted(&self, cx: &Context<'_>) -> bool {
+        let entering = self.serving.iter().chain(&self.queued).any(|op| matches!(op, Op::Reenter(_)));
+        cx.holders.is_empty() && !entering
+    }
+
+    fn unless_deserted(self, cx: &mut Context<'_>) -> State {
+        if self.is_deserted(cx) {
+            self.end_with(false, "the lock was released", cx)
+        } else {
+            State::Held(self)
+        }
     }
 
     fn succeed(&self, op: Op, cx: &mut Context<'_>) {

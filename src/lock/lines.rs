@@ -10,11 +10,9 @@ use super::LockId;
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     waiting: Vec<Line>,
-    /// How many lines are for several keys.
-    of_several: usize,
     /// Those that have become the first in line and do not know it yet.
     promoted: Vec<LockId>,
-    /// Those that have to ask again for a place, the last first.
+    /// Those that have to ask again for a place, or because it is their turn, the last first.
     recalled: Vec<LockId>,
 }
 
@@ -38,10 +36,7 @@ impl Lines {
     pub(crate) fn join(&mut self, keys: &[Vec<u8>], lock: LockId) {
         match self.find(keys) {
             Ok(_) => self.line(keys).into_iter().for_each(|line| line.push(lock)),
-            Err(place) => {
-                self.of_several = self.of_several.saturating_add(usize::from(keys.len() > 1));
-                self.waiting.insert(place, Line { keys: keys.to_vec(), locks: vec![lock] });
-            }
+            Err(place) => self.waiting.insert(place, Line { keys: keys.to_vec(), locks: vec![lock] }),
         }
     }
 
@@ -52,23 +47,12 @@ impl Lines {
         match line.first().copied() {
             Some(first) if led => self.promoted.push(first),
             Some(_) => {}
-            None => {
-                self.of_several = self.of_several.saturating_sub(usize::from(keys.len() > 1));
-                self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place)));
-            }
+            None => self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place))),
         }
     }
 
     pub(crate) fn is_first(&mut self, keys: &[Vec<u8>], lock: LockId) -> bool {
         self.line(keys).is_some_and(|line| line.first() == Some(&lock))
-    }
-
-    /// Whether none of our waiters is ahead of this one in any queue. Said no to when in doubt.
-    pub(crate) fn leads(&mut self, keys: &[Vec<u8>], lock: LockId) -> bool {
-        let meets = |line: &Line| line.keys != keys && line.keys.iter().any(|key| keys.contains(key));
-        // Lines of one key each have no queue in common, and need not be looked through.
-        let apart = self.of_several == 0 || !self.waiting.iter().any(meets);
-        apart && self.is_first(keys, lock)
     }
 
     /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.
@@ -77,6 +61,15 @@ impl Lines {
             let line = self.line(keys).cloned().unwrap_or_default();
             self.recalled.extend(line.iter().skip(1).rev());
         }
+    }
+
+    /// A waiter of ours is the head of a queue, and seems not to know: it is to ask. False if we know of no such waiter.
+    pub(crate) fn alert(&mut self, lock: LockId) -> bool {
+        let known = self.waiting.iter().any(|line| line.locks.contains(&lock));
+        if known {
+            self.recalled.push(lock);
+        }
+        known
     }
 
     pub(crate) fn next_recalled(&mut self) -> Option<LockId> {
@@ -91,20 +84,6 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_meets_another_line_of_ours_does_not_lead() {
-        let key = |name: &str| name.as_bytes().to_vec();
-        let (mut lines, a, both, c) = (Lines::default(), [key("a")], [key("a"), key("b")], [key("c")]);
-        let [one, two, three] = [1, 2, 3].map(LockId);
-        lines.join(&both, one);
-        assert!(lines.leads(&both, one));
-        lines.join(&a, two);
-        lines.join(&c, three);
-        assert!(!lines.leads(&a, two) && !lines.leads(&both, one) && lines.leads(&c, three));
-        lines.leave(&both, one);
-        assert!(lines.leads(&a, two));
-    }
 
     #[test]
     fn the_first_to_join_asks_until_it_leaves() {

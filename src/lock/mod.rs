@@ -35,6 +35,7 @@ pub(crate) use context::{Context, World};
 use held::Held;
 pub(crate) use lines::Lines;
 use releasing::Releasing;
+use round::Round;
 pub(crate) use spec::Spec;
 pub use spec::{Policy, Request};
 
@@ -87,8 +88,10 @@ pub(crate) struct Lock {
 enum State {
     Acquiring(Acquiring),
     Held(Held),
-    /// About to release, with nobody to tell.
-    Leaving,
+    /// About to release what an attempt left, with nobody to tell.
+    Leaving(Round),
+    /// About to give up the places of a waiter that nothing is known of.
+    Straying,
     Releasing(Releasing),
     Done,
 }
@@ -145,7 +148,8 @@ impl Lock {
             State::Acquiring(acquiring) => acquiring.handle(input, &mut cx),
             State::Held(held) => held.handle(input, &mut cx),
             State::Releasing(releasing) => releasing.handle(input, &mut cx),
-            State::Leaving => Releasing::begin(false, true, cx.spec.ttl, &mut cx),
+            State::Leaving(round) => Releasing::begin_after(&round, &mut cx),
+            State::Straying => Releasing::begin(false, true, cx.place_lease(), &mut cx),
             State::Done => State::Done,
         };
         if self.is_done() {
@@ -173,9 +177,15 @@ impl Lock {
         self.timers.take_due(now)
     }
 
-    /// A lock of which only remains to release what an attempt may have left.
-    fn leftover(spec: Spec, owner: Owner) -> Self {
-        Self { state: State::Leaving, ..Self::new(spec, owner, LockId(0)) }
+    /// A lock of which only remains to release what `round` may have left.
+    fn leftover(spec: Spec, owner: Owner, round: Round) -> Self {
+        Self { state: State::Leaving(round), ..Self::new(spec, owner, LockId(0)) }
+    }
+
+    /// What gives up the places of a waiter that nothing is known of: it holds nothing.
+    pub(crate) fn stray(spec: Spec) -> Self {
+        let owner = Owner { token: Vec::new(), minted: None };
+        Self { state: State::Straying, ..Self::new(spec, owner, LockId(0)) }
     }
 
     /// Whether this lock is the same owner's, for some of the same keys: what is done about one is done to both.

@@ -48,6 +48,16 @@ impl Ballot {
     }
 }
 
+impl Ballot {
+    fn may_have_written(&self, registered: bool) -> bool {
+        match self {
+            Self::Answered(_, Answer::Wait { .. }) => registered,
+            Self::Waiting | Self::Failed(_, None) => false,
+            Self::Asked(_) | Self::Failed(_, Some(_)) | Self::Answered(..) => true,
+        }
+    }
+}
+
 impl Round {
     /// Puts the question to all servers at once.
     pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
@@ -59,6 +69,26 @@ impl Round {
             round.ballots.push(ballot);
         }
         round
+    }
+
+    /// The same, but for servers on which another round cannot have written anything: they are taken to have nothing.
+    pub(crate) fn start_where_written(other: &Self, verb: Verb, cx: &mut Context<'_>) -> Self {
+        let serial = cx.next_serial();
+        let mut round = Self { serial, verb, ballots: Vec::new(), begun: cx.now };
+        for (node, ballot) in other.ballots() {
+            let ballot = if ballot.may_have_written(false) {
+                round.ask(node, cx)
+            } else {
+                Ballot::Answered(cx.now, Answer::Count(0))
+            };
+            round.ballots.push(ballot);
+        }
+        round
+    }
+
+    /// Whether any server that was asked has not answered.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Asked(_)))
     }
 
     fn ask(&self, node: NodeId, cx: &mut Context<'_>) -> Ballot {
@@ -187,11 +217,7 @@ impl Round {
 
     /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
     pub(crate) fn may_have_written(&self, registered: bool) -> bool {
-        self.ballots.iter().any(|ballot| match ballot {
-            Ballot::Answered(_, Answer::Wait { .. }) => registered,
-            Ballot::Waiting | Ballot::Failed(_, None) => false,
-            Ballot::Asked(_) | Ballot::Failed(_, Some(_)) | Ballot::Answered(..) => true,
-        })
+        self.ballots.iter().any(|ballot| ballot.may_have_written(registered))
     }
 
     /// Tells those who watch that some of several servers could not be asked.

@@ -101,6 +101,11 @@ impl Spec {
         Ok(Self { keys, count, ttl, wait, renew, max_hold, fair, adopt, node_timeout })
     }
 
+    /// Whether it takes part in queues: a lock that is adopted is held already.
+    pub(crate) const fn queues(&self) -> bool {
+        self.fair && !self.adopt
+    }
+
     /// How many keys are locked.
     pub(crate) const fn count(&self) -> usize {
         self.count

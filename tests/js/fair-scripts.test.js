@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { freshKey } from "./support/clients.js";
+import { until } from "./support/conditions.js";
 import { startRedis } from "./support/redis.js";
 import { assertAllExpire, sourceOf } from "./support/server-state.js";
 
@@ -51,7 +52,7 @@ test("rule 11: the sleep hint is never 0, up to the very end of lease and place"
 test("rule 11: behind a key that never expires the hint says so", async () => {
   const key = freshKey();
   await redis.send("SET", key, "for ever");
-  assert.deepEqual(await ask(key, "c:1"), [0, -1, 1]);
+  assert.deepEqual(await ask(key, "c:1"), [0, -1, 1, 0]);
   await redis.send("DEL", key);
 });
 
@@ -125,6 +126,28 @@ test("rule 9: a waiter that got a new place in line is told so, and only then", 
   await redis.send("DEL", derived(key, "queue"));
   assert.equal(await joined(), 1);
   assert.equal(await joined(), 0);
+  await redis.send("DEL", key);
+});
+
+test("rule 9: who stands behind another waiter of its own client is told which", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  const ahead = async (waiter) => (await ask(key, waiter))[3];
+  assert.equal(await ahead("c:7"), 0);
+  assert.equal(await ahead("c:8"), 7);
+  assert.equal(await ahead("d:1"), 0);
+  assert.equal(await ahead("c:7"), 0);
+  await redis.send("DEL", key);
+});
+
+test("rule 10: clients that are gone are forgotten", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  for (let client = 0; client < 20; client += 1) await ask(key, `gone${client}:1`, { place: 1 });
+  await until(async () => {
+    await ask(key, "here:1");
+    return (await redis.send("ZCARD", derived(key, "places"))) === 1;
+  });
   await redis.send("DEL", key);
 });
 
