@@ -213,6 +213,36 @@ fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
 }
 
 #[test]
+fn a_release_at_any_moment_of_a_renewal_is_followed_by_no_extension() {
+    for (servers, modes) in [
+        (1, vec![Mode::Up]),
+        (1, vec![Mode::Slow(90)]),
+        (1, vec![Mode::Hung]),
+        (3, vec![Mode::Up, Mode::Slow(40), Mode::Hung]),
+    ] {
+        for steps in 0..120 {
+            let mut world = warm(servers, 1);
+            let lock = world.acquire(0, Request { renew: true, ..short(0) });
+            assert!(granted(world.next_event(0, ms(500))));
+            set(&mut world, &modes);
+            world.extend(0, lock, ms(3000));
+            let end = world.now.after(ms(1500));
+            for _ in 0..steps {
+                world.step(end);
+            }
+            let before = world.written.len();
+            world.release(0, lock);
+            world.run_for(ms(6000));
+            let after = &world.written[before..];
+            assert!(
+                !after.iter().any(|name| name.ends_with("_extend")),
+                "{modes:?}, {steps} steps: {after:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn servers_that_restart_empty_end_the_lock_once_they_are_a_majority() {
     let mut world = warm(5, 1);
     let lock = world.acquire(0, Request { renew: true, ..short(0) });

@@ -112,6 +112,8 @@ pub struct World {
     pub now: Instant,
     pub servers: Vec<Server>,
     pub clients: Vec<Client>,
+    /// The names of all commands in the order in which clients wrote them.
+    pub written: Vec<String>,
     /// By time of arrival, then in the order sent.
     parcels: BTreeMap<(Instant, u64), (usize, ConnectionId, Parcel)>,
     sent: u64,
@@ -131,6 +133,7 @@ impl World {
             now: at(1_000_000),
             servers: std::iter::repeat_with(server).take(servers).collect(),
             clients: (0..clients).map(|n| client(n as u64 + 1)).collect(),
+            written: Vec::new(),
             parcels: BTreeMap::new(),
             sent: 0,
         }
@@ -140,6 +143,11 @@ impl World {
         let lock = self.clients[client].engine.acquire(request, self.now).unwrap();
         self.drain(client);
         lock
+    }
+
+    pub fn extend(&mut self, client: usize, lock: LockId, ttl: Duration) {
+        self.clients[client].engine.extend(lock, ttl, self.now);
+        self.drain(client);
     }
 
     pub fn release(&mut self, client: usize, lock: LockId) {
@@ -252,6 +260,7 @@ impl World {
             self.post(ms(1), client, id, if refused { Parcel::Refused } else { Parcel::Connected });
         }
         while let Some((id, bytes)) = self.clients[client].engine.poll_transmit() {
+            self.written.extend(read_commands(&bytes).iter().map(|command| command.name().to_owned()));
             self.post(ms(1), client, id, Parcel::ToServer(bytes));
         }
     }
