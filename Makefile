@@ -142,7 +142,7 @@ $(WASM_PACK): | toolchain
 	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
 
 $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolchain
-	@echo 'Installing tsc, biome and wasm-opt in pkg-template/node_modules (seconds).'
+	@echo 'Installing tsc, biome, esbuild and wasm-opt in pkg-template/node_modules (seconds).'
 	@cd pkg-template && npm ci --no-audit --no-fund
 	@touch $@
 
