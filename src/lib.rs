@@ -44,7 +44,7 @@ pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OpId, Outcome, Sna
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, Failure, Fault, Misuse, ServerError, Vote};
 pub use lock::{LockId, Policy, Request};
-pub use node::{ConnectionId, Endpoint, NodeId};
+pub use node::{Carrier, ConnectionId, Endpoint, NodeId};
 pub use script::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
 };

@@ -9,7 +9,7 @@
 
 mod support;
 
-use redlatch::{Code, Duration, Endpoint, Event, Failure, Policy, Request};
+use redlatch::{Carrier, Code, Duration, Endpoint, Event, Failure, Policy, Request};
 use support::{Client, HELLO_MAP, ms, one_try, request};
 
 fn failure(event: Event) -> Failure {
@@ -32,7 +32,8 @@ fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
 
 #[test]
 fn no_command_is_sent_before_the_handshake_is_over() {
-    let endpoint = Endpoint { user: "ann".into(), password: "s3cret".into(), database: 3 };
+    let endpoint =
+        Endpoint { user: "ann".into(), password: "s3cret".into(), database: 3, ..Endpoint::default() };
     let mut client = Client::with(Policy::default(), endpoint);
     client.acquire(request("a"));
     client.connect();
@@ -47,10 +48,8 @@ fn no_command_is_sent_before_the_handshake_is_over() {
 
 #[test]
 fn a_server_without_hello_is_spoken_to_in_resp2() {
-    let mut client = Client::with(
-        Policy::default(),
-        Endpoint { user: String::new(), password: "s3cret".into(), database: 0 },
-    );
+    let mut client =
+        Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });
     let lock = client.acquire(request("a"));
     client.connect();
     client.command();
@@ -70,10 +69,8 @@ fn a_refused_handshake_is_told_at_once_and_shows_no_password() {
         "WRONGPASS invalid username-password pair or user is disabled.",
         "NOAUTH HELLO must be called with s3cret",
     ] {
-        let mut client = Client::with(
-            Policy::default(),
-            Endpoint { user: String::new(), password: "s3cret".into(), database: 0 },
-        );
+        let mut client =
+            Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });
         client.acquire(request("a"));
         client.connect();
         client.commands();
@@ -309,4 +306,44 @@ fn at_the_end_of_time_no_call_lasts_for_ever() {
         client.engine.handle_timeout(client.now);
     }
     assert_eq!(client.events(), []);
+}
+
+fn on_commands() -> Client {
+    let endpoint = Endpoint {
+        password: "unused".into(),
+        database: 3,
+        carrier: Carrier::Commands,
+        ..Endpoint::default()
+    };
+    Client::with(Policy::default(), endpoint)
+}
+
+#[test]
+fn a_carrier_of_commands_is_not_greeted_and_its_waiters_poll() {
+    let mut client = on_commands();
+    client.acquire(request("a"));
+    client.connect();
+    let acquire = client.command();
+    assert_eq!(acquire.name(), "exclusive_acquire");
+    assert!(!client.engine.inspect().nodes[0].wakes);
+    client.reply(acquire.taken(60_000));
+    let asked = client.now;
+    let (commands, _) = client.advance_to_action();
+    assert_eq!(commands.len(), 1);
+    assert!(client.now < asked.after(ms(251)), "polled without messages, so soon");
+}
+
+#[test]
+fn over_a_carrier_of_commands_no_release_overtakes_its_acquire() {
+    let mut client = on_commands();
+    let given_up = client.acquire(request("a"));
+    client.connect();
+    let acquire = client.command();
+    client.engine.cancel(given_up, client.now);
+    assert!(client.commands().is_empty(), "the acquire is under way");
+    client.acquire(request("b"));
+    assert_eq!(client.command().name(), "exclusive_acquire", "other keys do not wait");
+    client.reply(acquire.granted(1));
+    let release = client.command();
+    assert_eq!((release.name(), release.keys()[0].as_str()), ("exclusive_release", "a"));
 }

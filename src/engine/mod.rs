@@ -172,7 +172,9 @@ impl<E: Entropy + 'static> Engine<E> {
     /// A connection asked for by [`poll_connect`](Self::poll_connect) was made.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
         self.run_due(now);
-        self.nodes.connected(id, &mut self.entropy, now);
+        if let Some((node, news)) = self.nodes.connected(id, &mut self.entropy, now) {
+            self.spread(node, news, now);
+        }
         self.note_nodes();
     }
 

@@ -40,11 +40,15 @@ impl Nodes {
         Ok(())
     }
 
-    pub(crate) fn connected(&mut self, id: ConnectionId, entropy: &mut dyn Entropy, now: Instant) {
-        let Some(index) = self.of(id).map(Self::index) else { return };
-        if let Some(node) = self.list.get_mut(index) {
-            node.connected(id, &self.client, entropy, now);
-        }
+    pub(crate) fn connected(
+        &mut self,
+        id: ConnectionId,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(NodeId, News)> {
+        let of = self.of(id)?;
+        let news = self.list.get_mut(Self::index(of))?.connected(id, &self.client, entropy, now)?;
+        Some((of, news))
     }
 
     pub(crate) fn inspect(&self) -> Vec<NodeSnapshot> {

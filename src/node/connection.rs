@@ -11,9 +11,9 @@ use crate::{
 };
 
 use super::{
-    ConnectionId, Endpoint, Tag,
+    Carrier, ConnectionId, Endpoint, Tag,
     handshake::{Handshake, Next},
-    pipeline::{Paired, Pipeline},
+    pipeline::{Order, Paired, Pipeline},
     server_error,
 };
 
@@ -50,7 +50,7 @@ pub(super) enum Said {
 }
 
 impl Connection {
-    /// A connection that was made, and has to be greeted `until` then.
+    /// A connection that was made, and has to be greeted `until` then if it is a session of our own.
     pub(super) fn new(
         id: ConnectionId,
         endpoint: &Endpoint,
@@ -59,12 +59,15 @@ impl Connection {
         now: Instant,
     ) -> Self {
         let mut out = Vec::new();
-        let step = Handshake::begin(endpoint, &mut out);
+        let (greeting, order) = match endpoint.carrier {
+            Carrier::Stream => (Some((Handshake::begin(endpoint, &mut out), until)), Order::AsSent),
+            Carrier::Commands => (None, Order::PerKey),
+        };
         Self {
             id,
-            greeting: Some((step, until)),
+            greeting,
             scanner: Scanner::new(Limits::default()),
-            pipeline: Pipeline::new(first_nonce),
+            pipeline: Pipeline::new(first_nonce, order),
             out,
             heard: now,
             proven: false,
@@ -127,7 +130,7 @@ impl Connection {
                 }
                 _ => {}
             }
-            return match self.pipeline.pair(&reply) {
+            return match self.pipeline.pair(&reply, &mut self.out) {
                 Paired::Answer(tag, answer) => {
                     self.proven = true;
                     Said::Reply(tag, Ok(answer))

@@ -1,3 +1,14 @@
+/// What carries commands to a server, and thus what can be done with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A byte stream of our own: there is a handshake, messages come, and commands run in the order they were sent in.
+    #[default]
+    Stream,
+    /// Single commands on somebody else's session: another client, or requests over HTTP. No handshake, no messages (so
+    /// that waiters poll), and what is sent later may overtake: of commands on one key only one is under way at a time.
+    Commands,
+}
+
 /// What a server is told about us. Its address is the driver's business.
 #[derive(Clone, Default)]
 pub struct Endpoint {
@@ -7,6 +18,8 @@ pub struct Endpoint {
     pub password: String,
     /// The number of the database.
     pub database: u32,
+    /// With [`Carrier::Commands`] the other fields are of no use: who carries them has logged in.
+    pub carrier: Carrier,
 }
 
 impl core::fmt::Debug for Endpoint {
@@ -14,6 +27,7 @@ impl core::fmt::Debug for Endpoint {
         f.debug_struct("Endpoint")
             .field("user", &self.user)
             .field("database", &self.database)
+            .field("carrier", &self.carrier)
             .finish_non_exhaustive()
     }
 }

@@ -106,7 +106,7 @@ mod tests {
     const CHANNEL: &[u8] = b"redlatch:wake:c1";
 
     fn endpoint(user: &str, password: &str, database: u32) -> Endpoint {
-        Endpoint { user: user.into(), password: password.into(), database }
+        Endpoint { user: user.into(), password: password.into(), database, ..Endpoint::default() }
     }
 
     fn said(out: &mut Vec<u8>) -> String {

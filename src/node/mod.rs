@@ -27,7 +27,7 @@ use crate::{
 
 use backoff::Backoff;
 use connection::{Connection, Said};
-pub use endpoint::Endpoint;
+pub use endpoint::{Carrier, Endpoint};
 pub(crate) use pipeline::{Command, Form};
 
 /// What the name of a client's channel begins with; the scripts publish there.
@@ -158,19 +158,20 @@ impl Node {
         matches!(&self.link, Link::Up(connection) if connection.wakes)
     }
 
-    /// The connection that is being made was made. `client` is what wake-ups are addressed to.
+    /// The connection that is being made was made. `client` is what wake-ups are addressed to. There is news at once if it
+    /// needs no handshake.
     pub(crate) fn connected(
         &mut self,
         id: ConnectionId,
         client: &[u8],
         entropy: &mut dyn Entropy,
         now: Instant,
-    ) {
+    ) -> Option<News> {
         let Link::Dialing { id: dialed, until } = self.link else {
-            return;
+            return None;
         };
         if dialed != id {
-            return;
+            return None;
         }
         self.channel = [CHANNEL, client].concat();
         let mut first_nonce = [0; 8];
@@ -178,7 +179,9 @@ impl Node {
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
         let connection = Connection::new(id, &self.endpoint, first_nonce, until, now);
+        let ready = connection.is_ready();
         self.link = Link::Up(Box::new(connection));
+        ready.then(|| self.ready())
     }
 
     /// Takes what was received. Then call [`step`](Self::step) until it has no news.
@@ -197,10 +200,7 @@ impl Node {
         };
         match connection.next(endpoint, channel) {
             Said::Nothing => None,
-            Said::Ready => {
-                let again = core::mem::replace(&mut self.was_ready, true);
-                Some(News::Ready { waiting: core::mem::take(&mut self.waiting), again })
-            }
+            Said::Ready => Some(self.ready()),
             Said::Wake(lock) => Some(News::Wake(lock)),
             Said::Reply(tag, reply) => {
                 if reply.is_ok() {
@@ -275,6 +275,11 @@ impl Node {
             Link::Dialing { id, .. } => Some(*id),
             Link::Up(connection) => Some(connection.id),
         }
+    }
+
+    fn ready(&mut self) -> News {
+        let again = core::mem::replace(&mut self.was_ready, true);
+        News::Ready { waiting: core::mem::take(&mut self.waiting), again }
     }
 
     fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {

@@ -43,6 +43,25 @@ pub(crate) struct Pending {
     form: Form,
     sent: Instant,
     patience: Duration,
+    /// Only with [`Order::PerKey`].
+    keys: Vec<Vec<u8>>,
+}
+
+/// Which commands may be under way at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Order {
+    /// All: the server runs them in the order in which they are sent.
+    #[default]
+    AsSent,
+    /// Those on different keys: what is sent later may run earlier, and a release must not overtake its acquire.
+    PerKey,
+}
+
+/// A command that is not sent before others on the same keys are answered.
+#[derive(Clone, Debug)]
+struct Held {
+    pending: Pending,
+    bytes: Vec<u8>,
 }
 
 /// What a reply turned out to be.
@@ -58,18 +77,20 @@ pub(crate) enum Paired<'a> {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pipeline {
+    order: Order,
     queue: VecDeque<Pending>,
+    held: VecDeque<Held>,
     nonce: u64,
 }
 
 impl Pipeline {
     /// Nonces count up from a random number, so that no other connection's reply fits.
-    pub(crate) fn new(first_nonce: u64) -> Self {
-        Self { queue: VecDeque::new(), nonce: first_nonce }
+    pub(crate) fn new(first_nonce: u64, order: Order) -> Self {
+        Self { order, queue: VecDeque::new(), held: VecDeque::new(), nonce: first_nonce }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.len()
+        self.queue.len().saturating_add(self.held.len())
     }
 
     pub(crate) fn push(
@@ -82,16 +103,48 @@ impl Pipeline {
     ) {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
-        write(command, form, nonce, out);
         let Command { script, patience, .. } = *command;
-        self.queue.push_back(Pending { tag, script, nonce, form, sent: now, patience });
+        let keys = match self.order {
+            Order::AsSent => Vec::new(),
+            Order::PerKey => command.keys.iter().copied().flatten().cloned().collect(),
+        };
+        let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
+        if self.is_free(&pending, self.held.len()) {
+            write(command, form, nonce, out);
+            self.queue.push_back(pending);
+        } else {
+            let mut bytes = Vec::new();
+            write(command, form, nonce, &mut bytes);
+            self.held.push_back(Held { pending, bytes });
+        }
+    }
+
+    /// Whether a command may be sent though the unanswered ones and the first `held` of those not sent are not done.
+    fn is_free(&self, command: &Pending, held: usize) -> bool {
+        let shares = |other: &Pending| command.keys.iter().any(|key| other.keys.contains(key));
+        !self.queue.iter().chain(self.held.iter().take(held).map(|held| &held.pending)).any(shares)
+    }
+
+    /// Sends what nothing stands in the way of any more.
+    fn send_free(&mut self, out: &mut Vec<u8>) {
+        let mut index = 0;
+        while let Some(held) = self.held.get(index) {
+            if !self.is_free(&held.pending, index) {
+                index = index.saturating_add(1);
+            } else if let Some(Held { pending, bytes }) = self.held.remove(index) {
+                out.extend(bytes);
+                self.queue.push_back(pending);
+            }
+        }
     }
 
     /// Pairs a reply with the command at the head, which leaves the queue unless the reply is not its own.
-    pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>) -> Paired<'a> {
+    /// `out` takes the commands that it sets free.
+    pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>, out: &mut Vec<u8>) -> Paired<'a> {
         let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
         if paired != Paired::Mismatch {
             self.queue.pop_front();
+            self.send_free(out);
         }
         paired
     }
@@ -103,7 +156,10 @@ impl Pipeline {
 
     /// Gives up: every command's outcome is unknown.
     pub(crate) fn into_tags(self) -> impl Iterator<Item = Tag> {
-        self.queue.into_iter().map(|pending| pending.tag)
+        self.queue
+            .into_iter()
+            .chain(self.held.into_iter().map(|held| held.pending))
+            .map(|pending| pending.tag)
     }
 }
 
@@ -182,7 +238,7 @@ mod tests {
 
     #[test]
     fn commands_are_written_by_hash_and_by_source() {
-        let mut pipeline = Pipeline::new(0xab);
+        let mut pipeline = Pipeline::new(0xab, Order::AsSent);
         let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
         let by_hash = format!(
             "*6\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\n00000000000000ab\r\n$1\r\nt\r\n"
@@ -195,12 +251,22 @@ mod tests {
 
     #[test]
     fn replies_are_paired_in_order_by_nonce() {
-        let mut pipeline = Pipeline::new(1);
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
         pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE, Form::Hash);
-        assert_eq!(pipeline.pair(&released(b"0000000000000001")), Paired::Answer(tag(7), Answer::Count(1)));
-        assert_eq!(pipeline.pair(&released(b"0000000000000002")), Paired::Answer(tag(8), Answer::Count(1)));
-        assert_eq!(pipeline.pair(&released(b"0000000000000003")), Paired::Mismatch, "nothing was asked");
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000001"), &mut Vec::new()),
+            Paired::Answer(tag(7), Answer::Count(1))
+        );
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000002"), &mut Vec::new()),
+            Paired::Answer(tag(8), Answer::Count(1))
+        );
+        assert_eq!(
+            pipeline.pair(&released(b"0000000000000003"), &mut Vec::new()),
+            Paired::Mismatch,
+            "nothing was asked"
+        );
     }
 
     #[test]
@@ -219,39 +285,84 @@ mod tests {
             Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
         ];
         for reply in replies {
-            let mut pipeline = Pipeline::new(1);
+            let mut pipeline = Pipeline::new(1, Order::AsSent);
             pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
-            assert_eq!(pipeline.pair(&reply), Paired::Mismatch, "{reply:?}");
+            assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{reply:?}");
         }
     }
 
     #[test]
     fn a_grant_without_a_proper_fence_is_a_mismatch() {
         for fence in [b"0".as_slice(), b"", b"-1", b"+1", b"1e3", b"18446744073709551616"] {
-            let mut pipeline = Pipeline::new(1);
+            let mut pipeline = Pipeline::new(1, Order::AsSent);
             pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE, Form::Hash);
             let reply =
                 Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Bulk(fence)]);
-            assert_eq!(pipeline.pair(&reply), Paired::Mismatch, "{fence:?}");
+            assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{fence:?}");
         }
     }
 
     #[test]
     fn unknown_script_is_told_once() {
-        let mut pipeline = Pipeline::new(1);
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
         let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
-        assert_eq!(pipeline.pair(&line), Paired::NoScript(tag(7)));
+        assert_eq!(pipeline.pair(&line, &mut Vec::new()), Paired::NoScript(tag(7)));
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Source);
-        assert!(matches!(pipeline.pair(&line), Paired::Error(..)));
+        assert!(matches!(pipeline.pair(&line, &mut Vec::new()), Paired::Error(..)));
     }
 
     #[test]
     fn silence_counts_from_the_last_sign_of_life() {
-        let mut pipeline = Pipeline::new(1);
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
         assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
         assert_eq!(pipeline.silent_at(Instant::from_micros(1)), Some(Instant::from_micros(500_003)));
         assert_eq!(pipeline.silent_at(Instant::from_micros(9)), Some(Instant::from_micros(500_009)));
+    }
+
+    fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
+        let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+        let mut out = Vec::new();
+        let command = Command {
+            script: &EXCLUSIVE_RELEASE,
+            keys: [&keys, &[]],
+            arguments: &[],
+            patience: Duration::from_millis(500),
+        };
+        pipeline.push(tag(1), &command, Form::Hash, Instant::from_micros(3), &mut out);
+        !out.is_empty()
+    }
+
+    #[test]
+    fn without_an_order_commands_on_one_key_wait_for_each_other() {
+        let mut pipeline = Pipeline::new(1, Order::PerKey);
+        assert!(pushed_on(&mut pipeline, &["a"]));
+        assert!(pushed_on(&mut pipeline, &["b"]), "another key");
+        assert!(!pushed_on(&mut pipeline, &["b", "a"]));
+        assert!(!pushed_on(&mut pipeline, &["a"]), "behind one that is not sent itself");
+        assert!(pushed_on(&mut pipeline, &["c"]));
+        assert_eq!(pipeline.len(), 5);
+
+        // Nonces in the order in which the commands were pushed, replies in that in which they were sent.
+        let mut answered = |nonce: &[u8]| {
+            let mut out = Vec::new();
+            assert!(matches!(pipeline.pair(&released(nonce), &mut out), Paired::Answer(..)), "{nonce:?}");
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(answered(b"0000000000000001"), "", "b is not answered");
+        let freed = answered(b"0000000000000002");
+        assert!(freed.contains("0000000000000003") && !freed.contains("0000000000000004"), "{freed}");
+        assert_eq!(answered(b"0000000000000005"), "");
+        assert!(answered(b"0000000000000003").contains("0000000000000004"));
+        assert_eq!(answered(b"0000000000000004"), "");
+    }
+
+    #[test]
+    fn without_an_order_nothing_is_forgotten() {
+        let mut pipeline = Pipeline::new(1, Order::PerKey);
+        pushed_on(&mut pipeline, &["a"]);
+        pushed_on(&mut pipeline, &["a"]);
+        assert_eq!(pipeline.into_tags().count(), 2);
     }
 }
