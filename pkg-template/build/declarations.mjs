@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Deletes the declarations that no entry leads to: what is not public is not shipped as if it were. */
+/** Deletes the declarations that the public ones do not lead to: what is not public is not shipped as if it were. */
 export function pruneDeclarations(dist) {
   const reached = new Set();
   const visit = (file) => {
@@ -13,6 +13,6 @@ export function pruneDeclarations(dist) {
   };
   const files = readdirSync(dist, { recursive: true }).map((name) => join(dist, name));
   const declarations = files.filter((file) => file.endsWith(".d.ts"));
-  for (const file of declarations) if (dirname(file) === join(dist, "entry")) visit(file);
+  for (const entry of ["index.d.ts", "slim.d.ts"]) visit(join(dist, entry));
   for (const file of declarations) if (!reached.has(file)) rmSync(file);
 }

@@ -21,7 +21,9 @@ writeFileSync(
   join(dist, "wasm/redlatch_core.js"),
   glueFactory(readFileSync(join(wasm, "redlatch_core.js"), "utf8")),
 );
-writeFileSync(join(dist, "wasm/inline.js"), inlineModule(readFileSync(join(wasm, "redlatch_core_bg.wasm"))));
+const core = readFileSync(join(wasm, "redlatch_core_bg.wasm"));
+writeFileSync(join(dist, "wasm/inline.js"), inlineModule(core));
+writeFileSync(join(dist, "core.wasm"), core);
 // Comments stay in the declarations, where editors show them.
 minify(dist);
 stamp(staging);

@@ -10,9 +10,16 @@ export interface Endpoint {
   readonly database: number;
 }
 
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
+
+/** Whether what is sent there stays on this machine. */
+export function isLocal({ host, path }: Pick<Address, "host" | "path">): boolean {
+  return path !== null || LOOPBACK.test(host);
+}
+
 /** Where a client with a transport of its own is by default. */
 export const localEndpoint: Endpoint = {
-  address: { host: "127.0.0.1", port: 6379, tls: false, path: null },
+  address: { host: "127.0.0.1", port: 6379, tls: false, tlsOptions: {}, path: null },
   user: "",
   password: "",
   database: 0,
@@ -45,6 +52,7 @@ export function parseUrl(url: string, option: string): Endpoint {
         host: host.startsWith("[") ? host.slice(1, -1) : host,
         port: port === "" ? 6379 : integer(port, 1, 65535, `${option}: the port`),
         tls: scheme.toLowerCase() === "rediss",
+        tlsOptions: {},
         path: null,
       };
       return { address, ...login, database: parseDatabase(path.slice(1), option) };
@@ -73,7 +81,7 @@ export function nameOf(address: Address): string {
 type Refuse = (problem: string) => TypeError;
 
 function unixAddress(path: string): Address {
-  return { host: "", port: 0, tls: false, path };
+  return { host: "", port: 0, tls: false, tlsOptions: {}, path };
 }
 
 function parseUserinfo(userinfo: string | undefined, refuse: Refuse): { user: string; password: string } {

@@ -1,6 +1,6 @@
-import type { CoreLoader } from "./core.js";
 import { Driver } from "./driver.js";
 import { ClosedError, LockTimeoutError } from "./errors.js";
+import { type CoreLoader, requireWebAssembly } from "./loading.js";
 import type { ClientSnapshot } from "./observation.js";
 import { parseClientOptions, parseCloseOptions, type Settings } from "./options.js";
 import { parseAdoption, parseRequest, type Request } from "./request.js";
@@ -9,13 +9,14 @@ import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle, Trans
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;
 
-/** What every entry's createClient is made of: the entry chooses the wasm and the default transport. */
+/** What every entry's createClient is made of: the entry chooses the wasm, and the runtime's sockets if it has any. */
 export function openClient(
   options: string | ClientOptions,
   load: CoreLoader,
-  defaultTransport: Transport,
+  sockets: Transport | undefined,
 ): LockClient {
-  const settings = parseClientOptions(options, defaultTransport);
+  const settings = parseClientOptions(options, sockets);
+  requireWebAssembly();
   return new Client(settings, new Driver(settings, load));
 }
 

@@ -1,8 +1,4 @@
-import type { Core, Instance } from "./wasm/redlatch_core.js";
-import { instantiate } from "./wasm/redlatch_core.js";
-
-/** Makes a wasm instance of its own at each call. */
-export type CoreLoader = () => Instance;
+import type { Core } from "./wasm/redlatch_core.js";
 
 /** Numbers per record of `poll`; the first is the kind. */
 export const STRIDE = 10;
@@ -62,18 +58,6 @@ export interface Failure {
   readonly node: number;
   readonly attempts: number;
   readonly details: readonly string[];
-}
-
-/**
- * Loads the wasm from its base64 text, synchronously and on first use: a bundler cannot lose it, and importing the
- * package costs nothing. It is compiled once.
- */
-export function inlineCore(base64: string): CoreLoader {
-  let module: WebAssembly.Module | undefined;
-  return () => {
-    module ??= new WebAssembly.Module(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
-    return instantiate(module);
-  };
 }
 
 /** Reads what `poll` returned, one record after the other. */

@@ -1,12 +1,13 @@
 import { Acquisition } from "./acquisition.js";
-import { type Endpoint, nameOf } from "./address.js";
 import { Alarm, LONGEST_DELAY } from "./alarm.js";
-import { type CoreLoader, type Failure, KIND, Records } from "./core.js";
+import { type Failure, KIND, Records } from "./core.js";
 import { ClosedError, InternalError, type LockError } from "./errors.js";
 import { errorOf, type FailedNode } from "./failure.js";
 import { Ledger, type Operation } from "./ledger.js";
 import { Link, type LinkOwner } from "./link.js";
+import type { CoreLoader } from "./loading.js";
 import type { HeldLock, LockDriver } from "./lock.js";
+import type { Node } from "./nodes.js";
 import type { ClientSnapshot } from "./observation.js";
 import { Observer } from "./observer.js";
 import type { Settings } from "./options.js";
@@ -23,7 +24,7 @@ import type { Core, Instance } from "./wasm/redlatch_core.js";
 export class Driver implements LockDriver, LinkOwner {
   readonly #settings: Settings;
   readonly #load: CoreLoader;
-  readonly #nodes: (FailedNode & Endpoint & { lastError: FailedNode["lastError"] })[];
+  readonly #nodes: (Node & FailedNode & { lastError: FailedNode["lastError"] })[];
   readonly #alarm: Alarm;
   readonly #observer: Observer | undefined;
   readonly #ledger: Ledger;
@@ -40,12 +41,7 @@ export class Driver implements LockDriver, LinkOwner {
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.#load = load;
-    this.#nodes = settings.endpoints.map((endpoint) => ({
-      ...endpoint,
-      name: nameOf(endpoint.address),
-      tls: endpoint.address.tls,
-      lastError: undefined,
-    }));
+    this.#nodes = settings.nodes.map((node) => ({ ...node, tls: node.address.tls, lastError: undefined }));
     this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
     const errorFor = (failure: Failure) => errorOf(failure, this.#nodes, this.wall());
     this.#ledger = new Ledger(this, errorFor, this.#observer, this.#nodes.length > 1);
@@ -188,7 +184,9 @@ export class Driver implements LockDriver, LinkOwner {
     this.#instance = this.#load();
     const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout);
     if (this.#observer !== undefined) core.observe();
-    for (const { user, password, database } of this.#nodes) core.add_node(user, password, database);
+    for (const { user, password, database, transport } of this.#nodes) {
+      core.add_node(user, password, database, transport.carrier === "commands");
+    }
     return core;
   }
 
@@ -262,14 +260,17 @@ export class Driver implements LockDriver, LinkOwner {
     if (node === undefined) return;
     const link = new Link(id, index, this);
     this.#links.set(id, link);
-    link.dial(this.#settings.transport, node.address);
+    link.dial(node.transport, node.address);
   }
 
   /** The instance is poisoned: all of it fails, and the next call gets a new one. */
   #trapped(error: unknown): InternalError {
-    const internal = new InternalError("the WebAssembly core failed; all locks of this client are lost", {
-      cause: error,
-    });
+    const internal =
+      error instanceof InternalError
+        ? error
+        : new InternalError("the WebAssembly core failed; all locks of this client are lost", {
+            cause: error,
+          });
     const core = this.#core;
     if (core !== undefined) this.#instance?.abandon(core);
     this.#end(internal);

@@ -1,6 +1,6 @@
-import { type Endpoint, localEndpoint, nameOf, parseUrl } from "./address.js";
 import { check, duration, numberWithin, optionsOf, show } from "./check.js";
 import { systemClock } from "./clock.js";
+import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import type { LockEvent } from "./observation.js";
 import type { ClientOptions, Clock, Transport } from "./types.js";
 
@@ -9,8 +9,7 @@ const SHORTEST_TTL = 100;
 /** A client's options, checked and complete. */
 export interface Settings {
   /** At least one; several make every lock a Redlock. */
-  readonly endpoints: readonly Endpoint[];
-  readonly transport: Transport;
+  readonly nodes: readonly Node[];
   readonly prefix: string;
   readonly ttl: number;
   readonly wait: number;
@@ -25,9 +24,9 @@ export interface Settings {
 }
 
 const CLIENT_OPTIONS = new Set<string>([
-  "url",
+  ...NODE_OPTIONS,
   "nodes",
-  "transport",
+  "allowPlaintextAuth",
   "prefix",
   "ttl",
   "wait",
@@ -38,22 +37,19 @@ const CLIENT_OPTIONS = new Set<string>([
   "observe",
   "clock",
 ] satisfies (keyof ClientOptions)[]);
-const NODE_OPTIONS = new Set(["url"]);
 const RETRY_OPTIONS = new Set(["min", "max"]);
 const CLOSE_OPTIONS = new Set(["timeout"]);
 
-/** Checks what createClient was given. */
-export function parseClientOptions(given: unknown, defaultTransport: Transport): Settings {
+/** Checks what createClient was given; `sockets` are the runtime's own, if it has any. */
+export function parseClientOptions(given: unknown, sockets: Transport | undefined): Settings {
   if (given === undefined || given instanceof URL) {
     throw new TypeError(`createClient: give the server's URL as a string, or options; got ${show(given)}`);
   }
   const object = typeof given === "string" ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
-  const transport = parseTransport(options.transport);
   const { min, max } = parseRetry(options.retry);
   return {
-    endpoints: parseEndpoints(options, transport !== undefined),
-    transport: transport ?? defaultTransport,
+    nodes: parseNodes(options, sockets),
     prefix: check("prefix", options.prefix, "string", "lock:"),
     ttl: parseTtl(options.ttl, 30_000),
     wait: parseWait(options.wait, 10_000),
@@ -81,46 +77,6 @@ export function parseTtl(value: unknown, fallback?: number, name = "ttl"): numbe
 /** Checks a longest wait; `fallback` when there is none. */
 export function parseWait(value: unknown, fallback: number): number {
   return duration("wait", value, 0, fallback, " or Infinity");
-}
-
-function parseEndpoints({ url, nodes }: ClientOptions, ownTransport: boolean): Endpoint[] {
-  if (nodes === undefined) {
-    if (url !== undefined) return [parseUrl(check("url", url, "string"), "url")];
-    if (ownTransport) return [localEndpoint];
-    throw new TypeError('url is missing; give the server\'s, such as "redis://127.0.0.1:6379"');
-  }
-  if (url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
-  if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${show(nodes)}`);
-  if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
-  const seen = new Map<string, number>();
-  return Array.from(nodes as unknown[], (node, index) => {
-    const endpoint = parseNode(node, `nodes[${index}]`);
-    const name = nameOf(endpoint.address);
-    const same = endpoint.address.path ?? name.toLowerCase();
-    const other = seen.get(same);
-    if (other !== undefined) {
-      // Its votes would count twice, and two clients could both have a majority.
-      throw new RangeError(
-        `nodes[${index}] is the same server as nodes[${other}] (${name}); all must be independent of each other`,
-      );
-    }
-    seen.set(same, index);
-    return endpoint;
-  });
-}
-
-function parseNode(node: unknown, name: string): Endpoint {
-  if (typeof node === "string") return parseUrl(node, name);
-  const { url } = optionsOf<{ url?: unknown }>(name, node ?? null, NODE_OPTIONS);
-  return parseUrl(check(`${name}.url`, url, "string"), `${name}.url`);
-}
-
-function parseTransport(value: unknown): Transport | undefined {
-  if (value === undefined) return undefined;
-  if (typeof (value as Transport | null)?.connect !== "function") {
-    throw new TypeError(`transport must be an object with a method connect; got ${show(value)}`);
-  }
-  return value as Transport;
 }
 
 function parseRetry(value: unknown): { min: number; max: number } {

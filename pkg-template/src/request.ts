@@ -72,7 +72,7 @@ type Subject = Pick<Request, "keys" | "token" | "fair" | "fence" | "ttl" | "flag
 
 /** `subject.ttl` is the default for that option. */
 function complete(settings: Settings, options: AcquireOptions, renew: boolean, subject: Subject): Request {
-  if (subject.fair && settings.endpoints.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
+  if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
   const renewed = check("renew", options.renew, "boolean", renew);
   const { keys, token, fence, fair } = subject;
   const { bytes, lengths } = encodeKeys(settings.prefix, keys);

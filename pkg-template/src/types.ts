@@ -13,12 +13,22 @@ export interface ClientOptions {
    * goes in brackets. The port is 6379 by default. Required, unless `transport` is given.
    */
   url?: string;
+  /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
+  tls?: TlsOptions;
+  /**
+   * Allows a password to be sent to a server other than on this machine without TLS, where the network between is
+   * trusted. False by default: createClient throws a TypeError rather than show the password to everybody on the way.
+   */
+  allowPlaintextAuth?: boolean;
   /**
    * The servers, as an alternative to `url`: at least one, each once. With two or more, which must be independent of
    * each other (no replicas), every lock of this client is a Redlock: held when a majority has granted it.
    */
   nodes?: (string | NodeOptions)[];
-  /** Opens the connections; by default the runtime's own sockets. */
+  /**
+   * Opens the connections; by default the runtime's own sockets. Where there are none, as in browsers, it is required:
+   * see {@link fromWebSocket}, {@link fromRest} and {@link fromCommand}.
+   */
   transport?: Transport;
   /** Put before every key, `"lock:"` by default; `""` to share keys with other libraries. */
   prefix?: string;
@@ -45,8 +55,27 @@ export interface ClientOptions {
 
 /** One server in {@link ClientOptions.nodes}. */
 export interface NodeOptions {
-  /** As {@link ClientOptions.url}. */
-  url: string;
+  /** As {@link ClientOptions.url}. Required, unless `transport` is given. */
+  url?: string;
+  /** As {@link ClientOptions.tls}, for this server. */
+  tls?: TlsOptions;
+  /** As {@link ClientOptions.transport}, for this server: another client, or another REST endpoint, for each. */
+  transport?: Transport;
+}
+
+/**
+ * How a server proves who it is, and how we do. Its certificate is always verified: for the runtime's own authorities
+ * and the URL's host, unless said otherwise here. Texts are in PEM.
+ */
+export interface TlsOptions {
+  /** The certificate authorities to trust in place of the runtime's own. */
+  ca?: string | readonly string[];
+  /** Our certificate, where the server wants one; with `key`. */
+  cert?: string;
+  /** The private key of `cert`, without a passphrase. */
+  key?: string;
+  /** The name that the server's certificate is for, where it is not the URL's host. */
+  servername?: string;
 }
 
 /** Makes and keeps locks. Connects on first use. */
@@ -177,6 +206,16 @@ export interface LockHandle {
 /** Pluggable socket: bytes in, bytes out. */
 export interface Transport {
   /**
+   * What it carries. `"stream"`, the default: a byte stream of the client's own, on which it logs in, gets messages, and
+   * relies on commands being run in the order in which they were sent. `"commands"`: commands that run one by one on a
+   * session that is somebody else's, and may overtake each other; waiters poll then.
+   */
+  readonly carrier?: "stream" | "commands";
+  /** Whether a password may be sent over it. By default, that is so with TLS and on this machine. */
+  readonly secure?: boolean;
+  /** What errors call the server when no URL is given. */
+  readonly name?: string;
+  /**
    * Opens a connection; the promise resolves when bytes can be written and rejects when that fails. When `signal`
    * aborts, the connection is no longer wanted: drop it. After `close` has been called nothing else counts.
    */
@@ -203,6 +242,8 @@ export interface Address {
   readonly port: number;
   /** Whether to speak TLS, and to verify the server's certificate. */
   readonly tls: boolean;
+  /** How to verify the server, and what to show to it; empty for the defaults. */
+  readonly tlsOptions: TlsOptions;
   /** Path of the unix socket, or `null`. */
   readonly path: string | null;
 }

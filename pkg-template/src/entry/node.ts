@@ -1,16 +1,13 @@
 import { openClient } from "../client.js";
-import { inlineCore } from "../core.js";
+import type * as api from "../index.js";
+import { inlineCore } from "../loading.js";
 import { nodeTransport } from "../transport/node.js";
-import type { ClientOptions, LockClient } from "../types.js";
 import { base64 } from "../wasm/inline.js";
 
-const load = inlineCore(base64);
+const core = inlineCore(base64);
 
-/** Makes a client. Throws TypeError or RangeError for bad options; connects on first use. */
-export function createClient(options: string | ClientOptions): LockClient {
-  return openClient(options, load, nodeTransport);
-}
+export const createClient: typeof api.createClient = (options) =>
+  openClient(options, core.load, nodeTransport);
+export const ready: typeof api.ready = core.ready;
 
-export * from "../errors.js";
-export type * from "../observation.js";
-export type * from "../types.js";
+export * from "../exports.js";

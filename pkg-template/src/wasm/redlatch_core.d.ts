@@ -11,8 +11,11 @@ export interface Core {
   observe(): void;
   /** The state at this moment. */
   inspect(): CoreSnapshot;
-  /** Returns the node's index, from 0. Empty strings for no user, no password. */
-  add_node(user: string, password: string, database: number): number;
+  /**
+   * Returns the node's index, from 0. Empty strings for no user, no password. `commands`: it is reached by single commands,
+   * without handshake, messages or order.
+   */
+  add_node(user: string, password: string, database: number, commands: boolean): number;
   /**
    * `keys` concatenated, with the bytes of each in `lengths` (empty for one key). Returns the lock's id, never 0.
    * `flags` as in FLAG. Throws a TypeError for a request that is not in order.

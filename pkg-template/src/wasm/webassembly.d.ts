@@ -3,4 +3,5 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
   }
+  function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }

@@ -3,20 +3,23 @@ import { test } from "node:test";
 import { nameOf, parseUrl } from "../../../pkg/dist/address.js";
 
 const tcp = (host, port, rest = {}) => ({
-  address: { host, port, tls: false, path: null },
+  address: { host, port, tls: false, tlsOptions: {}, path: null },
   user: "",
   password: "",
   database: 0,
   ...rest,
 });
 const unix = (path, rest = {}) => ({
-  address: { host: "", port: 0, tls: false, path },
+  address: { host: "", port: 0, tls: false, tlsOptions: {}, path },
   user: "",
   password: "",
   database: 0,
   ...rest,
 });
-const tls = (host, port) => ({ ...tcp(host, port), address: { host, port, tls: true, path: null } });
+const tls = (host, port) => ({
+  ...tcp(host, port),
+  address: { host, port, tls: true, tlsOptions: {}, path: null },
+});
 
 const good = [
   ["redis://localhost", tcp("localhost", 6379)],

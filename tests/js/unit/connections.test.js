@@ -10,10 +10,16 @@ test("the core is built at the first use, and the server dialled without credent
   const { client, cores, transport } = start();
   assert.equal(cores.length, 0);
   client.acquire("k").catch(() => {});
-  assert.deepEqual(cores[0].calls[0], ["add_node", "u", "canary", 2]);
+  assert.deepEqual(cores[0].calls[0], ["add_node", "u", "canary", 2, false]);
   cores[0].queue(fake.CONNECT, 9, 0);
   await settle();
-  assert.deepEqual(transport.dials[0].address, { host: "h", port: 1, tls: false, path: null });
+  assert.deepEqual(transport.dials[0].address, {
+    host: "h",
+    port: 1,
+    tls: false,
+    tlsOptions: {},
+    path: null,
+  });
   transport.dials[0].resolve();
   await settle();
   assert.equal(cores[0].count("connected"), 1);

@@ -21,7 +21,7 @@ test("Node's transport: an abort ends the dial and its socket", async (t) => {
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const address = { host: "127.0.0.1", port: server.address().port, tls: false, path: null };
+  const address = { host: "127.0.0.1", port: server.address().port, tls: false, tlsOptions: {}, path: null };
   const controller = new AbortController();
   const reason = new Error("not wanted any more");
   let dial;

@@ -8,7 +8,11 @@ export function start(options = {}, prepare = undefined) {
   const clock = new fake.FakeClock();
   const transport = new fake.FakeTransport();
   const { load, cores, abandoned } = fake.fakeLoader(prepare);
-  const client = openClient({ url: "redis://u:canary@h:1/2", clock, transport, ...options }, load, transport);
+  const client = openClient(
+    { url: "redis://u:canary@h:1/2", allowPlaintextAuth: true, clock, transport, ...options },
+    load,
+    transport,
+  );
   return { client, clock, transport, cores, abandoned };
 }
 

@@ -1,0 +1,6 @@
+/** What every entry exports beside createClient and ready. */
+export * from "./errors.js";
+export type * from "./observation.js";
+export { fromCommand } from "./transport/from-command.js";
+export { fromRest, type RestOptions } from "./transport/rest.js";
+export type * from "./types.js";
