@@ -19,6 +19,7 @@ BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
 WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
+RUNTIMES := tests/runtimes/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
@@ -66,7 +67,7 @@ size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
 
 clean: ## removes what was built; the tools in .tools/ stay
-	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules
+	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -149,6 +150,11 @@ $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolch
 $(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
 	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
 	@cd tests/bench && npm ci --no-audit --no-fund
+	@touch $@
+
+$(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain
+	@echo 'Installing Deno, Bun, workerd and Node.js 22 and 24, to run the package on, in tests/runtimes/node_modules (740 MB, half a minute).'
+	@cd tests/runtimes && npm ci --no-audit --no-fund
 	@touch $@
 
 # Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.
