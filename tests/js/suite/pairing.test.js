@@ -1,12 +1,12 @@
 // A reply belongs to the command it answers; whatever goes wrong with replies, nothing is granted wrongly.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { LockError } from "./support/redlatch.js";
-import { tcpTransport } from "./support/transport.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { LockError } from "../support/redlatch.js";
+import { tcpTransport } from "../support/transport.js";
 
 const redis = await startRedis({ after });
 const TTL = 30_000;

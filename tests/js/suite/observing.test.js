@@ -1,12 +1,12 @@
 // observe and inspect(): what happens in a client, as events and as plain data, never with a secret in it.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { everythingShown } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError } from "./support/redlatch.js";
+import { everythingShown } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
 
 const PASSWORD = "canary-password";
 const redis = await startRedis({ after }, { password: PASSWORD });

@@ -1,11 +1,11 @@
 // What has to hold for longer than one likes to wait: run side by side, on servers of their own.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { lineUp } from "./support/line.js";
-import { startRedis } from "./support/redis.js";
-import { assertAllExpire, inLine, scriptCalls } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { lineUp } from "../support/line.js";
+import { startRedis } from "../support/redis.js";
+import { assertAllExpire, inLine, scriptCalls } from "../support/server-state.js";
 
 // The heartbeats' and the renewals' worth of time; 60 s would show no more.
 const RENEWED = 20_000;

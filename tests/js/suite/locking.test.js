@@ -1,11 +1,11 @@
 // One client, one server: what acquire and tryAcquire give, and what they leave in Redis.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { LockTimeoutError } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { LockTimeoutError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

@@ -1,11 +1,11 @@
 // Acquiring again with a token that this client holds the same keys under: one lease, and the last release frees it.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError } from "./support/redlatch.js";
-import { keysLeft } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
+import { keysLeft } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const servers = [redis, await startRedis({ after }), await startRedis({ after })];

@@ -1,10 +1,10 @@
 // However the replies are cut into pieces, the outcome is the same.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { byteByByte, splitAt, tcpTransport } from "./support/transport.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { byteByByte, splitAt, tcpTransport } from "../support/transport.js";
 
 const servers = {
   RESP3: await startRedis({ after }),

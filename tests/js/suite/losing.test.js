@@ -1,10 +1,10 @@
 // The holder learns of the end of its lease by its own clock, whatever the server, the timers or the wall clock do.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, settles, stall, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError } from "./support/redlatch.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, settles, stall, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

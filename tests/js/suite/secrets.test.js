@@ -1,12 +1,12 @@
 // No password and no token in anything that could end up in a log, whatever fails.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { everythingShown } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { startFakeServer } from "./support/fake-server.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { createClient } from "./support/redlatch.js";
+import { everythingShown } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startFakeServer } from "../support/fake-server.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { createClient } from "../support/redlatch.js";
 
 const PASSWORD = "canary-password-4711";
 const TOKEN = "canary-token-0815";

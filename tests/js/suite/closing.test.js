@@ -1,13 +1,13 @@
 // close(): releases what is held, settles what is waiting, closes the sockets, and lets the process end.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { startWorker } from "./support/processes.js";
-import { startProxy } from "./support/proxy.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { ClosedError, createClient } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { startProxy } from "../support/proxy.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ClosedError, createClient } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 const clientsOf = async (server) =>
@@ -104,7 +104,7 @@ for (const ending of endings) {
     const proxy = await startProxy(t, { host: "127.0.0.1", port: own.port });
     proxy.deaf = ending === "dialling";
     const url = ending === "refused" ? `redis://127.0.0.1:${await freePort()}` : proxy.url;
-    const worker = startWorker(t, new URL("workers/closer.js", import.meta.url), { url, ending });
+    const worker = startWorker(t, new URL("../workers/closer.js", import.meta.url), { url, ending });
     await worker.said((message) => message.closed, 10_000);
     const closed = performance.now();
     const exit = await settles(worker.exit, 5_000, "the end of the process");

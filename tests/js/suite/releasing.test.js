@@ -1,10 +1,10 @@
 // release() has three outcomes, is idempotent, and never throws for a lock that is gone.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
 
 const redis = await startRedis({ after });
 

@@ -1,15 +1,15 @@
 // A lock handed over to another process: toJSON() there, adopt() here.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, until } from "./support/conditions.js";
-import { startWorker } from "./support/processes.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError } from "./support/redlatch.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, until } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 const servers = [redis, await startRedis({ after }), await startRedis({ after })];
-const script = new URL("workers/heir.js", import.meta.url);
+const script = new URL("../workers/heir.js", import.meta.url);
 const owner = (key) => redis.send("GET", `lock:${key}`);
 const wire = (lock) => JSON.parse(JSON.stringify(lock));
 
@@ -39,7 +39,7 @@ for (const fair of [false, true]) {
 
 test("adopted after its first process was killed: the lease goes on, and nobody came between", async (t) => {
   const key = freshKey();
-  const first = startWorker(t, new URL("workers/waiter.js", import.meta.url), {
+  const first = startWorker(t, new URL("../workers/waiter.js", import.meta.url), {
     url: redis.url,
     key,
     ttl: 1_500,

@@ -1,12 +1,12 @@
 // extend() and verify(): the server's word about a lease.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { ConnectionError, LockLostError } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { ConnectionError, LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

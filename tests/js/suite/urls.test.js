@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { freePort, startRedis } from "./support/redis.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { freePort, startRedis } from "../support/redis.js";
 
 const redis = await startRedis({ after }, { config: { unixsocket: "redis.sock", databases: 20 } });
 const CLIENT_LIST = ["CLIENT", "LIST"];

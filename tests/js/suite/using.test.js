@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError, LockTimeoutError } from "./support/redlatch.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError, LockTimeoutError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 const exists = async (key) => (await redis.send("EXISTS", `lock:${key}`)) === 1;

@@ -1,11 +1,11 @@
 // renew and maxHold.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError } from "./support/redlatch.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

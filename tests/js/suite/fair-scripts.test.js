@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { freshKey } from "./support/clients.js";
-import { until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { assertAllExpire, sourceOf } from "./support/server-state.js";
+import { freshKey } from "../support/clients.js";
+import { until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { assertAllExpire, sourceOf } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const [ACQUIRE, RELEASE] = ["fair_acquire", "fair_release"].map(sourceOf);

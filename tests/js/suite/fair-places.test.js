@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { lineUp, standInLine } from "./support/line.js";
-import { startWorker } from "./support/processes.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { inLine } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { lineUp, standInLine } from "../support/line.js";
+import { startWorker } from "../support/processes.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { inLine } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
@@ -94,7 +94,7 @@ for (const wakes of [true, false]) {
     const user = `sleeper-${wakes}`;
     await redis.send("ACL", "SETUSER", user, "on", ">pw", "~*", "+@all", wakes ? "&*" : "resetchannels");
     const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
-    const script = new URL("workers/queuer.js", import.meta.url);
+    const script = new URL("../workers/queuer.js", import.meta.url);
     const sleeper = startWorker(t, script, {
       port: redis.port,
       user,

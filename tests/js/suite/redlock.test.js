@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { ConnectionError, LockLostError, LockTimeoutError, QuorumError } from "./support/redlatch.js";
-import { assertAllExpire, keysLeft, loadScripts } from "./support/server-state.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { ConnectionError, LockLostError, LockTimeoutError, QuorumError } from "../support/redlatch.js";
+import { assertAllExpire, keysLeft, loadScripts } from "../support/server-state.js";
 
 const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis({ after })));
 const three = servers.slice(0, 3);

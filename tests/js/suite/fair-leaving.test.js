@@ -1,13 +1,13 @@
 // Waiters that leave a fair line, politely or not, in any place of it: the others keep their order and lose little time.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { lineUp, standInLine } from "./support/line.js";
-import { startWorker } from "./support/processes.js";
-import { startRedis } from "./support/redis.js";
-import { LockTimeoutError } from "./support/redlatch.js";
-import { assertAllExpire, inLine, keysLeft } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { lineUp, standInLine } from "../support/line.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { LockTimeoutError } from "../support/redlatch.js";
+import { assertAllExpire, inLine, keysLeft } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
@@ -16,7 +16,7 @@ const PLACE = 300;
 /** What a loaded machine may add to any of these times. */
 const SLACK = 400;
 
-const script = new URL("workers/waiter.js", import.meta.url);
+const script = new URL("../workers/waiter.js", import.meta.url);
 
 /** A process that stands in line for `key`. */
 async function processInLine(t, key, retry = QUICK.retry) {

@@ -1,8 +1,8 @@
 // Two clients never hold one key at once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startWorker } from "./support/processes.js";
-import { startRedis } from "./support/redis.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
 
 const PROCESSES = 8;
 const ROUNDS = 250;
@@ -12,7 +12,7 @@ test("8 processes, 2000 contended rounds: no update is lost and every fence is g
 }, async (t) => {
   const redis = await startRedis(t);
   await redis.send("SET", "counter", 0);
-  const script = new URL("workers/contender.js", import.meta.url);
+  const script = new URL("../workers/contender.js", import.meta.url);
   const workers = Array.from({ length: PROCESSES }, () =>
     startWorker(t, script, { port: redis.port, key: "contended", rounds: ROUNDS }),
   );

@@ -1,12 +1,12 @@
 // Replies that no honest server sends: a clear error, the connection burned, nothing else hurt.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection } from "./support/conditions.js";
-import { forwardingTo, startFakeServer } from "./support/fake-server.js";
-import { startRedis } from "./support/redis.js";
-import { ProtocolError } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection } from "../support/conditions.js";
+import { forwardingTo, startFakeServer } from "../support/fake-server.js";
+import { startRedis } from "../support/redis.js";
+import { ProtocolError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

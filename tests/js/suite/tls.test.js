@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection } from "./support/conditions.js";
-import { startWorker } from "./support/processes.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { ConnectionError } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ConnectionError } from "../support/redlatch.js";
 
 const folder = mkdtempSync(join(tmpdir(), "redlatch-tls-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,7 +70,7 @@ const redis = await startRedis(
     },
   },
 );
-const script = new URL("workers/tls-locker.js", import.meta.url);
+const script = new URL("../workers/tls-locker.js", import.meta.url);
 const trusting = { env: { NODE_EXTRA_CA_CERTS: file("ca.crt") } };
 
 test("a certificate by an unknown authority is refused", async (t) => {

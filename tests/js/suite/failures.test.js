@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, until } from "./support/conditions.js";
-import { forwardingTo, startFakeServer } from "./support/fake-server.js";
-import { startProxy } from "./support/proxy.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { ConnectionError, ServerError } from "./support/redlatch.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, until } from "../support/conditions.js";
+import { forwardingTo, startFakeServer } from "../support/fake-server.js";
+import { startProxy } from "../support/proxy.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ConnectionError, ServerError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 const guarded = await startRedis({ after }, { password: "right" });
@@ -147,7 +147,7 @@ test("a user who may not touch the key", async (t) => {
 });
 
 test("a user with exactly the rights that the README asks for", async (t) => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
   const rights = /^ +(on ~lock:.*(?:\n +.*)*)$/m.exec(readme)?.[1].split(/\s+/);
   assert.ok(rights, "the README lists them");
   await redis.send("ACL", "SETUSER", "careful", "reset", ">pw", ...rights);

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection } from "./support/conditions.js";
-import { startFakeServer } from "./support/fake-server.js";
-import { createClient, LockError } from "./support/redlatch.js";
-import { tcpTransport } from "./support/transport.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection } from "../support/conditions.js";
+import { startFakeServer } from "../support/fake-server.js";
+import { createClient, LockError } from "../support/redlatch.js";
+import { tcpTransport } from "../support/transport.js";
 
 const URL_OK = "redis://127.0.0.1:6379";
 

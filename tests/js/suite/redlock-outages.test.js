@@ -1,12 +1,12 @@
 // Redlock over 1 to 7 servers in every combination of states: the right outcome, within the deadline, and nothing left over.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { ConnectionError, createClient, QuorumError, ServerError } from "./support/redlatch.js";
-import { assertAllExpire, keysLeft } from "./support/server-state.js";
+import { freshKey } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ConnectionError, createClient, QuorumError, ServerError } from "../support/redlatch.js";
+import { assertAllExpire, keysLeft } from "../support/server-state.js";
 
 const MOST = 7;
 const NODE_TIMEOUT = 150;

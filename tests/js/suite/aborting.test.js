@@ -1,11 +1,11 @@
 // Abort at any moment settles once with signal.reason and leaves no key behind.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { freePort, startRedis } from "./support/redis.js";
-import { tcpTransport } from "./support/transport.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { tcpTransport } from "../support/transport.js";
 
 const redis = await startRedis({ after });
 

@@ -1,13 +1,13 @@
 // Several keys as one lock: all of them or none, in whatever order they are named.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { assertLockError } from "./support/assertions.js";
-import { freshKey, openClient } from "./support/clients.js";
-import { aborted, rejection, settles, until } from "./support/conditions.js";
-import { startWorker } from "./support/processes.js";
-import { startRedis } from "./support/redis.js";
-import { LockLostError, LockTimeoutError, ServerError } from "./support/redlatch.js";
-import { assertAllExpire, keysLeft } from "./support/server-state.js";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError, LockTimeoutError, ServerError } from "../support/redlatch.js";
+import { assertAllExpire, keysLeft } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const locked = (...keys) => redis.send("EXISTS", ...keys.map((key) => `lock:${key}`));
@@ -18,7 +18,7 @@ test("rule 12: five dining philosophers, five processes, 10 000 meals: nobody st
   const [SEATS, MEALS] = [5, 2_000];
   const own = await startRedis(t);
   const forks = Array.from({ length: SEATS }, (_, at) => `fork-${at}`);
-  const script = new URL("workers/philosopher.js", import.meta.url);
+  const script = new URL("../workers/philosopher.js", import.meta.url);
   const workers = forks.map((fork, seat) =>
     // Each names the fork at its left hand first: the order in which a naive multi lock runs into deadlock.
     startWorker(t, script, { port: own.port, forks: [fork, forks[(seat + 1) % SEATS]], meals: MEALS }),

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { freshKey, openClient } from "./support/clients.js";
-import { settles, until } from "./support/conditions.js";
-import { startProxy } from "./support/proxy.js";
-import { startRedis } from "./support/redis.js";
-import { assertAllExpire, callsOf, scriptCalls } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { assertAllExpire, callsOf, scriptCalls } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 /** No poll of these comes before 2 s are over. */

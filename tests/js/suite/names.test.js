@@ -1,11 +1,11 @@
 // Names of any shape: distinct locks, and all keys of one lock in one slot of a cluster.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
-import { ServerError } from "./support/redlatch.js";
-import { assertAllExpire } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { ServerError } from "../support/redlatch.js";
+import { assertAllExpire } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const cluster = await startRedis({ after }, { config: { "cluster-enabled": "yes" } });

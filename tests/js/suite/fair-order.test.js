@@ -1,12 +1,12 @@
 // Fair locks are given in the order in which the waiters arrived at the server.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { freshKey, openClient } from "./support/clients.js";
-import { rejection, settles, until } from "./support/conditions.js";
-import { lineUp, standInLine } from "./support/line.js";
-import { startWorker } from "./support/processes.js";
-import { startRedis } from "./support/redis.js";
-import { assertAllExpire, inLine, keysLeft } from "./support/server-state.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { lineUp, standInLine } from "../support/line.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { assertAllExpire, inLine, keysLeft } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
@@ -18,7 +18,7 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
   const own = await startRedis(t);
   const key = freshKey();
   const holder = await openClient(t, own, QUICK).acquire(key, { fair: true });
-  const script = new URL("workers/queuer.js", import.meta.url);
+  const script = new URL("../workers/queuer.js", import.meta.url);
   // Four processes of very different patience: the order must not depend on who asks most often.
   const retries = [
     { min: 1, max: 5 },
