@@ -32,6 +32,8 @@ mod engine;
 mod entropy;
 mod error;
 mod lock;
+#[cfg(feature = "memory")]
+pub mod memory;
 mod node;
 pub mod resp;
 mod script;

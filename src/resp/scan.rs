@@ -11,7 +11,7 @@ const DEPTH: usize = 16;
 const LENGTH_DIGITS: usize = 10;
 
 /// A connection's input: bytes in, complete frames out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scanner {
     limits: Limits,
     buffer: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct Scanner {
 }
 
 /// What a frame is, as far as its bytes in RESP2's terms cannot tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// RESP2 all through: `+`, `-`, `:`, `$`, `*`.
     Plain,

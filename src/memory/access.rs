@@ -1,0 +1,91 @@
+//! Users, their passwords, and what they may do.
+
+use std::collections::BTreeSet;
+
+use super::{Server, reply::ErrorReply, session::Session};
+
+/// A user. By default without password, and allowed everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct User {
+    password: Option<Vec<u8>>,
+    /// In lower case.
+    denied: BTreeSet<String>,
+    no_channels: bool,
+}
+
+impl User {
+    /// A user without password who may do everything.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this password.
+    #[must_use]
+    pub fn with_password(mut self, password: &[u8]) -> Self {
+        self.password = Some(password.to_vec());
+        self
+    }
+
+    /// Without the right to this command, inside of scripts too.
+    #[must_use]
+    pub fn without_command(mut self, name: &str) -> Self {
+        self.denied.insert(name.to_ascii_lowercase());
+        self
+    }
+
+    /// Without the right to any channel: neither to subscribe nor to publish.
+    #[must_use]
+    pub const fn without_channels(mut self) -> Self {
+        self.no_channels = true;
+        self
+    }
+
+    pub(super) const fn needs_no_password(&self) -> bool {
+        self.password.is_none()
+    }
+
+    /// Whether it may run a command, outside of scripts.
+    pub(super) fn may(&self, command: &str) -> Result<(), ErrorReply> {
+        if self.denied.contains(command) {
+            let text = format!("NOPERM this user has no permissions to run the '{command}' command");
+            return Err(ErrorReply::new(text));
+        }
+        if self.no_channels && matches!(command, "subscribe" | "publish") {
+            let text = "NOPERM this user has no permissions to access one of the channels used as arguments";
+            return Err(ErrorReply::new(text));
+        }
+        Ok(())
+    }
+
+    /// Whether it may run a command inside of a script.
+    pub(super) fn may_in_script(&self, command: &str) -> Result<(), ErrorReply> {
+        if self.denied.contains(command) {
+            let text = "ERR The user executing the script can't run this command or subcommand";
+            return Err(ErrorReply::new(text));
+        }
+        Ok(())
+    }
+
+    pub(super) fn may_publish(&self) -> bool {
+        !self.no_channels && !self.denied.contains("publish")
+    }
+}
+
+impl Server {
+    /// Makes a session that user's, if the password is right.
+    pub(super) fn authenticate(&self, user: &[u8], password: &[u8]) -> Result<(), ErrorReply> {
+        let known = self.users.get(user);
+        let right = known.is_some_and(|known| known.password.as_ref().is_none_or(|each| each == password));
+        if right {
+            return Ok(());
+        }
+        Err(ErrorReply::new("WRONGPASS invalid username-password pair or user is disabled."))
+    }
+
+    /// The user of a session; `NOAUTH` if it has not said who it is.
+    pub(super) fn user_of(&self, session: &Session) -> Result<&User, ErrorReply> {
+        let user = session.user.as_ref().and_then(|name| self.users.get(name));
+        user.ok_or_else(|| ErrorReply::new("NOAUTH Authentication required."))
+    }
+}

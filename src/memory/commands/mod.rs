@@ -1,0 +1,186 @@
+//! The commands: which there are, who may run them when, and the way from a command's words to its reply.
+
+mod connection;
+mod keys;
+mod scripting;
+mod server;
+mod sorted_sets;
+mod strings;
+
+use super::{
+    Keyspace, Server, SessionId, Trouble,
+    reply::{ErrorReply, Protocol, Reply},
+};
+use crate::time::Instant;
+
+type Outcome = Result<Reply, ErrorReply>;
+
+/// A command of the table.
+struct Command {
+    /// In lower case.
+    name: &'static str,
+    /// How many words it has, its name among them; if negative, so many at least.
+    arity: i64,
+    kind: Kind,
+    run: fn(&mut Context<'_>, &[Vec<u8>]) -> Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Works before authentication.
+    Greeting,
+    /// Touches no key, and works whatever trouble the server has.
+    Connection,
+    /// The same, and works in RESP2 while subscribed.
+    Listening,
+    /// Touches keys.
+    Data,
+    /// Touches keys and needs memory.
+    Growing,
+}
+
+const fn command(
+    name: &'static str,
+    arity: i64,
+    kind: Kind,
+    run: fn(&mut Context<'_>, &[Vec<u8>]) -> Outcome,
+) -> Command {
+    Command { name, arity, kind, run }
+}
+
+static TABLE: &[Command] = &[
+    command("auth", -2, Kind::Greeting, connection::auth),
+    command("client|getname", 2, Kind::Connection, connection::get_name),
+    command("client|id", 2, Kind::Connection, connection::client_id),
+    command("client|setname", 3, Kind::Connection, connection::set_name),
+    command("del", -2, Kind::Data, keys::del),
+    command("eval", -3, Kind::Data, scripting::eval),
+    command("evalsha", -3, Kind::Data, scripting::evalsha),
+    command("exists", -2, Kind::Data, keys::exists),
+    command("flushall", -1, Kind::Data, server::flush_all),
+    command("flushdb", -1, Kind::Data, server::flush_db),
+    command("get", 2, Kind::Data, strings::get),
+    command("hello", -1, Kind::Greeting, connection::hello),
+    command("incr", 2, Kind::Growing, strings::incr),
+    command("pexpire", -3, Kind::Data, keys::pexpire),
+    command("ping", -1, Kind::Listening, connection::ping),
+    command("pttl", 2, Kind::Data, keys::pttl),
+    command("publish", 3, Kind::Connection, connection::publish),
+    command("script|exists", -3, Kind::Connection, scripting::exists),
+    command("script|flush", -2, Kind::Connection, scripting::flush),
+    command("script|load", 3, Kind::Connection, scripting::load),
+    command("select", 2, Kind::Connection, connection::select),
+    command("set", -3, Kind::Growing, strings::set),
+    command("subscribe", -2, Kind::Listening, connection::subscribe),
+    command("time", 1, Kind::Connection, server::time),
+    command("type", 2, Kind::Data, keys::type_of),
+    command("unsubscribe", -1, Kind::Listening, connection::unsubscribe),
+    command("zadd", -4, Kind::Growing, sorted_sets::zadd),
+    command("zcard", 2, Kind::Data, sorted_sets::zcard),
+    command("zpopmin", -2, Kind::Data, sorted_sets::zpopmin),
+    command("zrange", -4, Kind::Data, sorted_sets::zrange),
+    command("zrank", -3, Kind::Data, sorted_sets::zrank),
+    command("zrem", -3, Kind::Data, sorted_sets::zrem),
+    command("zscore", 3, Kind::Data, sorted_sets::zscore),
+];
+
+/// What a command works with. Its words come without its name.
+struct Context<'a> {
+    server: &'a mut Server,
+    id: SessionId,
+    database: u32,
+    now: Instant,
+}
+
+impl Context<'_> {
+    fn keyspace(&mut self) -> &mut Keyspace {
+        self.server.database_mut(self.database)
+    }
+
+    /// The Unix time in ms.
+    const fn millis(&self) -> u64 {
+        self.now.as_micros() / 1000
+    }
+}
+
+/// Carries out a command, given by its words.
+pub(super) fn execute(server: &mut Server, id: SessionId, words: &[Vec<u8>], now: Instant) -> Outcome {
+    let (command, arguments) = find(words)?;
+    let count = i64::try_from(words.len()).unwrap_or(i64::MAX);
+    if count != command.arity && (command.arity > 0 || count < command.arity.saturating_neg()) {
+        return Err(wrong_arity(command.name));
+    }
+    admit(server, id, command)?;
+    let database = server.sessions.get(&id).map_or(0, |session| session.database);
+    (command.run)(&mut Context { server, id, database, now }, arguments)
+}
+
+/// The command that the words begin with, which is of one word or of two, and its arguments.
+fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply> {
+    let (name, arguments) = words.split_first().ok_or_else(ErrorReply::syntax)?;
+    let name = name.to_ascii_lowercase();
+    let named = |name: &[u8]| TABLE.iter().find(|command| command.name.as_bytes() == name);
+    let container = [b"client".as_slice(), b"script"].contains(&name.as_slice());
+    match arguments.split_first() {
+        Some((second, arguments)) if container => {
+            let command = named(&[&name, b"|".as_slice(), &second.to_ascii_lowercase()].concat());
+            Ok((command.ok_or_else(|| ErrorReply::beyond("this subcommand"))?, arguments))
+        }
+        None if container => Err(wrong_arity(&String::from_utf8_lossy(&name))),
+        _ => Ok((named(&name).ok_or_else(|| unknown(words))?, arguments)),
+    }
+}
+
+/// Whether the session may run it now, asked in the order in which Redis does.
+fn admit(server: &Server, id: SessionId, command: &Command) -> Result<(), ErrorReply> {
+    let Some(session) = server.sessions.get(&id) else { return Ok(()) };
+    if command.kind != Kind::Greeting {
+        server.user_of(session)?.may(command.name)?;
+    }
+    let refused = match server.trouble {
+        Some(Trouble::OutOfMemory) => command.kind == Kind::Growing,
+        Some(_) => matches!(command.kind, Kind::Data | Kind::Growing),
+        None => false,
+    };
+    if let (true, Some(trouble)) = (refused, server.trouble) {
+        return Err(ErrorReply::new(trouble.describe()));
+    }
+    let listens = session.protocol == Protocol::Resp2 && !session.channels.is_empty();
+    if listens && command.kind != Kind::Listening {
+        return Err(ErrorReply::new(format!(
+            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+            command.name
+        )));
+    }
+    Ok(())
+}
+
+fn wrong_arity(name: &str) -> ErrorReply {
+    ErrorReply::new(format!("ERR wrong number of arguments for '{name}' command"))
+}
+
+/// Redis repeats up to 128 bytes of the name, and about as many of the arguments.
+fn unknown(words: &[Vec<u8>]) -> ErrorReply {
+    let head = |word: &[u8], most: usize| word.iter().copied().take(most).collect::<Vec<_>>();
+    let (name, arguments) = words.split_first().map_or((&[][..], &[][..]), |(name, rest)| (name, rest));
+    let mut told = Vec::new();
+    for argument in arguments {
+        if told.len() >= 128 {
+            break;
+        }
+        let left = 128_usize.saturating_sub(told.len());
+        told.push(b'\'');
+        told.extend(head(argument, left));
+        told.extend_from_slice(b"' ");
+    }
+    let name = head(name, 128);
+    ErrorReply::new(
+        [b"ERR unknown command '", name.as_slice(), b"', with args beginning with: ", &told].concat(),
+    )
+}
+
+/// A whole number as Redis reads it: no sign but `-`, no leading zeros, no spaces.
+fn integer(text: &[u8]) -> Result<i64, ErrorReply> {
+    let number = core::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
+    number.filter(|number| number.to_string().as_bytes() == text).ok_or_else(ErrorReply::not_an_integer)
+}

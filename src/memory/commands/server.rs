@@ -1,0 +1,30 @@
+//! The server as a whole.
+
+use super::{Context, ErrorReply, Outcome, Reply};
+
+pub(super) fn time(cx: &mut Context<'_>, _: &[Vec<u8>]) -> Outcome {
+    let micros = cx.now.as_micros();
+    let part = |number: u64| Reply::bulk(number.to_string());
+    Ok(Reply::Array(vec![part(micros / 1_000_000), part(micros % 1_000_000)]))
+}
+
+pub(super) fn flush_all(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    mode(arguments)?;
+    cx.server.databases.clear();
+    Ok(Reply::OK)
+}
+
+pub(super) fn flush_db(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    mode(arguments)?;
+    cx.keyspace().clear();
+    Ok(Reply::OK)
+}
+
+/// SYNC and ASYNC are one here.
+pub(super) fn mode(arguments: &[Vec<u8>]) -> Result<(), ErrorReply> {
+    match arguments {
+        [] => Ok(()),
+        [mode] if mode.eq_ignore_ascii_case(b"SYNC") || mode.eq_ignore_ascii_case(b"ASYNC") => Ok(()),
+        _ => Err(ErrorReply::syntax()),
+    }
+}

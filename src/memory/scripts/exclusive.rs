@@ -1,0 +1,152 @@
+//! `lua/exclusive_*.lua`.
+
+use super::{Call, FENCE_KEPT, MOST_DEAD, Outcome, Reply, lua};
+
+pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (token, lease) = (call.text(1)?, call.number(2)?);
+    let (waiter, kept) = (call.text(3)?, call.number(4)?);
+    let n = call.locks(3)?;
+    let (locks, fences, waiters) = (call.keys_of(0, n), call.keys_of(1, n), call.keys_of(2, n));
+
+    let (mut mine, mut taken, mut wait) = (0_usize, false, 1);
+    let mut absent = vec![false; n];
+    for (key, absent) in locks.iter().zip(&mut absent) {
+        match call.get("local owner = redis.call('GET', KEYS[i])", key)? {
+            Some(owner) if owner == token => mine = mine.saturating_add(1),
+            Some(_) => {
+                taken = true;
+                let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", key)?;
+                wait = if pttl < 0 || wait < 0 { -1 } else { pttl.max(wait) };
+            }
+            None => *absent = true,
+        }
+    }
+    call.time()?;
+    if taken {
+        if !waiter.is_empty() {
+            let until = call.now().saturating_add(kept);
+            for key in waiters {
+                call.zadd("redis.call('ZADD', KEYS[i], until_ms, waiter)", key, until, waiter)?;
+                call.lengthen("< kept then redis.call('PEXPIRE'", key, kept)?;
+            }
+        }
+        return call.reply([0, wait]);
+    }
+
+    let last = last_fence(call, "redis.call('GET', KEYS[i]) or 0", fences)?;
+    let text = mint(call, last, mine == n);
+    for (((key, fence), waiters), absent) in locks.iter().zip(fences).zip(waiters).zip(absent) {
+        keep_fence(call, fence, &text, lease, mine == n)?;
+        if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
+            call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
+        }
+        if !waiter.is_empty() {
+            call.zrem("redis.call('ZREM', KEYS[2 * n + i], waiter)", waiters, &[waiter])?;
+        }
+    }
+    granted(call, &text)
+}
+
+/// The largest of the fence counters; what is no number counts as 0.
+pub(super) fn last_fence(call: &mut Call<'_>, at: &str, fences: &[Vec<u8>]) -> Outcome<f64> {
+    let mut last = 0.0;
+    for key in fences {
+        let fence = call.get(at, key)?;
+        last = lua::max(last, fence.and_then(|text| lua::number(&text)).unwrap_or(0.0));
+    }
+    Ok(last)
+}
+
+/// The fencing token: the last one if all keys are `mine` already.
+pub(super) fn mint(call: &Call<'_>, last: f64, mine: bool) -> Vec<u8> {
+    let micros = call.now.as_micros();
+    let part = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
+    let time = part(micros / 1_000_000) * 1_000_000.0 + part(micros % 1_000_000);
+    let fence = if !mine || last == 0.0 { lua::max(last + 1.0, time) } else { last };
+    format!("{fence:.0}").into_bytes()
+}
+
+/// `redis.call('SET', KEYS[n + i], text, 'PX', ...)`
+pub(super) fn keep_fence(
+    call: &mut Call<'_>,
+    key: &[u8],
+    text: &[u8],
+    lease: i64,
+    mine: bool,
+) -> Outcome<()> {
+    let at = "redis.call('SET', KEYS[n + i], text, 'PX'";
+    let left = if mine { call.pttl(at, key)? } else { 0 };
+    call.set(at, key, text, lease.saturating_add(FENCE_KEPT).max(left))
+}
+
+pub(super) fn granted(call: &Call<'_>, fence: &[u8]) -> Outcome<Reply> {
+    Ok(Reply::Array(vec![Reply::bulk(call.text(0)?), Reply::Integer(1), Reply::bulk(fence)]))
+}
+
+pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (token, lease) = (call.text(1)?, call.number(2)?);
+    let n = call.locks(2)?;
+    for key in call.keys_of(0, n) {
+        if call.get("if redis.call('GET', KEYS[i]) ~= token", key)?.as_deref() != Some(token) {
+            return call.reply([0]);
+        }
+    }
+    if lease > 0 {
+        let kept = lease.saturating_add(FENCE_KEPT);
+        for (key, fence) in call.keys_of(0, n).iter().zip(call.keys_of(1, n)) {
+            call.lengthen("redis.call('PEXPIRE', KEYS[i], lease)", key, lease)?;
+            if call.pttl("if redis.call('PTTL', KEYS[n + i]) <", fence)? < kept {
+                let at = "redis.call('PEXPIRE', KEYS[n + i],";
+                call.call(at, "pexpire", |keyspace, now| keyspace.pexpire(fence, kept, now, "pexpire"))?;
+            }
+        }
+    }
+    call.reply([1])
+}
+
+pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (token, waiter) = (call.text(1)?, call.text(2)?);
+    let n = call.locks(2)?;
+    let (mut deleted, mut wakes, mut looked) = (0_i64, Vec::new(), false);
+    for (key, waiters) in call.keys_of(0, n).iter().zip(call.keys_of(1, n)) {
+        if !waiter.is_empty() {
+            call.zrem("redis.call('ZREM', waiters, waiter)", waiters, &[waiter])?;
+        }
+        if !release_key(call, key, token, &mut deleted)? {
+            continue;
+        }
+        for _ in 0..MOST_DEAD {
+            let at = "local next = redis.call('ZPOPMIN', waiters)";
+            let next = call.call(at, "zpopmin", |keyspace, now| {
+                keyspace.with_sorted_set(waiters, now, super::super::SortedSet::pop_first)
+            })?;
+            let Some((until, next)) = next else { break };
+            if !looked {
+                call.time()?;
+                looked = true;
+            }
+            if until > call.now() {
+                wakes.push(next);
+                break;
+            }
+        }
+    }
+    call.wake(&wakes);
+    call.reply([deleted])
+}
+
+/// Deletes a key if it is the token's; whether it is free then.
+pub(super) fn release_key(call: &mut Call<'_>, key: &[u8], token: &[u8], deleted: &mut i64) -> Outcome<bool> {
+    // Under pcall: a key of another type is a foreign one.
+    match call.get("redis.pcall('GET', KEYS[i])", key) {
+        Err(_) => Ok(false),
+        Ok(None) => Ok(true),
+        Ok(Some(owner)) if owner == token => {
+            let at = "deleted = deleted + redis.call('DEL', KEYS[i])";
+            let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
+            *deleted = deleted.saturating_add(count.into());
+            Ok(true)
+        }
+        Ok(Some(_)) => Ok(false),
+    }
+}

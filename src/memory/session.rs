@@ -1,0 +1,113 @@
+use std::collections::BTreeSet;
+
+use super::reply::{ErrorReply, Protocol, Reply};
+use crate::resp::{Limits, Reply as Frame, Scanner, decode};
+
+/// A client's session, by a number of the caller's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// What is known of one client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Session {
+    input: Scanner,
+    output: Vec<u8>,
+    closed: bool,
+    pub(super) protocol: Protocol,
+    /// Who it is; `None` until it has said so, where that is needed.
+    pub(super) user: Option<Vec<u8>>,
+    pub(super) database: u32,
+    pub(super) name: Vec<u8>,
+    pub(super) channels: BTreeSet<Vec<u8>>,
+}
+
+/// What a command may weigh at most: commands of ours are names of up to 64 KiB, some times over.
+const LIMITS: Limits = Limits { depth: 1, elements: 16_384, bytes: 16 * 1024 * 1024 };
+
+const MALFORMED: &str = "expected an array of bulk strings";
+
+/// Words and bytes of one that a command may have before authentication (networking.c of Redis).
+const UNKNOWN_WORDS: usize = 10;
+const UNKNOWN_BYTES: usize = 16_384;
+
+impl Session {
+    /// `opened` if the default user needs no password.
+    pub(super) fn new(opened: bool) -> Self {
+        Self {
+            input: Scanner::new(LIMITS),
+            output: Vec::new(),
+            closed: false,
+            protocol: Protocol::Resp2,
+            user: opened.then(|| b"default".to_vec()),
+            database: 0,
+            name: Vec::new(),
+            channels: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if !self.closed {
+            self.input.push(bytes);
+        }
+    }
+
+    /// The next complete command, or why the session ends.
+    pub(super) fn next_command(&mut self) -> Option<Result<Vec<Vec<u8>>, ErrorReply>> {
+        if self.closed {
+            return None;
+        }
+        loop {
+            let frame = match self.input.next_frame() {
+                Ok(frame) => frame.map(decode)?,
+                Err(error) => Err(error),
+            };
+            match frame {
+                // No command, and no reply to it.
+                Ok(Frame::Null) => {}
+                Ok(Frame::Array(parts)) if parts.is_empty() => {}
+                Ok(Frame::Array(parts)) => {
+                    let texts = parts.into_iter().map(|part| match part {
+                        Frame::Bulk(text) => Some(text.to_vec()),
+                        _ => None,
+                    });
+                    let words = match texts.collect::<Option<Vec<_>>>() {
+                        Some(words) => words,
+                        None => return Some(Err(self.break_off(MALFORMED))),
+                    };
+                    if self.user.is_none() && words.len() > UNKNOWN_WORDS {
+                        return Some(Err(self.break_off("unauthenticated multibulk length")));
+                    }
+                    if self.user.is_none() && words.iter().any(|word| word.len() > UNKNOWN_BYTES) {
+                        return Some(Err(self.break_off("unauthenticated bulk length")));
+                    }
+                    return Some(Ok(words));
+                }
+                _ => return Some(Err(self.break_off(MALFORMED))),
+            }
+        }
+    }
+
+    fn break_off(&mut self, why: &str) -> ErrorReply {
+        self.closed = true;
+        ErrorReply::new(format!("ERR Protocol error: {why}"))
+    }
+
+    pub(super) fn write(&mut self, result: &Result<Reply, ErrorReply>) {
+        match result {
+            Ok(reply) => reply.encode(self.protocol, &mut self.output),
+            Err(error) => error.encode(&mut self.output),
+        }
+    }
+
+    pub(super) fn take_output(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.output)
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+}

@@ -1,0 +1,198 @@
+//! A real server whose wall clock the test sets, over a Unix socket.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::{fs::FileExt, net::UnixStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// How long the server may take for anything.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub struct RealServer {
+    child: Child,
+    folder: PathBuf,
+    clock: File,
+    admin: Connection,
+    /// What HELLO and INFO call it.
+    pub version: String,
+}
+
+impl RealServer {
+    /// Starts that program; its clock stands at `now`, in microseconds.
+    pub fn start(program: &str, now: u64) -> Self {
+        let folder = std::env::temp_dir().join(format!("redlatch-fidelity-{}-{program}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let clock_path = folder.join("clock");
+        let clock = File::create(&clock_path).unwrap();
+        clock.write_all_at(&now.to_ne_bytes(), 0).unwrap();
+        let socket = folder.join("socket");
+        let mut child = Command::new(program)
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--databases", "16"])
+            .args(["--daemonize", "no", "--enable-debug-command", "yes"])
+            .arg("--unixsocket")
+            .arg(&socket)
+            .arg("--dir")
+            .arg(&folder)
+            .env("LD_PRELOAD", built_clock())
+            .env("FIDELITY_CLOCK", &clock_path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}: {error}"));
+        let mut log = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        while !log.contains("accept connections") {
+            assert!(lines.read_line(&mut log).unwrap() > 0, "{program} did not start:\n{log}");
+        }
+        // What it logs from here on goes to nobody: a pipe that nobody reads would stop it when full.
+        drop(lines);
+        let admin = Connection::open(&socket);
+        let mut server = Self { child, folder, clock, admin, version: String::new() };
+        server.command(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
+        let info = server.text(&["INFO", "server"]);
+        let field = |name: &str| {
+            info.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
+        };
+        server.version = field("redis_version:").unwrap();
+        server
+    }
+
+    pub fn set_clock(&self, now: u64) {
+        self.clock.write_all_at(&now.to_ne_bytes(), 0).unwrap();
+    }
+
+    /// A new connection, and the number that the server knows it by: the largest that there is.
+    pub fn connect(&mut self) -> (Connection, u64) {
+        let mut connection = Connection::open(&self.folder.join("socket"));
+        connection.write(&encode([b"PING".as_slice()]));
+        connection.read_line();
+        let clients = self.text(&["CLIENT", "LIST"]);
+        let ids =
+            clients.lines().filter_map(|line| line.strip_prefix("id=")?.split(' ').next()?.parse().ok());
+        (connection, ids.max().unwrap())
+    }
+
+    /// Runs a command on a connection of its own, and expects `+OK` or an integer.
+    pub fn command(&mut self, words: &[&str]) {
+        self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
+        let line = self.admin.read_line();
+        assert!(line.starts_with("+OK") || line.starts_with(':'), "{words:?}: {line}");
+    }
+
+    fn text(&mut self, words: &[&str]) -> String {
+        self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
+        String::from_utf8(self.admin.read_bulk().unwrap()).unwrap()
+    }
+
+    /// Everything in a database: key, type, value in words, expiry in ms (-1 for none).
+    pub fn table(&mut self, database: u32) -> Vec<(Vec<u8>, Vec<Vec<u8>>, i64)> {
+        self.command(&["SELECT", &database.to_string()]);
+        let ask = |admin: &mut Connection, words: &[&[u8]]| admin.write(&encode(words.iter().copied()));
+        ask(&mut self.admin, &[b"KEYS", b"*"]);
+        let mut keys = self.admin.read_array();
+        keys.sort();
+        let mut table = Vec::new();
+        for key in keys {
+            ask(&mut self.admin, &[b"TYPE", &key]);
+            let value = match self.admin.read_line().trim_end() {
+                "+string" => {
+                    ask(&mut self.admin, &[b"GET", &key]);
+                    vec![self.admin.read_bulk().unwrap()]
+                }
+                "+zset" => {
+                    ask(&mut self.admin, &[b"ZRANGE", &key, b"0", b"-1", b"WITHSCORES"]);
+                    self.admin.read_array()
+                }
+                other => panic!("a key of type {other}"),
+            };
+            ask(&mut self.admin, &[b"PEXPIRETIME", &key]);
+            let expiry = self.admin.read_line();
+            table.push((key, value, expiry[1..].trim().parse().unwrap()));
+        }
+        table
+    }
+}
+
+impl Drop for RealServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The shared library with the clock, compiled with the C compiler that Rust links with.
+fn built_clock() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clock-{}.so", std::process::id()));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity/clock.c");
+    let built = Command::new("cc")
+        .args(["-O1", "-shared", "-fPIC", "-o"])
+        .args([&target, &source])
+        .status()
+        .expect("cc: the C compiler is needed, to give a real server a clock of our own");
+    assert!(built.success(), "cc failed; this test needs Linux");
+    target
+}
+
+pub fn encode<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    redlatch::resp::encode(&words.into_iter().collect::<Vec<_>>(), &mut out);
+    out
+}
+
+pub struct Connection(BufReader<UnixStream>);
+
+impl Connection {
+    fn open(socket: &Path) -> Self {
+        let stream = UnixStream::connect(socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// As many bytes as `expected` has, or as come until the server has nothing more to say.
+    pub fn read_as_many(&mut self, expected: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; expected.len()];
+        let mut filled = 0;
+        while filled < bytes.len() && bytes[..filled] == expected[..filled] {
+            match self.0.read(&mut bytes[filled..]) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => filled += count,
+            }
+        }
+        bytes.truncate(filled);
+        bytes
+    }
+
+    /// Whether the server ended the connection.
+    pub fn is_over(&mut self) -> bool {
+        self.0.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+
+    fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn read_bulk(&mut self) -> Option<Vec<u8>> {
+        let header = self.read_line();
+        let length: usize = header.strip_prefix('$')?.trim().parse().ok()?;
+        let mut text = vec![0; length + 2];
+        self.0.read_exact(&mut text).unwrap();
+        text.truncate(length);
+        Some(text)
+    }
+
+    fn read_array(&mut self) -> Vec<Vec<u8>> {
+        let header = self.read_line();
+        let count: usize = header[1..].trim().parse().unwrap();
+        (0..count).map(|_| self.read_bulk().unwrap()).collect()
+    }
+}
