@@ -316,3 +316,36 @@ fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
     client.message(&channel, &second.0.to_string());
     assert_eq!(client.commands(), []);
 }
+
+#[test]
+fn thousands_may_ask_with_one_token_at_once() {
+    let mut client = Client::ready();
+    let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    // The first entry is asked for at once, the others together when it was answered.
+    for _ in 0..2 {
+        let question = client.command();
+        client.reply(question.number(1));
+    }
+    let granted = client.events().into_iter().map(|event| match event {
+        Event::Granted { lock, .. } => lock,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(granted.collect::<Vec<_>>(), asked);
+}
+
+#[test]
+fn an_entry_into_a_lock_that_ends_that_very_moment_fails() {
+    let mut client = Client::ready();
+    let brief = || Request { max_hold: Duration::ZERO, ..mine() };
+    client.acquire(brief());
+    let second = client.acquire(brief());
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    let failed = |event: &Event| matches!(event, Event::Failed { lock, failure } if *lock == second && failure.code == Code::Lost);
+    assert!(client.events().iter().any(failed));
+    let release = client.command();
+    client.reply(release.number(1));
+    assert_eq!(client.engine.busy(), 0);
+}

@@ -3,7 +3,7 @@
 use super::{Engine, Event, Sleeper, into_sorted_set};
 use crate::{
     entropy::Entropy,
-    lock::{Input, Lock, LockId, World},
+    lock::{Input, Lock, LockId, Owner, World},
     node::{News, NodeId},
     time::Instant,
 };
@@ -34,44 +34,83 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
+    /// Tells a lock what happened, and carries out what follows for others.
     pub(super) fn touch(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        // After a stall: what is overdue comes first, above all a loss.
-        while !matches!(input, Input::Timer(_))
-            && let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now))
-        {
-            self.touch(id, Input::Timer(timer), now);
+        self.step(id, input, now);
+        self.follow_up(now);
+    }
+
+    /// The same for one lock alone.
+    pub(super) fn step(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        if !matches!(input, Input::Timer(_)) {
+            self.catch_up(id, now);
         }
+        self.transit(id, input, now);
+    }
+
+    /// After a stall: what is overdue comes first, above all a loss.
+    pub(super) fn catch_up(&mut self, id: LockId, now: Instant) {
+        while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
+            self.transit(id, Input::Timer(timer), now);
+        }
+    }
+
+    fn transit(&mut self, id: LockId, input: Input<'_>, now: Instant) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
+        let was_held = lock.is_held();
         let world = World {
             nodes: &mut self.nodes,
             events: &mut self.events,
             entropy: &mut self.entropy,
             lines: &mut self.lines,
             leftovers: &mut self.leftovers,
-            strays: &mut self.strays,
+            heads: &mut self.heads,
             notes: &mut self.notes,
         };
         lock.handle(input, id, &self.policy, world, now);
+        self.unblocked |= lock.is_done() || lock.is_held() != was_held;
         self.note_lock(id);
-        while let Some(first) = self.lines.next_promoted() {
-            self.touch(first, Input::Promoted, now);
-        }
-        while let Some(behind) = self.lines.next_recalled() {
-            self.touch(behind, Input::Wake, now);
-        }
-        while let Some(lock) = self.leftovers.pop() {
-            let id = self.next_lock();
-            self.begin(id, lock, now);
-        }
-        while let Some((id, spec)) = self.strays.pop() {
-            // Under its own number, which is the waiter's; not if it is being released already.
-            if !self.locks.contains_key(&self.primary(id)) {
-                self.begin(id, Lock::stray(spec), now);
+    }
+
+    /// What a step has led to, one thing after another: a line may be much longer than the stack is deep.
+    pub(super) fn follow_up(&mut self, now: Instant) {
+        loop {
+            if let Some(first) = self.lines.next_promoted() {
+                self.step(first, Input::Promoted, now);
+            } else if let Some(behind) = self.lines.next_recalled() {
+                self.step(behind, Input::Wake, now);
+            } else if let Some(lock) = self.leftovers.pop() {
+                let id = self.next_lock();
+                self.begin(id, lock, now);
+            } else if let Some((head, behind)) = self.heads.pop() {
+                self.look_after(head, behind, now);
+            } else if core::mem::take(&mut self.unblocked) {
+                self.unpark(now);
+            } else {
+                return;
             }
         }
-        self.unpark(now);
+    }
+
+    /// A waiter of ours is the head of a queue, as the one `behind` it heard. If it waits, but leaves asking to another, it
+    /// is to ask. If nothing is known of it, a command that ran late left it there, and it would stay for as long as we keep
+    /// this client's places: it is taken out.
+    fn look_after(&mut self, head: LockId, behind: LockId, now: Instant) {
+        if let Some(lock) = self.locks.get(&self.primary(head)) {
+            let leaves_asking = lock.is_waiting() && !self.lines.is_first(lock.spec().lock_keys(), head);
+            if leaves_asking && !self.parked.contains(&head) {
+                self.step(head, Input::Wake, now);
+            }
+            return;
+        }
+        let Some(spec) = self.locks.get(&behind).map(|lock| lock.spec().clone()) else { return };
+        // A token that nobody has: whatever the keys hold, it is not ours. Without randomness, another time.
+        if let Ok(nobody) = Owner::new(None, &mut self.entropy) {
+            // Under its own number, which is the waiter's.
+            self.begin(head, Lock::stray(spec, nobody), now);
+        }
     }
 
     /// Keeps the agenda up with a lock, and forgets the lock when nothing is left of it.

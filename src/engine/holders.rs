@@ -4,6 +4,7 @@
 use super::{Engine, Sleeper};
 use crate::{
     entropy::Entropy,
+    error::Code,
     lock::{Input, Lock, LockId, Owner, Spec},
     time::Instant,
 };
@@ -49,16 +50,19 @@ impl<E: Entropy + 'static> Engine<E> {
             Relation::InTheWay => {
                 self.locks.insert(id, Box::new(lock));
                 self.parked.push(id);
-                self.touch(id, Input::Park, now);
+                self.step(id, Input::Park, now);
             }
             Relation::None => self.begin(id, lock, now),
         }
     }
 
     fn reenter(&mut self, id: LockId, held: LockId, renew: bool, now: Instant) {
+        self.catch_up(held, now);
+        if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
+            return self.refuse(id, Code::Lost, "the lock that was to be entered again is over");
+        }
         self.aliases.push((id, held));
-        self.touch(held, Input::Reenter(id, renew), now);
-        self.note_nodes();
+        self.step(held, Input::Reenter(id, renew), now);
     }
 
     /// Begins those that waited until another lock of the same owner was out of the way.
@@ -73,8 +77,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 Relation::InTheWay => next = next.saturating_add(1),
                 Relation::None => {
                     self.parked.remove(next);
-                    self.touch(id, Input::Start, now);
-                    self.note_nodes();
+                    self.step(id, Input::Start, now);
                 }
                 Relation::Holds(held) => {
                     self.parked.remove(next);

@@ -47,7 +47,10 @@ pub struct Engine<E> {
     parked: Vec<LockId>,
     lines: Lines,
     leftovers: Vec<Lock>,
-    strays: Vec<(LockId, Spec)>,
+    /// Waiters of ours that a server named as the head of a queue, and who heard of it.
+    heads: Vec<(LockId, LockId)>,
+    /// Whether a lock came to be held, or is over: one that is parked may begin.
+    unblocked: bool,
     notes: Notes,
     agenda: Agenda<Sleeper>,
     events: VecDeque<Event>,
@@ -78,7 +81,8 @@ impl<E: Entropy + 'static> Engine<E> {
             parked: Vec::new(),
             lines: Lines::default(),
             leftovers: Vec::new(),
-            strays: Vec::new(),
+            heads: Vec::new(),
+            unblocked: false,
             notes: Notes::default(),
             agenda: Agenda::default(),
             events: VecDeque::new(),
@@ -117,10 +121,12 @@ impl<E: Entropy + 'static> Engine<E> {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
                 let lock = Lock::new(spec, owner, id);
                 if request.token.is_some() {
-                    self.begin_for_owner(id, lock, now)
+                    self.begin_for_owner(id, lock, now);
                 } else {
-                    self.begin(id, lock, now)
+                    self.begin(id, lock, now);
                 }
+                self.follow_up(now);
+                self.note_nodes();
             }
             (Ok(()), Ok(_)) => {
                 self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once")
@@ -298,8 +304,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {
         self.locks.insert(id, Box::new(lock));
-        self.touch(id, Input::Start, now);
-        self.note_nodes();
+        self.step(id, Input::Start, now);
     }
 
     fn refuse(&mut self, lock: LockId, code: Code, text: &str) {

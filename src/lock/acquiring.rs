@@ -210,10 +210,8 @@ impl Acquiring {
         if joined && self.attempts > 1 {
             cx.world.lines.recall(cx.spec.lock_keys(), cx.id);
         }
-        // One of ours is the head. If it waits, it is to ask; if nothing is known of it, it was left by a command that ran
-        // late, and would stand there for as long as we keep the client's places.
-        if ahead != 0 && !cx.world.lines.alert(LockId(ahead)) {
-            cx.world.strays.push((LockId(ahead), cx.spec.clone()));
+        if ahead != 0 {
+            cx.world.heads.push((LockId(ahead), cx.id));
         }
     }
 

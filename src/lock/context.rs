@@ -32,8 +32,8 @@ pub(crate) struct World<'a> {
     pub(crate) lines: &'a mut Lines,
     /// What an attempt left behind, to be released under a token that is asked for no more.
     pub(crate) leftovers: &'a mut Vec<Lock>,
-    /// Waiters of this client that stand in a queue though nothing is known of them, and where.
-    pub(crate) strays: &'a mut Vec<(LockId, Spec)>,
+    /// Waiters of this client that a server named as the head of a queue, and who heard of it.
+    pub(crate) heads: &'a mut Vec<(LockId, LockId)>,
     pub(crate) notes: &'a mut Notes,
     pub(crate) entropy: &'a mut (dyn Entropy + 'static),
 }

@@ -12,7 +12,7 @@ pub(crate) struct Lines {
     waiting: Vec<Line>,
     /// Those that have become the first in line and do not know it yet.
     promoted: Vec<LockId>,
-    /// Those that have to ask again for a place, or because it is their turn, the last first.
+    /// Those that have to ask again for a place, the last first.
     recalled: Vec<LockId>,
 }
 
@@ -51,8 +51,9 @@ impl Lines {
         }
     }
 
-    pub(crate) fn is_first(&mut self, keys: &[Vec<u8>], lock: LockId) -> bool {
-        self.line(keys).is_some_and(|line| line.first() == Some(&lock))
+    pub(crate) fn is_first(&self, keys: &[Vec<u8>], lock: LockId) -> bool {
+        let line = self.find(keys).ok().and_then(|place| self.waiting.get(place));
+        line.is_some_and(|line| line.locks.first() == Some(&lock))
     }
 
     /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.
@@ -61,15 +62,6 @@ impl Lines {
             let line = self.line(keys).cloned().unwrap_or_default();
             self.recalled.extend(line.iter().skip(1).rev());
         }
-    }
-
-    /// A waiter of ours is the head of a queue, and seems not to know: it is to ask. False if we know of no such waiter.
-    pub(crate) fn alert(&mut self, lock: LockId) -> bool {
-        let known = self.waiting.iter().any(|line| line.locks.contains(&lock));
-        if known {
-            self.recalled.push(lock);
-        }
-        known
     }
 
     pub(crate) fn next_recalled(&mut self) -> Option<LockId> {

@@ -182,9 +182,8 @@ impl Lock {
         Self { state: State::Leaving(round), ..Self::new(spec, owner, LockId(0)) }
     }
 
-    /// What gives up the places of a waiter that nothing is known of: it holds nothing.
-    pub(crate) fn stray(spec: Spec) -> Self {
-        let owner = Owner { token: Vec::new(), minted: None };
+    /// What gives up the places of a waiter that nothing is known of. It holds nothing: `owner` is to be nobody.
+    pub(crate) fn stray(spec: Spec, owner: Owner) -> Self {
         Self { state: State::Straying, ..Self::new(spec, owner, LockId(0)) }
     }
 

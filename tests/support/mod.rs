@@ -59,6 +59,11 @@ pub fn request(key: &str) -> Request {
     }
 }
 
+/// A request for a fair lock with a wait of a minute.
+pub fn fair(key: &str) -> Request {
+    Request { fair: true, wait: ms(60_000), ..request(key) }
+}
+
 /// A request for one attempt.
 pub fn one_try(key: &str) -> Request {
     Request { wait: Duration::ZERO, ..request(key) }
@@ -116,6 +121,11 @@ impl Command {
     }
 }
 
+/// The number of the waiter in whose name that asks.
+pub fn number(command: &Command) -> &str {
+    command.arguments()[3].split(':').nth(1).unwrap()
+}
+
 /// The commands in what a client wrote, as a server reads them.
 pub fn read_commands(mut bytes: &[u8]) -> Vec<Command> {
     let mut commands = Vec::new();
@@ -165,6 +175,26 @@ impl Client {
         assert!(matches!(client.event(), Event::Failed { .. }));
         assert_eq!(client.engine.busy(), 0);
         client
+    }
+
+    /// The same with wake-ups, and the channel on which they come.
+    pub fn woken() -> (Self, String) {
+        let mut client = Self::new();
+        client.acquire(Request { wait: ms(0), ..request("warm-up") });
+        let channel = client.greet_with_wakes();
+        let acquire = client.command();
+        client.reply(acquire.taken(1));
+        client.events();
+        assert_eq!(client.engine.busy(), 0);
+        (client, channel)
+    }
+
+    /// Asks for a lock that another holds for a minute.
+    pub fn wait_for(&mut self, request: Request) -> (LockId, Command) {
+        let lock = self.acquire(request);
+        let acquire = self.command();
+        self.reply(acquire.taken(60_000));
+        (lock, acquire)
     }
 
     pub fn acquire(&mut self, request: Request) -> LockId {

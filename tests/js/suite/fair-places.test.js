@@ -8,7 +8,7 @@ import { lineUp, standInLine } from "../support/line.js";
 import { startWorker } from "../support/processes.js";
 import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
-import { inLine } from "../support/server-state.js";
+import { inLine, queueOf } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
@@ -124,3 +124,34 @@ for (const wakes of [true, false]) {
     assert.deepEqual((await redis.send("LRANGE", "served", 0, -1)).sort(), ["first", "last"]);
   });
 }
+
+test("rule 9: thousands of waiters of one client whose places are lost all get new ones, and one asks for all", async (t) => {
+  const key = freshKey();
+  const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+  const client = openClient(t, redis, { ttl: 20_000, wait: 60_000 });
+  const failures = [];
+  const all = 3_000;
+  for (let each = 0; each < all; each += 1)
+    client.acquire(key, { fair: true }).catch((error) => failures.push(error));
+  await until(async () => (await inLine(redis, key)) === all);
+  await redis.send("DEL", queueOf(key));
+  await until(async () => failures.length > 0 || (await inLine(redis, key)) === all, { within: 10_000 });
+  assert.deepEqual(failures, []);
+  await client.close({ timeout: 5_000 });
+  await until(async () => (await inLine(redis, key)) === 0);
+  await holder.release();
+});
+
+test("rule 4: a place that a late command left is given up, and touches no lock of others", async (t) => {
+  const key = freshKey();
+  const client = openClient(t, redis, QUICK);
+  await redis.send("SET", `lock:${key}`, "", "PX", 20_000);
+  const { promise } = await standInLine(redis, key, () => client.acquire(key, { fair: true }));
+  const [waiter] = await redis.send("ZRANGE", queueOf(key), 0, 0);
+  const left = `${waiter.split(":")[0]}:999999`;
+  await redis.send("ZADD", queueOf(key), 0, left);
+  await until(async () => (await redis.send("ZSCORE", queueOf(key), left)) === null);
+  assert.equal(await redis.send("GET", `lock:${key}`), "", "another's lock, whose value is empty");
+  await redis.send("DEL", `lock:${key}`);
+  await (await settles(promise, 5_000)).release();
+});

@@ -169,3 +169,15 @@ test("close() of a client with a lock entered twice frees it", async (t) => {
   await client.close();
   assert.equal(await owner(key), null);
 });
+
+test("thousands of calls with one token at once share one lock", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const locks = await settles(
+    Promise.all(Array.from({ length: 3_000 }, () => client.acquire(key, { token: "mine" }))),
+    8_000,
+  );
+  assert.equal(await owner(key), "mine");
+  await settles(Promise.all(locks.map((lock) => lock.release())), 8_000);
+  await until(async () => (await owner(key)) === null);
+});

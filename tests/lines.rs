@@ -1,0 +1,210 @@
+//! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Event, Request};
+use support::{Client, Command, fair, ms, number};
+
+fn no(command: &Command, joined: u8, head: u32) -> String {
+    format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:{joined}\r\n:{head}\r\n", command.nonce())
+}
+
+/// A no that names another waiter of the client as the head of the queue.
+fn behind(command: &Command, head: u32) -> String {
+    no(command, 0, head)
+}
+
+/// A no that says that a new place in line was given.
+fn with_new_place(command: &Command) -> String {
+    no(command, 1, 0)
+}
+
+#[test]
+fn one_of_a_clients_fair_waiters_asks_for_all() {
+    let (mut client, channel) = Client::woken();
+    let waiters: Vec<_> = (0..50).map(|_| client.wait_for(fair("a"))).collect();
+    let mut asked = Vec::new();
+    let end = client.now.after(ms(10_000));
+    while client.now < end {
+        let (commands, _) = client.advance_to_action();
+        for command in commands {
+            asked.push(number(&command).to_owned());
+            client.reply(command.taken(60_000));
+        }
+    }
+    asked.dedup();
+    assert_eq!(asked, [number(&waiters[0].1)], "the first asks, the others do not");
+
+    // When the first is served, the second asks; when it is woken, whoever it is, it asks at once.
+    client.advance(ms(10));
+    client.message(&channel, number(&waiters[0].1));
+    let command = client.command();
+    client.reply(command.granted(1));
+    client.events();
+    let (commands, _) = client.advance_to_action();
+    assert_eq!(number(&commands[0]), number(&waiters[1].1));
+    client.reply(commands[0].taken(60_000));
+    client.advance(ms(10));
+    client.message(&channel, number(&waiters[20].1));
+    assert_eq!(number(&client.command()), number(&waiters[20].1));
+}
+
+#[test]
+fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order() {
+    let (mut client, _) = Client::woken();
+    let line: Vec<_> = (0..5).map(|_| number(&client.wait_for(fair("a")).1).to_owned()).collect();
+    client.wait_for(fair("b"));
+    let (mut commands, _) = client.advance_to_action();
+    while number(&commands[0]) != line[0] {
+        client.reply(commands[0].taken(60_000));
+        (commands, _) = client.advance_to_action();
+    }
+    client.reply(with_new_place(&commands[0]));
+    let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
+    assert_eq!(asked, line[1..]);
+}
+
+#[test]
+fn a_line_that_lost_its_places_may_be_as_long_as_one_likes() {
+    let (mut client, _) = Client::woken();
+    let line: Vec<_> = (0..5000).map(|_| client.wait_for(fair("a")).0.0.to_string()).collect();
+    let (commands, _) = client.advance_to_action();
+    client.reply(with_new_place(&commands[0]));
+    let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
+    assert_eq!(asked, line[1..]);
+}
+
+#[test]
+fn a_newcomer_behind_the_one_that_asks_for_all_does_not_make_it_ask() {
+    let (mut client, _) = Client::woken();
+    let (first, _) = client.wait_for(fair("a"));
+    client.advance(ms(10));
+    client.acquire(fair("a"));
+    let newcomer = client.command();
+    client.reply(behind(&newcomer, first.0));
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn a_head_of_our_own_that_waits_is_made_to_ask() {
+    let (mut client, _) = Client::woken();
+    let (_, first) = client.wait_for(fair("a"));
+    let (second, _) = client.wait_for(fair("a"));
+    let (commands, _) = client.advance_to_action();
+    assert_eq!(number(&commands[0]), number(&first));
+    client.reply(behind(&commands[0], second.0));
+    assert_eq!(number(&client.command()), second.0.to_string());
+}
+
+#[test]
+fn a_head_of_our_own_that_nothing_is_known_of_is_given_up() {
+    let (mut client, _) = Client::woken();
+    let (_, first) = client.wait_for(fair("a"));
+    let (commands, _) = client.advance_to_action();
+    client.reply(behind(&commands[0], 7_000_000));
+    let release = client.command();
+    assert_eq!(release.name(), "fair_release");
+    assert_eq!(release.keys()[0], "a");
+    let ours = first.arguments()[3].split(':').next().unwrap();
+    assert_eq!(release.arguments()[2], format!("{ours}:7000000"));
+    let token = &release.arguments()[1];
+    assert!(token.len() == 40 && *token != first.arguments()[1], "a token that nobody has: {token}");
+    client.reply(release.number(0));
+    assert_eq!(client.engine.busy(), 1);
+}
+
+#[test]
+fn a_fair_waiter_whose_question_failed_asks_again_though_it_is_not_the_first() {
+    let (mut client, _) = Client::woken();
+    client.wait_for(fair("a"));
+    let second = client.acquire(fair("a"));
+    client.command();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    let end = client.now.after(ms(1100));
+    let mut asked = false;
+    while client.now < end && !asked {
+        let (commands, _) = client.advance_to_action();
+        asked = commands.iter().any(|command| number(command) == second.0.to_string());
+        for command in commands {
+            client.reply(command.taken(60_000));
+        }
+    }
+    assert!(asked, "whether it has a place is not known");
+}
+
+#[test]
+fn a_fair_lock_that_is_adopted_takes_part_in_no_line() {
+    let (mut client, _) = Client::woken();
+    client.wait_for(fair("a"));
+    client.acquire(Request { adopt: true, token: Some(b"theirs".to_vec()), ..fair("a") });
+    client.command();
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    let end = client.now.after(ms(1100));
+    let mut tried_again = false;
+    while client.now < end && !tried_again {
+        let (commands, _) = client.advance_to_action();
+        tried_again = commands.iter().any(|command| command.name() == "exclusive_extend");
+        commands.iter().for_each(|command| client.reply(command.taken(60_000)));
+    }
+    assert!(tried_again);
+}
+
+#[test]
+fn without_wake_ups_the_first_fair_waiter_polls_quickly() {
+    let mut client = Client::ready();
+    client.wait_for(fair("a"));
+    client.wait_for(fair("a"));
+    for _ in 0..10 {
+        let before = client.now;
+        let (commands, _) = client.advance_to_action();
+        assert_eq!(commands.len(), 1);
+        assert!((ms(50)..=ms(250)).contains(&client.now.since(before)));
+        client.reply(commands[0].taken(60_000));
+    }
+}
+
+#[test]
+fn a_fair_waiter_that_gives_up_gives_its_place_up() {
+    let (mut client, _) = Client::woken();
+    let (lock, acquire) = client.wait_for(Request { wait: ms(100), ..fair("a") });
+    let (commands, events) = client.advance_to_action();
+    assert!(matches!(events[0], Event::Failed { lock: failed, .. } if failed == lock));
+    assert_eq!(commands[0].name(), "fair_release");
+    assert_eq!(
+        commands[0].arguments()[1..],
+        [acquire.arguments()[1].clone(), acquire.arguments()[3].clone()]
+    );
+    client.reply(commands[0].number(0));
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn a_fair_lock_is_extended_as_any_other_and_released_to_the_next_in_line() {
+    let (mut client, _) = Client::woken();
+    let lock = client.acquire(fair("a"));
+    let acquire = client.command();
+    let derived = |name: &str| format!("{{a}}:redlatch:{name}:a");
+    assert_eq!(acquire.keys(), ["a".into(), derived("fence"), derived("queue"), derived("places")]);
+    client.reply(acquire.granted(1));
+    client.events();
+    client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    assert_eq!(
+        (extend.name(), extend.keys()),
+        ("exclusive_extend", ["a".into(), derived("fence")].as_slice())
+    );
+    client.reply(extend.number(1));
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    assert_eq!(
+        (release.name(), release.keys()),
+        ("fair_release", ["a".into(), derived("queue"), derived("places")].as_slice())
+    );
+}
