@@ -93,6 +93,21 @@ fn a_newcomer_behind_the_one_that_asks_for_all_does_not_make_it_ask() {
 }
 
 #[test]
+fn a_wake_up_outlives_becoming_the_first() {
+    let (mut client, channel) = Client::woken();
+    let (first, _) = client.wait_for(fair("a"));
+    let (second, _) = client.wait_for(fair("a"));
+    client.message(&channel, &second.0.to_string());
+    client.engine.cancel(first, client.now);
+    let release = client.command();
+    client.reply(release.number(0));
+    let woken = client.now;
+    let (commands, _) = client.advance_to_action();
+    assert_eq!(number(&commands[0]), second.0.to_string());
+    assert!(client.now.since(woken) <= ms(2), "{:?}", client.now.since(woken));
+}
+
+#[test]
 fn a_head_of_our_own_that_waits_is_made_to_ask() {
     let (mut client, _) = Client::woken();
     let (_, first) = client.wait_for(fair("a"));

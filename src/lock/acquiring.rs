@@ -53,7 +53,8 @@ impl Acquiring {
             Input::Timer(Timer::Retry) => self.attempt(cx),
             Input::Wake => self.wake(cx),
             Input::Promoted => {
-                if self.round.is_none() {
+                // It may be about to ask: because it was woken, or does not know whether it has a place.
+                if self.round.is_none() && !cx.timers.is_set(Timer::Retry) {
                     self.schedule(cx);
                 }
                 State::Acquiring(self)
