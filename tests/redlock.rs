@@ -370,3 +370,35 @@ fn servers_that_were_never_reached_are_not_pursued_with_releases() {
     world.run_for(ms(8000));
     assert!(world.clients[0].engine.busy() <= 3, "{} clean-ups", world.clients[0].engine.busy());
 }
+
+#[test]
+fn a_server_that_errs_is_not_pursued_with_a_release_for_every_attempt() {
+    let mut world = warm(3, 2);
+    let held = world.acquire(1, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(1, ms(100))));
+    world.servers[0].keys.clear();
+    world.servers[0].mode = Mode::Refusing;
+    world.acquire(0, Request { ttl: ms(30_000), ..short(60_000) });
+    world.run_for(ms(20_000));
+    assert!(world.clients[0].engine.busy() <= 2, "{} clean-ups", world.clients[0].engine.busy());
+    let before = world.servers[0].commands;
+    world.run_for(ms(10_000));
+    // Two in three seconds are the other client's renewals.
+    let asked = world.servers[0].commands - before;
+    assert!(asked <= 10_000 / 50 + 70, "{asked} commands in 10 s");
+    world.servers[0].mode = Mode::Up;
+    world.release(1, held);
+    assert!(granted(world.next_event(0, ms(1000))));
+}
+
+#[test]
+fn a_token_of_the_applications_own_is_asked_for_again_after_an_error_that_may_pass() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Refusing, Mode::Refusing, Mode::Refusing]);
+    let lock = world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
+    world.run_for(ms(500));
+    assert_eq!(world.heard(0), []);
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Up]);
+    assert!(granted(world.next_event(0, ms(1000))));
+    assert!(believes(&world, 0, lock));
+}

@@ -181,7 +181,7 @@ impl Acquiring {
             self.written |= written;
             return self.give_up(cx);
         }
-        if written && cx.world.nodes.count() > 1 {
+        if cx.world.nodes.count() > 1 && !cx.spec.adopt && round.may_hold() {
             // What some servers granted is in the others' way, and in ours. It is released under its token, which is
             // then asked for no more: see above. A token of the application's own cannot be changed for another.
             let used = cx.owner.clone();

@@ -33,11 +33,11 @@ impl Releasing {
         Self { round, tell, repeated: false }.settle(cx)
     }
 
-    /// Begins with what one attempt may have left: servers that it never reached are not asked.
+    /// Begins with what one attempt may have left: servers that it never reached, or that told an error, are not asked.
     pub(crate) fn begin_after(attempt: &Round, cx: &mut Context<'_>) -> State {
         cx.timers
             .set(Timer::GiveUp, cx.now.after(cx.spec.ttl).after(allowance(cx.spec.ttl, cx.policy.drift)));
-        let round = Round::start_where_written(attempt, Verb::Release { waited: true }, cx);
+        let round = Round::start_where_held(attempt, Verb::Release { waited: true }, cx);
         Self { round, tell: false, repeated: false }.settle(cx)
     }
 

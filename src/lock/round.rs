@@ -46,15 +46,21 @@ impl Ballot {
             _ => None,
         }
     }
-}
 
-impl Ballot {
+    /// Whether the server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
     fn may_have_written(&self, registered: bool) -> bool {
         match self {
             Self::Answered(_, Answer::Wait { .. }) => registered,
             Self::Waiting | Self::Failed(_, None) => false,
             Self::Asked(_) | Self::Failed(_, Some(_)) | Self::Answered(..) => true,
         }
+    }
+
+    /// Whether the server may keep for us what others want: not if it told an error that may pass, for those are
+    /// raised before a script writes.
+    fn may_hold(&self) -> bool {
+        let refused = matches!(self, Self::Failed(Fault::Server(error), _) if error.passing);
+        !refused && self.may_have_written(false)
     }
 }
 
@@ -71,12 +77,12 @@ impl Round {
         round
     }
 
-    /// The same, but for servers on which another round cannot have written anything: they are taken to have nothing.
-    pub(crate) fn start_where_written(other: &Self, verb: Verb, cx: &mut Context<'_>) -> Self {
+    /// The same, but for servers that keep nothing for us since another round: they are taken to have said so.
+    pub(crate) fn start_where_held(other: &Self, verb: Verb, cx: &mut Context<'_>) -> Self {
         let serial = cx.next_serial();
         let mut round = Self { serial, verb, ballots: Vec::new(), begun: cx.now };
         for (node, ballot) in other.ballots() {
-            let ballot = if ballot.may_have_written(false) {
+            let ballot = if ballot.may_hold() {
                 round.ask(node, cx)
             } else {
                 Ballot::Answered(cx.now, Answer::Count(0))
@@ -218,6 +224,11 @@ impl Round {
     /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
     pub(crate) fn may_have_written(&self, registered: bool) -> bool {
         self.ballots.iter().any(|ballot| ballot.may_have_written(registered))
+    }
+
+    /// Whether any server may keep for us what others want.
+    pub(crate) fn may_hold(&self) -> bool {
+        self.ballots.iter().any(Ballot::may_hold)
     }
 
     /// Tells those who watch that some of several servers could not be asked.
