@@ -46,7 +46,7 @@ pub(crate) struct Acquiring {
 const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 impl Acquiring {
-    pub(crate) fn handle(self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
             Input::Start => self.start(false, cx),
             Input::Park => self.start(true, cx),
@@ -61,35 +61,10 @@ impl Acquiring {
             }
             Input::Timer(Timer::Wait) => self.give_up(cx),
             Input::Cancel => self.leave(cx),
-            Input::Ready(node) => self.with_round(None, cx, |round, cx| round.on_ready(node, cx)),
-            Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
-            Input::Timer(Timer::Round) => {
-                self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
-            }
-            Input::Reply(node, serial, reply) => {
-                self.with_round(Some(serial), cx, |round, _| round.on_reply(node, reply))
-            }
-            Input::NoScript(node, serial) => {
-                self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
-            }
-            Input::Timer(_) | Input::Wish(..) | Input::Reenter(..) | Input::Leave(_) | Input::Release => {
-                State::Acquiring(self)
-            }
-        }
-    }
-
-    fn with_round(
-        mut self,
-        serial: Option<u32>,
-        cx: &mut Context<'_>,
-        change: impl FnOnce(&mut Round, &mut Context<'_>),
-    ) -> State {
-        match self.round.take_if(|round| serial.is_none_or(|serial| round.is(serial))) {
-            Some(mut round) => {
-                change(&mut round, cx);
-                self.settle(round, cx)
-            }
-            None => State::Acquiring(self),
+            other => match self.round.take_if(|round| round.handle(other, cx)) {
+                Some(round) => self.settle(round, cx),
+                None => State::Acquiring(self),
+            },
         }
     }
 

@@ -142,35 +142,22 @@ impl Held {
             Input::Cancel => self.end_with(false, "the lock was released", cx),
             Input::Ready(node) => {
                 // A server that was not there when the others granted it: the more have it, the better.
-                self.last.on_ready(node, cx);
-                self.with_round(None, cx, |round, cx| round.on_ready(node, cx))
-            }
-            Input::Down(node, fault) => self.with_round(None, cx, |round, _| round.on_down(node, fault)),
-            Input::Timer(Timer::Round) => {
-                self.with_round(None, cx, |round, cx| round.expire(cx.spec.node_timeout, cx.now))
+                self.last.handle(Input::Ready(node), cx);
+                self.hear(Input::Ready(node), cx)
             }
             Input::Reply(node, serial, reply) => self.on_reply(node, serial, reply, cx),
-            Input::NoScript(node, serial) => {
-                if self.last.is(serial) {
-                    self.last.on_no_script(node, cx);
-                }
-                self.with_round(Some(serial), cx, |round, cx| round.on_no_script(node, cx))
+            Input::NoScript(node, serial) if self.last.is(serial) => {
+                self.last.handle(Input::NoScript(node, serial), cx);
+                State::Held(self)
             }
-            Input::Start | Input::Park | Input::Timer(_) | Input::Wake | Input::Promoted => State::Held(self),
+            other => self.hear(other, cx),
         }
     }
 
-    fn with_round(
-        mut self,
-        serial: Option<u32>,
-        cx: &mut Context<'_>,
-        change: impl FnOnce(&mut Round, &mut Context<'_>),
-    ) -> State {
-        match self.round.take_if(|round| serial.is_none_or(|serial| round.is(serial))) {
-            Some(mut round) => {
-                change(&mut round, cx);
-                self.settle(round, cx)
-            }
+    /// What concerns the question in flight, if there is one.
+    fn hear(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+        match self.round.take_if(|round| round.handle(input, cx)) {
+            Some(round) => self.settle(round, cx),
             None => State::Held(self),
         }
     }

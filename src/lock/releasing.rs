@@ -52,23 +52,8 @@ impl Releasing {
                 self.repeated = true;
                 self.round.ask_failed_again(cx);
             }
-            Input::Timer(Timer::Round) => self.round.expire(cx.spec.node_timeout, cx.now),
-            Input::Ready(node) => self.round.on_ready(node, cx),
-            Input::Down(node, fault) => self.round.on_down(node, fault),
-            Input::Reply(node, serial, reply) if self.round.is(serial) => self.round.on_reply(node, reply),
-            Input::NoScript(node, serial) if self.round.is(serial) => self.round.on_no_script(node, cx),
             Input::Cancel => self.tell = false,
-            Input::Start
-            | Input::Park
-            | Input::Timer(_)
-            | Input::Reply(..)
-            | Input::NoScript(..)
-            | Input::Wish(..)
-            | Input::Reenter(..)
-            | Input::Leave(_)
-            | Input::Wake
-            | Input::Promoted
-            | Input::Release => {}
+            other => drop(self.round.handle(other, cx)),
         }
         self.settle(cx)
     }

@@ -1,7 +1,7 @@
 //! One question put to every server, and what each said to it.
 
 use super::{
-    Context, Verb,
+    Context, Input, Verb,
     quorum::{Tally, Verdict, quorum},
 };
 use crate::{
@@ -118,8 +118,21 @@ impl Round {
         (0..).map(NodeId).zip(&self.ballots)
     }
 
+    /// Takes in what happened, if it is about this question; false if it is not.
+    pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) -> bool {
+        match input {
+            Input::Ready(node) => self.on_ready(node, cx),
+            Input::Down(node, fault) => self.on_down(node, fault),
+            Input::Timer(Timer::Round) => self.expire(cx.spec.node_timeout, cx.now),
+            Input::Reply(node, serial, reply) if serial == self.serial => self.on_reply(node, reply),
+            Input::NoScript(node, serial) if serial == self.serial => self.on_no_script(node, cx),
+            _ => return false,
+        }
+        true
+    }
+
     /// A server is ready: it is asked if it was waited for.
-    pub(crate) fn on_ready(&mut self, node: NodeId, cx: &mut Context<'_>) {
+    fn on_ready(&mut self, node: NodeId, cx: &mut Context<'_>) {
         if self.ballot(node).is_some_and(|ballot| *ballot == Ballot::Waiting) {
             let asked = self.ask(node, cx);
             self.set(node, asked);
@@ -127,7 +140,7 @@ impl Round {
     }
 
     /// A server cannot be had, or its connection ended.
-    pub(crate) fn on_down(&mut self, node: NodeId, fault: &Fault) {
+    fn on_down(&mut self, node: NodeId, fault: &Fault) {
         match self.ballot(node) {
             Some(Ballot::Waiting) => self.set(node, Ballot::Failed(fault.clone(), None)),
             Some(&mut Ballot::Asked(sent)) => self.set(node, Ballot::Failed(fault.clone(), Some(sent))),
@@ -148,7 +161,7 @@ impl Round {
 
     /// The server does not have the script: it is asked again by the script's text. The time of sending stays that of
     /// the first question.
-    pub(crate) fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
+    fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
         let tag = self.tag(cx);
         match (cx.ask_by_source(node, tag, self.verb), self.ballot(node)) {
             (Asked::Refused(fault), Some(ballot)) => *ballot = Ballot::Failed(fault, None),
@@ -183,7 +196,7 @@ impl Round {
     }
 
     /// Gives up on servers that were asked `patience` ago.
-    pub(crate) fn expire(&mut self, patience: Duration, now: Instant) {
+    fn expire(&mut self, patience: Duration, now: Instant) {
         let (begun, several) = (self.begun, self.ballots.len() > 1);
         for ballot in &mut self.ballots {
             if ballot.deadline(patience, begun, several).is_none_or(|deadline| deadline > now) {
