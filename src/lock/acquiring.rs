@@ -13,11 +13,12 @@
 
 use super::{
     Context, Input, Lock, LockId, Owner, Releasing, State, Verb,
+    ballot::Ballot,
     held::Held,
     lease::{Lease, notice, validity},
     outcome::Outcome,
     quorum::{Verdict, quorum},
-    round::{Ballot, Round},
+    round::Round,
 };
 use crate::{
     engine::{Event, Nodes},

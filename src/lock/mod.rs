@@ -9,6 +9,7 @@
 //! Every state consumes itself in a transition and answers with the next, so that a transition is whole or not at all.
 
 mod acquiring;
+mod ballot;
 mod context;
 mod held;
 mod keys;
