@@ -8,14 +8,15 @@
 //! ```
 
 use super::{
-    Context, Input, LockId, Releasing, Spec, State, Verb, Wish,
+    Context, Input, LockId, Releasing, Spec, State, Verb,
     lease::{Lease, notice, validity},
+    ops::{Op, Ops},
     outcome::too_late,
     quorum::{Verdict, quorum},
     round::Round,
 };
 use crate::{
-    engine::{Event, Loss, Nodes, OpId},
+    engine::{Event, Loss, Nodes},
     error::{Code, Failure, Fault},
     node::NodeId,
     script::Answer,
@@ -41,19 +42,7 @@ pub(crate) struct Held {
     last: Round,
     /// The longest lease ever asked for.
     longest: Duration,
-    /// What the round is for, and what the next one will be for.
-    serving: Vec<Op>,
-    queued: Vec<Op>,
-}
-
-/// Why servers are asked about a lock that is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
-    /// The renewal, to whose outcome nobody listens.
-    Renew,
-    Wish(OpId, Wish),
-    /// The same owner asks again for what it holds, under this number.
-    Reenter(LockId),
+    ops: Ops,
 }
 
 impl Held {
@@ -78,8 +67,7 @@ impl Held {
             round: None,
             last: round,
             longest: cx.spec.ttl,
-            serving: Vec::new(),
-            queued: Vec::new(),
+            ops: Ops::default(),
         };
         held.arm(cx);
         if held.renew {
@@ -113,11 +101,11 @@ impl Held {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
             Input::Timer(Timer::Renew) => {
-                self.queued.push(Op::Renew);
+                self.ops.queue(Op::Renew);
                 self.pump(cx)
             }
             Input::Wish(op, wish) => {
-                self.queued.push(Op::Wish(op, wish));
+                self.ops.queue(Op::Wish(op, wish));
                 self.pump(cx)
             }
             Input::Reenter(holder, renew) => {
@@ -125,16 +113,14 @@ impl Held {
                     self.renew = true;
                     cx.timers.set(Timer::Renew, cx.now);
                 }
-                self.queued.push(Op::Reenter(holder));
+                self.ops.queue(Op::Reenter(holder));
                 self.pump(cx)
             }
             Input::Leave(holder) => {
                 for holders in [&mut self.told, &mut *cx.holders] {
                     holders.retain(|&each| each != holder);
                 }
-                for ops in [&mut self.serving, &mut self.queued] {
-                    ops.retain(|op| *op != Op::Reenter(holder));
-                }
+                self.ops.withdraw_entry(holder);
                 forget_grant(holder, cx);
                 self.unless_deserted(cx)
             }
@@ -187,16 +173,10 @@ impl Held {
 
     /// Asks for what is queued, in one question, unless one is in flight.
     fn pump(mut self, cx: &mut Context<'_>) -> State {
-        if self.round.is_some() || self.queued.is_empty() {
+        if self.round.is_some() {
             return State::Held(self);
         }
-        self.serving = core::mem::take(&mut self.queued);
-        let leases = self.serving.iter().map(|op| match *op {
-            Op::Renew => cx.spec.ttl,
-            Op::Wish(_, Wish::Extend(ttl)) => ttl,
-            Op::Wish(_, Wish::Verify) | Op::Reenter(_) => Duration::ZERO,
-        });
-        let asked = leases.max().unwrap_or_default();
+        let Some(asked) = self.ops.serve_queued(cx.spec.ttl) else { return State::Held(self) };
         self.longest = self.longest.max(asked);
         let round = Round::start(Verb::Extend(asked), cx);
         self.settle(round, cx)
@@ -217,9 +197,7 @@ impl Held {
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
                 }
                 round.tell_degraded(cx);
-                for op in core::mem::take(&mut self.serving) {
-                    self.succeed(op, cx);
-                }
+                self.ops.succeed(self.fence, cx);
                 self.last = round;
                 self.pump(cx)
             }
@@ -229,7 +207,7 @@ impl Held {
                     || Failure::new(Code::Connection, 0, "no majority answered"),
                     |(node, fault)| Failure::from_fault(fault, node, 0),
                 );
-                self.fail_serving(&failure, cx);
+                self.ops.fail(&failure, cx);
                 if self.is_deserted(cx) {
                     return self.end_with(false, "the lock was released", cx);
                 }
@@ -264,8 +242,7 @@ impl Held {
 
     /// Whether nobody holds it or is about to enter it: the last holder left while an entry, which failed, was in flight.
     fn is_deserted(&self, cx: &Context<'_>) -> bool {
-        let entering = self.serving.iter().chain(&self.queued).any(|op| matches!(op, Op::Reenter(_)));
-        cx.holders.is_empty() && !entering
+        cx.holders.is_empty() && !self.ops.are_entering()
     }
 
     fn unless_deserted(self, cx: &mut Context<'_>) -> State {
@@ -273,33 +250,6 @@ impl Held {
             self.end_with(false, "the lock was released", cx)
         } else {
             State::Held(self)
-        }
-    }
-
-    fn succeed(&self, op: Op, cx: &mut Context<'_>) {
-        let event = match op {
-            Op::Renew => {
-                cx.count(|counters| &mut counters.renewed);
-                return cx.observe(Event::Renewed { lock: cx.holder() });
-            }
-            Op::Wish(op, Wish::Extend(_)) => Event::Extended { op, lock: cx.id },
-            Op::Wish(op, Wish::Verify) => Event::Verified { op, lock: cx.id, ours: true },
-            Op::Reenter(lock) => {
-                cx.holders.push(lock);
-                Event::Granted { lock, fence: self.fence, token: cx.owner.minted }
-            }
-        };
-        cx.emit(event);
-    }
-
-    fn fail_serving(&mut self, failure: &Failure, cx: &mut Context<'_>) {
-        for op in core::mem::take(&mut self.serving) {
-            let failure = failure.clone();
-            match op {
-                Op::Renew => {}
-                Op::Wish(op, _) => cx.emit(Event::OpFailed { op, lock: cx.id, failure }),
-                Op::Reenter(lock) => cx.emit(Event::Failed { lock, failure }),
-            }
         }
     }
 
@@ -312,13 +262,8 @@ impl Held {
                 cx.emit(Event::Failed { lock, failure: too_late(self.attempts) });
             }
         }
-        // To those who asked whether it is ours, this is the answer.
         if loss == Loss::NotOurs {
-            for op in self.serving.extract_if(.., |op| matches!(op, Op::Wish(_, Wish::Verify))) {
-                if let Op::Wish(op, _) = op {
-                    cx.emit(Event::Verified { op, lock: cx.id, ours: false });
-                }
-            }
+            self.ops.deny(cx);
         }
         self.end_with(false, loss.describe(), cx)
     }
@@ -326,9 +271,9 @@ impl Held {
     /// The lock is held no more; whatever is left of it is released. `tell` if the application asked for that.
     fn end_with(mut self, tell: bool, why: &str, cx: &mut Context<'_>) -> State {
         let failure = Failure::new(Code::Lost, 0, why);
-        self.fail_serving(&failure, cx);
-        self.serving = core::mem::take(&mut self.queued);
-        self.fail_serving(&failure, cx);
+        self.ops.fail(&failure, cx);
+        self.ops.serve_queued(Duration::ZERO);
+        self.ops.fail(&failure, cx);
         for lock in cx.holders.clone() {
             // A grant that is still in the queue of events must not be told any more.
             if !self.told.contains(&lock) {

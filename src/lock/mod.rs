@@ -15,6 +15,7 @@ mod held;
 mod keys;
 mod lease;
 mod lines;
+mod ops;
 mod outcome;
 mod quorum;
 mod releasing;
