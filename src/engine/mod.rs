@@ -6,27 +6,23 @@ mod holders;
 mod nodes;
 mod notes;
 mod snapshot;
+mod verbs;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     entropy::Entropy,
-    error::{Code, Failure, Misuse},
-    lock::{Input, Lines, Lock, LockId, Owner, Policy, Request, Spec, Wish},
+    lock::{Lines, Lock, LockId, Policy},
     node::{ConnectionId, Endpoint, NodeId},
     time::{Duration, Instant},
     timers::Agenda,
 };
 
 pub use event::{Event, Loss, OpId, Outcome};
-use holders::Hold;
 pub(crate) use nodes::Nodes;
 pub use notes::Counters;
 pub(crate) use notes::Notes;
 pub use snapshot::{NodeSnapshot, Snapshot};
-
-/// Locks that may be held, waited for and cleaned up after at once.
-const MOST_LOCKS: usize = 100_000;
 
 /// The shortest pause between attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -99,80 +95,6 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Adds a server. With several, every lock needs a majority of them.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
         self.nodes.add(endpoint, self.policy.connect_timeout)
-    }
-
-    /// Asks for a lock. [`Event::Granted`] or [`Event::Failed`] follows, once.
-    ///
-    /// # Errors
-    /// [`Misuse`] if the request is not in order, with nothing sent.
-    pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, Misuse> {
-        self.run_due(now);
-        if self.nodes.count() == 0 {
-            return Err(Misuse::NoNode);
-        }
-        if request.fair && self.nodes.count() > 1 {
-            return Err(Misuse::FairOnSeveral);
-        }
-        let spec = Spec::new(&request, &self.policy)?;
-        let id = self.next_lock();
-        let identified = self.nodes.identify(&mut self.entropy);
-        let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
-        match (identified, owner) {
-            (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                let lock = Lock::new(spec, owner, id);
-                if request.token.is_some() {
-                    self.begin_for_owner(id, lock, now);
-                } else {
-                    self.begin(id, lock, now);
-                }
-                self.follow_up(now);
-                self.note_nodes();
-            }
-            (Ok(()), Ok(_)) => {
-                self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once")
-            }
-            _ => {
-                let text = "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart";
-                self.refuse(id, Code::Internal, text);
-            }
-        }
-        Ok(id)
-    }
-
-    /// Lets go of a lock that is held. [`Event::Released`] follows, once; nothing if it is not held any more.
-    pub fn release(&mut self, lock: LockId, now: Instant) {
-        self.run_due(now);
-        match self.hold_of(lock) {
-            Hold::Only(held) => self.touch(held, Input::Release, now),
-            Hold::OneOfSeveral(held) => {
-                self.leave(lock, held, now);
-                self.events.push_back(Event::Released { lock, outcome: Outcome::Released });
-            }
-            Hold::None => {}
-        }
-        self.note_nodes();
-    }
-
-    /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OpFailed`]
-    /// follows, once.
-    pub fn extend(&mut self, lock: LockId, ttl: Duration, now: Instant) -> OpId {
-        self.wish(lock, Wish::Extend(ttl.max(Duration::from_millis(1))), now)
-    }
-
-    /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OpFailed`] follows, once.
-    pub fn verify(&mut self, lock: LockId, now: Instant) -> OpId {
-        self.wish(lock, Wish::Verify, now)
-    }
-
-    /// Forgets a lock, whatever its state: nothing more is heard of it, and what may be left of it is cleaned up.
-    pub fn cancel(&mut self, lock: LockId, now: Instant) {
-        self.run_due(now);
-        match self.hold_of(lock) {
-            Hold::OneOfSeveral(held) => self.leave(lock, held, now),
-            Hold::Only(held) => self.touch(held, Input::Cancel, now),
-            Hold::None => self.touch(lock, Input::Cancel, now),
-        }
-        self.note_nodes();
     }
 
     /// A connection asked for by [`poll_connect`](Self::poll_connect) was made.
@@ -268,57 +190,10 @@ impl<E: Entropy + 'static> Engine<E> {
         self.agenda.next()
     }
 
-    /// How long a lock may still be believed in: zero if it is not held.
-    #[must_use]
-    pub fn remaining(&self, lock: LockId, now: Instant) -> Duration {
-        match self.hold_of(lock) {
-            Hold::None => Duration::ZERO,
-            Hold::Only(held) | Hold::OneOfSeveral(held) => {
-                self.locks.get(&held).map_or(Duration::ZERO, |lock| lock.remaining(now))
-            }
-        }
-    }
-
     /// How many locks are held, waited for or being cleaned up after.
     #[must_use]
     pub fn busy(&self) -> usize {
         self.locks.len()
-    }
-
-    fn wish(&mut self, lock: LockId, wish: Wish, now: Instant) -> OpId {
-        self.run_due(now);
-        self.last_op = self.last_op.wrapping_add(1);
-        let op = OpId(self.last_op);
-        match self.hold_of(lock) {
-            Hold::Only(held) | Hold::OneOfSeveral(held) => {
-                self.touch(held, Input::Wish(op, wish), now);
-                self.note_nodes();
-            }
-            Hold::None => {
-                let failure = Failure::new(Code::Lost, 0, "the lock is not held");
-                self.events.push_back(Event::OpFailed { op, lock, failure });
-            }
-        }
-        op
-    }
-
-    fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {
-        self.locks.insert(id, Box::new(lock));
-        self.step(id, Input::Start, now);
-    }
-
-    fn refuse(&mut self, lock: LockId, code: Code, text: &str) {
-        self.events.push_back(Event::Failed { lock, failure: Failure::new(code, 0, text) });
-    }
-
-    fn next_lock(&mut self) -> LockId {
-        loop {
-            self.last_lock = self.last_lock.wrapping_add(1);
-            let id = LockId(self.last_lock);
-            if self.last_lock != 0 && !self.locks.contains_key(&self.primary(id)) {
-                return id;
-            }
-        }
     }
 }
 
