@@ -402,3 +402,14 @@ fn a_token_of_the_applications_own_is_asked_for_again_after_an_error_that_may_pa
     assert!(granted(world.next_event(0, ms(1000))));
     assert!(believes(&world, 0, lock));
 }
+
+#[test]
+fn what_a_server_may_have_granted_without_an_answer_is_released_before_the_next_attempt() {
+    let mut world = warm(3, 1);
+    world.servers[0].loses_reply = true;
+    world.servers[2].keys.insert("k".into(), ("another".into(), world.now.after(ms(60_000))));
+    world.acquire(0, Request { ttl: ms(30_000), ..short(20_000) });
+    let (event, took) = world.next_event(0, ms(20_000)).unwrap();
+    assert!(matches!(event, Event::Granted { .. }), "{event:?}");
+    assert!(took < ms(5000), "in our own way for {took:?}");
+}
