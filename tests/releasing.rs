@@ -155,3 +155,35 @@ fn a_release_that_meets_a_full_queue_is_sent_later() {
     }
     assert_eq!(client.engine.busy(), 65_536, "none is forgotten");
 }
+
+#[test]
+fn a_renewal_that_is_overdue_when_the_release_is_asked_for_is_not_sent() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    client.advance(ms(4000)); // the renewal was due after 3333 ms, and the timer is late
+    client.engine.release(lock, client.now);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn an_extension_that_waits_for_its_turn_is_not_sent_once_the_release_is_asked_for() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    client.engine.verify(lock, client.now);
+    assert_eq!(client.command().name(), "exclusive_extend");
+    client.engine.extend(lock, ms(9000), client.now);
+    client.advance(ms(500)); // the first question's time is over just when the release is asked for
+    client.engine.release(lock, client.now);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn nothing_is_heard_of_a_lock_that_was_cancelled_when_its_wait_was_over() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let acquire = client.command();
+    client.reply(acquire.taken(9000));
+    client.advance(ms(5000)); // the wait is over, and the timer is late
+    client.engine.cancel(lock, client.now);
+    assert_eq!(client.events(), []);
+}

@@ -52,6 +52,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Lets go of a lock that is held. [`Event::Released`] follows, once; nothing if it is not held any more.
     pub fn release(&mut self, lock: LockId, now: Instant) {
+        self.close(lock);
         self.run_due(now);
         match self.hold_of(lock) {
             Hold::Only(held) => self.touch(held, Input::Release, now),
@@ -77,6 +78,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Forgets a lock, whatever its state: nothing more is heard of it, and what may be left of it is cleaned up.
     pub fn cancel(&mut self, lock: LockId, now: Instant) {
+        self.close(lock);
         self.run_due(now);
         match self.hold_of(lock) {
             Hold::OneOfSeveral(held) => self.leave(lock, held, now),
@@ -84,6 +86,8 @@ impl<E: Entropy + 'static> Engine<E> {
             Hold::None => self.touch(lock, Input::Cancel, now),
         }
         self.note_nodes();
+        // What was due, and came first, is not heard any more either.
+        self.forget(lock);
     }
 
     /// How long a lock may still be believed in: zero if it is not held.
@@ -112,6 +116,30 @@ impl<E: Entropy + 'static> Engine<E> {
             }
         }
         op
+    }
+
+    /// Takes what is to be told of a lock's own fate out of the queue of events; answers to questions stay.
+    fn forget(&mut self, forgotten: LockId) {
+        let concerns = |event: &Event| match *event {
+            Event::Granted { lock, .. }
+            | Event::Failed { lock, .. }
+            | Event::Lost { lock, .. }
+            | Event::Released { lock, .. } => lock == forgotten,
+            _ => false,
+        };
+        if self.events.iter().any(concerns) {
+            self.events.retain(|event| !concerns(event));
+            self.aliases.retain(|&(alias, _)| alias != forgotten);
+        }
+    }
+
+    /// Keeps what is overdue from extending a lock that its last holder is done with.
+    fn close(&mut self, lock: LockId) {
+        if let Hold::Only(held) = self.hold_of(lock)
+            && let Some(lock) = self.locks.get_mut(&held)
+        {
+            lock.close();
+        }
     }
 
     pub(super) fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {

@@ -42,6 +42,8 @@ pub(crate) struct Held {
     last: Round,
     /// The longest lease ever asked for.
     longest: Duration,
+    /// Whether the release is about to begin: nothing more is asked.
+    closing: bool,
     ops: Ops,
 }
 
@@ -67,6 +69,7 @@ impl Held {
             round: None,
             last: round,
             longest: cx.spec.ttl,
+            closing: false,
             ops: Ops::default(),
         };
         held.arm(cx);
@@ -81,6 +84,10 @@ impl Held {
 
     pub(crate) fn told(&mut self, holder: LockId) {
         self.told.push(holder);
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closing = true;
     }
 
     pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
@@ -173,7 +180,7 @@ impl Held {
 
     /// Asks for what is queued, in one question, unless one is in flight.
     fn pump(mut self, cx: &mut Context<'_>) -> State {
-        if self.round.is_some() {
+        if self.round.is_some() || self.closing {
             return State::Held(self);
         }
         let Some(asked) = self.ops.serve_queued(cx.spec.ttl) else { return State::Held(self) };

@@ -175,6 +175,13 @@ impl Lock {
         self.timers.next()
     }
 
+    /// Its last holder is about to be done with it: what is due comes first, but asks for no extension any more.
+    pub(crate) fn close(&mut self) {
+        if let State::Held(held) = &mut self.state {
+            held.close();
+        }
+    }
+
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         self.timers.take_due(now)
     }
