@@ -255,6 +255,15 @@ fn lengths_that_are_none_are_refused_at_once() {
 }
 
 #[test]
+fn a_length_that_ends_with_a_stray_return_is_told_alike_however_it_is_cut() {
+    let bytes = b"#1234567890\r\r\n";
+    for cut in 0..bytes.len() {
+        let (head, tail) = bytes.split_at(cut);
+        assert_eq!(scan([head, tail]).1, Some(Malformed::BadLength), "{cut}");
+    }
+}
+
+#[test]
 fn values_that_are_none_are_refused() {
     let cases = [
         ("?x\r\n", Malformed::UnknownType(b'?')),

@@ -184,7 +184,7 @@ impl Scanner {
         let begun = self.token.saturating_add(1);
         let line = self.buffer.get(begun..end.unwrap_or(self.buffer.len())).unwrap_or_default();
         // A header other than a text line is short: do not wait for the end of one that cannot be right.
-        let digits = line.strip_suffix(b"\r").unwrap_or(line).len();
+        let digits = if end.is_some() { line } else { line.strip_suffix(b"\r").unwrap_or(line) }.len();
         if digits > LENGTH_DIGITS && b"$*_#!=~>%|".contains(&kind) {
             return Err(Malformed::BadLength);
         }
