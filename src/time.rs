@@ -157,11 +157,12 @@ impl Clock {
     }
 
     fn read(&self, mono: u64, wall: u64) -> Reading {
+        // A monotonic clock that goes back, as an application's own may, is taken to stand still.
+        let mono = self.last.map_or(mono, |last| mono.max(last.mono));
         let skew = signed(wall).saturating_sub(signed(mono));
         let Some(last) = self.last else {
             return Reading { mono, skew, lead: 0 };
         };
-        let mono = mono.max(last.mono);
         if skew > last.skew {
             let jump = skew.abs_diff(last.skew);
             Reading { mono, skew, lead: last.lead.saturating_add(jump) }
@@ -204,6 +205,16 @@ mod tests {
     fn suspend_after_the_wall_clock_was_set_back_counts_in_full() {
         let readings = [(0, 7200 * SECOND), (SECOND, 3601 * SECOND), (SECOND, 3631 * SECOND)];
         assert_eq!(elapsed(&readings), 31 * SECOND);
+    }
+
+    #[test]
+    fn monotonic_clock_that_goes_back_makes_no_time_run_slow() {
+        let mut clock = Clock::default();
+        clock.advance(SECOND, 100 * SECOND);
+        clock.advance(2 * SECOND, 101 * SECOND);
+        let back = clock.advance(SECOND, 101 * SECOND);
+        let later = clock.advance(3 * SECOND, 103 * SECOND);
+        assert_eq!(later.since(back).as_micros(), 2 * SECOND);
     }
 
     #[test]
