@@ -43,6 +43,23 @@ fn the_owner_enters_again_with_the_same_fence_and_shares_the_lease() {
 }
 
 #[test]
+fn to_cancel_what_was_released_already_touches_no_other_holder() {
+    let (mut client, outer) = held(mine());
+    let inner = enter(&mut client, mine());
+    client.engine.release(outer, client.now);
+    client.events();
+    client.engine.cancel(outer, client.now);
+    assert_eq!(client.commands(), []);
+    assert!(client.engine.remaining(inner, client.now) > Duration::ZERO);
+
+    client.engine.release(inner, client.now);
+    let release = client.command();
+    client.engine.cancel(outer, client.now);
+    client.reply(release.number(1));
+    assert_eq!(client.event(), Event::Released { lock: inner, outcome: Outcome::Released });
+}
+
+#[test]
 fn a_token_that_was_drawn_here_enters_again_too() {
     let mut client = Client::ready();
     client.hold(request("a"));

@@ -83,7 +83,11 @@ impl<E: Entropy + 'static> Engine<E> {
         match self.hold_of(lock) {
             Hold::OneOfSeveral(held) => self.leave(lock, held, now),
             Hold::Only(held) => self.touch(held, Input::Cancel, now),
-            Hold::None => self.touch(lock, Input::Cancel, now),
+            Hold::None if self.locks.get(&lock).is_some_and(|each| each.holders.contains(&lock)) => {
+                self.touch(lock, Input::Cancel, now);
+            }
+            // A void number. A lock that was entered again is kept under it even after it was left under it.
+            Hold::None => {}
         }
         self.note_nodes();
         // What was due, and came first, is not heard any more either.
