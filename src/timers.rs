@@ -12,7 +12,7 @@ pub(crate) enum Timer {
     Lease,
     /// The longest hold that the application allowed is over: the lock is given up.
     MaxHold,
-    /// The longest wait is over: the acquire fails.
+    /// The longest wait is over: the acquire fails. Of a lock that is held: those fail who waited to enter it again.
     Wait,
     /// The application waits for a release no longer than this; clean-up goes on behind its back.
     Answer,
@@ -55,9 +55,14 @@ impl TimerTable {
         *self.slot(timer) = None;
     }
 
+    /// When `timer` is due, if it is armed.
+    pub(crate) fn get(&mut self, timer: Timer) -> Option<Instant> {
+        *self.slot(timer)
+    }
+
     /// Whether `timer` is armed.
     pub(crate) fn is_set(&mut self, timer: Timer) -> bool {
-        self.slot(timer).is_some()
+        self.get(timer).is_some()
     }
 
     /// Disarms every timer.

@@ -10,7 +10,7 @@
 mod support;
 
 use redlatch::{Code, Duration, Event, LockId, Loss, Outcome, Request};
-use support::{Client, ms, request};
+use support::{Client, at, ms, request};
 
 fn mine() -> Request {
     Request { token: Some(b"mine".to_vec()), ..request("a") }
@@ -40,6 +40,26 @@ fn the_owner_enters_again_with_the_same_fence_and_shares_the_lease() {
     assert_ne!(inner, outer);
     let left = client.engine.remaining(outer, client.now);
     assert_eq!((left, client.engine.remaining(inner, client.now)), (ms(8898), left));
+}
+
+#[test]
+fn entering_again_takes_no_longer_than_its_wait_whatever_the_server_does() {
+    let (mut client, outer) = held(Request { ttl: ms(60_000), ..mine() });
+    let inner = client.acquire(Request { wait: ms(300), ..mine() });
+    let question = client.command();
+    client.advance(ms(299));
+    client.engine.handle_timeout(client.now);
+    assert_eq!(client.events(), []);
+    client.advance_to_timeout();
+    assert_eq!(client.now, at(1300));
+    let event = client.event();
+    assert!(
+        matches!(&event, Event::Failed { lock, failure } if *lock == inner && failure.code == Code::Timeout),
+        "{event:?}"
+    );
+    client.reply(question.number(1));
+    assert_eq!(client.events(), [], "the answer comes too late");
+    assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
 }
 
 #[test]

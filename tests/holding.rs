@@ -343,6 +343,23 @@ fn a_late_no_is_a_loss_at_once() {
 }
 
 #[test]
+fn a_no_to_a_question_long_before_the_last_is_a_loss_at_once_too() {
+    let (mut client, lock) = held();
+    let asked: Vec<_> = (0..3)
+        .map(|_| {
+            client.engine.extend(lock, ms(10_000), client.now);
+            let extend = client.command();
+            client.advance(ms(500));
+            client.engine.handle_timeout(client.now);
+            assert!(matches!(client.event(), Event::OpFailed { .. }));
+            extend
+        })
+        .collect();
+    client.reply(asked[0].number(0));
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
+}
+
+#[test]
 fn renewals_that_are_always_answered_late_still_renew() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });

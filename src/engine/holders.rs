@@ -44,9 +44,9 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Begins a lock whose owner is the application's own. The same token must not be asked for while another lock of it
     /// is taken, held or released: a release of the one would free the other.
-    pub(super) fn begin_for_owner(&mut self, id: LockId, lock: Lock, now: Instant) {
+    pub(super) fn begin_for_owner(&mut self, id: LockId, mut lock: Lock, now: Instant) {
         match self.relation(lock.owner(), lock.spec(), now) {
-            Relation::Holds(held) => self.reenter(id, held, lock.spec().renew, now),
+            Relation::Holds(held) => self.reenter(id, held, &mut lock, now),
             Relation::InTheWay => {
                 self.locks.insert(id, Box::new(lock));
                 self.parked.push(id);
@@ -56,13 +56,13 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    fn reenter(&mut self, id: LockId, held: LockId, renew: bool, now: Instant) {
+    fn reenter(&mut self, id: LockId, held: LockId, lock: &mut Lock, now: Instant) {
         self.catch_up(held, now);
         if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
             return self.refuse(id, Code::Lost, "the lock that was to be entered again is over");
         }
         self.aliases.push((id, held));
-        self.step(held, Input::Reenter(id, renew), now);
+        self.step(held, Input::Reenter(id, lock.spec().renew, lock.waits_until(now)), now);
     }
 
     /// Begins those that waited until another lock of the same owner was out of the way.
@@ -83,7 +83,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.parked.remove(next);
                     if let Some(mut lock) = self.locks.remove(&id) {
                         self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);
-                        self.reenter(id, held, lock.spec().renew, now);
+                        self.reenter(id, held, &mut lock, now);
                     }
                 }
             }

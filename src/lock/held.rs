@@ -103,6 +103,13 @@ impl Held {
         cx.timers.set(Timer::Lease, self.end(cx.spec));
     }
 
+    fn arm_entries(&self, cx: &mut Context<'_>) {
+        match self.ops.next_wait() {
+            Some(until) => cx.timers.set(Timer::Wait, until),
+            None => cx.timers.stop(Timer::Wait),
+        }
+    }
+
     pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
@@ -115,13 +122,19 @@ impl Held {
                 self.ops.queue(Op::Wish(op, wish));
                 self.pump(cx)
             }
-            Input::Reenter(holder, renew) => {
+            Input::Reenter(holder, renew, until) => {
                 if renew && !self.renew {
                     self.renew = true;
                     cx.timers.set(Timer::Renew, cx.now);
                 }
-                self.ops.queue(Op::Reenter(holder));
+                self.ops.queue(Op::Reenter(holder, until));
+                self.arm_entries(cx);
                 self.pump(cx)
+            }
+            Input::Timer(Timer::Wait) => {
+                self.ops.expire_entries(cx);
+                self.arm_entries(cx);
+                self.unless_deserted(cx)
             }
             Input::Leave(holder) => {
                 for holders in [&mut self.told, &mut *cx.holders] {
@@ -164,18 +177,22 @@ impl Held {
     ) -> State {
         if let Some(mut round) = self.round.take_if(|round| round.is(serial)) {
             round.on_reply(node, reply);
-            self.take_answer(&round, node, cx);
-            return self.settle(round, cx);
+            self.take_answer(round.verb, round.answer(node), node, cx);
+            return if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { self.settle(round, cx) };
         }
         if self.last.is(serial) {
             self.last.on_reply(node, reply);
-            let last = self.last.clone();
-            self.take_answer(&last, node, cx);
-            if last.verb != Verb::Acquire && last.tally(cx.spec.count()).verdict() == Verdict::No {
-                return self.lose(Loss::NotOurs, cx);
-            }
+            self.take_answer(self.last.verb, self.last.answer(node), node, cx);
+        } else if let Ok(answer @ Answer::Flag(false)) = reply {
+            // The answer to a question of long ago: what is not ours then, is not ours now.
+            self.take_answer(Verb::Extend(Duration::ZERO), Some((cx.now, answer)), node, cx);
         }
-        State::Held(self)
+        if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { State::Held(self) }
+    }
+
+    /// Whether so many servers said that it is not ours that a majority cannot hold it.
+    fn is_refuted(&self, cx: &Context<'_>) -> bool {
+        self.lease.kept() < quorum(cx.world.nodes.count())
     }
 
     /// Asks for what is queued, in one question, unless one is in flight.
@@ -230,13 +247,19 @@ impl Held {
         }
     }
 
-    /// What a server's answer makes of the lease there.
-    fn take_answer(&mut self, round: &Round, node: NodeId, cx: &mut Context<'_>) {
-        let asked = match round.verb {
+    /// What a server's answer, and when it was asked, makes of the lease there.
+    fn take_answer(
+        &mut self,
+        verb: Verb,
+        answer: Option<(Instant, Answer)>,
+        node: NodeId,
+        cx: &mut Context<'_>,
+    ) {
+        let asked = match verb {
             Verb::Extend(ttl) => ttl,
             _ => cx.spec.ttl,
         };
-        match round.answer(node) {
+        match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) if asked > Duration::ZERO => {
                 self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
             }

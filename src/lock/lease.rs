@@ -59,6 +59,11 @@ impl Lease {
         }
     }
 
+    /// How many servers have not revoked it.
+    pub(crate) fn kept(&self) -> usize {
+        self.until.iter().flatten().count()
+    }
+
     /// Until when at least `quorum` servers keep it: the quorum-th largest.
     pub(crate) fn validity(&self, quorum: usize) -> Instant {
         let kept = || self.until.iter().flatten();

@@ -109,8 +109,8 @@ pub(crate) enum Input<'a> {
     NoScript(NodeId, u32),
     Timer(Timer),
     Wish(OpId, Wish),
-    /// The same owner asks again for what it holds, under this number, and perhaps for renewal.
-    Reenter(LockId, bool),
+    /// The same owner asks again for what it holds, under this number, perhaps for renewal, and waits until then.
+    Reenter(LockId, bool, Option<Instant>),
     /// The application is done with it under this number, and keeps it under another.
     Leave(LockId),
     /// A message says that the lock may be had now.
@@ -206,6 +206,12 @@ impl Lock {
     pub(crate) fn provides(&self, spec: &Spec, now: Instant) -> bool {
         let same = self.spec.lock_keys() == spec.lock_keys() && self.spec.fair == spec.fair;
         same && self.remaining(now) > Duration::ZERO
+    }
+
+    /// When its wait is over, if it waits and not for ever. `now` is when it began, unless it was parked before.
+    pub(crate) fn waits_until(&mut self, now: Instant) -> Option<Instant> {
+        let limited = self.spec.wait > Duration::ZERO && self.spec.wait < Duration::MAX;
+        self.timers.get(Timer::Wait).or_else(|| limited.then(|| now.after(self.spec.wait)))
     }
 
     pub(crate) const fn spec(&self) -> &Spec {

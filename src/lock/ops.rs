@@ -3,8 +3,8 @@
 use super::{Context, LockId, Wish};
 use crate::{
     engine::{Event, OpId},
-    error::Failure,
-    time::Duration,
+    error::{Code, Failure},
+    time::{Duration, Instant},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub(super) enum Op {
     /// The renewal, to whose outcome nobody listens.
     Renew,
     Wish(OpId, Wish),
-    /// The same owner asks again for what it holds, under this number.
-    Reenter(LockId),
+    /// The same owner asks again for what it holds, under this number, and waits until then.
+    Reenter(LockId, Option<Instant>),
 }
 
 /// What the question in flight is for, and what the next one will be for.
@@ -34,20 +34,44 @@ impl Ops {
         let leases = self.serving.iter().map(|op| match *op {
             Op::Renew => ttl,
             Op::Wish(_, Wish::Extend(ttl)) => ttl,
-            Op::Wish(_, Wish::Verify) | Op::Reenter(_) => Duration::ZERO,
+            Op::Wish(_, Wish::Verify) | Op::Reenter(..) => Duration::ZERO,
         });
         leases.max()
     }
 
     /// Whether anybody is about to enter.
     pub(super) fn are_entering(&self) -> bool {
-        self.serving.iter().chain(&self.queued).any(|op| matches!(op, Op::Reenter(_)))
+        self.serving.iter().chain(&self.queued).any(|op| matches!(op, Op::Reenter(..)))
+    }
+
+    /// When the first of those who are about to enter has waited for long enough.
+    pub(super) fn next_wait(&self) -> Option<Instant> {
+        let waits = self.serving.iter().chain(&self.queued).filter_map(|op| match op {
+            Op::Reenter(_, until) => *until,
+            _ => None,
+        });
+        waits.min()
+    }
+
+    /// Those who were about to enter, and have waited for long enough, are told so.
+    pub(super) fn expire_entries(&mut self, cx: &mut Context<'_>) {
+        for ops in [&mut self.serving, &mut self.queued] {
+            let over = |op: &mut Op| matches!(op, Op::Reenter(_, Some(until)) if *until <= cx.now);
+            for op in ops.extract_if(.., over) {
+                if let Op::Reenter(lock, _) = op {
+                    let text =
+                        "not entered again within wait: the servers did not confirm that the lock is held";
+                    let failure = Failure::new(Code::Timeout, 1, text);
+                    cx.world.events.push_back(Event::Failed { lock, failure });
+                }
+            }
+        }
     }
 
     /// Whoever was about to enter under this number does not want to any more.
     pub(super) fn withdraw_entry(&mut self, holder: LockId) {
         for ops in [&mut self.serving, &mut self.queued] {
-            ops.retain(|op| *op != Op::Reenter(holder));
+            ops.retain(|op| !matches!(op, Op::Reenter(each, _) if *each == holder));
         }
     }
 
@@ -62,7 +86,7 @@ impl Ops {
                 }
                 Op::Wish(op, Wish::Extend(_)) => Event::Extended { op, lock: cx.id },
                 Op::Wish(op, Wish::Verify) => Event::Verified { op, lock: cx.id, ours: true },
-                Op::Reenter(lock) => {
+                Op::Reenter(lock, _) => {
                     cx.holders.push(lock);
                     Event::Granted { lock, fence, token: cx.owner.minted }
                 }
@@ -87,7 +111,7 @@ impl Ops {
             match op {
                 Op::Renew => {}
                 Op::Wish(op, _) => cx.emit(Event::OpFailed { op, lock: cx.id, failure }),
-                Op::Reenter(lock) => cx.emit(Event::Failed { lock, failure }),
+                Op::Reenter(lock, _) => cx.emit(Event::Failed { lock, failure }),
             }
         }
     }
