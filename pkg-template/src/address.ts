@@ -36,7 +36,7 @@ const SHAPE =
  * Parses a server's URL; `option` is the name that errors give it. They never repeat the URL: it may hold a password.
  */
 export function parseUrl(url: string, option: string): Endpoint {
-  if (url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
+  if (url.length > 1 && url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
   const refuse = (problem: string) => new TypeError(`${option}: ${problem}; accepted is ${ACCEPTED}`);
   const [match, scheme = "", userinfo, host = "", port = "", path = "", query = ""] = SHAPE.exec(url) ?? [];
   if (match === undefined) {

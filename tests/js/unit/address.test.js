@@ -72,6 +72,7 @@ const bad = [
   ["unix:///tmp/x?canary=1", TypeError],
   ["unix://", TypeError],
   ["unix:///", TypeError],
+  ["/", TypeError],
 ];
 
 for (const [url, type] of bad) {
