@@ -16,6 +16,8 @@ TARGET := wasm32-unknown-unknown
 BINDGEN_VERSION := $(shell awk -F'"' '$$1 == "name = " && $$2 == "wasm-bindgen" { getline; print $$2; exit }' Cargo.lock)
 WASM_PACK_VERSION := 0.15.1
 BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
+CARGO_FUZZ_VERSION := 0.13.1
+CARGO_FUZZ_DIR := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin
 WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
@@ -37,9 +39,9 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench fmt lint size clean
+.PHONY: help build demo test bench fuzz fuzz-short fmt lint size clean
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(PACKAGE) ## the npm package, ready to install, in pkg/
 
@@ -52,12 +54,20 @@ test: redis-server new-log lint test-rust test-wasm build test-js ## everything 
 bench: redis-server build $(BENCH_PEERS) ## pairs per second, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
 
+fuzz: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)
+	@PATH="$(CURDIR)/$(CARGO_FUZZ_DIR):$$PATH" tests/fuzz/run 300 $${DURATION:-3600}
+
+fuzz-short: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for 20 seconds
+	@PATH="$(CURDIR)/$(CARGO_FUZZ_DIR):$$PATH" tests/fuzz/run 20 20
+
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt
+	cargo fmt --manifest-path tests/fuzz/Cargo.toml
 	cd pkg-template && node_modules/.bin/biome check --write $(SCRIPTS)
 
 lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc
 	@.ci/step 'rustfmt' cargo fmt --check
+	@.ci/step 'rustfmt, tests/fuzz' cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	@.ci/step 'clippy, native' cargo clippy --locked --all-targets -- -D warnings
 	@.ci/step 'clippy, wasm32' cargo clippy --locked --target $(TARGET) --lib $(WASM_TESTS) -- -D warnings
 	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
@@ -111,12 +121,17 @@ $(PACKAGE): $(CORE) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
 	@touch $@
 
 ##@ Tools
-.PHONY: toolchain rust-components wasm-target redis-server
+.PHONY: toolchain nightly rust-components wasm-target redis-server
 toolchain:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs).' >&2; exit 1; }
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or later with npm.' >&2; exit 1; }
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 	  { echo "Node.js 20 or later is needed; node here is $$(node --version || true)." >&2; exit 1; }
+
+# Not installed: it is hundreds of megabytes, and only the fuzzer needs it.
+nightly: toolchain
+	@cargo +nightly --version >/dev/null 2>&1 || { \
+	  echo 'Nothing was fuzzed: the nightly toolchain is missing (rustup toolchain install nightly).' >&2; exit 1; }
 
 rust-components: toolchain
 	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { \
@@ -141,6 +156,9 @@ $(BINDGEN_DIR)/wasm-bindgen: | toolchain
 
 $(WASM_PACK): | toolchain
 	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
+
+$(CARGO_FUZZ_DIR)/cargo-fuzz: | toolchain
+	$(call install-tool,cargo-fuzz,$(CARGO_FUZZ_VERSION),to run the fuzz targets,cargo-fuzz)
 
 $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolchain
 	@echo 'Installing tsc, biome, esbuild and wasm-opt in pkg-template/node_modules (seconds).'

@@ -1,0 +1,133 @@
+//! What a server says: to the point, wrong, or hostile.
+
+use arbitrary::{Result, Unstructured};
+
+use super::{
+    probe::HELLO_MAP,
+    wire::{Asked, Call, Line, Verb},
+};
+
+/// Errors of all sorts: they may pass, or are final, or mean something of their own.
+const ERRORS: [&str; 10] = [
+    "NOSCRIPT No matching script. Please use EVAL.",
+    "READONLY You can't write against a read only replica.",
+    "LOADING Redis is loading the dataset in memory",
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    "NOPERM this user has no permissions",
+    "WRONGTYPE Operation against a key holding the wrong kind of value",
+    "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'canary-password'",
+    "NOPROTO unsupported protocol version",
+    "ERR invalid password canary-password",
+    "",
+];
+
+/// Values that are well-formed and no answer to anything we ask.
+const OTHERS: [&str; 8] =
+    ["+OK\r\n", ":1\r\n", "$-1\r\n", "_\r\n", "*0\r\n", "%1\r\n+a\r\n:1\r\n", "#t\r\n", "*1\r\n*1\r\n:1\r\n"];
+
+/// What a good server answers to a yes; `wakes` if it sends wake-ups.
+pub fn yes(asked: &Asked, wakes: bool) -> Vec<u8> {
+    match asked {
+        Asked::Hello => HELLO_MAP.to_vec(),
+        Asked::Subscribe if wakes => b">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n".to_vec(),
+        Asked::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
+        Asked::Login | Asked::Select => b"+OK\r\n".to_vec(),
+        Asked::Script(call) => granted(call, &call.nonce, "77"),
+    }
+}
+
+/// What a good server answers to a no.
+pub fn no(asked: &Asked, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let Asked::Script(call) = asked else {
+        return error(u);
+    };
+    if call.verb != Verb::Acquire {
+        return Ok(array(&call.nonce, ":0\r\n"));
+    }
+    let wait = *u.choose(&[-1, 0, 1, 30, 5000, i64::MAX])?;
+    let line = if call.fair {
+        format!(":{}\r\n:{}\r\n", u.int_in_range(0..=1)?, u.int_in_range(0..=9)?)
+    } else {
+        String::new()
+    };
+    Ok(array(&call.nonce, &format!(":0\r\n:{wait}\r\n{line}")))
+}
+
+pub fn error(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    Ok(format!("-{}\r\n", u.choose(&ERRORS)?).into_bytes())
+}
+
+/// What no good server answers.
+pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let head = line.queue.front().map(|sent| &sent.asked);
+    Ok(match (u.int_in_range(0..=6)?, head) {
+        // A yes with another nonce: of a command behind, or of none.
+        (0, Some(Asked::Script(call))) => {
+            let behind = line.queue.iter().skip(1).find_map(|sent| match &sent.asked {
+                Asked::Script(call) => Some(call.nonce.clone()),
+                _ => None,
+            });
+            granted(call, &behind.unwrap_or_else(|| b"0123456789abcdef".to_vec()), "5")
+        }
+        (1, Some(Asked::Script(call))) => {
+            let mut nonce = call.nonce.clone();
+            let at = u.choose_index(nonce.len())?;
+            nonce[at] ^= 1;
+            granted(call, &nonce, "5")
+        }
+        // The right nonce, and the answer to another question.
+        (2, Some(Asked::Script(call))) => {
+            let rest = u.choose(&[
+                ":1\r\n",
+                ":2\r\n",
+                ":-1\r\n",
+                ":0\r\n:-2\r\n",
+                ":1\r\n$1\r\n7\r\n",
+                ":0\r\n:1\r\n:1\r\n:-1\r\n",
+                "",
+            ])?;
+            array(&call.nonce, rest)
+        }
+        (3, Some(Asked::Script(call))) => {
+            let fence = *u.choose(&[
+                "0",
+                "",
+                "-1",
+                "+7",
+                "007",
+                "1e3",
+                "18446744073709551615",
+                "18446744073709551616",
+            ])?;
+            granted(call, &call.nonce, fence)
+        }
+        (4, _) => {
+            // A wake-up, for a lock that may wait, on this channel or another.
+            let channel = if u.arbitrary()? { line.channel.clone() } else { b"redlatch:wake:x".to_vec() };
+            let number = u.int_in_range(0..=12)?.to_string();
+            let mut push = format!(">3\r\n$7\r\nmessage\r\n${}\r\n", channel.len()).into_bytes();
+            push.extend(channel);
+            push.extend(format!("\r\n${}\r\n{number}\r\n", number.len()).as_bytes());
+            push
+        }
+        _ => u.choose(&OTHERS)?.as_bytes().to_vec(),
+    })
+}
+
+fn granted(call: &Call, nonce: &[u8], fence: &str) -> Vec<u8> {
+    match call.verb {
+        Verb::Acquire => array(nonce, &format!(":1\r\n${}\r\n{fence}\r\n", fence.len())),
+        Verb::Extend => array(nonce, ":1\r\n"),
+        Verb::Release => array(nonce, &format!(":{}\r\n", call.title.keys.len())),
+    }
+}
+
+/// An array of the nonce and what follows it, each a value of one or two lines.
+fn array(nonce: &[u8], rest: &str) -> Vec<u8> {
+    let values = rest.matches([':', '$']).count() + 1;
+    let mut reply = format!("*{values}\r\n${}\r\n", nonce.len()).into_bytes();
+    reply.extend(nonce);
+    reply.extend(b"\r\n");
+    reply.extend(rest.as_bytes());
+    reply
+}

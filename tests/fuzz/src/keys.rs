@@ -1,0 +1,110 @@
+//! The keys that scripts are given: those of the locks, and those derived from them.
+
+use std::collections::BTreeMap;
+
+use arbitrary::{Result, Unstructured};
+use redlatch::{Misuse, Request};
+
+use super::probe::{Probe, one_try};
+
+/// All keys that belong to one lock key are in its cluster slot, no two lock keys share a derived key, and no derived key
+/// is one that could be locked. Input: whether it is fair, then up to three names.
+pub fn keys(data: &[u8]) {
+    let mut u = Unstructured::new(data);
+    let _ = attempt(&mut u);
+}
+
+fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
+    let fair = u.arbitrary()?;
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..u.int_in_range(1..=3)? {
+        let name = match u.int_in_range(0..=2)? {
+            0 => u.bytes(u.len().min(12))?.to_vec(),
+            1 => (0..u.int_in_range(1..=9)?)
+                .map(|_| u.choose(b"{}:ab\0").copied())
+                .collect::<Result<Vec<u8>>>()?,
+            // What is derived from another name, or nearly.
+            _ => {
+                let name = names.last().cloned().unwrap_or_default();
+                let kind = *u.choose(&["fence", "waiters", "queue", "places"])?;
+                let before = *u.choose(&[b"".as_slice(), b"{", b"}", b"{a}"])?;
+                [before, b"{", &name, b"}:redlatch:", kind.as_bytes(), b":", &name].concat()
+            }
+        };
+        names.push(name);
+    }
+    check(names, fair);
+    Ok(())
+}
+
+fn check(names: Vec<Vec<u8>>, fair: bool) {
+    let mut owners: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let accepted: Vec<_> = names.into_iter().filter(|name| accepts(name, fair)).collect();
+    // Each alone, of either kind, and all together: derived keys are the same ones.
+    let mut sets: Vec<_> = accepted.iter().map(|name| (vec![name.clone()], fair)).collect();
+    sets.extend(accepted.first().map(|name| (vec![name.clone()], !fair)));
+    sets.push((accepted.clone(), fair));
+    for (set, fair) in sets.into_iter().filter(|(set, _)| !set.is_empty()) {
+        let sent = sent_keys(&set, fair);
+        let mut distinct = set;
+        distinct.sort();
+        distinct.dedup();
+        let each = if fair { 4 } else { 3 };
+        assert_eq!(sent.len(), each * distinct.len(), "{distinct:?}");
+        assert_eq!(sent[..distinct.len()], distinct, "the lock keys come first, in order, each once");
+        for (index, derived) in sent.iter().enumerate() {
+            let name = &distinct[index % distinct.len()];
+            assert_eq!(slot(derived), slot(name), "{derived:?} of {name:?} is in another slot");
+            let owner = owners.entry(derived.clone()).or_insert_with(|| name.clone());
+            assert_eq!(owner, name, "{derived:?} belongs to two locks");
+            if index >= distinct.len() {
+                assert!(!accepts(derived, fair), "{derived:?} could be locked itself");
+            }
+        }
+    }
+}
+
+fn accepts(name: &[u8], fair: bool) -> bool {
+    let mut probe = Probe::new(redlatch::Endpoint::default());
+    match probe.engine.acquire(Request { fair, ..one_try(vec![name.to_vec()]) }, probe.now) {
+        Ok(_) => true,
+        Err(Misuse::EmptyKey) => {
+            assert!(name.is_empty());
+            false
+        }
+        Err(misuse) => {
+            assert_eq!(misuse, Misuse::ReservedKey);
+            assert!(name.starts_with(b"{"), "{name:?} is refused");
+            false
+        }
+    }
+}
+
+/// KEYS of the acquire, as a server would get them.
+fn sent_keys(names: &[Vec<u8>], fair: bool) -> Vec<Vec<u8>> {
+    let mut probe = Probe::new(redlatch::Endpoint::default());
+    probe.engine.acquire(Request { fair, ..one_try(names.to_vec()) }, probe.now).unwrap();
+    probe.greet();
+    let mut scripts = probe.scripts();
+    assert_eq!(scripts.len(), 1);
+    let command = scripts.remove(0);
+    let count: usize = core::str::from_utf8(&command[2]).unwrap().parse().unwrap();
+    command[3..3 + count].to_vec()
+}
+
+/// A key's cluster slot, bit by bit as in the specification's appendix: CRC16 of the XMODEM kind, of the hash tag if there is
+/// one. <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/>
+fn slot(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|&byte| byte == b'{').and_then(|open| {
+        let length = key[open + 1..].iter().position(|&byte| byte == b'}')?;
+        (length > 0).then(|| &key[open + 1..open + 1 + length])
+    });
+    let mut crc = 0u16;
+    for &byte in tag.unwrap_or(key) {
+        crc ^= u16::from(byte) << 8;
+        for _ in 0..8 {
+            crc = if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 };
+        }
+    }
+    crc % 16384
+}

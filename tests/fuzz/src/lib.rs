@@ -1,0 +1,59 @@
+//! What is fuzzed, and what has to hold: one function of bytes per target, which panics if it does not.
+//!
+//! Everything goes through the crate's public surface. Where an expectation needs a second opinion (what a reply is,
+//! which command it belongs to, until when a lease counts) it is written here a second time, from the specification.
+//! `tests/fuzz_seeds.rs` includes this file and replays the committed corpus with it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a panic is how a target fails"
+)]
+
+mod app;
+mod clock;
+mod error_line;
+mod generate;
+mod keys;
+mod ledger;
+mod play;
+mod probe;
+mod reference;
+mod resp;
+mod resp_limits;
+mod session;
+mod wire;
+
+pub use clock::clock;
+pub use error_line::error_line;
+pub use keys::keys;
+pub use play::{engine, lock_fair, lock_multi, lock_redlock, lock_single};
+pub use resp::{resp_encode, resp_reference, resp_split};
+pub use resp_limits::resp_limits;
+
+/// Takes an input, and panics if something does not hold.
+pub type Target = fn(&[u8]);
+
+/// Every target under the name of its binary and its folder of seeds.
+#[allow(dead_code, reason = "for those who replay, not for the fuzzer")]
+pub const TARGETS: [(&str, Target); 12] = [
+    ("resp_split", resp_split),
+    ("resp_reference", resp_reference),
+    ("resp_limits", resp_limits),
+    ("resp_encode", resp_encode),
+    ("error_line", error_line),
+    ("keys", keys),
+    ("clock", clock),
+    ("lock_single", lock_single),
+    ("lock_fair", lock_fair),
+    ("lock_multi", lock_multi),
+    ("lock_redlock", lock_redlock),
+    ("engine", engine),
+];

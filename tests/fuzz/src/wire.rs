@@ -1,0 +1,268 @@
+//! The connections as the servers' end sees them: which reply belongs to which command, and what must not be written.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use redlatch::{
+    ConnectionId, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
+};
+
+use super::{
+    ledger::{Entry, Ledger, Title, Word},
+    probe::commands,
+    reference::{self, Trouble, Value},
+};
+
+/// As configured; it may be sent to log in, and shown nowhere.
+pub const PASSWORD: &str = "canary-password";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Acquire,
+    Extend,
+    Release,
+}
+
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub verb: Verb,
+    pub fair: bool,
+    pub title: Title,
+    pub nonce: Vec<u8>,
+    pub lease_ms: u64,
+    by_hash: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum Asked {
+    Hello,
+    Subscribe,
+    Login,
+    Select,
+    Script(Call),
+}
+
+/// A command that was written.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub asked: Asked,
+    pub seq: u64,
+    pub at: u64,
+}
+
+#[derive(Debug, Default)]
+pub struct Line {
+    pub node: u32,
+    pub made: bool,
+    /// The engine or the server closed it.
+    pub over: bool,
+    /// The engine said so.
+    pub dropped: bool,
+    /// Something was received on it after which it cannot be used.
+    pub broken: bool,
+    pub queue: VecDeque<Sent>,
+    pub channel: Vec<u8>,
+    /// Of a reply, what is not delivered yet.
+    pub late: Vec<u8>,
+    input: Vec<u8>,
+    greeted: bool,
+    nonces: BTreeSet<Vec<u8>>,
+    /// Scripts that the server said it does not know, and was not sent since.
+    unknown: i32,
+}
+
+#[derive(Debug, Default)]
+pub struct Wire {
+    pub lines: BTreeMap<ConnectionId, Line>,
+    pub seq: u64,
+}
+
+impl Wire {
+    /// The connection to this server that can carry bytes.
+    pub fn open(&self, node: u32) -> Option<ConnectionId> {
+        let open = |line: &Line| line.node == node && line.made && !line.over;
+        self.lines.iter().find_map(|(&id, line)| open(line).then_some(id))
+    }
+
+    /// Takes down what the engine writes. Answers with the calls of scripts.
+    pub fn written(
+        &mut self,
+        id: ConnectionId,
+        bytes: &[u8],
+        at: u64,
+        ledger: &mut Ledger,
+    ) -> Vec<(u64, Call)> {
+        let line = self.lines.get_mut(&id).expect("bytes for a connection that was asked for");
+        assert!(line.made && !line.over, "bytes for a connection that is not open");
+        let mut calls = Vec::new();
+        for command in commands(bytes) {
+            self.seq += 1;
+            let asked = line.read(&command);
+            if let Asked::Script(call) = &asked {
+                calls.push((self.seq, call.clone()));
+                if call.verb == Verb::Release {
+                    ledger.releasing(&call.title, line.node, self.seq);
+                }
+            }
+            line.queue.push_back(Sent { asked, seq: self.seq, at });
+        }
+        calls
+    }
+
+    /// Takes down what the engine receives.
+    pub fn received(&mut self, id: ConnectionId, bytes: &[u8], ledger: &mut Ledger) {
+        let Some(line) = self.lines.get_mut(&id).filter(|line| line.made && !line.broken) else { return };
+        line.input.extend(bytes);
+        while !line.broken {
+            match reference::read(&line.input) {
+                Ok(read) if read.depth <= 8 => {
+                    line.input.drain(..read.bytes);
+                    line.pair(&read.value, ledger);
+                }
+                Err(Trouble::Incomplete) => return,
+                Ok(_) | Err(Trouble::Malformed | Trouble::TooDeep) => line.broken = true,
+            }
+        }
+    }
+}
+
+impl Line {
+    /// A connection to this server that is yet to be made.
+    pub fn to(node: u32) -> Self {
+        Self { node, ..Self::default() }
+    }
+
+    /// What holds once everything that was received has been taken down.
+    pub fn check(&self) {
+        let is_script = |sent: &Sent| matches!(sent.asked, Asked::Script(_));
+        assert!(self.over || !self.broken, "a broken connection is kept");
+        assert!(self.queue.iter().is_sorted_by_key(is_script), "a script before the handshake is over");
+        assert!(self.unknown >= 0, "EVAL though the server does not lack the script");
+    }
+
+    fn read(&mut self, command: &[Vec<u8>]) -> Asked {
+        let name = command[0].as_slice();
+        assert!(!self.broken, "{:?} on a connection that must not be used", text(name));
+        let logs_in = name == b"HELLO" || name == b"AUTH";
+        let shows =
+            |argument: &Vec<u8>| argument.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+        assert!(logs_in || !command.iter().any(shows), "the password is sent with {:?}", text(name));
+        assert_eq!(name == b"HELLO", !self.greeted, "the first command, and no other, is HELLO");
+        self.greeted = true;
+        match name {
+            b"HELLO" => Asked::Hello,
+            b"AUTH" => Asked::Login,
+            b"SELECT" => Asked::Select,
+            b"SUBSCRIBE" => {
+                self.channel = command[1].clone();
+                Asked::Subscribe
+            }
+            b"EVALSHA" | b"EVAL" => Asked::Script(self.read_script(command, name == b"EVALSHA")),
+            _ => panic!("{:?} is no command of ours", text(name)),
+        }
+    }
+
+    fn read_script(&mut self, command: &[Vec<u8>], by_hash: bool) -> Call {
+        let is_named = |script: &&Script| {
+            command[1] == if by_hash { script.sha1.as_slice() } else { script.source.as_bytes() }
+        };
+        let all = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
+        let script = all.into_iter().find(is_named).expect("a script of ours");
+        if !by_hash {
+            self.unknown -= 1;
+        }
+        let count = usize::try_from(number(&command[2])).unwrap();
+        let (keys, arguments) = command[3..].split_at(count);
+        // Of how many keys the script's KEYS are, per lock key.
+        let (verb, fair, each) = match script.name {
+            "exclusive_acquire" => (Verb::Acquire, false, 3),
+            "fair_acquire" => (Verb::Acquire, true, 4),
+            "exclusive_extend" => (Verb::Extend, false, 2),
+            "exclusive_release" => (Verb::Release, false, 2),
+            _ => (Verb::Release, true, 3),
+        };
+        assert_eq!(count % each, 0, "{}: {count} keys", script.name);
+        let nonce = arguments[0].clone();
+        assert!(nonce.len() == 16 && self.nonces.insert(nonce.clone()), "a nonce is used twice");
+        let lease_ms = if verb == Verb::Release { 0 } else { number(&arguments[2]) };
+        assert!(verb != Verb::Acquire || lease_ms >= 100, "a lease of {lease_ms} ms");
+        let title = Title { token: arguments[1].clone(), keys: keys[..count / each].to_vec() };
+        Call { verb, fair, title, nonce, lease_ms, by_hash }
+    }
+
+    /// Sees which command a reply belongs to, and what it says.
+    fn pair(&mut self, value: &Value, ledger: &mut Ledger) {
+        let head = self.queue.front().cloned();
+        if matches!(value, Value::Push(_)) && !matches!(&head, Some(Sent { asked: Asked::Subscribe, .. })) {
+            return;
+        }
+        let Some(Sent { asked, seq, at }) = head else {
+            self.broken = true;
+            return;
+        };
+        self.queue.pop_front();
+        let error = match value {
+            Value::Error(line) | Value::BlobError(line) => Some(line.as_slice()),
+            _ => None,
+        };
+        match asked {
+            Asked::Hello => {
+                let fine = matches!(value, Value::Array(_) | Value::Other) || error.is_some_and(lacks_hello);
+                self.broken |= !fine;
+            }
+            Asked::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
+            Asked::Login | Asked::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
+            Asked::Script(call) => match (error, call.word(value)) {
+                (Some(line), _) => self.unknown += i32::from(call.by_hash && line.starts_with(b"NOSCRIPT")),
+                (None, Some(word)) => {
+                    let Call { title, lease_ms, .. } = call;
+                    let entry =
+                        Entry { title, node: self.node, seq, at, lease_ms, word, sure: !self.dropped };
+                    ledger.enter(entry);
+                }
+                (None, None) => self.broken = true,
+            },
+        }
+    }
+}
+
+impl Call {
+    /// What a reply says; `None` if it is not one to this call.
+    fn word(&self, value: &Value) -> Option<Word> {
+        let Value::Array(elements) = value else { return None };
+        let (nonce, rest) = elements.split_first()?;
+        if *nonce != Value::Bulk(self.nonce.clone()) {
+            return None;
+        }
+        match (self.verb, rest) {
+            (Verb::Acquire, [Value::Integer(1), Value::Bulk(fence)]) => {
+                let digits = !fence.is_empty() && fence.iter().all(u8::is_ascii_digit);
+                let fence = core::str::from_utf8(fence).ok()?.parse().ok()?;
+                (digits && fence > 0).then_some(Word::Granted(fence))
+            }
+            (Verb::Acquire, [Value::Integer(0), Value::Integer(-1..)]) => Some(Word::Taken),
+            (
+                Verb::Acquire,
+                [Value::Integer(0), Value::Integer(-1..), Value::Integer(_), Value::Integer(ahead)],
+            ) => u32::try_from(*ahead).ok().map(|_| Word::Taken),
+            (Verb::Extend, [Value::Integer(1)]) => Some(Word::Ours),
+            (Verb::Extend, [Value::Integer(0)]) => Some(Word::NotOurs),
+            (Verb::Release, [Value::Integer(count)]) => u64::try_from(*count).ok().map(Word::Released),
+            _ => None,
+        }
+    }
+}
+
+fn lacks_hello(line: &[u8]) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["noproto", "err unknown command", "err unknown subcommand", "err wrong number of arguments"]
+        .iter()
+        .any(|text| line.starts_with(text.as_bytes()))
+}
+
+fn number(text: &[u8]) -> u64 {
+    core::str::from_utf8(text).unwrap().parse().expect("a decimal number")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
