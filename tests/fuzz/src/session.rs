@@ -160,6 +160,7 @@ impl Session {
     /// Does one thing, drains everything, and sees whether all is right; then polite servers do what they do.
     pub fn step(&mut self, received: Option<(ConnectionId, &[u8])>, act: impl FnOnce(&mut Self)) {
         self.app.begin_step();
+        self.wire.lines.retain(|_, line| !line.over);
         self.written.clear();
         if let Some((id, bytes)) = received {
             trace(|| format!("{} {id:?} receives {}", self.now.as_micros(), bytes.escape_ascii()));
@@ -199,7 +200,8 @@ impl Session {
         }
         while let Some((node, id)) = self.engine.poll_connect() {
             let busy = self.wire.lines.values().any(|line| line.node == node.0 && !line.over);
-            assert!(!busy && !self.wire.lines.contains_key(&id), "a second connection");
+            assert!(!busy && Some(id) > self.wire.newest, "a second connection, or a number given out twice");
+            self.wire.newest = Some(id);
             self.wire.lines.insert(id, Line::to(node.0));
         }
     }
@@ -228,7 +230,7 @@ impl Session {
         (self.polite, self.attentive) = (true, well);
         self.down.fill(!well);
         for id in self.wire.lines.keys().copied().collect::<Vec<_>>() {
-            if !self.wire.lines[&id].over {
+            if self.wire.lines.get(&id).is_some_and(|line| !line.over) {
                 self.close(id);
             }
         }

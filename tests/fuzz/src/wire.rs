@@ -73,6 +73,7 @@ pub struct Line {
 #[derive(Debug, Default)]
 pub struct Wire {
     pub lines: BTreeMap<ConnectionId, Line>,
+    pub newest: Option<ConnectionId>,
     pub seq: u64,
 }
 
