@@ -1,0 +1,95 @@
+//! A client: the engine under test, its clock, and the applications that use it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, Instant, LockId, OpId, Request};
+
+use crate::{
+    clock::ClientClock,
+    network::LinkId,
+    plan::{Micros, Op, Plan, key_name},
+    rng::Rng,
+    server::PASSWORD,
+    world::Happening,
+};
+
+pub struct SimClient {
+    pub engine: Engine<Rng>,
+    pub clock: ClientClock,
+    pub alive: bool,
+    /// Until when its event loop stands still, and what came meanwhile.
+    pub stalled: Option<Micros>,
+    pub inbox: Vec<Happening>,
+    pub links: BTreeMap<ConnectionId, LinkId>,
+    /// Which of the timers that were set counts, and what for.
+    pub timer: u64,
+    pub deadline: Option<Instant>,
+    pub tasks: BTreeMap<LockId, Task>,
+}
+
+/// An application that asked for a lock.
+#[derive(Debug)]
+pub struct Task {
+    pub op: usize,
+    pub asked: Micros,
+    pub stage: Stage,
+    pub owner: Vec<u8>,
+    /// Whether the engine drew the token: then it is of no use after the release.
+    pub minted: bool,
+    pub questions: BTreeSet<OpId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Waiting,
+    Held,
+    Releasing,
+    /// Released, lost, failed or cancelled: nothing more may be heard.
+    Over,
+}
+
+impl SimClient {
+    pub fn new(plan: &Plan, index: usize) -> Self {
+        let settings = &plan.settings;
+        let mut engine = Engine::new(settings.policy.clone(), Rng::of(plan.seed, 1000 + index as u64));
+        for _ in 0..settings.servers {
+            let password = if settings.with_password { PASSWORD.to_owned() } else { String::new() };
+            engine.add_node(Endpoint { user: String::new(), password, database: settings.database });
+        }
+        Self {
+            engine,
+            clock: ClientClock::new(settings.client_rates[index]),
+            alive: true,
+            stalled: None,
+            inbox: Vec::new(),
+            links: BTreeMap::new(),
+            timer: 0,
+            deadline: None,
+            tasks: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the application still believes that it has a lock.
+    pub fn believes(&self, lock: LockId, time: Micros) -> bool {
+        let held = self.tasks.get(&lock).is_some_and(|task| task.stage == Stage::Held);
+        held && self.alive && self.engine.remaining(lock, self.clock.peek(time)) > Duration::ZERO
+    }
+}
+
+pub fn request(op: &Op) -> Request {
+    let millis = |n: u64| if n == u64::MAX { Duration::MAX } else { Duration::from_millis(n) };
+    Request {
+        keys: op.keys.iter().map(|&key| key_name(key)).collect(),
+        token: op.token.map(token_text),
+        ttl: millis(op.ttl),
+        wait: millis(op.wait),
+        renew: op.renew,
+        max_hold: op.max_hold.map_or(Duration::MAX, millis),
+        fair: op.fair,
+        adopt: false,
+    }
+}
+
+pub fn token_text(number: u64) -> Vec<u8> {
+    format!("token-{number}").into_bytes()
+}

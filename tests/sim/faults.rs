@@ -1,0 +1,180 @@
+//! What goes wrong, and how it is mended.
+
+use redlatch::memory::Keyspace;
+
+use crate::{
+    network::{LinkId, Way},
+    observer::Violation,
+    plan::{What, key_name},
+    world::{Happening, World},
+};
+
+impl World<'_> {
+    pub fn begin_fault(&mut self, index: usize) -> Result<(), Violation> {
+        let what = self.plan.faults[index].what;
+        self.trace.note(self.now, 20, &[], || format!("fault: {what:?}"));
+        match what {
+            What::Cut { client, server } => {
+                for id in self.links_between(Some(client), server) {
+                    self.cut(id);
+                }
+            }
+            What::Mute { client, server, up, down } => {
+                for id in self.links_between(Some(client), server) {
+                    for (way, mute) in [(Way::Up, up), (Way::Down, down)] {
+                        if mute {
+                            self.mute(id, way);
+                        }
+                    }
+                }
+            }
+            What::Tamper { client, server, how } => {
+                for id in self.links_between(Some(client), server) {
+                    self.links.get_mut(&id).expect("a link").tamper = Some(how);
+                }
+            }
+            What::Crash { server, keeps, silent, down } => {
+                self.crash(server, keeps, silent);
+                self.after(down, Happening::Mended(index));
+            }
+            What::Pause { server, lasts } => {
+                self.servers[server].paused = true;
+                self.after(lasts, Happening::Mended(index));
+            }
+            What::ServerStep { server, by } => {
+                self.servers[server].clock.step(by);
+                self.observer.stepped(server, by, self.now);
+            }
+            What::ClientStep { client, by } => self.clients[client].clock.step(by),
+            What::Stall { client, lasts } | What::Suspend { client, lasts } => {
+                let until = self.now + lasts;
+                let this = &mut self.clients[client];
+                this.stalled = Some(this.stalled.unwrap_or(0).max(until));
+                if matches!(what, What::Suspend { .. }) {
+                    this.clock.suspend(self.now);
+                }
+                self.at(until, Happening::Awake(client));
+            }
+            What::Kill { client } => {
+                self.clients[client].alive = false;
+                self.observer.killed(client);
+                for server in 0..self.servers.len() {
+                    for id in self.links_between(Some(client), server) {
+                        self.links.get_mut(&id).expect("a link").client_open = false;
+                        self.send(id, Way::Up, Happening::ServerEnd(id));
+                    }
+                }
+            }
+            What::LoseKey { server, key, which } => self.lose_key(server, key, which),
+            What::FlushScripts { server } => self.servers[server].memory.flush_scripts(),
+            What::Trouble { server, which, lasts } => {
+                self.servers[server].memory.set_trouble(Some(which));
+                self.after(lasts, Happening::Mended(index));
+            }
+            What::Deny { server, command, lasts } => {
+                self.servers[server].deny(command);
+                self.after(lasts, Happening::Mended(index));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn end_fault(&mut self, index: usize) -> Result<(), Violation> {
+        match self.plan.faults[index].what {
+            What::Crash { server, .. } => self.servers[server].down = false,
+            What::Pause { server, .. } => return self.resume(server),
+            What::Trouble { server, .. } => self.servers[server].memory.set_trouble(None),
+            What::Deny { server, .. } => self.servers[server].allow_all(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// From here on nothing goes wrong, and nobody asks for anything new.
+    pub fn begin_quiet(&mut self) -> Result<(), Violation> {
+        self.trace.note(self.now, 21, &[], || "quiet from here on".to_owned());
+        self.quiet = true;
+        for server in 0..self.servers.len() {
+            self.servers[server].down = false;
+            self.servers[server].memory.set_trouble(None);
+            self.servers[server].allow_all();
+            self.resume(server)?;
+        }
+        for client in 0..self.clients.len() {
+            if self.clients[client].stalled.is_some() {
+                self.clients[client].stalled = Some(self.now);
+                self.awake(client)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn links_between(&self, client: Option<usize>, server: usize) -> Vec<LinkId> {
+        let links = self.links.iter().filter(|(_, link)| {
+            link.server == server && client.is_none_or(|client| link.client == client) && (link.client_open || link.server_open)
+        });
+        links.map(|(&id, _)| id).collect()
+    }
+
+    fn mute(&mut self, id: LinkId, way: Way) {
+        self.under_way(id, way).for_each(Vec::clear);
+        self.links.get_mut(&id).expect("a link").muted[way as usize] = true;
+    }
+
+    /// Breaks a connection at any byte, on each way.
+    fn cut(&mut self, id: LinkId) {
+        for way in [Way::Up, Way::Down] {
+            let link = self.links.get_mut(&id).expect("a link");
+            let mut rng = link.rng.clone();
+            rng.next();
+            link.rng = rng.clone();
+            let total: usize = self.under_way(id, way).map(|bytes| bytes.len()).sum();
+            let mut left = rng.index(total + 1);
+            for bytes in self.under_way(id, way) {
+                bytes.truncate(left);
+                left -= bytes.len();
+            }
+            self.send(id, way, match way {
+                Way::Up => Happening::ServerEnd(id),
+                Way::Down => Happening::ClientEnd(id),
+            });
+        }
+    }
+
+    fn crash(&mut self, server: usize, keeps: bool, silent: bool) {
+        let this = &mut self.servers[server];
+        this.crash(keeps);
+        this.down = true;
+        this.silent = silent;
+        self.backlogs[server].clear();
+        if !keeps {
+            self.observer.lost(server, None, true, self.now);
+        }
+        for id in self.links_between(None, server) {
+            self.links.get_mut(&id).expect("a link").server_open = false;
+            if silent {
+                self.mute(id, Way::Up);
+                self.mute(id, Way::Down);
+            } else {
+                self.send(id, Way::Down, Happening::ClientEnd(id));
+            }
+        }
+    }
+
+    /// A key is deleted or evicted: the lock itself, or one that is derived from it.
+    fn lose_key(&mut self, server: usize, key: usize, which: usize) {
+        let lock = String::from_utf8(key_name(key)).expect("a plain name");
+        let derived = |name: &str| format!("{{{lock}}}:redlatch:{name}:{lock}").into_bytes();
+        let name = match which {
+            0 => lock.clone().into_bytes(),
+            1 => derived("fence"),
+            2 => derived("waiters"),
+            3 => derived("queue"),
+            _ => derived("places"),
+        };
+        let this = &mut self.servers[server];
+        let (now, number) = (this.now(self.now).as_micros() / 1000, this.database);
+        Keyspace::remove(this.memory.database_mut(number), &name, now);
+        self.observer.lost(server, Some(key), which == 1, self.now);
+    }
+}

@@ -1,0 +1,82 @@
+//! Connections: two streams of bytes each, with delays, and what can befall them.
+
+use redlatch::ConnectionId;
+
+use crate::{
+    plan::{Delay, Micros, Tamper},
+    rng::Rng,
+};
+
+/// A connection, by a number that is never used twice. It is the server's session number too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(pub u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Up,
+    Down,
+}
+
+#[derive(Debug)]
+pub struct Link {
+    pub client: usize,
+    pub server: usize,
+    pub connection: ConnectionId,
+    /// Whether the server's end is open, and the client's.
+    pub server_open: bool,
+    pub client_open: bool,
+    /// Nothing gets through any more.
+    pub muted: [bool; 2],
+    pub tamper: Option<Tamper>,
+    /// When the last bytes on each way arrive: later ones come later.
+    last: [Micros; 2],
+    pub rng: Rng,
+}
+
+impl Link {
+    pub fn new(client: usize, server: usize, connection: ConnectionId, now: Micros, rng: Rng) -> Self {
+        Self {
+            client,
+            server,
+            connection,
+            server_open: false,
+            client_open: true,
+            muted: [false; 2],
+            tamper: None,
+            last: [now; 2],
+            rng,
+        }
+    }
+
+    pub const fn is_muted(&self, way: Way) -> bool {
+        self.muted[way as usize]
+    }
+
+    /// When something that is sent now arrives.
+    pub fn arrival(&mut self, way: Way, delay: Delay, now: Micros) -> Micros {
+        let mut span = self.rng.between(delay.least, delay.most);
+        if delay.tail_chance > 0 && self.rng.chance(delay.tail_chance) {
+            span += self.rng.below(delay.tail);
+        }
+        let last = &mut self.last[way as usize];
+        *last = (now + span).max(*last);
+        *last
+    }
+
+    /// The parts that bytes arrive in.
+    pub fn parts(&mut self, bytes: Vec<u8>, rechunks: bool) -> Vec<Vec<u8>> {
+        if !rechunks || bytes.len() < 2 {
+            return vec![bytes];
+        }
+        let mut parts = Vec::new();
+        let mut rest = bytes.as_slice();
+        // Some parts of a byte or two, and then larger ones: a byte at a time all through would cost too much time.
+        while !rest.is_empty() {
+            let most = if self.rng.chance(20) { 2 } else { rest.len() };
+            let (part, left) = rest.split_at(1 + self.rng.index(most.min(rest.len())));
+            parts.push(part.to_vec());
+            rest = left;
+        }
+        parts
+    }
+}

@@ -1,0 +1,203 @@
+//! Who knows everything, and says when a rule is broken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redlatch::{LockId, memory::Keyspace};
+
+use crate::{
+    line::Lines,
+    plan::{Micros, Plan},
+    server::Executed,
+};
+
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub rule: &'static str,
+    pub text: String,
+}
+
+impl Violation {
+    pub fn new(rule: &'static str, text: impl Into<String>) -> Self {
+        Self { rule, text: text.into() }
+    }
+}
+
+/// A lock that an application was told it has.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    pub client: usize,
+    pub lock: LockId,
+    pub owner: Vec<u8>,
+    /// Whether the engine drew the owner's token, for this lock alone.
+    pub minted: bool,
+    pub keys: BTreeSet<usize>,
+    /// When it was asked for, in true time.
+    pub asked: Micros,
+}
+
+pub struct Observer {
+    servers: usize,
+    calm: bool,
+    rates_broken: bool,
+    pub holds: Vec<Hold>,
+    /// When what a lock rests on was lost: the assumptions on servers do not hold for locks asked for before. `None` for
+    /// all keys.
+    losses: Vec<(Micros, Option<usize>)>,
+    counters_lost: bool,
+    stepped_back: bool,
+    /// The largest fencing token told for a key, and to whom.
+    fences: BTreeMap<usize, (u64, Vec<u8>)>,
+    /// Grants that servers made, by token.
+    granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
+    /// Tokens that nobody may extend or ask for any more.
+    released: BTreeSet<Vec<u8>>,
+    lines: Vec<Lines>,
+    /// How often rules came to bear, so that a world in which nothing happens does not count as a proof.
+    pub coverage: BTreeMap<&'static str, u64>,
+}
+
+impl Observer {
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            servers: plan.settings.servers,
+            calm: plan.is_calm(),
+            rates_broken: plan.settings.rates_broken,
+            holds: Vec::new(),
+            losses: Vec::new(),
+            counters_lost: false,
+            stepped_back: false,
+            fences: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            released: BTreeSet::new(),
+            lines: vec![Lines::default(); plan.settings.servers],
+            coverage: BTreeMap::new(),
+        }
+    }
+
+    pub fn count(&mut self, what: &'static str) {
+        *self.coverage.entry(what).or_default() += 1;
+    }
+
+    pub fn is_calm(&self) -> bool {
+        self.calm
+    }
+
+    /// A server lost a key, or all of them.
+    pub fn lost(&mut self, server: usize, key: Option<usize>, with_counters: bool, time: Micros) {
+        self.losses.push((time, key));
+        self.counters_lost |= with_counters;
+        self.lines[server].clear();
+    }
+
+    /// A server's clock was set. Forward, leases end early.
+    pub fn stepped(&mut self, server: usize, by: i64, time: Micros) {
+        if by > 0 {
+            self.losses.push((time, None));
+            self.lines[server].clear();
+        } else {
+            self.stepped_back = true;
+        }
+    }
+
+    fn is_excused(&self, key: usize, since: Micros) -> bool {
+        let concerns = |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
+        self.rates_broken || self.losses.iter().any(concerns)
+    }
+
+    /// A server carried out a command.
+    pub fn executed(
+        &mut self,
+        server: usize,
+        executed: &Executed,
+        keys: Option<&Keyspace>,
+        now: u64,
+        time: Micros,
+    ) -> Result<(), Violation> {
+        if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
+            self.granted.entry(call.token().to_vec()).or_default().push((server, time, fence));
+        }
+        let Some(keys) = keys else { return Ok(()) };
+        if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
+            return Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii())));
+        }
+        self.lines[server].look(executed, keys, now, self.calm)
+    }
+
+    /// A client writes a call.
+    pub fn written(&self, script: &str, token: &[u8]) -> Result<(), Violation> {
+        if script != "exclusive_release" && script != "fair_release" && self.released.contains(token) {
+            return Err(Violation::new("asked after release", format!("{script} with a released token")));
+        }
+        Ok(())
+    }
+
+    pub fn released(&mut self, owner: &[u8]) {
+        self.released.insert(owner.to_vec());
+    }
+
+    /// An application is told that it has a lock. `believes` says whether another does too, now.
+    pub fn told(
+        &mut self,
+        hold: Hold,
+        fence: u64,
+        believes: impl Fn(&Hold) -> bool,
+    ) -> Result<(), Violation> {
+        self.count("granted");
+        self.check_grant(&hold, fence)?;
+        for &key in &hold.keys {
+            let mut others = self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
+            let overlap = others.find(|other| believes(other)).cloned();
+            if let Some(other) = overlap {
+                if !self.is_excused(key, other.asked) {
+                    let text = format!(
+                        "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",
+                        other.client, hold.client, other.lock, hold.lock
+                    );
+                    return Err(Violation::new("exclusion", text));
+                }
+                self.count("two believers, excused");
+            }
+            if self.servers == 1 {
+                let (last, last_owner) = self.fences.get(&key).cloned().unwrap_or_default();
+                // Who enters again has the same one.
+                let grows = fence > last || fence == last && last_owner == hold.owner;
+                let reset = self.counters_lost && self.stepped_back;
+                if !grows && !reset && !self.is_excused(key, hold.asked) {
+                    let text = format!("lock:{key} had {last}, and then {fence}");
+                    return Err(Violation::new("fence", text));
+                }
+                if fence >= last {
+                    self.fences.insert(key, (fence, hold.owner.clone()));
+                }
+            }
+        }
+        self.holds.push(hold);
+        Ok(())
+    }
+
+    /// What is told as granted was granted, by a majority, after it was asked for.
+    fn check_grant(&self, hold: &Hold, fence: u64) -> Result<(), Violation> {
+        let grants = self.granted.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
+        // A token of an application's own may have been granted before: then the lock is entered again.
+        let since = if hold.minted { hold.asked } else { 0 };
+        let servers: BTreeSet<_> =
+            grants.iter().filter(|&&(_, time, _)| time >= since).map(|(server, ..)| server).collect();
+        if servers.len() <= self.servers / 2 {
+            let text = format!("lock {:?} of client {}: {} servers granted it", hold.lock, hold.client, servers.len());
+            return Err(Violation::new("grant without majority", text));
+        }
+        if self.servers == 1 && !grants.iter().any(|&(_, _, granted)| granted == fence) {
+            return Err(Violation::new("fence", format!("{fence} is not what the server said")));
+        }
+        Ok(())
+    }
+
+    /// An application has a lock no more.
+    pub fn over(&mut self, client: usize, lock: LockId) {
+        self.holds.retain(|hold| hold.client != client || hold.lock != lock);
+    }
+
+    pub fn killed(&mut self, client: usize) {
+        self.holds.retain(|hold| hold.client != client);
+    }
+}

@@ -1,0 +1,193 @@
+//! A server: the memory server with a clock of its own, and the commands it is given one by one, for the observer.
+
+use std::collections::BTreeMap;
+
+use redlatch::{
+    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Instant,
+    memory::{Server, SessionId, User, Value},
+    resp::{Limits, Reply, Scanner, decode},
+};
+
+use crate::{
+    clock::ServerClock,
+    network::LinkId,
+    plan::{Micros, Settings},
+};
+
+pub const PASSWORD: &str = "canary-password";
+
+pub struct SimServer {
+    pub memory: Server,
+    pub clock: ServerClock,
+    pub paused: bool,
+    /// Refuses connections, or does not answer at all.
+    pub down: bool,
+    pub silent: bool,
+    scanners: BTreeMap<LinkId, Scanner>,
+    user: User,
+    pub database: u32,
+}
+
+/// A call of a script, as the server read it.
+#[derive(Clone, Debug)]
+pub struct ScriptCall {
+    pub script: &'static str,
+    pub keys: Vec<Vec<u8>>,
+    /// Behind the nonce.
+    pub arguments: Vec<Vec<u8>>,
+}
+
+/// One command and its reply.
+pub struct Executed {
+    pub call: Option<ScriptCall>,
+    /// Whether the keys were the asker's before: then it is served whoever waits.
+    pub mine: bool,
+    /// The fencing token, if the reply grants.
+    pub fence: Option<u64>,
+    /// Whether the reply says that the waiter got new places in line.
+    pub joined: bool,
+}
+
+impl SimServer {
+    pub fn new(settings: &Settings, index: usize) -> Self {
+        let mut user = User::new();
+        if settings.with_password {
+            user = user.with_password(PASSWORD.as_bytes());
+        }
+        if settings.without_channels {
+            user = user.without_channels();
+        }
+        let mut server = Self {
+            memory: Server::new(),
+            clock: ServerClock::new(settings.server_rates[index], settings.server_offsets[index]),
+            paused: false,
+            down: false,
+            silent: false,
+            scanners: BTreeMap::new(),
+            user,
+            database: settings.database,
+        };
+        server.allow_all();
+        server
+    }
+
+    pub fn allow_all(&mut self) {
+        self.memory.set_user(b"default", self.user.clone());
+    }
+
+    pub fn deny(&mut self, command: &str) {
+        self.memory.set_user(b"default", self.user.clone().without_command(command));
+    }
+
+    pub fn now(&self, time: Micros) -> Instant {
+        self.clock.now(time)
+    }
+
+    pub fn open(&mut self, link: LinkId) {
+        self.memory.connect(SessionId(link.0));
+        let limits = Limits { depth: 1, elements: 1000, bytes: 1 << 20 };
+        self.scanners.insert(link, Scanner::new(limits));
+    }
+
+    pub fn end(&mut self, link: LinkId) {
+        self.memory.disconnect(SessionId(link.0));
+        self.scanners.remove(&link);
+    }
+
+    pub fn crash(&mut self, keeps: bool) {
+        self.memory.restart(keeps);
+        self.scanners.clear();
+    }
+
+    /// The complete commands in what arrived.
+    pub fn commands(&mut self, link: LinkId, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let Some(scanner) = self.scanners.get_mut(&link) else { return Vec::new() };
+        scanner.push(bytes);
+        let mut commands = Vec::new();
+        while let Some(frame) = scanner.next_frame().expect("clients write proper commands") {
+            commands.push(frame.bytes.to_vec());
+        }
+        commands
+    }
+
+    /// Carries out one command of [`commands`](Self::commands), at this time.
+    pub fn execute(&mut self, link: LinkId, command: &[u8], time: Micros) {
+        let now = self.now(time);
+        self.memory.receive(SessionId(link.0), command, now);
+    }
+
+    /// Whether all lock keys of a call are its token's.
+    pub fn is_owner(&self, call: &ScriptCall, time: Micros) -> bool {
+        let now = self.now(time).as_micros() / 1000;
+        let Some(keys) = self.memory.database(self.database) else { return false };
+        let owns = |key: &Vec<u8>| {
+            matches!(keys.peek(key, now), Some((Value::String(owner), _)) if owner == call.token())
+        };
+        call.keys_of(0).iter().all(owns)
+    }
+
+    /// What was written to sessions since the last call.
+    pub fn take_outputs(&mut self) -> Vec<(LinkId, Vec<u8>)> {
+        let ids: Vec<_> = self.memory.sessions_with_output().collect();
+        ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id))).collect()
+    }
+}
+
+/// The call of a script that a command is, if it is one.
+pub fn script_call(command: &[u8]) -> Option<ScriptCall> {
+    let mut scanner = Scanner::new(Limits { depth: 1, elements: 1000, bytes: 1 << 20 });
+    scanner.push(command);
+    let Reply::Array(words) = decode(scanner.next_frame().ok()??).ok()? else { return None };
+    let words: Vec<&[u8]> = words
+        .iter()
+        .filter_map(|word| match word {
+            Reply::Bulk(text) => Some(*text),
+            _ => None,
+        })
+        .collect();
+    let [b"EVALSHA" | b"EVAL", text, count, rest @ ..] = words.as_slice() else { return None };
+    let scripts = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
+    let script =
+        scripts.into_iter().find(|script| script.sha1 == *text || script.source.as_bytes() == *text)?;
+    let count: usize = std::str::from_utf8(count).ok()?.parse().ok()?;
+    let (keys, arguments) = rest.split_at_checked(count)?;
+    let owned = |texts: &[&[u8]]| texts.iter().map(|text| text.to_vec()).collect::<Vec<_>>();
+    Some(ScriptCall { script: script.name, keys: owned(keys), arguments: owned(&arguments[1..]) })
+}
+
+impl Executed {
+    /// A command, and what the server wrote back, in which the reply is the last.
+    pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
+        let mut this = Self { call, mine, fence: None, joined: false };
+        let mut scanner = Scanner::new(Limits::default());
+        scanner.push(output);
+        while let Ok(Some(frame)) = scanner.next_frame() {
+            let Ok(Reply::Array(parts)) = decode(frame) else { continue };
+            match parts.as_slice() {
+                [Reply::Bulk(_), Reply::Integer(1), Reply::Bulk(text)] => {
+                    this.fence = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+                }
+                [_, Reply::Integer(0), _, Reply::Integer(joined), _] => this.joined = *joined == 1,
+                _ => {}
+            }
+        }
+        this
+    }
+}
+
+impl ScriptCall {
+    /// The keys of one kind of several: lock keys are the first.
+    pub fn keys_of(&self, kind: usize) -> &[Vec<u8>] {
+        let kinds = match self.script {
+            "fair_acquire" => 4,
+            "exclusive_acquire" | "fair_release" => 3,
+            _ => 2,
+        };
+        let n = self.keys.len() / kinds;
+        &self.keys[kind * n..(kind + 1) * n]
+    }
+
+    pub fn token(&self) -> &[u8] {
+        &self.arguments[0]
+    }
+}

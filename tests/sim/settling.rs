@@ -1,0 +1,38 @@
+//! What must be so at the end of the quiet period.
+
+use crate::{
+    client::Stage,
+    observer::Violation,
+    plan::SECOND,
+    world::World,
+};
+
+/// Fence counters are kept for an hour after the lease, and some clocks were set back by a minute or so.
+const ALL_EXPIRED: u64 = 3 * 3600 * SECOND;
+
+impl World<'_> {
+    pub fn check_settled(&mut self) -> Result<(), Violation> {
+        for (index, client) in self.clients.iter().enumerate().filter(|(_, client)| client.alive) {
+            for (lock, task) in &client.tasks {
+                if task.stage != Stage::Over || !task.questions.is_empty() {
+                    let op = &self.plan.ops[task.op];
+                    let text = format!("{lock:?} of client {index} is {:?} ({op:?})", task.stage);
+                    return Err(Violation::new("settles", text));
+                }
+            }
+            let snapshot = client.engine.inspect();
+            let pending: usize = snapshot.nodes.iter().map(|node| node.pending).sum();
+            if client.engine.busy() > 0 || pending > 0 {
+                return Err(Violation::new("settles", format!("client {index} is still busy: {snapshot:?}")));
+            }
+        }
+        for (index, server) in self.servers.iter().enumerate() {
+            let later = server.now(self.now + ALL_EXPIRED).as_micros() / 1000;
+            let Some(keys) = server.memory.database(server.database) else { continue };
+            if let Some((key, ..)) = keys.live(later).next() {
+                return Err(Violation::new("no key left", format!("{} on server {index}", key.escape_ascii())));
+            }
+        }
+        Ok(())
+    }
+}

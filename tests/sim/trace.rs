@@ -1,0 +1,44 @@
+//! What happened, as a number that two runs can be compared by, and for people when they ask.
+
+use crate::plan::Micros;
+
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    hash: u64,
+    pub events: u64,
+    /// Kept only when asked for.
+    lines: Option<Vec<String>>,
+}
+
+impl Trace {
+    pub fn new(verbose: bool) -> Self {
+        Self { lines: verbose.then(Vec::new), ..Self::default() }
+    }
+
+    /// Notes that something happened; `content` is what it came with.
+    pub fn note(&mut self, time: Micros, kind: u64, content: &[u8], line: impl FnOnce() -> String) {
+        self.events += 1;
+        self.mix(time);
+        self.mix(kind);
+        for chunk in content.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.mix(u64::from_le_bytes(word));
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.push(format!("{:>11.3} ms  {}", time as f64 / 1000.0, line()));
+        }
+    }
+
+    fn mix(&mut self, word: u64) {
+        self.hash = (self.hash.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub fn lines(&self) -> &[String] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+}

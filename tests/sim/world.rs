@@ -1,0 +1,299 @@
+//! The world: clients, servers, the network between them, and true time. Whatever happens is in one queue.
+
+use std::collections::BTreeMap;
+
+use redlatch::LockId;
+
+use crate::{
+    client::SimClient,
+    network::{Link, LinkId, Way},
+    observer::{Observer, Violation},
+    plan::{Ask, Delay, MS, Micros, Plan, SECOND, Tamper},
+    server::{Executed, SimServer, script_call},
+    trace::Trace,
+};
+
+/// Something that happens at a time.
+#[derive(Debug)]
+pub enum Happening {
+    /// A client's connection reaches the server.
+    Dials(LinkId),
+    /// The client hears that it was made, or not.
+    Dialed(LinkId, bool),
+    ToServer(LinkId, Vec<u8>),
+    ToClient(LinkId, Vec<u8>),
+    /// The other end is gone.
+    ServerEnd(LinkId),
+    ClientEnd(LinkId),
+    Timer(usize, u64),
+    /// An application asks for a lock: the number of the operation.
+    Acquire(usize),
+    Release(usize, LockId),
+    Cancel(usize, LockId),
+    Question(usize, LockId, Ask),
+    /// The client's event loop goes on.
+    Awake(usize),
+    Fault(usize),
+    /// The fault is over.
+    Mended(usize),
+    /// Nothing goes wrong any more.
+    Quiet,
+}
+
+pub struct World<'p> {
+    pub plan: &'p Plan,
+    pub now: Micros,
+    queue: BTreeMap<(Micros, u64), Happening>,
+    sequence: u64,
+    pub clients: Vec<SimClient>,
+    pub servers: Vec<SimServer>,
+    /// What waits for a server that is paused.
+    pub backlogs: Vec<Vec<Happening>>,
+    pub links: BTreeMap<LinkId, Link>,
+    pub observer: Observer,
+    pub trace: Trace,
+    pub quiet: bool,
+}
+
+/// How long everything may take to settle once nothing goes wrong any more.
+const SETTLING: Micros = 240 * SECOND;
+
+/// More than any world takes, unless somebody asks without pause.
+const MOST_EVENTS: u64 = 1_000_000;
+
+/// What a run came to, whether it held or not.
+pub struct Summary {
+    pub hash: u64,
+    pub events: u64,
+    pub lines: Vec<String>,
+    pub coverage: BTreeMap<&'static str, u64>,
+}
+
+/// Runs a plan to its end, or until a rule is broken.
+pub fn run(plan: &Plan, verbose: bool) -> (Summary, Result<(), Violation>) {
+    let mut world = World::new(plan, verbose);
+    let result = world.run();
+    let World { trace, observer, .. } = world;
+    let lines = trace.lines().to_vec();
+    (Summary { hash: trace.hash(), events: trace.events, lines, coverage: observer.coverage }, result)
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p Plan, verbose: bool) -> Self {
+        let mut world = Self {
+            plan,
+            now: SECOND,
+            queue: BTreeMap::new(),
+            sequence: 0,
+            clients: (0..plan.settings.clients).map(|index| SimClient::new(plan, index)).collect(),
+            servers: (0..plan.settings.servers).map(|index| SimServer::new(&plan.settings, index)).collect(),
+            backlogs: (0..plan.settings.servers).map(|_| Vec::new()).collect(),
+            links: BTreeMap::new(),
+            observer: Observer::new(plan),
+            trace: Trace::new(verbose),
+            quiet: false,
+        };
+        for (index, op) in plan.ops.iter().enumerate() {
+            world.after(op.at, Happening::Acquire(index));
+        }
+        for (index, fault) in plan.faults.iter().enumerate() {
+            world.after(fault.at, Happening::Fault(index));
+        }
+        world.after(plan.settings.span, Happening::Quiet);
+        world
+    }
+
+    fn run(&mut self) -> Result<(), Violation> {
+        let end = self.now + self.plan.settings.span + SETTLING;
+        while let Some(((time, _), happening)) = self.queue.pop_first() {
+            if time > end {
+                break;
+            }
+            if self.trace.events > MOST_EVENTS {
+                return Err(Violation::new("bounded work", format!("more than {MOST_EVENTS} events")));
+            }
+            self.now = time;
+            self.happen(happening)?;
+        }
+        self.check_settled()
+    }
+
+    /// Enters something that happens so much later.
+    pub fn after(&mut self, span: Micros, happening: Happening) {
+        self.at(self.now + span, happening);
+    }
+
+    pub fn at(&mut self, time: Micros, happening: Happening) {
+        self.sequence += 1;
+        self.queue.insert((time.max(self.now), self.sequence), happening);
+    }
+
+    pub fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
+        if let Some(client) = self.client_of(&happening) {
+            if !self.clients[client].alive {
+                return Ok(());
+            }
+            if self.clients[client].stalled.is_some() {
+                self.clients[client].inbox.push(happening);
+                return Ok(());
+            }
+        }
+        match happening {
+            Happening::Dials(link) => {
+                self.dials(link);
+                Ok(())
+            }
+            Happening::ToServer(..) | Happening::ServerEnd(_) => self.at_server(happening),
+            Happening::Fault(index) => self.begin_fault(index),
+            Happening::Mended(index) => self.end_fault(index),
+            Happening::Quiet => self.begin_quiet(),
+            Happening::Awake(client) => self.awake(client),
+            other => self.at_client(other),
+        }
+    }
+
+    /// The client whose event loop has to run for this.
+    fn client_of(&self, happening: &Happening) -> Option<usize> {
+        match happening {
+            Happening::Dialed(link, _) | Happening::ToClient(link, _) | Happening::ClientEnd(link) => {
+                Some(self.links[link].client)
+            }
+            Happening::Timer(client, _)
+            | Happening::Release(client, _)
+            | Happening::Cancel(client, _)
+            | Happening::Question(client, ..) => Some(*client),
+            Happening::Acquire(op) => Some(self.plan.ops[*op].client),
+            _ => None,
+        }
+    }
+
+    pub fn delay(&self) -> Delay {
+        if self.quiet {
+            return Delay { least: 100, most: MS, tail_chance: 0, tail: 0 };
+        }
+        self.plan.settings.delay
+    }
+
+    /// Sends something over a link, to arrive after all that was sent before.
+    pub fn send(&mut self, id: LinkId, way: Way, happening: Happening) {
+        let (delay, now) = (self.delay(), self.now);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let arrival = link.arrival(way, delay, now);
+        if !link.is_muted(way) {
+            self.at(arrival, happening);
+        }
+    }
+
+    /// Sends bytes, in parts as it comes.
+    pub fn send_bytes(&mut self, id: LinkId, way: Way, bytes: Vec<u8>) {
+        let rechunks = self.plan.settings.rechunks && !self.quiet;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for part in link.parts(bytes, rechunks) {
+            self.send(id, way, match way {
+                Way::Up => Happening::ToServer(id, part),
+                Way::Down => Happening::ToClient(id, part),
+            });
+        }
+    }
+
+    /// Bytes that are under way on a link, first to arrive first.
+    pub fn under_way(&mut self, id: LinkId, way: Way) -> impl Iterator<Item = &mut Vec<u8>> {
+        self.queue.values_mut().filter_map(move |happening| match (happening, way) {
+            (Happening::ToServer(link, bytes), Way::Up) if *link == id => Some(bytes),
+            (Happening::ToClient(link, bytes), Way::Down) if *link == id => Some(bytes),
+            _ => None,
+        })
+    }
+
+    fn dials(&mut self, id: LinkId) {
+        let refused = if self.quiet { 0 } else { self.plan.settings.refused };
+        let link = self.links.get_mut(&id).expect("a link");
+        if link.is_muted(Way::Up) || !link.client_open {
+            return;
+        }
+        let server = &mut self.servers[link.server];
+        let unlucky = link.rng.chance(refused);
+        if server.down && server.silent || unlucky && link.rng.chance(30) {
+            return;
+        }
+        let accepted = !server.down && !unlucky;
+        if accepted {
+            link.server_open = true;
+            server.open(id);
+        }
+        self.send(id, Way::Down, Happening::Dialed(id, accepted));
+    }
+
+    fn at_server(&mut self, happening: Happening) -> Result<(), Violation> {
+        let (Happening::ToServer(id, _) | Happening::ServerEnd(id)) = happening else { return Ok(()) };
+        let index = self.links[&id].server;
+        if self.servers[index].paused {
+            self.backlogs[index].push(happening);
+            return Ok(());
+        }
+        if !self.links[&id].server_open {
+            return Ok(());
+        }
+        match happening {
+            Happening::ToServer(_, bytes) => {
+                self.trace.note(self.now, 1, &bytes, || format!("server {index} <- {id:?}: {}", shown(&bytes)));
+                for command in self.servers[index].commands(id, &bytes) {
+                    self.execute(index, id, &command)?;
+                }
+            }
+            _ => {
+                self.servers[index].end(id);
+                self.links.get_mut(&id).expect("a link").server_open = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, index: usize, id: LinkId, command: &[u8]) -> Result<(), Violation> {
+        let server = &mut self.servers[index];
+        let call = script_call(command);
+        let mine = call.as_ref().is_some_and(|call| server.is_owner(call, self.now));
+        server.execute(id, command, self.now);
+        let outputs = server.take_outputs();
+        let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
+        let executed = Executed::read(call, mine, own.unwrap_or_default());
+        let (millis, keys) = (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
+        self.observer.executed(index, &executed, keys, millis, self.now)?;
+        for (to, output) in outputs {
+            self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
+            let Some(link) = self.links.get_mut(&to) else { continue };
+            match link.tamper.take() {
+                Some(Tamper::Drop) => {}
+                Some(Tamper::Double) => {
+                    self.send_bytes(to, Way::Down, output.clone());
+                    self.send_bytes(to, Way::Down, output);
+                }
+                Some(Tamper::Inject) => self.send_bytes(to, Way::Down, [b"+OK\r\n", output.as_slice()].concat()),
+                None => self.send_bytes(to, Way::Down, output),
+            }
+        }
+        Ok(())
+    }
+
+    /// Servers that were paused read what came meanwhile.
+    pub fn resume(&mut self, server: usize) -> Result<(), Violation> {
+        self.servers[server].paused = false;
+        for happening in std::mem::take(&mut self.backlogs[server]) {
+            self.at_server(happening)?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes for people: in one line, scripts by name.
+pub fn shown(bytes: &[u8]) -> String {
+    if let Some(call) = script_call(bytes) {
+        let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();
+        return format!("{} {}: {}", call.script, text(call.keys_of(0)), text(&call.arguments));
+    }
+    let text = bytes.escape_ascii().to_string().replace("\\r\\n", " ");
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], bytes.len()),
+        None => text,
+    }
+}
