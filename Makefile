@@ -39,7 +39,7 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo test bench sim fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -59,6 +59,10 @@ fuzz: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for an hour in t
 
 fuzz-short: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for 20 seconds
 	@PATH="$(CURDIR)/$(CARGO_FUZZ_DIR):$$PATH" tests/fuzz/run 20 20
+
+sim: redis-server toolchain ## random commands on real servers, and SEEDS simulated worlds from SEED_BASE on
+	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
+	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt

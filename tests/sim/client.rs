@@ -32,6 +32,8 @@ pub struct SimClient {
 pub struct Task {
     pub op: usize,
     pub asked: Micros,
+    /// When it has to be settled, by the client's own clock.
+    pub settles: Instant,
     pub stage: Stage,
     pub owner: Vec<u8>,
     /// Whether the engine drew the token: then it is of no use after the release.
@@ -54,7 +56,7 @@ impl SimClient {
         let mut engine = Engine::new(settings.policy.clone(), Rng::of(plan.seed, 1000 + index as u64));
         for _ in 0..settings.servers {
             let password = if settings.with_password { PASSWORD.to_owned() } else { String::new() };
-            engine.add_node(Endpoint { user: String::new(), password, database: settings.database });
+            engine.add_node(Endpoint { password, database: settings.database, ..Endpoint::default() });
         }
         Self {
             engine,

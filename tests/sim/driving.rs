@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use redlatch::{Duration, Event, Instant, LockId, Loss};
+use redlatch::{Duration, Event, Instant, LockId, Loss, Policy};
 
 use crate::{
     client::{Stage, Task, request, token_text},
     network::{Link, LinkId, Way},
     observer::{Hold, Violation},
-    plan::{Ask, MS},
+    plan::{Ask, MS, Op},
     rng::Rng,
     server::script_call,
     world::{Happening, World, shown},
@@ -46,7 +46,8 @@ impl World<'_> {
                 }
             }
             Happening::ToClient(id, bytes) => {
-                self.trace.note(self.now, 3, &bytes, || format!("client {client} <- {id:?}: {}", shown(&bytes)));
+                self.trace
+                    .note(self.now, 3, &bytes, || format!("client {client} <- {id:?}: {}", shown(&bytes)));
                 engine.handle_bytes(self.links[&id].connection, &bytes, now);
             }
             Happening::ClientEnd(id) => {
@@ -69,11 +70,14 @@ impl World<'_> {
     fn acquire(&mut self, client: usize, index: usize, now: Instant) {
         let op = &self.plan.ops[index];
         let lock = self.clients[client].engine.acquire(request(op), now).expect("a proper request");
-        self.trace.note(self.now, 5, &lock.0.to_le_bytes(), || format!("client {client}: {lock:?} is op {index}, {op:?}"));
+        self.trace.note(self.now, 5, &lock.0.to_le_bytes(), || {
+            format!("client {client}: {lock:?} is op {index}, {op:?}")
+        });
         let owner = op.token.map(token_text).unwrap_or_default();
         let task = Task {
             op: index,
             asked: self.now,
+            settles: now.after(longest_wait(op, &self.plan.settings.policy)),
             stage: Stage::Waiting,
             owner,
             minted: op.token.is_none(),
@@ -142,14 +146,16 @@ impl World<'_> {
                 let rng = Rng::of(self.plan.seed, (client as u64 + 2) << 32 | u64::from(connection.0));
                 self.links.insert(id, Link::new(client, node.0 as usize, connection, self.now, rng));
                 self.clients[client].links.insert(connection, id);
-                self.trace.note(self.now, 10, &[], || format!("client {client} dials server {} as {id:?}", node.0));
+                self.trace
+                    .note(self.now, 10, &[], || format!("client {client} dials server {} as {id:?}", node.0));
                 self.send(id, Way::Up, Happening::Dials(id));
             }
             while let Some((connection, bytes)) = self.clients[client].engine.poll_transmit() {
                 idle = false;
                 let id = self.clients[client].links[&connection];
                 self.check_written(&bytes)?;
-                self.trace.note(self.now, 11, &bytes, || format!("client {client} -> {id:?}: {}", shown(&bytes)));
+                self.trace
+                    .note(self.now, 11, &bytes, || format!("client {client} -> {id:?}: {}", shown(&bytes)));
                 self.send_bytes(id, Way::Up, bytes);
             }
             if idle {
@@ -205,7 +211,10 @@ impl World<'_> {
 
     fn hear(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
         let twice = |what: &str, lock: LockId, stage: Stage| {
-            Violation::new("settled once", format!("client {client} hears {what} of {lock:?}, which is {stage:?}"))
+            Violation::new(
+                "settled once",
+                format!("client {client} hears {what} of {lock:?}, which is {stage:?}"),
+            )
         };
         match event {
             Event::Granted { lock, fence, token } => {
@@ -218,9 +227,13 @@ impl World<'_> {
                     task.owner = token.to_hex();
                 }
                 let minted = task.minted;
-                let (owner, asked, op) = (task.owner.clone(), task.asked, &self.plan.ops[self.clients[client].tasks[&lock].op]);
+                let (owner, asked, op) =
+                    (task.owner.clone(), task.asked, &self.plan.ops[self.clients[client].tasks[&lock].op]);
                 if self.clients[client].engine.remaining(lock, now) == Duration::ZERO {
-                    return Err(Violation::new("granted with nothing left", format!("{lock:?} of client {client}")));
+                    return Err(Violation::new(
+                        "granted with nothing left",
+                        format!("{lock:?} of client {client}"),
+                    ));
                 }
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
                 let hold = Hold { client, lock, owner, minted, keys, asked };
@@ -238,7 +251,9 @@ impl World<'_> {
                 }
                 task.stage = Stage::Over;
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
-                let timed_out = failure.code == redlatch::Code::Timeout && op.wait != u64::MAX;
+                // A token of the application's own cannot be changed for another when some of several servers granted it.
+                let gave_up = op.token.is_some() && self.servers.len() > 1;
+                let timed_out = failure.code == redlatch::Code::Timeout && (op.wait != u64::MAX || gave_up);
                 if self.observer.is_calm() && !timed_out {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
                 }
@@ -253,7 +268,10 @@ impl World<'_> {
                 self.observer.over(client, lock);
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
                 if self.observer.is_calm() && loss != Loss::MaxHold && op.renew {
-                    return Err(Violation::new("calm", format!("{lock:?} of client {client} lost: {loss:?}")));
+                    return Err(Violation::new(
+                        "calm",
+                        format!("{lock:?} of client {client} lost: {loss:?}"),
+                    ));
                 }
                 self.observer.count(match loss {
                     Loss::Expired => "lost by time",
@@ -275,7 +293,10 @@ impl World<'_> {
             Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OpFailed { op, .. } => {
                 // Told under the number of whoever holds the lock longest; the question's own is what counts.
                 if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) {
-                    return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
+                    return Err(Violation::new(
+                        "settled once",
+                        format!("client {client} hears of {op:?} again"),
+                    ));
                 }
             }
             _ => {}
@@ -283,23 +304,38 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Losses are told before belief ends, and the engine wants to be called in time for it.
+    /// Nobody waits longer than it said. Losses are told before belief ends, and the engine wants to be called in time for it.
     fn check_beliefs(&self, client: usize, now: Instant) -> Result<(), Violation> {
         let this = &self.clients[client];
+        let mut waiting = this.tasks.iter().filter(|(_, task)| task.stage == Stage::Waiting);
+        if let Some((lock, _)) = waiting.find(|(_, task)| now > task.settles) {
+            return Err(Violation::new(
+                "settles in time",
+                format!("{lock:?} of client {client} still waits"),
+            ));
+        }
         for (&lock, _) in this.tasks.iter().filter(|(_, task)| task.stage == Stage::Held) {
             let remaining = this.engine.remaining(lock, now);
             if remaining == Duration::ZERO {
-                return Err(Violation::new("loss told in time", format!("{lock:?} of client {client} is over")));
+                return Err(Violation::new(
+                    "loss told in time",
+                    format!("{lock:?} of client {client} is over"),
+                ));
             }
             if this.engine.poll_timeout().is_none_or(|at| at > now.after(remaining)) {
-                return Err(Violation::new("loss told in time", format!("no timer for {lock:?} of client {client}")));
+                return Err(Violation::new(
+                    "loss told in time",
+                    format!("no timer for {lock:?} of client {client}"),
+                ));
             }
         }
         Ok(())
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {
-        let unknown = || Violation::new("settled once", format!("client {client} hears of {lock:?}, which is nobody's"));
+        let unknown = || {
+            Violation::new("settled once", format!("client {client} hears of {lock:?}, which is nobody's"))
+        };
         self.clients[client].tasks.get_mut(&lock).ok_or_else(unknown)
     }
 
@@ -324,6 +360,21 @@ impl World<'_> {
             self.happen(happening)?;
         }
         Ok(())
+    }
+}
+
+/// How long an acquire may take. A single try may need a connection, and two answers where the script is not cached.
+fn longest_wait(op: &Op, policy: &Policy) -> Duration {
+    let millis = Duration::from_millis;
+    match op.wait {
+        0 => policy
+            .connect_timeout
+            .plus(policy.node_timeout.unwrap_or(millis(1000)).times(4))
+            .plus(millis(1000)),
+        u64::MAX => Duration::MAX,
+        // Re-entry goes by the lock that is held: by its time for two answers, not by its own wait.
+        wait if op.token.is_some() => millis(wait).plus(millis(2500)),
+        wait => millis(wait),
     }
 }
 

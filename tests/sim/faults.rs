@@ -111,7 +111,9 @@ impl World<'_> {
 
     fn links_between(&self, client: Option<usize>, server: usize) -> Vec<LinkId> {
         let links = self.links.iter().filter(|(_, link)| {
-            link.server == server && client.is_none_or(|client| link.client == client) && (link.client_open || link.server_open)
+            link.server == server
+                && client.is_none_or(|client| link.client == client)
+                && (link.client_open || link.server_open)
         });
         links.map(|(&id, _)| id).collect()
     }
@@ -134,10 +136,14 @@ impl World<'_> {
                 bytes.truncate(left);
                 left -= bytes.len();
             }
-            self.send(id, way, match way {
-                Way::Up => Happening::ServerEnd(id),
-                Way::Down => Happening::ClientEnd(id),
-            });
+            self.send(
+                id,
+                way,
+                match way {
+                    Way::Up => Happening::ServerEnd(id),
+                    Way::Down => Happening::ClientEnd(id),
+                },
+            );
         }
     }
 

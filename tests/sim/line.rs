@@ -24,7 +24,13 @@ impl Lines {
     }
 
     /// Looks at the queues after a command. `calm` if no place may lapse.
-    pub fn look(&mut self, executed: &Executed, keys: &Keyspace, now: u64, calm: bool) -> Result<(), Violation> {
+    pub fn look(
+        &mut self,
+        executed: &Executed,
+        keys: &Keyspace,
+        now: u64,
+        calm: bool,
+    ) -> Result<(), Violation> {
         let Some(call) = &executed.call else { return Ok(()) };
         let (queue_kind, leaves) = match call.script {
             "fair_acquire" => (2, executed.fence.is_some()),
@@ -96,7 +102,9 @@ impl Lines {
 
 fn set<'a>(keys: &'a Keyspace, key: &[u8], now: u64) -> Vec<&'a [u8]> {
     match keys.peek(key, now) {
-        Some((Value::SortedSet(set), _)) => set.entries().iter().map(|(_, member)| member.as_slice()).collect(),
+        Some((Value::SortedSet(set), _)) => {
+            set.entries().iter().map(|(_, member)| member.as_slice()).collect()
+        }
         _ => Vec::new(),
     }
 }

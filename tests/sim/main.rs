@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use plan::Plan;
 
 /// Seeds that found something once.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[14, 253, 530];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
@@ -47,7 +47,10 @@ fn hold(seed: u64) -> world::Summary {
         eprintln!("seed {seed}: {}: {}; making it smaller", violation.rule, violation.text);
         let smallest = shrink::shrink(&plan, violation.rule);
         tell(&smallest);
-        panic!("seed {seed}: {}: {}\nAgain: SEED={seed} cargo test --test sim", violation.rule, violation.text);
+        panic!(
+            "seed {seed}: {}: {}\nAgain: SEED={seed} cargo test --test sim",
+            violation.rule, violation.text
+        );
     }
     summary
 }
@@ -102,7 +105,7 @@ fn seeds_hold() {
         hold(seed);
         return;
     }
-    let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(2000));
+    let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(10_000));
     // Worlds are independent of each other: as many at a time as there are processors.
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let part = |worker: u64| {
@@ -114,7 +117,9 @@ fn seeds_hold() {
     };
     let total = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers).map(|worker| scope.spawn(move || part(worker))).collect();
-        let join = |handle: std::thread::ScopedJoinHandle<'_, Total>| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let join = |handle: std::thread::ScopedJoinHandle<'_, Total>| {
+            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
         handles.into_iter().map(join).reduce(Total::plus).unwrap_or_default()
     });
     let Total { events, hash, coverage } = total;

@@ -60,7 +60,7 @@ impl Observer {
     pub fn new(plan: &Plan) -> Self {
         Self {
             servers: plan.settings.servers,
-            calm: plan.is_calm(),
+            calm: plan.settings.calm,
             rates_broken: plan.settings.rates_broken,
             holds: Vec::new(),
             losses: Vec::new(),
@@ -100,7 +100,8 @@ impl Observer {
     }
 
     fn is_excused(&self, key: usize, since: Micros) -> bool {
-        let concerns = |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
+        let concerns =
+            |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
         self.rates_broken || self.losses.iter().any(concerns)
     }
 
@@ -145,7 +146,8 @@ impl Observer {
         self.count("granted");
         self.check_grant(&hold, fence)?;
         for &key in &hold.keys {
-            let mut others = self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
+            let mut others =
+                self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
             let overlap = others.find(|other| believes(other)).cloned();
             if let Some(other) = overlap {
                 if !self.is_excused(key, other.asked) {
@@ -183,7 +185,12 @@ impl Observer {
         let servers: BTreeSet<_> =
             grants.iter().filter(|&&(_, time, _)| time >= since).map(|(server, ..)| server).collect();
         if servers.len() <= self.servers / 2 {
-            let text = format!("lock {:?} of client {}: {} servers granted it", hold.lock, hold.client, servers.len());
+            let text = format!(
+                "lock {:?} of client {}: {} servers granted it",
+                hold.lock,
+                hold.client,
+                servers.len()
+            );
             return Err(Violation::new("grant without majority", text));
         }
         if self.servers == 1 && !grants.iter().any(|&(_, _, granted)| granted == fence) {

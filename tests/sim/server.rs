@@ -120,9 +120,7 @@ impl SimServer {
     pub fn is_owner(&self, call: &ScriptCall, time: Micros) -> bool {
         let now = self.now(time).as_micros() / 1000;
         let Some(keys) = self.memory.database(self.database) else { return false };
-        let owns = |key: &Vec<u8>| {
-            matches!(keys.peek(key, now), Some((Value::String(owner), _)) if owner == call.token())
-        };
+        let owns = |key: &Vec<u8>| matches!(keys.peek(key, now), Some((Value::String(owner), _)) if owner == call.token());
         call.keys_of(0).iter().all(owns)
     }
 

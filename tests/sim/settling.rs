@@ -1,11 +1,6 @@
 //! What must be so at the end of the quiet period.
 
-use crate::{
-    client::Stage,
-    observer::Violation,
-    plan::SECOND,
-    world::World,
-};
+use crate::{client::Stage, observer::Violation, plan::SECOND, world::World};
 
 /// Fence counters are kept for an hour after the lease, and some clocks were set back by a minute or so.
 const ALL_EXPIRED: u64 = 3 * 3600 * SECOND;
@@ -27,10 +22,23 @@ impl World<'_> {
             }
         }
         for (index, server) in self.servers.iter().enumerate() {
+            // What was not asked for any more is not left to expire, if nothing went wrong.
+            let millis = server.now(self.now).as_micros() / 1000;
+            let keys = server.memory.database(server.database).filter(|_| self.plan.settings.calm);
+            let is_kept = |key: &[u8]| key.windows(7).any(|part| part == b":fence:" || part == b":places");
+            if let Some((key, ..)) = keys.and_then(|keys| keys.live(millis).find(|(key, ..)| !is_kept(key))) {
+                return Err(Violation::new(
+                    "nothing left behind",
+                    format!("{} on server {index}", key.escape_ascii()),
+                ));
+            }
             let later = server.now(self.now + ALL_EXPIRED).as_micros() / 1000;
             let Some(keys) = server.memory.database(server.database) else { continue };
             if let Some((key, ..)) = keys.live(later).next() {
-                return Err(Violation::new("no key left", format!("{} on server {index}", key.escape_ascii())));
+                return Err(Violation::new(
+                    "no key left",
+                    format!("{} on server {index}", key.escape_ascii()),
+                ));
             }
         }
         Ok(())

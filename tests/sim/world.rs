@@ -189,10 +189,14 @@ impl<'p> World<'p> {
         let rechunks = self.plan.settings.rechunks && !self.quiet;
         let Some(link) = self.links.get_mut(&id) else { return };
         for part in link.parts(bytes, rechunks) {
-            self.send(id, way, match way {
-                Way::Up => Happening::ToServer(id, part),
-                Way::Down => Happening::ToClient(id, part),
-            });
+            self.send(
+                id,
+                way,
+                match way {
+                    Way::Up => Happening::ToServer(id, part),
+                    Way::Down => Happening::ToClient(id, part),
+                },
+            );
         }
     }
 
@@ -236,7 +240,8 @@ impl<'p> World<'p> {
         }
         match happening {
             Happening::ToServer(_, bytes) => {
-                self.trace.note(self.now, 1, &bytes, || format!("server {index} <- {id:?}: {}", shown(&bytes)));
+                self.trace
+                    .note(self.now, 1, &bytes, || format!("server {index} <- {id:?}: {}", shown(&bytes)));
                 for command in self.servers[index].commands(id, &bytes) {
                     self.execute(index, id, &command)?;
                 }
@@ -257,7 +262,8 @@ impl<'p> World<'p> {
         let outputs = server.take_outputs();
         let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
         let executed = Executed::read(call, mine, own.unwrap_or_default());
-        let (millis, keys) = (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
+        let (millis, keys) =
+            (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
         self.observer.executed(index, &executed, keys, millis, self.now)?;
         for (to, output) in outputs {
             self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
@@ -268,7 +274,9 @@ impl<'p> World<'p> {
                     self.send_bytes(to, Way::Down, output.clone());
                     self.send_bytes(to, Way::Down, output);
                 }
-                Some(Tamper::Inject) => self.send_bytes(to, Way::Down, [b"+OK\r\n", output.as_slice()].concat()),
+                Some(Tamper::Inject) => {
+                    self.send_bytes(to, Way::Down, [b"+OK\r\n", output.as_slice()].concat())
+                }
                 None => self.send_bytes(to, Way::Down, output),
             }
         }
