@@ -164,7 +164,7 @@ fn script() -> impl Strategy<Value = Vec<Word>> {
                 [text("EVALSHA"), text(script.sha1)]
             };
             let mut words = form.to_vec();
-            let mut keys: Vec<_> = locks.iter().map(|lock| text(lock)).collect();
+            let mut keys: Vec<_> = locks.iter().map(text).collect();
             keys.extend(names.iter().flat_map(|name| locks.iter().map(|lock| text(derived(name, lock)))));
             words.push(text(keys.len().to_string()));
             words.extend(keys);

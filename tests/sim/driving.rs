@@ -290,14 +290,11 @@ impl World<'_> {
                 }
                 self.observer.count("released");
             }
-            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OpFailed { op, .. } => {
-                // Told under the number of whoever holds the lock longest; the question's own is what counts.
-                if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) {
-                    return Err(Violation::new(
-                        "settled once",
-                        format!("client {client} hears of {op:?} again"),
-                    ));
-                }
+            // Told under the number of whoever holds the lock longest; the question's own is what counts.
+            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OpFailed { op, .. }
+                if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) =>
+            {
+                return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
             }
             _ => {}
         }
@@ -352,7 +349,7 @@ impl World<'_> {
         self.clients[client].stalled = None;
         self.clients[client].clock.resume(self.now);
         let inbox = std::mem::take(&mut self.clients[client].inbox);
-        let timers_last = self.now / MS % 2 == 0;
+        let timers_last = (self.now / MS).is_multiple_of(2);
         let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
         let (timers, others): (Vec<_>, Vec<_>) = inbox.into_iter().partition(is_timer);
         let ordered = if timers_last { [others, timers] } else { [timers, others] };
