@@ -20,6 +20,7 @@ WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
+BUNDLERS := tests/packaging/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
@@ -29,7 +30,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -67,7 +68,8 @@ size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
 
 clean: ## removes what was built; the tools in .tools/ stay
-	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules
+	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules \
+	  tests/packaging/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -87,7 +89,7 @@ test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server build $(BENCH_PEERS)
+test-js: redis-server build $(BENCH_PEERS) $(RUNTIMES) $(BUNDLERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -155,6 +157,11 @@ $(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolcha
 $(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain
 	@echo 'Installing Deno, Bun, workerd and Node.js 22 and 24, to run the package on, in tests/runtimes/node_modules (740 MB, half a minute).'
 	@cd tests/runtimes && npm ci --no-audit --no-fund
+	@touch $@
+
+$(BUNDLERS): tests/packaging/package.json tests/packaging/package-lock.json | toolchain
+	@echo 'Installing Vite, webpack, rollup, publint and attw, to put the package through, in tests/packaging/node_modules (100 MB, seconds).'
+	@cd tests/packaging && npm ci --no-audit --no-fund
 	@touch $@
 
 # Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.

@@ -1,11 +1,11 @@
 // Everything after wasm-opt: target/wasm and pkg-template become the npm package in pkg.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pruneDeclarations } from "./declarations.mjs";
 import { checkFacade } from "./facade.mjs";
 import { glueFactory, inlineModule } from "./glue.mjs";
 import { minify } from "./minify.mjs";
 import { output, staging, template, wasm } from "./paths.mjs";
+import { prune } from "./prune.mjs";
 import { printSizes } from "./size.mjs";
 import { stamp } from "./stamp.mjs";
 import { tsc } from "./tsc.mjs";
@@ -15,7 +15,6 @@ const dist = join(staging, "dist");
 checkFacade();
 rmSync(staging, { recursive: true, force: true });
 tsc("-p", template, "--outDir", dist, "--declaration");
-pruneDeclarations(dist);
 mkdirSync(join(dist, "wasm"), { recursive: true });
 writeFileSync(
   join(dist, "wasm/redlatch_core.js"),
@@ -26,7 +25,7 @@ writeFileSync(join(dist, "wasm/inline.js"), inlineModule(core));
 writeFileSync(join(dist, "core.wasm"), core);
 // Comments stay in the declarations, where editors show them.
 minify(dist);
-stamp(staging);
+prune(staging, stamp(staging));
 rmSync(output, { recursive: true, force: true });
 renameSync(staging, output);
 printSizes();

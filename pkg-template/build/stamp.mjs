@@ -2,7 +2,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, template } from "./paths.mjs";
 
-/** Writes into `folder` the published package.json, with the crate's version, and puts the documents beside it. */
+/** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts the documents beside it. */
 export function stamp(folder) {
   const { scripts, devDependencies, ...manifest } = JSON.parse(
     readFileSync(join(template, "package.json"), "utf8"),
@@ -12,6 +12,7 @@ export function stamp(folder) {
   for (const name of manifest.files) {
     if (name !== "dist") copyFileSync(join(root, name), join(folder, name));
   }
+  return manifest;
 }
 
 function crateVersion(cargoToml) {
