@@ -91,11 +91,15 @@ export interface LockClient extends AsyncDisposable {
    * and with TypeError or RangeError for bad options.
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
-  /** One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. */
+  /**
+   * One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. Otherwise it rejects
+   * as {@link acquire} does.
+   */
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
   /**
    * Takes the lock, runs `body`, releases the lock, and settles as `body` did. The lock is renewed meanwhile unless
-   * `renew` is false. If it is lost while `body` runs, `lock.signal` says so; the outcome is still `body`'s.
+   * `renew` is false. If it is lost while `body` runs, `lock.signal` says so; the outcome is still `body`'s. Rejects as {@link acquire} does
+   * when the lock cannot be had; `body` is not called then.
    */
   using<T>(
     key: string | readonly string[],
@@ -194,8 +198,11 @@ export interface Lock extends AsyncDisposable {
 
 /** A lock as plain data, for {@link LockClient.adopt}. */
 export interface LockHandle {
+  /** As {@link Lock.keys}. */
   readonly keys: readonly string[];
+  /** The owner's token, which is what makes it a secret. */
   readonly token: string;
+  /** As {@link AcquireOptions.fair}. */
   readonly fair: boolean;
   /** The fencing token in decimal, for JSON has no bigint; `null` for Redlock. */
   readonly fence: string | null;
@@ -256,5 +263,6 @@ export interface Clock {
   wall(): number;
   /** Calls `callback` once after `delay` ms; being early is harmless. */
   setTimeout(callback: () => void, delay: number): unknown;
+  /** Takes back what `setTimeout` returned `handle` for; harmless when that is over. */
   clearTimeout(handle: unknown): void;
 }
