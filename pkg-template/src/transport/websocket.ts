@@ -17,8 +17,8 @@ export type WebSocketConstructor = new (url: string, protocols?: string[]) => We
 export interface WebSocketLike {
   /** Is set to `"arraybuffer"`. */
   binaryType: string;
-  /** Sends one binary frame. */
-  send(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Sends one binary frame: a Uint8Array, which compilers before 5.7 declare otherwise than those after. */
+  send(bytes: never): void;
   /** Begins to close. */
   close(): void;
   /** Listens to `open`, `message`, `error` and `close`. */
@@ -136,7 +136,7 @@ function open(
     signal.addEventListener("abort", () => (up ? undefined : hangUp()), { once: true });
     socket.addEventListener("open", () => {
       up = true;
-      resolve({ write: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>), close: hangUp });
+      resolve({ write: (bytes) => socket.send(bytes as never), close: hangUp });
     });
     socket.addEventListener("message", ({ data }: { data: unknown }) => {
       // By name, for it may be of another realm.
