@@ -29,6 +29,17 @@ export const browserBundlers = {
     withVite(entry, folder, { build: { lib: { entry, formats: ["es"], fileName: "out" } } }),
 };
 
+/** As wrangler bundles a worker: the wasm stays a file of its own, which the runtime compiles. Returns the file. */
+export function forWorkers(entry, folder) {
+  return withEsbuild(entry, join(folder, "out.mjs"), {
+    format: "esm",
+    platform: "browser",
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*"],
+    loader: { ".wasm": "copy" },
+  });
+}
+
 /** With esbuild's own options over these. Returns the file. */
 export async function withEsbuild(entry, file, options) {
   const { warnings } = await esbuild.build({

@@ -1,16 +1,18 @@
 // Programs made into one file by each bundler: they run where there is no node_modules, and weigh what they use.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { browserBundlers, bundlers } from "../../packaging/bundlers.js";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { browserBundlers, bundlers, forWorkers } from "../../packaging/bundlers.js";
 import { assertLocked, assertLocks, startLockServer } from "./support/locking.js";
 import { execute, runtimes } from "./support/runtimes.js";
 import { emptyFolder, installedProject } from "./support/tarball.js";
 
 /** More than the error classes take, and far less than the wasm or the client. */
 const ERRORS_ONLY = 6_000;
+/** More than a program takes whose wasm is beside it. */
+const WITHOUT_WASM = 80_000;
 
 const project = await installedProject({ after });
 const server = await startLockServer({ after });
@@ -56,3 +58,18 @@ test("bun build --compile: the executable takes a lock", async (t) => {
   assert.ok(existsSync(program) && !existsSync(join(cwd, "node_modules")));
   await assertLocks(server, [program], { cwd });
 });
+
+for (const app of ["worker.js", "slim-worker.js"]) {
+  test(`a worker's bundle, as wrangler makes it, takes a lock in workerd: ${app}`, async (t) => {
+    const cwd = emptyFolder(t);
+    await forWorkers(join(project, app), cwd);
+    const files = readdirSync(cwd).map((name) => name.replace(/-\w+\.wasm$/, ".wasm"));
+    assert.deepEqual(files.sort(), ["core.wasm", "out.mjs"]);
+    assert.ok(readFileSync(join(cwd, "out.mjs")).length < WITHOUT_WASM, "the wasm is there twice");
+    const host = fileURLToPath(new URL("support/worker-host.js", import.meta.url));
+    const program = [...runtimes["Node 22"], host, cwd, "out.mjs", JSON.stringify({ REDIS_URL: server.url })];
+    const { status, stdout, stderr } = await execute(program, { cwd });
+    assert.equal(status, 0, stdout + stderr);
+    assertLocked(JSON.parse(stdout));
+  });
+}

@@ -47,7 +47,10 @@ createClient({
 });
 class Socket {
   binaryType = "";
-  constructor(readonly url: string) {}
+  readonly url: string;
+  constructor(url: string) {
+    this.url = url;
+  }
   send(bytes: Uint8Array): void {
     console.log(bytes.length);
   }
