@@ -1,6 +1,7 @@
 // The same with the wasm that the bundler has made a module of.
-import * as redlatch from "redlatch/slim";
+
 import wasm from "redlatch/core.wasm";
+import * as redlatch from "redlatch/slim";
 import { lockOnce } from "./locker.js";
 
 export default {
