@@ -24,6 +24,8 @@ BUNDLERS := tests/packaging/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
+# By which the tests import the package by its name, as any program does.
+LINK := tests/js/node_modules/redlatch
 
 # Folders are listed too: their time changes when a file is added or removed.
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
@@ -42,7 +44,7 @@ WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(PACKAGE) ## the npm package, ready to install, in pkg/
+build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
 demo: redis-server build ## four processes and one counter, without and with the lock
 	@node tests/demo/demo.js
@@ -68,8 +70,8 @@ size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
 
 clean: ## removes what was built; the tools in .tools/ stay
-	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules \
-	  tests/packaging/node_modules
+	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
+	  tests/runtimes/node_modules tests/packaging/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -111,6 +113,10 @@ $(PACKAGE): $(CORE) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
 	@echo 'package: TypeScript, documents'
 	@node pkg-template/build/package.mjs
 	@touch $@
+
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../pkg $@
 
 ##@ Tools
 .PHONY: toolchain rust-components wasm-target redis-server

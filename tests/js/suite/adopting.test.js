@@ -1,0 +1,144 @@
+// A lock handed over to another process: toJSON() there, adopt() here.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, until } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
+
+const redis = await startRedis({ after });
+const servers = [redis, await startRedis({ after }), await startRedis({ after })];
+const script = new URL("../workers/heir.js", import.meta.url);
+const owner = (key) => redis.send("GET", `lock:${key}`);
+const wire = (lock) => JSON.parse(JSON.stringify(lock));
+
+for (const fair of [false, true]) {
+  test(`another process adopts, verifies, extends and releases (fair: ${fair})`, async (t) => {
+    const [a, b] = [freshKey(), freshKey()];
+    const lock = await openClient(t, redis).acquire([a, b], { ttl: 5_000, fair });
+    const handle = wire(lock);
+    assert.deepEqual(Object.keys(handle).sort(), ["fair", "fence", "keys", "token", "ttl"]);
+    const heir = startWorker(t, script, { url: redis.url, handle, verbs: ["verify", "extend", "release"] });
+    await heir.said(({ done }) => done);
+    const [adopted, ...answers] = heir.messages;
+    assert.equal(adopted.adopted, true, JSON.stringify(heir.messages));
+    assert.equal(adopted.fence, String(lock.fence));
+    assert.deepEqual(adopted.keys, [a, b]);
+    assert.ok(adopted.remaining > 4_000 && adopted.remaining < 5_000);
+    assert.deepEqual(
+      answers.slice(0, 3).map(({ answer }) => answer),
+      [true, null, "released"],
+    );
+    assert.equal(await owner(a), null);
+    assert.equal(await owner(b), null);
+    assert.equal(await lock.verify(), false);
+    assert.equal(lock.held, false);
+  });
+}
+
+test("adopted after its first process was killed: the lease goes on, and nobody came between", async (t) => {
+  const key = freshKey();
+  const first = startWorker(t, new URL("../workers/waiter.js", import.meta.url), {
+    url: redis.url,
+    key,
+    ttl: 1_500,
+    hold: 60_000,
+  });
+  await first.said(({ served }) => served);
+  const handle = { keys: [key], token: await owner(key), fair: true, fence: null, ttl: 1_500 };
+  handle.fence = first.messages.find(({ served }) => served).fence;
+  first.child.kill("SIGKILL");
+  await first.exit;
+  const lock = await openClient(t, redis).adopt(handle, { renew: true });
+  assert.equal(String(lock.fence), handle.fence);
+  const end = performance.now() + 2_000;
+  await until(async () => {
+    assert.equal(lock.held, true);
+    assert.equal(await owner(key), handle.token);
+    return performance.now() > end;
+  });
+  assert.equal(await lock.release(), "released");
+});
+
+test("a lock on several servers is adopted too", async (t) => {
+  const key = freshKey();
+  const lock = await openClient(t, servers).acquire(key, { ttl: 5_000 });
+  const heir = startWorker(t, script, {
+    nodes: servers.map(({ url }) => url),
+    handle: wire(lock),
+    verbs: ["verify", "release"],
+  });
+  await heir.said(({ done }) => done);
+  assert.equal(heir.messages[0].fence, "null", JSON.stringify(heir.messages));
+  assert.deepEqual(
+    heir.messages.slice(1, 3).map(({ answer }) => answer),
+    [true, "released"],
+  );
+  for (const server of servers) {
+    await until(async () => (await server.send("EXISTS", `lock:${key}`)) === 0, { what: "a free key" });
+  }
+});
+
+test("rule 4: a handle of a lock that is gone, or another's: LockLostError, and nothing is taken", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const lock = await client.acquire(key, { ttl: 5_000 });
+  const handle = wire(lock);
+  await lock.release();
+  assert.ok((await rejection(openClient(t, redis).adopt(handle))) instanceof LockLostError);
+  assert.equal(await owner(key), null);
+
+  const next = await client.acquire(key, { ttl: 5_000 });
+  assert.ok((await rejection(openClient(t, redis).adopt(handle))) instanceof LockLostError);
+  assert.equal(await owner(key), next.token);
+  assert.equal(await next.verify(), true);
+  await next.release();
+});
+
+test("adopting extends to the handle's ttl, or the one given, and never shortens", async (t) => {
+  const key = freshKey();
+  const lock = await openClient(t, redis).acquire(key, { ttl: 5_000 });
+  const heir = await openClient(t, redis).adopt(wire(lock), { ttl: 20_000 });
+  assert.ok(heir.remaining > 15_000);
+  assert.ok((await redis.send("PTTL", `lock:${key}`)) > 15_000);
+  await openClient(t, redis).adopt(wire(lock), { ttl: 1_000 });
+  assert.ok((await redis.send("PTTL", `lock:${key}`)) > 15_000);
+  await heir.release();
+});
+
+test("a bad handle is a TypeError or RangeError, before a byte is sent", async (t) => {
+  const client = openClient(t, "redis://127.0.0.1:1", { wait: 0 });
+  const good = { keys: ["a"], token: "t", fair: false, fence: "5", ttl: 1_000 };
+  const bad = [
+    undefined,
+    null,
+    "a string",
+    JSON.stringify(good),
+    {},
+    { ...good, keys: [] },
+    { ...good, keys: [""] },
+    { ...good, keys: "a" },
+    { ...good, keys: [5] },
+    { ...good, token: "" },
+    { ...good, token: 5 },
+    { ...good, token: undefined },
+    { ...good, fair: "no" },
+    { ...good, fence: "-1" },
+    { ...good, fence: "1.5" },
+    { ...good, fence: 5 },
+    { ...good, ttl: 99 },
+    { ...good, ttl: "5s" },
+    { ...good, ttl: Number.NaN },
+  ];
+  for (const handle of bad) {
+    const error = await rejection(client.adopt(handle));
+    const shown = `${JSON.stringify(handle)}: ${error}`;
+    assert.ok(error instanceof TypeError || error instanceof RangeError, shown);
+    assert.ok(error.message.length > 20, shown);
+  }
+  for (const options of [{ token: "other" }, { ttl: 5 }, { nonsense: 1 }]) {
+    const error = await rejection(client.adopt(good, options));
+    assert.ok(error instanceof TypeError || error instanceof RangeError, String(error));
+  }
+});

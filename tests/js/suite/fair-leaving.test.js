@@ -1,0 +1,168 @@
+// Waiters that leave a fair line, politely or not, in any place of it: the others keep their order and lose little time.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { lineUp, standInLine } from "../support/line.js";
+import { startWorker } from "../support/processes.js";
+import { startRedis } from "../support/redis.js";
+import { LockTimeoutError } from "../support/redlatch.js";
+import { assertAllExpire, inLine, keysLeft } from "../support/server-state.js";
+
+const redis = await startRedis({ after });
+const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
+/** max(12 * retry.max, 300) ms: how long a place is kept without word of its client. */
+const PLACE = 300;
+/** What a loaded machine may add to any of these times. */
+const SLACK = 400;
+
+const script = new URL("../workers/waiter.js", import.meta.url);
+
+/** A process that stands in line for `key`. */
+async function processInLine(t, key, retry = QUICK.retry) {
+  const { promise } = await standInLine(redis, key, async () => {
+    const worker = startWorker(t, script, { url: redis.url, key, retry });
+    await worker.said((message) => message.ready, 10_000);
+    return worker;
+  });
+  return promise;
+}
+
+const places = { "the head": 0, "the middle": 2, "the tail": 4 };
+
+for (const [where, index] of Object.entries(places)) {
+  test(`rule 10: a waiter that gives up at ${where} of the line is out of it at once`, async (t) => {
+    const key = freshKey();
+    const client = openClient(t, redis, QUICK);
+    const holder = await client.acquire(key, { fair: true });
+    const served = [];
+    const names = [0, 1, 2, 3, 4];
+    const turns = await lineUp(
+      redis,
+      key,
+      names,
+      (name) => client.acquire(key, { fair: true, wait: name === index ? 300 : 30_000 }),
+      served,
+    );
+    assert.ok((await rejection(turns[index])) instanceof LockTimeoutError);
+    await until(async () => (await inLine(redis, key)) === 4, { within: 200, what: "the ticket's end" });
+    const released = performance.now();
+    await holder.release();
+    await settles(Promise.allSettled(turns), 5_000, "the line");
+    assert.ok(performance.now() - released < PLACE, "nobody waited for the one that left");
+    assert.deepEqual(
+      served,
+      names.filter((name) => name !== index),
+    );
+    assert.deepEqual(await keysLeft(redis, `*${key}*`), []);
+  });
+
+  test(`rule 10: a waiter that aborts at ${where} of the line is out of it at once`, async (t) => {
+    const key = freshKey();
+    // Every waiter has a client of its own: nobody else refreshes the place of the one that aborts.
+    const clients = Array.from({ length: 5 }, () => openClient(t, redis, QUICK));
+    const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+    const controller = new AbortController();
+    const served = [];
+    const names = [0, 1, 2, 3, 4];
+    const turns = await lineUp(
+      redis,
+      key,
+      names,
+      (name) =>
+        clients[name].acquire(key, { fair: true, signal: name === index ? controller.signal : undefined }),
+      served,
+    );
+    const reason = new Error("changed my mind");
+    controller.abort(reason);
+    assert.equal(await rejection(turns[index], 200), reason);
+    await until(async () => (await inLine(redis, key)) === 4, { within: 200, what: "the ticket's end" });
+    const released = performance.now();
+    await holder.release();
+    await settles(Promise.allSettled(turns), 5_000, "the line");
+    assert.ok(performance.now() - released < PLACE, "nobody waited for the one that left");
+    assert.deepEqual(
+      served,
+      names.filter((name) => name !== index),
+    );
+  });
+}
+
+test("rule 10: processes killed at head, middle and tail cost the line one place's lease in all, and no order", {
+  timeout: 30_000,
+}, async (t) => {
+  const key = freshKey();
+  const client = openClient(t, redis, QUICK);
+  const holder = await client.acquire(key, { fair: true });
+  const served = [];
+  const turns = [];
+  const doomed = [];
+  const alive = async (name) =>
+    turns.push(...(await lineUp(redis, key, [name], () => client.acquire(key, { fair: true }), served)));
+  doomed.push(await processInLine(t, key), await processInLine(t, key));
+  await alive("a");
+  doomed.push(await processInLine(t, key));
+  await alive("b");
+  await alive("c");
+  doomed.push(await processInLine(t, key));
+  for (const { child } of doomed) child.kill("SIGKILL");
+  await Promise.all(doomed.map(({ exit }) => exit));
+  const released = performance.now();
+  await holder.release();
+  await settles(Promise.all(turns), 5_000, "the line");
+  const took = performance.now() - released;
+  assert.ok(took < PLACE + SLACK, `the line took ${took} ms`);
+  assert.deepEqual(served, ["a", "b", "c"]);
+  await until(async () => (await keysLeft(redis, `*${key}*`)).length === 0, {
+    what: "the dead one's ticket's end",
+  });
+});
+
+test("rule 10: a dead head costs at most its lease, also when it dies just after its heartbeat", async (t) => {
+  for (let round = 0; round < 5; round += 1) {
+    const key = freshKey();
+    const client = openClient(t, redis, QUICK);
+    const holder = await client.acquire(key, { fair: true });
+    const worker = await processInLine(t, key);
+    const served = [];
+    const turns = await lineUp(redis, key, ["next"], () => client.acquire(key, { fair: true }), served);
+    worker.child.kill("SIGKILL");
+    await worker.exit;
+    const released = performance.now();
+    await holder.release();
+    await settles(Promise.all(turns), 5_000, "the next in line");
+    const took = performance.now() - released;
+    assert.ok(took < PLACE + SLACK, `it took ${took} ms`);
+  }
+});
+
+test("rule 10: a holder that dies costs its lease, and the line goes on in order", async (t) => {
+  const key = freshKey();
+  const holder = startWorker(t, script, { url: redis.url, key, hold: 60_000, ttl: 600 });
+  await holder.said((message) => message.served);
+  const client = openClient(t, redis, QUICK);
+  const served = [];
+  const turns = await lineUp(redis, key, [1, 2, 3], () => client.acquire(key, { fair: true }), served);
+  holder.child.kill("SIGKILL");
+  const killed = performance.now();
+  await settles(Promise.all(turns), 5_000, "the line");
+  assert.ok(performance.now() - killed < 600 + SLACK);
+  assert.deepEqual(served, [1, 2, 3]);
+});
+
+test("rule 10: close() of a client takes its waiters out of the line", async (t) => {
+  const key = freshKey();
+  const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+  const leaver = openClient(t, redis, QUICK);
+  const gone = [];
+  for (const _ of [1, 2, 3]) {
+    const { promise } = await standInLine(redis, key, () => leaver.acquire(key, { fair: true }));
+    gone.push(rejection(promise));
+  }
+  await leaver.close();
+  assert.equal(await inLine(redis, key), 0);
+  for (const error of await Promise.all(gone)) assert.equal(error.code, "LOCK_CLOSED");
+  await holder.release();
+  assert.deepEqual(await keysLeft(redis, `*${key}*`), []);
+  await assertAllExpire(redis);
+});

@@ -1,0 +1,126 @@
+// A live waiter keeps its place in a fair line, whatever other clients, its own connection and its other waiters do.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { freshKey, openClient } from "../support/clients.js";
+import { rejection, settles, until } from "../support/conditions.js";
+import { lineUp, standInLine } from "../support/line.js";
+import { startWorker } from "../support/processes.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { inLine } from "../support/server-state.js";
+
+const redis = await startRedis({ after });
+const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
+
+test("rule 9: an impatient client that comes and goes does not cost a patient one its place", async (t) => {
+  const key = freshKey();
+  const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+  // Heartbeats every 2 to 8 s, and a lease of 24 s on its place.
+  const patient = openClient(t, redis, { ...QUICK, retry: { min: 1_000, max: 2_000 } });
+  const served = [];
+  const turns = await lineUp(redis, key, ["patient"], () => patient.acquire(key, { fair: true }), served);
+  const impatient = openClient(t, redis, QUICK);
+  await rejection(impatient.acquire(key, { fair: true, wait: 50 }));
+  // Longer than the impatient one's line would be remembered, and shorter than the patient one's pause.
+  await pause(1_600);
+  assert.equal(await inLine(redis, key), 1, "the patient one still has its place");
+  turns.push(...(await lineUp(redis, key, ["late"], () => impatient.acquire(key, { fair: true }), served)));
+  await holder.release();
+  await settles(Promise.all(turns), 10_000, "the line");
+  assert.deepEqual(served, ["patient", "late"]);
+});
+
+test("rule 9: a connection that is cut does not cost its waiters their places", async (t) => {
+  const key = freshKey();
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
+  const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+  const unlucky = openClient(t, proxy, QUICK);
+  const other = openClient(t, redis, QUICK);
+  const served = [];
+  const turns = [];
+  const stand = async (name, client) =>
+    turns.push(...(await lineUp(redis, key, [name], () => client.acquire(key, { fair: true }), served)));
+  await stand(0, unlucky);
+  await stand(1, other);
+  await stand(2, unlucky);
+  await stand(3, other);
+  const before = proxy.connections;
+  proxy.cut();
+  await until(() => proxy.connections > before, { what: "another connection" });
+  await until(async () => (await redis.send("CLIENT", "LIST")).split("name=redlatch").length - 1 >= 3);
+  await holder.release();
+  await settles(Promise.all(turns), 10_000, "the line");
+  assert.deepEqual(served, [0, 1, 2, 3]);
+});
+
+test("rule 10: a waiter that left while its server was out of reach is not kept in line by its client's others", {
+  timeout: 30_000,
+}, async (t) => {
+  const key = freshKey();
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
+  const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+  // The lease (100 ms) is over long before the place's (3 s).
+  const client = openClient(t, proxy, {
+    ttl: 100,
+    wait: 20_000,
+    retry: { min: 50, max: 250 },
+    nodeTimeout: 50,
+  });
+  const controller = new AbortController();
+  const leaver = await standInLine(redis, key, () =>
+    client.acquire(key, { fair: true, signal: controller.signal }),
+  );
+  const stayer = await standInLine(redis, key, () => client.acquire(key, { fair: true }));
+  proxy.deaf = true;
+  proxy.cut();
+  controller.abort(new Error("changed my mind"));
+  await rejection(leaver.promise, 500);
+  const left = performance.now();
+  await until(() => performance.now() - left > 600);
+  proxy.deaf = false;
+  proxy.cut();
+  await holder.release();
+  const lock = await settles(stayer.promise, 8_000, "the turn of the waiter that stayed");
+  await lock.release();
+  await until(async () => (await inLine(redis, key)) === 0);
+});
+
+for (const wakes of [true, false]) {
+  test(`rule 11: a process that slept beyond its place's lease: all its waiters are served (wake-ups: ${wakes})`, {
+    timeout: 30_000,
+  }, async (t) => {
+    const key = freshKey();
+    const user = `sleeper-${wakes}`;
+    await redis.send("ACL", "SETUSER", user, "on", ">pw", "~*", "+@all", wakes ? "&*" : "resetchannels");
+    const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
+    const script = new URL("../workers/queuer.js", import.meta.url);
+    const sleeper = startWorker(t, script, {
+      port: redis.port,
+      user,
+      key,
+      orders: `orders:${wakes}`,
+      retry: QUICK.retry,
+    });
+    await sleeper.said((message) => message.ready);
+    const order = async (name) => {
+      await redis.send("RPUSH", `orders:${wakes}`, JSON.stringify([name, `token-${name}`]));
+    };
+    await redis.send("DEL", "served");
+    const other = openClient(t, redis, QUICK);
+    await standInLine(redis, key, () => order("first"));
+    const between = await standInLine(redis, key, () => other.acquire(key, { fair: true }));
+    await standInLine(redis, key, () => order("last"));
+
+    sleeper.child.kill("SIGSTOP");
+    // The dead head is purged by whoever asks next; the one between stands first then.
+    await until(async () => (await inLine(redis, key)) <= 2, { within: 3_000, what: "the purge" });
+    sleeper.child.kill("SIGCONT");
+    await until(async () => (await inLine(redis, key)) === 3, { within: 3_000, what: "the return" });
+    await holder.release();
+    await (await settles(between.promise, 5_000, "the one between")).release();
+    await redis.send("RPUSH", `orders:${wakes}`, "go home");
+    await sleeper.said((message) => message.done, 8_000);
+    assert.deepEqual((await redis.send("LRANGE", "served", 0, -1)).sort(), ["first", "last"]);
+  });
+}

@@ -1,0 +1,173 @@
+// The scripts of the fair lock, asked directly: what no client of the package can be made to do at will.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { freshKey } from "../support/clients.js";
+import { until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { assertAllExpire, sourceOf } from "../support/server-state.js";
+
+const redis = await startRedis({ after });
+const [ACQUIRE, RELEASE] = ["fair_acquire", "fair_release"].map(sourceOf);
+
+const derived = (key, name) => `{${key}}:redlatch:${name}:${key}`;
+const keysOf = (key) => [key, ...["fence", "queue", "places"].map((name) => derived(key, name))];
+
+/** Asks for `key` in the name of a waiter "client:number", for whom its name is the token; [1, fence] or [0, hint]. */
+async function ask(key, waiter, { lease = 20_000, place = 10_000, join = 1 } = {}) {
+  const [nonce, ...answer] = await redis.send(
+    "EVAL",
+    ACQUIRE,
+    4,
+    ...keysOf(key),
+    "n",
+    waiter,
+    lease,
+    waiter,
+    place,
+    join,
+  );
+  assert.equal(nonce, "n");
+  return answer;
+}
+
+async function release(key, waiter) {
+  const [name, , queue, placed] = keysOf(key);
+  return (await redis.send("EVAL", RELEASE, 3, name, queue, placed, "n", waiter, waiter))[1];
+}
+
+test("rule 11: the sleep hint is never 0, up to the very end of lease and place", async () => {
+  for (let round = 0; round < 40; round += 1) {
+    const key = freshKey();
+    assert.equal((await ask(key, "holder:1", { lease: 20 }))[0], 1);
+    assert.equal((await ask(key, "dead:1", { place: 30 }))[0], 0);
+    for (;;) {
+      const [granted, hint] = await ask(key, "live:1", { place: 1_000 });
+      if (granted === 1) break;
+      assert.ok(hint >= 1, `a hint of ${hint}`);
+    }
+  }
+});
+
+test("rule 11: behind a key that never expires the hint says so", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "for ever");
+  assert.deepEqual(await ask(key, "c:1"), [0, -1, 1, 0]);
+  await redis.send("DEL", key);
+});
+
+test("rule 4: asking again neither loses nor doubles a place, and the owner gets the same fence", async () => {
+  const key = freshKey();
+  const first = await ask(key, "a:1");
+  for (const _ of [1, 2, 3]) for (const waiter of ["c:1", "b:1", "d:1"]) await ask(key, waiter);
+  assert.deepEqual(await redis.send("ZRANGE", derived(key, "queue"), 0, -1), ["c:1", "b:1", "d:1"]);
+  assert.deepEqual(await ask(key, "a:1"), first);
+  assert.deepEqual(await redis.send("ZRANGE", derived(key, "queue"), 0, -1), ["c:1", "b:1", "d:1"]);
+});
+
+test("rule 4: a copy that runs late does not shorten the lease", async () => {
+  const key = freshKey();
+  await ask(key, "a:1", { lease: 50_000 });
+  await ask(key, "a:1", { lease: 100 });
+  assert.ok((await redis.send("PTTL", key)) > 40_000);
+});
+
+test("rule 9: order is arrival, not the names of clients, waiters or tokens", async () => {
+  const key = freshKey();
+  await ask(key, "holder:1");
+  const waiters = Array.from({ length: 120 }, (_, at) => `${"zyx"[at % 3]}${1_000 - at}:${at % 7}`);
+  for (const waiter of waiters) await ask(key, waiter);
+  await release(key, "holder:1");
+  const served = [];
+  while (served.length < waiters.length) {
+    // Everybody asks, the last to arrive first.
+    for (const waiter of [...waiters].reverse().filter((each) => !served.includes(each))) {
+      const [granted] = await ask(key, waiter);
+      if (granted === 0) continue;
+      served.push(waiter);
+      await release(key, waiter);
+      break;
+    }
+  }
+  assert.deepEqual(served, waiters);
+});
+
+test("rule 10: a try never stands in line, and purges nobody who lives", async () => {
+  const key = freshKey();
+  await ask(key, "holder:1");
+  await ask(key, "a:1");
+  for (const _ of [1, 2, 3]) assert.equal((await ask(key, "b:1", { join: 0 }))[0], 0);
+  assert.deepEqual(await redis.send("ZRANGE", derived(key, "queue"), 0, -1), ["a:1"]);
+  await release(key, "holder:1");
+  assert.equal((await ask(key, "b:1", { join: 0 }))[0], 0, "the lock is free, but a:1 is first");
+  assert.equal((await ask(key, "a:1"))[0], 1);
+});
+
+test("rule 10: 250 dead heads: every call does a bounded part, and the live one is served soon", async () => {
+  const key = freshKey();
+  await ask(key, "holder:1");
+  for (let at = 0; at < 250; at += 1) await ask(key, `dead${at}:1`, { place: 1 });
+  await ask(key, "live:1");
+  await release(key, "holder:1");
+  let asked = 1;
+  for (let answer = await ask(key, "live:1"); answer[0] === 0; answer = await ask(key, "live:1")) {
+    await pause(Math.min(answer[1], 20));
+    asked += 1;
+  }
+  assert.ok(asked <= 4, `${asked} calls`);
+});
+
+test("rule 9: a waiter that got a new place in line is told so, and only then", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  const joined = async () => (await ask(key, "c:1"))[2];
+  assert.equal(await joined(), 1);
+  assert.equal(await joined(), 0);
+  await redis.send("DEL", derived(key, "queue"));
+  assert.equal(await joined(), 1);
+  assert.equal(await joined(), 0);
+  await redis.send("DEL", key);
+});
+
+test("rule 9: who stands behind another waiter of its own client is told which", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  const ahead = async (waiter) => (await ask(key, waiter))[3];
+  assert.equal(await ahead("c:7"), 0);
+  assert.equal(await ahead("c:8"), 7);
+  assert.equal(await ahead("d:1"), 0);
+  assert.equal(await ahead("c:7"), 0);
+  await redis.send("DEL", key);
+});
+
+test("rule 10: clients that are gone are forgotten", async () => {
+  const key = freshKey();
+  await redis.send("SET", key, "another", "PX", 10_000);
+  for (let client = 0; client < 20; client += 1) await ask(key, `gone${client}:1`, { place: 1 });
+  await until(async () => {
+    await ask(key, "here:1");
+    return (await redis.send("ZCARD", derived(key, "places"))) === 1;
+  });
+  await redis.send("DEL", key);
+});
+
+test("rule 10: the holder is not in the line, and every key of the lock expires", async () => {
+  const key = freshKey();
+  await ask(key, "a:1");
+  assert.equal(await redis.send("EXISTS", derived(key, "queue")), 0);
+  await ask(key, "b:1");
+  await release(key, "a:1");
+  await ask(key, "b:1");
+  assert.equal(await redis.send("EXISTS", derived(key, "queue")), 0);
+  await assertAllExpire(redis);
+});
+
+test("rule 4: release frees only what the token holds, and gives up the waiter's place", async () => {
+  const key = freshKey();
+  await ask(key, "a:1");
+  await ask(key, "b:1");
+  assert.equal(await release(key, "b:1"), 0);
+  assert.equal(await redis.send("GET", key), "a:1");
+  assert.equal(await redis.send("ZCARD", derived(key, "queue")), 0);
+  assert.equal(await release(key, "a:1"), 1);
+});

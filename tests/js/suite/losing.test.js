@@ -1,0 +1,111 @@
+// The holder learns of the end of its lease by its own clock, whatever the server, the timers or the wall clock do.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, settles, stall, until } from "../support/conditions.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
+
+const redis = await startRedis({ after });
+
+for (const renew of [false, true]) {
+  test(`rule 6: a server stopped for longer than the lease: lost in time (renew: ${renew})`, async (t) => {
+    const own = await startRedis(t);
+    const key = freshKey();
+    const client = openClient(t, own);
+    // On a live connection, so that asking and sending are the same moment: validity counts from the sending.
+    await (await client.acquire(freshKey())).release();
+    const started = performance.now();
+    const lock = await client.acquire(key, { ttl: 800, renew });
+    own.pause();
+    const paused = performance.now();
+    let heldUntil = paused;
+    const watch = setInterval(() => {
+      if (lock.held) heldUntil = performance.now();
+    }, 1);
+    const lost = await settles(aborted(lock.signal), 3_000, "the loss");
+    clearInterval(watch);
+    assert.ok(heldUntil < paused + 800, `held ${heldUntil - paused} ms after the server stopped`);
+    if (!renew)
+      assert.ok(
+        lost - started < 800,
+        `the signal came ${lost - started} ms after a lease of 800 ms was asked for`,
+      );
+    assert.ok(lock.signal.reason instanceof LockLostError);
+    assert.equal(typeof lock.signal.reason.since, "number");
+    assert.equal(lock.held, false);
+    assert.equal(lock.remaining, 0);
+
+    own.resume();
+    const next = await openClient(t, own, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 5_000 });
+    assert.equal(lock.held, false, "lost is lost for ever");
+    assert.notEqual(await lock.release(), "released");
+    assert.equal(await own.send("GET", `lock:${key}`), next.token, "the old holder's release harms nobody");
+    await next.release();
+  });
+}
+
+test("rule 6: `held` is false after a stalled event loop although no timer ran", async (t) => {
+  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 200 });
+  assert.equal(lock.held, true);
+  stall(230);
+  assert.equal(lock.held, false);
+  assert.equal(lock.remaining, 0);
+  await settles(aborted(lock.signal), 500, "the signal after the stall");
+  assert.ok(lock.signal.reason instanceof LockLostError);
+});
+
+test("rule 1: a lock is never handed out with nothing left: the event loop stalls while the grant is on its way", async (t) => {
+  const key = freshKey();
+  const client = openClient(t, redis);
+  await (await client.acquire(freshKey())).release();
+  const acquiring = client.acquire(key, { ttl: 150, wait: 5_000 });
+  // The command leaves in a microtask; the reply waits in the socket until the stall is over.
+  await Promise.resolve();
+  await new Promise(setImmediate);
+  stall(200);
+  const lock = await acquiring;
+  assert.equal(lock.held, true);
+  assert.ok(lock.remaining > 0);
+  await lock.release();
+});
+
+test("rule 6: a renewed lock that was stalled beyond its lease is lost and stays lost", async (t) => {
+  const key = freshKey();
+  const lock = await openClient(t, redis).acquire(key, { ttl: 200, renew: true });
+  stall(250);
+  await settles(aborted(lock.signal), 500, "the signal after the stall");
+  assert.equal(lock.held, false);
+  await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, {
+    within: 1_000,
+    what: "the end of the key",
+  });
+  assert.equal(lock.held, false);
+});
+
+test("the wall clock counts too: a machine that slept has no lock left", async (t) => {
+  let slept = 0;
+  const clock = {
+    now: () => performance.now(),
+    wall: () => Date.now() + slept,
+    setTimeout: (fn, ms) => setTimeout(fn, ms),
+    clearTimeout: (handle) => clearTimeout(handle),
+  };
+  const lock = await openClient(t, redis, { clock }).acquire(freshKey(), { ttl: 5_000 });
+  assert.equal(lock.held, true);
+  slept = 6_000;
+  assert.equal(lock.held, false);
+  assert.equal(lock.remaining, 0);
+});
+
+test("rule 6: a loss is told once", async (t) => {
+  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 150 });
+  let told = 0;
+  lock.signal.addEventListener("abort", () => (told += 1));
+  await until(() => told > 0);
+  const { reason } = lock.signal;
+  await lock.release();
+  await lock.verify().catch(() => {});
+  assert.equal(told, 1);
+  assert.equal(lock.signal.reason, reason);
+});

@@ -1,0 +1,148 @@
+// observe and inspect(): what happens in a client, as events and as plain data, never with a secret in it.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { everythingShown } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { startRedis } from "../support/redis.js";
+import { LockLostError } from "../support/redlatch.js";
+
+const PASSWORD = "canary-password";
+const redis = await startRedis({ after }, { password: PASSWORD });
+
+/** A client and the events it told of. */
+function watched(t, server, options = {}) {
+  const events = [];
+  const client = openClient(t, server, { ...options, observe: (event) => events.push(event) });
+  return { client, events, types: () => events.map(({ type }) => type) };
+}
+
+test("a plain life: connection, acquired, released", async (t) => {
+  const { client, events } = watched(t, redis);
+  const key = freshKey();
+  const lock = await client.acquire(key);
+  await lock.release();
+  assert.deepEqual(events, [
+    { type: "connection", node: `127.0.0.1:${redis.port}`, state: "ready" },
+    { type: "acquired", keys: [key], fence: lock.fence },
+    { type: "released", keys: [key], fence: lock.fence, outcome: "released" },
+  ]);
+});
+
+test("contended is told once per acquire, however long it waits", async (t) => {
+  const key = freshKey();
+  const holder = await openClient(t, redis).acquire(key);
+  const { client, events, types } = watched(t, redis, { retry: { min: 5, max: 10 } });
+  await rejection(client.acquire(key, { wait: 100 }));
+  assert.deepEqual(types(), ["connection", "contended"]);
+  assert.deepEqual(events[1].keys, [key]);
+  assert.equal(await client.tryAcquire(key), null);
+  assert.deepEqual(types(), ["connection", "contended", "contended"]);
+  await holder.release();
+});
+
+test("renewed is told for each renewal, lost with the error that the signal has", async (t) => {
+  const { client, events, types } = watched(t, redis);
+  const key = freshKey();
+  const lock = await client.acquire(key, { ttl: 150, renew: true });
+  await until(() => types().filter((type) => type === "renewed").length >= 3);
+  await redis.send("DEL", `lock:${key}`);
+  await settles(aborted(lock.signal), 1_000);
+  const lost = await until(() => events.find(({ type }) => type === "lost"));
+  assert.equal(lost.error, lock.signal.reason);
+  assert.ok(lost.error instanceof LockLostError);
+  assert.deepEqual(lost.keys, [key]);
+  assert.equal(types().filter((type) => type === "lost").length, 1);
+});
+
+test("the end of a connection and the next one are told", async (t) => {
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
+  const { client, events } = watched(t, redis.url.replace(String(redis.port), String(proxy.port)));
+  await (await client.acquire(freshKey())).release();
+  proxy.cut();
+  await until(() => events.some(({ state }) => state === "ended"), { what: "the end" });
+  await (await client.acquire(freshKey())).release();
+  const states = events.filter(({ type }) => type === "connection").map(({ state }) => state);
+  assert.deepEqual(states.slice(0, 3), ["ready", "ended", "ready"]);
+  assert.equal(client.inspect().counters.reconnects, 1);
+});
+
+test("a callback that throws, rejects, or calls the client does no harm", async (t) => {
+  const key = freshKey();
+  let calls = 0;
+  const client = openClient(t, redis, {
+    observe(event) {
+      calls += 1;
+      if (event.type === "acquired") client.tryAcquire(key).catch(() => {});
+      client.inspect();
+      if (calls % 2 === 0) return Promise.reject(new Error("observer"));
+      throw new Error("observer");
+    },
+  });
+  const lock = await client.acquire(key);
+  assert.equal(lock.held, true);
+  assert.equal(await lock.release(), "released");
+  assert.ok(calls >= 3);
+});
+
+test("without observe nothing changes, and a bad one is refused", async (t) => {
+  assert.throws(() => openClient(t, redis, { observe: "yes" }), /observe/);
+});
+
+test("inspect(): servers, locks, waiters and counters, as plain data", async (t) => {
+  const client = openClient(t, redis, { retry: { min: 5, max: 10 } });
+  const fresh = client.inspect();
+  assert.deepEqual(fresh.locks, []);
+  assert.deepEqual(fresh.waiters, []);
+  assert.deepEqual(
+    fresh.nodes.map(({ node }) => node),
+    [`127.0.0.1:${redis.port}`],
+  );
+
+  const [a, b] = [freshKey(), freshKey()];
+  const held = await client.acquire([a, b], { ttl: 5_000 });
+  const waiting = client.acquire(a, { fair: true, wait: 5_000 });
+  await until(() => client.inspect().counters.contended === 1);
+  const busy = client.inspect();
+  assert.deepEqual(busy.nodes[0].state, "ready");
+  assert.equal(busy.nodes[0].wakes, true);
+  assert.deepEqual(
+    busy.locks.map(({ keys, fair, fence }) => ({ keys, fair, fence })),
+    [{ keys: [a, b], fair: false, fence: String(held.fence) }],
+  );
+  assert.ok(busy.locks[0].remaining > 4_000);
+  assert.deepEqual(busy.waiters, [{ keys: [a], fair: true }]);
+  assert.equal(typeof JSON.stringify(busy), "string", "plain data, no bigint");
+  await held.release();
+  await (await settles(waiting)).release();
+  const { counters, locks, waiters } = client.inspect();
+  assert.deepEqual([locks, waiters], [[], []]);
+  assert.equal(counters.acquired, 2);
+  assert.equal(counters.released, 2);
+  assert.equal(counters.contended, 1);
+  assert.equal(counters.lost, 0);
+  assert.ok(counters.attempts >= 3 && counters.roundTrips >= counters.attempts);
+  await until(() => client.inspect().releasing === 0);
+});
+
+test("renewals and losses are counted", async (t) => {
+  const client = openClient(t, redis);
+  const lock = await client.acquire(freshKey(), { ttl: 120, renew: true, maxHold: 400 });
+  await settles(aborted(lock.signal), 2_000);
+  const { counters } = client.inspect();
+  assert.equal(counters.lost, 1);
+  assert.ok(counters.renewed >= 4, `renewed ${counters.renewed} times`);
+});
+
+test("no secret in events or snapshots: no password, no token", async (t) => {
+  const { client, events } = watched(t, redis);
+  const token = "canary-token";
+  const key = freshKey();
+  const lock = await client.acquire(key, { token, ttl: 5_000 });
+  const minted = await client.acquire(freshKey());
+  await client.tryAcquire(key);
+  const shown = `${everythingShown(events)}\n${everythingShown(client.inspect())}`;
+  for (const secret of [PASSWORD, token, minted.token]) assert.ok(!shown.includes(secret), secret);
+  await lock.release();
+});

@@ -1,0 +1,134 @@
+// Redlock over 1 to 7 servers in every combination of states: the right outcome, within the deadline, and nothing left over.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { freshKey } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ConnectionError, createClient, QuorumError, ServerError } from "../support/redlatch.js";
+import { assertAllExpire, keysLeft } from "../support/server-state.js";
+
+const MOST = 7;
+const NODE_TIMEOUT = 150;
+/** What a connection that is not made may cost a vote, and one answer after it. */
+const DEADLINE = 1_000 + NODE_TIMEOUT + 850;
+const AT_ONCE = 100;
+
+const scope = { after };
+const times = (count, make) => Promise.all(Array.from({ length: count }, (_, at) => make(at)));
+const healthy = await times(MOST, () => startRedis(scope));
+const hung = await times(MOST, () => startRedis(scope));
+for (const server of hung) server.pause();
+const guarded = await times(3, () => startRedis(scope, { password: "a secret" }));
+const slow = await times(3, async (at) => {
+  const proxy = await startProxy(scope, { host: "127.0.0.1", port: healthy[at].port });
+  // Alive, and always later than a server may be.
+  proxy.delay = 2 * NODE_TIMEOUT;
+  return proxy;
+});
+
+/** For each state a server's URL by its place. */
+const states = {
+  up: healthy.map(({ url }) => url),
+  down: await times(MOST, async () => `redis://127.0.0.1:${await freePort()}`),
+  hung: hung.map(({ url }) => url),
+  slow: slow.map(({ url }) => url),
+  refusing: guarded.map(({ port }) => `redis://127.0.0.1:${port}`),
+};
+
+/** Every way to give each of `count` servers one of `kinds`. */
+function* combinations(count, kinds) {
+  if (count === 0) yield [];
+  else for (const rest of combinations(count - 1, kinds)) for (const kind of kinds) yield [...rest, kind];
+}
+
+async function tryOut(kinds) {
+  const key = freshKey();
+  const urls = kinds.map((kind, at) => states[kind][at]);
+  const label = kinds.join(" ");
+  const client = createClient({
+    nodes: urls,
+    ttl: 20_000,
+    wait: 0,
+    nodeTimeout: NODE_TIMEOUT,
+    connectTimeout: 1_000,
+  });
+  const quorum = Math.floor(kinds.length / 2) + 1;
+  const sure = kinds.filter((kind) => kind === "up").length >= quorum;
+  // A late grant counts if it comes before the vote is decided by other means.
+  const possible = kinds.filter((kind) => kind === "up" || kind === "slow").length >= quorum;
+  const started = performance.now();
+  const { lock, error } = await settles(
+    client.acquire(key).then(
+      (lock) => ({ lock }),
+      (error) => ({ error }),
+    ),
+    10_000,
+    `acquire with ${label}`,
+  );
+  const took = performance.now() - started;
+  assert.ok(sure ? lock : possible || error, `${label}: ${error?.stack ?? "granted"}`);
+  assert.ok(took < DEADLINE, `${label}: ${took} ms`);
+  if (lock) {
+    assert.ok(lock.held && lock.remaining > 15_000, label);
+    assert.equal(lock.fence === null, kinds.length > 1, `fence with ${label}`);
+    const outcome = await settles(lock.release(), 10_000, `release with ${label}`);
+    assert.ok(outcome === "released" || (outcome === "unknown" && !sure), `${label}: ${outcome}`);
+  } else if (kinds.length > 1) {
+    checkVotes(error, kinds, label);
+  } else {
+    assert.ok(error instanceof ConnectionError || error instanceof ServerError, `${label}: ${error.stack}`);
+  }
+  await client.close({ timeout: 1_000 });
+}
+
+function checkVotes(error, kinds, label) {
+  assert.ok(error instanceof QuorumError, `${label}: ${error.stack}`);
+  assert.equal(error.votes.length, kinds.length, label);
+  kinds.forEach((kind, at) => {
+    const { outcome } = error.votes[at];
+    // Decided as soon as a majority is out of reach: those that had not answered by then count as failed.
+    if (kind === "up" || kind === "slow") assert.match(outcome, /^(granted|failed)$/, label);
+    else assert.equal(outcome, "failed", `${label}: ${outcome} of ${kind}`);
+  });
+}
+
+async function tryAll(list) {
+  const queue = [...list];
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let kinds = queue.pop(); kinds !== undefined; kinds = queue.pop()) await tryOut(kinds);
+    }),
+  );
+  for (const server of healthy) {
+    await until(async () => (await keysLeft(server)).length === 0, {
+      within: 4_000,
+      what: "no residue on the healthy servers",
+    });
+    await assertAllExpire(server);
+  }
+}
+
+for (const count of [1, 2, 3]) {
+  test(
+    `rule 2: ${count} server(s), every combination of up, down, hung, slow and refusing`,
+    {
+      timeout: 60_000,
+    },
+    () => tryAll(combinations(count, ["up", "down", "hung", "slow", "refusing"])),
+  );
+}
+
+for (const count of [4, 5]) {
+  test(`rule 2: ${count} servers, every combination of up, down and hung`, { timeout: 60_000 }, () =>
+    tryAll(combinations(count, ["up", "down", "hung"])),
+  );
+}
+
+for (const count of [6, 7]) {
+  for (const kind of ["down", "hung"]) {
+    test(`rule 2: ${count} servers, every subset of them ${kind}`, { timeout: 60_000 }, () =>
+      tryAll(combinations(count, ["up", kind])),
+    );
+  }
+}
