@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 import { withEsbuild } from "../../packaging/bundlers.js";
 import { rejection } from "../support/conditions.js";
 import { packageFolder } from "../support/redlatch.js";
 import { execute, runtimes } from "./support/runtimes.js";
 import { emptyFolder, installedProject } from "./support/tarball.js";
+import { askWorker } from "./support/workers.js";
 
 const project = await installedProject({ after });
 const entry = (name) => import(pathToFileURL(join(packageFolder, "dist", name)));
@@ -76,10 +77,7 @@ test("workerd, bundled for another runtime: the first lock says how the core can
   const folder = emptyFolder(t);
   const options = { format: "esm", platform: "browser", conditions: ["browser"] };
   await withEsbuild(join(project, "page.js"), join(folder, "out.mjs"), options);
-  const host = fileURLToPath(new URL("support/worker-host.js", import.meta.url));
-  const { status, stdout, stderr } = await execute([...runtimes["Node 22"], host, folder, "out.mjs", "{}"]);
-  assert.equal(status, 0, stdout + stderr);
-  const { message, cause, ...rest } = JSON.parse(stdout);
+  const { message, cause, ...rest } = await askWorker(t, folder);
   assert.deepEqual(rest, { name: "InternalError", code: "LOCK_INTERNAL", internal: true });
   assert.match(message, /"workerd".*redlatch\/slim/);
   assert.match(cause, /disallowed/);

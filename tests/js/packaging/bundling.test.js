@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { browserBundlers, bundlers, forWorkers } from "../../packaging/bundlers.js";
 import { assertLocked, assertLocks, startLockServer } from "./support/locking.js";
 import { execute, runtimes } from "./support/runtimes.js";
 import { emptyFolder, installedProject } from "./support/tarball.js";
+import { askWorker } from "./support/workers.js";
 
 /** More than the error classes take, and far less than the wasm or the client. */
 const ERRORS_ONLY = 6_000;
@@ -66,10 +67,6 @@ for (const app of ["worker.js", "slim-worker.js"]) {
     const files = readdirSync(cwd).map((name) => name.replace(/-\w+\.wasm$/, ".wasm"));
     assert.deepEqual(files.sort(), ["core.wasm", "out.mjs"]);
     assert.ok(readFileSync(join(cwd, "out.mjs")).length < WITHOUT_WASM, "the wasm is there twice");
-    const host = fileURLToPath(new URL("support/worker-host.js", import.meta.url));
-    const program = [...runtimes["Node 22"], host, cwd, "out.mjs", JSON.stringify({ REDIS_URL: server.url })];
-    const { status, stdout, stderr } = await execute(program, { cwd });
-    assert.equal(status, 0, stdout + stderr);
-    assertLocked(JSON.parse(stdout));
+    assertLocked(await askWorker(t, cwd, { REDIS_URL: server.url }));
   });
 }

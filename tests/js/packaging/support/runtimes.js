@@ -1,17 +1,15 @@
 // The runtimes that the package is installed for: the Node.js that runs the tests, and those of tests/runtimes.
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-
-const below = (path) => fileURLToPath(new URL(`../../../runtimes/node_modules/${path}`, import.meta.url));
+import { programs } from "../../support/runtimes.js";
 
 /** By name: the command that runs a program. Deno gets the network and nothing else. */
 export const runtimes = {
   [`Node ${process.versions.node}`]: [process.execPath],
-  "Node 22": [below("node22/bin/node")],
-  "Node 24": [below("node24/bin/node")],
-  Deno: [below(".bin/deno"), "run", "--no-prompt", "--cached-only", "--allow-net"],
-  Bun: [below(".bin/bun"), "run"],
+  "Node 22": [programs.node22],
+  "Node 24": [programs.node24],
+  Deno: [programs.deno, "run", "--no-prompt", "--cached-only", "--allow-net"],
+  Bun: [programs.bun, "run"],
 };
 
 /** Runs a command; resolves with { status, stdout, stderr }, whatever the status. */
