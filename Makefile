@@ -52,7 +52,7 @@ demo: redis-server build ## four processes and one counter, without and with the
 test: redis-server new-log lint test-rust test-wasm build test-js ## everything that .ci/run checks
 	@.ci/tally target/test.log
 
-bench: redis-server build $(BENCH_PEERS) ## pairs per second, beside other lock libraries (ARGS=--quick)
+bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
@@ -119,7 +119,7 @@ $(LINK):
 	@ln -sfn ../../../pkg $@
 
 ##@ Tools
-.PHONY: toolchain rust-components wasm-target redis-server
+.PHONY: toolchain rust-components wasm-target redis-server chromium
 toolchain:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs).' >&2; exit 1; }
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or later with npm.' >&2; exit 1; }
@@ -181,3 +181,13 @@ redis-server:
 	  fi; \
 	  command -v redis-server >/dev/null || { echo 'redis-server is missing: install Redis 6 or later, such as with' \
 	    '"apt-get install redis-server" (as root) or "brew install redis".' >&2; exit 1; }; }
+
+chromium:
+	@command -v chromium >/dev/null || { \
+	  if [[ $$EUID -eq 0 ]] && command -v apt-get >/dev/null; then \
+	    echo 'Installing chromium with apt-get, to run the package in a real browser (about a minute).'; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  fi; \
+	  command -v chromium >/dev/null || { echo 'chromium is missing: install it, such as with "apt-get install chromium"' \
+	    '(as root).' >&2; exit 1; }; }

@@ -20,7 +20,10 @@ const ENTRIES = {
 export function sizes() {
   const wasm = readFileSync(join(output, "dist/core.wasm"));
   const inlined = Buffer.from(wasm.toString("base64"));
-  const scripts = Object.entries(ENTRIES).map(([name, entry]) => [`JavaScript, ${name}`, sizeOf(bundle(entry))]);
+  const scripts = Object.entries(ENTRIES).map(([name, entry]) => [
+    `JavaScript, ${name}`,
+    sizeOf(bundle(entry)),
+  ]);
   return { wasm: sizeOf(wasm), "wasm in base64": sizeOf(inlined), ...Object.fromEntries(scripts) };
 }
 
