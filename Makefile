@@ -22,16 +22,19 @@ WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
+BUNDLERS := tests/packaging/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
+# By which the tests import the package by its name, as any program does.
+LINK := tests/js/node_modules/redlatch
 
 # Folders are listed too: their time changes when a file is added or removed.
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -43,7 +46,7 @@ WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(PACKAGE) ## the npm package, ready to install, in pkg/
+build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
 demo: redis-server build ## four processes and one counter, without and with the lock
 	@node tests/demo/demo.js
@@ -51,7 +54,7 @@ demo: redis-server build ## four processes and one counter, without and with the
 test: redis-server new-log lint test-rust test-wasm build test-js ## everything that .ci/run checks
 	@.ci/tally target/test.log
 
-bench: redis-server build $(BENCH_PEERS) ## pairs per second, beside other lock libraries (ARGS=--quick)
+bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
 
 fuzz: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)
@@ -81,7 +84,8 @@ size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
 
 clean: ## removes what was built; the tools in .tools/ stay
-	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules
+	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
+	  tests/runtimes/node_modules tests/packaging/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -101,7 +105,7 @@ test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server build $(BENCH_PEERS)
+test-js: redis-server build $(BENCH_PEERS) $(RUNTIMES) $(BUNDLERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -124,8 +128,12 @@ $(PACKAGE): $(CORE) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
 	@node pkg-template/build/package.mjs
 	@touch $@
 
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../pkg $@
+
 ##@ Tools
-.PHONY: toolchain nightly rust-components wasm-target redis-server
+.PHONY: toolchain nightly rust-components wasm-target redis-server chromium
 toolchain:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs).' >&2; exit 1; }
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or later with npm.' >&2; exit 1; }
@@ -179,6 +187,11 @@ $(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | tool
 	@cd tests/runtimes && npm ci --no-audit --no-fund
 	@touch $@
 
+$(BUNDLERS): tests/packaging/package.json tests/packaging/package-lock.json | toolchain
+	@echo 'Installing Vite, webpack, rollup, publint and attw, to put the package through, in tests/packaging/node_modules (100 MB, seconds).'
+	@cd tests/packaging && npm ci --no-audit --no-fund
+	@touch $@
+
 # Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.
 redis-server:
 	@command -v redis-server >/dev/null || { \
@@ -190,3 +203,13 @@ redis-server:
 	  fi; \
 	  command -v redis-server >/dev/null || { echo 'redis-server is missing: install Redis 6 or later, such as with' \
 	    '"apt-get install redis-server" (as root) or "brew install redis".' >&2; exit 1; }; }
+
+chromium:
+	@command -v chromium >/dev/null || { \
+	  if [[ $$EUID -eq 0 ]] && command -v apt-get >/dev/null; then \
+	    echo 'Installing chromium with apt-get, to run the package in a real browser (about a minute).'; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  fi; \
+	  command -v chromium >/dev/null || { echo 'chromium is missing: install it, such as with "apt-get install chromium"' \
+	    '(as root).' >&2; exit 1; }; }

@@ -1,4 +1,7 @@
 const FACTORY_HEAD = "export function instantiate(module) {\n";
+/** The wasm's custom section with the version: the glue and the wasm of two versions do not fit each other. */
+const SECTION = "redlatch";
+
 const FACTORY_TAIL = `initSync({ module });
 return { Core, abandon: (core) => void core.__destroy_into_raw() };
 }
@@ -8,7 +11,7 @@ return { Core, abandon: (core) => void core.__destroy_into_raw() };
  * wasm-bindgen's module holds one instance for ever. As a function it makes one per call: a trap in one client's
  * instance then hurts no other client, and a new one can take its place. The asynchronous half, which fetches, goes.
  */
-export function glueFactory(source) {
+export function glueFactory(source, version) {
   const body = source
     .replace(/^[ \t]*\/\*[\s\S]*?\*\/\n/gm, "")
     .replace(/^async function \w+\([\s\S]*?^}\n/gm, "")
@@ -24,7 +27,18 @@ export function glueFactory(source) {
     const problem = foreign === undefined ? `no "${missing}"` : `"${foreign}"`;
     throw new Error(`wasm-bindgen's output has changed its shape: there is ${problem}; see build/glue.mjs`);
   }
-  return FACTORY_HEAD + body + FACTORY_TAIL;
+  const exported = { section: SECTION, version };
+  const constants = Object.entries(exported).map(([name, value]) => `export const ${name} = "${value}";\n`);
+  return constants.join("") + FACTORY_HEAD + body + FACTORY_TAIL;
+}
+
+/** The wasm with a section of ours at its end, which engines pass over. */
+export function stampWasm(bytes, version) {
+  const field = (content) => Buffer.concat([Buffer.of(content.length), content]);
+  const content = Buffer.concat([field(Buffer.from(SECTION)), Buffer.from(version)]);
+  // Lengths up to 127 are one byte in LEB128.
+  if (content.length > 127) throw new Error("the version is too long for this way to write a section");
+  return Buffer.concat([bytes, Buffer.of(0), field(content)]);
 }
 
 /** The wasm as a module of text, which no bundler can lose. */

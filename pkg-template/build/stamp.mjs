@@ -2,19 +2,22 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, template } from "./paths.mjs";
 
-/** Writes into `folder` the published package.json, with the crate's version, and puts the documents beside it. */
+/** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts the documents beside it. */
 export function stamp(folder) {
   const { scripts, devDependencies, ...manifest } = JSON.parse(
     readFileSync(join(template, "package.json"), "utf8"),
   );
-  manifest.version = crateVersion(readFileSync(join(root, "Cargo.toml"), "utf8"));
+  manifest.version = crateVersion();
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   for (const name of manifest.files) {
     if (name !== "dist") copyFileSync(join(root, name), join(folder, name));
   }
+  return manifest;
 }
 
-function crateVersion(cargoToml) {
+/** The crate's version, which is the package's. */
+export function crateVersion() {
+  const cargoToml = readFileSync(join(root, "Cargo.toml"), "utf8");
   const version = /^\[package\][^[]*?^version = "([^"]+)"/m.exec(cargoToml)?.[1];
   if (version === undefined) throw new Error("Cargo.toml has no version in [package]");
   return version;

@@ -52,7 +52,7 @@ export class Alarm {
   }
 
   #apply(): void {
-    // Browsers' and Deno's timers are numbers and know neither.
+    // Browsers' timers are numbers and know neither.
     const handle = this.#handle as { ref?(): void; unref?(): void } | number | undefined;
     if (typeof handle !== "object") return;
     if (this.#keepsAlive) handle.ref?.();

@@ -1,5 +1,5 @@
 import { InternalError } from "./errors.js";
-import { type Instance, instantiate } from "./wasm/redlatch_core.js";
+import { type Instance, instantiate, section, version } from "./wasm/redlatch_core.js";
 
 /** Makes a wasm instance of its own at each call. */
 export type CoreLoader = () => Instance;
@@ -15,16 +15,23 @@ export interface CoreSource {
 /** From the base64 text in the package: no bundler can lose it, no permission is needed to read it. */
 export function inlineCore(base64: string): CoreSource {
   let module: WebAssembly.Module | undefined;
-  const bytes = () => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   return {
     load() {
-      module ??= explain(() => new WebAssembly.Module(bytes()));
+      module ??= explain(() => new WebAssembly.Module(decode(base64)));
       return instantiate(module);
     },
     async ready() {
-      module ??= await explain(() => WebAssembly.compile(bytes()));
+      module ??= await explain(() => WebAssembly.compile(decode(base64)));
     },
   };
+}
+
+/** A plain loop: Uint8Array.from takes tens of milliseconds over as many bytes, on every cold start. */
+function decode(base64: string): Uint8Array {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /** From a module that the runtime or the bundler has compiled. */
@@ -50,24 +57,56 @@ export function suppliedCore(): {
       return () => instantiate(supplied);
     },
     async ready(source) {
-      module = await compile(await source);
+      const given = await fetched(source);
+      requireWebAssembly();
+      const compiled = await compile(given);
+      requireVersion(compiled);
+      module = compiled;
     },
   };
 }
 
-async function compile(source: object): Promise<WebAssembly.Module> {
+async function compile(source: unknown): Promise<WebAssembly.Module> {
   // By name, for it may be of another realm.
   const kind = Object.prototype.toString.call(source);
   if (kind === "[object WebAssembly.Module]") return source as WebAssembly.Module;
   if (kind === "[object ArrayBuffer]" || ArrayBuffer.isView(source)) {
-    return explain(() => WebAssembly.compile(source as ArrayBuffer));
+    const bytes = wasmIn(source as ArrayBuffer | ArrayBufferView);
+    return explain(() => WebAssembly.compile(bytes));
   }
   const { ok, status, arrayBuffer } = (source ?? {}) as Partial<WasmResponse>;
   if (typeof arrayBuffer !== "function") {
     throw new TypeError("ready takes a WebAssembly.Module, its bytes, or a Response with them");
   }
   if (ok === false) throw new InternalError(`the core could not be fetched: HTTP ${status}`);
-  return compile(await arrayBuffer.call(source));
+  return compile(await fetched(arrayBuffer.call(source)));
+}
+
+async function fetched<T>(source: T | Promise<T>): Promise<T> {
+  try {
+    return await source;
+  } catch (cause) {
+    throw new InternalError("the core could not be fetched; see the cause", { cause });
+  }
+}
+
+/** A web server may well answer with a page in place of a file that it does not have. */
+function wasmIn(source: ArrayBuffer | ArrayBufferView): Uint8Array {
+  const bytes = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  if (String.fromCharCode(...bytes.subarray(0, 4)) === "\0asm") return bytes;
+  throw new TypeError("ready was given bytes that are no WebAssembly; is it redlatch/core.wasm?");
+}
+
+function requireVersion(module: WebAssembly.Module): void {
+  const [found] = WebAssembly.Module.customSections(module, section);
+  if (found === undefined) throw new TypeError("ready was given WebAssembly that is not redlatch/core.wasm");
+  const other = new TextDecoder().decode(found);
+  if (other === version) return;
+  throw new TypeError(
+    `ready was given the core of redlatch ${other}, but this is redlatch ${version}; take both from the same package`,
+  );
 }
 
 /** As much of fetch's Response as is needed. */
@@ -90,7 +129,7 @@ function explain<T>(compile: () => T): T {
   const failed = (cause: unknown): never => {
     requireWebAssembly();
     throw new InternalError(
-      "this runtime did not compile redlatch's WebAssembly; where a content security policy forbids that, allow 'wasm-unsafe-eval', or load the core by way of redlatch/slim",
+      "this runtime did not compile redlatch's WebAssembly; where a content security policy forbids that, allow 'wasm-unsafe-eval'; where only what the runtime or a bundler has compiled is allowed, as in Cloudflare Workers, bundle with the condition \"workerd\" or hand redlatch/core.wasm to redlatch/slim",
       { cause },
     );
   };

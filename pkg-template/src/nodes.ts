@@ -75,6 +75,8 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   }
   const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined) ?? {};
   const address = { ...endpoint.address, tlsOptions };
+  const problem = transport.refuses?.(address);
+  if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
   refuseLogin(endpoint, transport, option("url"));
   if (!defaults.allowPlaintextAuth) refuseExposure(endpoint, transport, option("url"));
   return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport };
@@ -102,11 +104,12 @@ function refuseLogin({ user, password, database }: Endpoint, transport: Transpor
 }
 
 function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
-  if (transport.secure ?? (address.tls || isLocal(address))) return;
+  const { secure } = transport;
+  if ((typeof secure === "function" ? secure(address) : secure) ?? (address.tls || isLocal(address))) return;
   // Those of single commands are the transport's own; and whoever asks for TLS must not be left without.
   if (transport.carrier !== "commands" && user + password === "" && !address.tls) return;
   const remedy =
-    transport.secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
+    secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(
     `${name}: a password or token would be sent without encryption, for everybody on the way to read; ${remedy}, or set allowPlaintextAuth: true where the network is trusted`,
   );
@@ -128,14 +131,27 @@ function parseTls(value: unknown, name: string): TlsOptions | undefined {
   if (value === undefined) return undefined;
   const { ca, ...texts } = optionsOf<TlsOptions>(name, value, TLS_OPTIONS);
   const authorities = ca === undefined ? [] : [ca].flat();
+  // There are runtimes that take none for the default ones.
+  if (ca !== undefined && authorities.length === 0) {
+    throw new TypeError(
+      `${name}.ca must have at least one certificate; leave it out for the runtime's authorities`,
+    );
+  }
   for (const each of authorities) pem(`${name}.ca`, each);
   if (texts.cert !== undefined) pem(`${name}.cert`, texts.cert);
   if (texts.key !== undefined) pem(`${name}.key`, texts.key);
-  if (texts.servername !== undefined) check(`${name}.servername`, texts.servername, "string");
+  if (texts.servername !== undefined) serverName(`${name}.servername`, texts.servername);
   if ((texts.cert === undefined) !== (texts.key === undefined)) {
     throw new TypeError(`${name}: cert and key belong together; give both or neither`);
   }
   return ca === undefined ? texts : { ...texts, ca: authorities as string[] };
+}
+
+/** An empty one would switch the check of the name off in some runtimes, and TLS has no addresses for names. */
+function serverName(name: string, value: unknown): void {
+  const given = check(name, value, "string");
+  if (/[a-z]/i.test(given) && /^[a-z0-9._-]+$/i.test(given)) return;
+  throw new TypeError(`${name} must be a host name, and no IP address; got ${show(given)}`);
 }
 
 /** What is refused is not repeated: it may be a key. */

@@ -48,8 +48,9 @@ export interface ClientSnapshot {
 export interface NodeSnapshot {
   /** host:port, or the path of the socket. */
   readonly node: string;
+  /** Whether commands can be sent to it now. */
   readonly state: "down" | "connecting" | "ready";
-  /** Commands that wait for their replies. */
+  /** How many commands wait for their replies. */
   readonly pending: number;
   /** Whether it tells waiters when it is their turn (RESP3). If not, they ask from time to time. */
   readonly wakes: boolean;
@@ -57,7 +58,9 @@ export interface NodeSnapshot {
 
 /** A lock that is held. */
 export interface LockSnapshot {
+  /** As {@link Lock.keys}. */
   readonly keys: readonly string[];
+  /** As {@link AcquireOptions.fair}. */
   readonly fair: boolean;
   /** The fencing token in decimal, for JSON has no bigint; `null` for Redlock. */
   readonly fence: string | null;
@@ -67,7 +70,9 @@ export interface LockSnapshot {
 
 /** An acquire that waits. */
 export interface WaiterSnapshot {
+  /** The keys that it waits for, without prefix and duplicates. */
   readonly keys: readonly string[];
+  /** As {@link AcquireOptions.fair}. */
   readonly fair: boolean;
 }
 

@@ -18,8 +18,8 @@ export function createClient(options: string | ClientOptions): LockClient {
 
 /**
  * Takes the core, `redlatch/core.wasm` of the same version: a WebAssembly.Module, its bytes (ArrayBuffer or a view), or a
- * Response with them, or a promise of any of these. Rejects with TypeError for anything else, and with InternalError when it
- * cannot be fetched or the runtime does not compile it.
+ * Response with them, or a promise of any of these. Rejects with TypeError for anything else, also for the core of another
+ * version, and with InternalError when it cannot be fetched or the runtime does not compile it.
  */
 export function ready(source: object | Promise<object>): Promise<void> {
   return core.ready(source);

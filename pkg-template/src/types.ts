@@ -91,11 +91,15 @@ export interface LockClient extends AsyncDisposable {
    * and with TypeError or RangeError for bad options.
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
-  /** One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. */
+  /**
+   * One attempt: `null` when another holds it, and nothing is left behind. `wait` is not looked at. Otherwise it rejects
+   * as {@link acquire} does.
+   */
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
   /**
    * Takes the lock, runs `body`, releases the lock, and settles as `body` did. The lock is renewed meanwhile unless
-   * `renew` is false. If it is lost while `body` runs, `lock.signal` says so; the outcome is still `body`'s.
+   * `renew` is false. If it is lost while `body` runs, `lock.signal` says so; the outcome is still `body`'s. Rejects as {@link acquire} does
+   * when the lock cannot be had; `body` is not called then.
    */
   using<T>(
     key: string | readonly string[],
@@ -194,8 +198,11 @@ export interface Lock extends AsyncDisposable {
 
 /** A lock as plain data, for {@link LockClient.adopt}. */
 export interface LockHandle {
+  /** As {@link Lock.keys}. */
   readonly keys: readonly string[];
+  /** The owner's token, which is what makes it a secret. */
   readonly token: string;
+  /** As {@link AcquireOptions.fair}. */
   readonly fair: boolean;
   /** The fencing token in decimal, for JSON has no bigint; `null` for Redlock. */
   readonly fence: string | null;
@@ -211,10 +218,12 @@ export interface Transport {
    * session that is somebody else's, and may overtake each other; waiters poll then.
    */
   readonly carrier?: "stream" | "commands";
-  /** Whether a password may be sent over it. By default, that is so with TLS and on this machine. */
-  readonly secure?: boolean;
+  /** Whether a password may be sent over it (there). By default, that is so with TLS and on this machine. */
+  readonly secure?: boolean | ((address: Address) => boolean);
   /** What errors call the server when no URL is given. */
   readonly name?: string;
+  /** Says why it cannot serve an address as it is wanted, if so: createClient then throws a TypeError with that text. */
+  refuses?(address: Address): string | undefined;
   /**
    * Opens a connection; the promise resolves when bytes can be written and rejects when that fails. When `signal`
    * aborts, the connection is no longer wanted: drop it. After `close` has been called nothing else counts.
@@ -256,5 +265,6 @@ export interface Clock {
   wall(): number;
   /** Calls `callback` once after `delay` ms; being early is harmless. */
   setTimeout(callback: () => void, delay: number): unknown;
+  /** Takes back what `setTimeout` returned `handle` for; harmless when that is over. */
   clearTimeout(handle: unknown): void;
 }

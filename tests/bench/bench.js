@@ -1,8 +1,9 @@
-// redlatch beside other lock libraries, in one run: pairs per second, Redlock, and one lock that many want. --quick for a short one.
+// redlatch beside other lock libraries, in one run: pairs per second, Redlock, one lock that many want, and cold starts. --quick for a short one.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startWorker } from "../js/support/processes.js";
 import { startRedis } from "../js/support/redis.js";
+import { coldStarts } from "./cold-starts.js";
 import { contenders, LIMIT, OURS, PEERS } from "./contenders.js";
 import { contest } from "./contention.js";
 import { median, printTable, quantile } from "./table.js";
@@ -10,9 +11,9 @@ import { median, printTable, quantile } from "./table.js";
 const {
   values: { quick },
 } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
-const { rounds, ms, warmUp } = quick
-  ? { rounds: 1, ms: 400, warmUp: 250 }
-  : { rounds: 3, ms: 1_200, warmUp: 600 };
+const { rounds, ms, warmUp, starts } = quick
+  ? { rounds: 1, ms: 400, warmUp: 250, starts: 1 }
+  : { rounds: 3, ms: 1_200, warmUp: 600, starts: 9 };
 const script = new URL("pairs.js", import.meta.url);
 
 const cleanUps = [];
@@ -99,6 +100,7 @@ async function run() {
   for (const lanes of [1, 512]) await pairs([redis], lanes, all);
   await pairs(servers, 64, ["redlatch", ...PEERS]);
   for (const waiters of [20, 200]) await contention(redis, waiters, [...OURS, ...PEERS]);
+  await coldStarts(scope, redis, starts);
 }
 
 try {

@@ -9,7 +9,7 @@ export interface RestOptions {
   url: string;
   /** Sent as `Authorization: Bearer <token>`. */
   token: string;
-  /** By default the runtime's own. */
+  /** By default the runtime's own. When it rejects, it is unknown what became of the commands. */
   fetch?: Fetch;
 }
 

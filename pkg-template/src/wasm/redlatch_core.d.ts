@@ -80,5 +80,10 @@ export interface Instance {
   abandon(core: Core): void;
 }
 
+/** The custom section of the wasm that has its version. */
+export declare const section: string;
+/** The version of this code; a wasm of another would be called wrongly. */
+export declare const version: string;
+
 /** A new instance, of which nothing is shared with any other: what traps in one hurts no other client. */
 export declare function instantiate(module: WebAssembly.Module): Instance;

@@ -2,6 +2,13 @@
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
+    static customSections(module: Module, name: string): ArrayBuffer[];
   }
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
+}
+
+/** The core, where the runtime or the bundler compiles it. */
+declare module "*/core.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
 }

@@ -1,26 +1,23 @@
-// The package under test, found as Node itself would find it: through pkg/package.json's own exports map.
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-
-const manifest = fileURLToPath(new URL("../../../pkg/package.json", import.meta.url));
+// The package under test, found as the running runtime finds any package: by name, in node_modules, through the exports map.
+// `make build` has put the link to pkg/ there.
+import { fileURLToPath } from "node:url";
 
 /** The folder of the built npm package. */
-export const packageFolder = dirname(manifest);
+export const packageFolder = fileURLToPath(new URL("../../../pkg", import.meta.url));
 
-/** file: URL of the package's entry for Node. */
-export const packageEntry = pathToFileURL(createRequire(manifest).resolve("redlatch")).href;
+/** file: URL of the package's entry for this runtime. */
+export const packageEntry = import.meta.resolve("redlatch");
 
-export const {
-  createClient,
-  LockError,
-  LockTimeoutError,
-  LockLostError,
-  QuorumError,
-  ConnectionError,
-  ServerError,
-  ProtocolError,
-  OverloadedError,
+export {
   ClosedError,
+  ConnectionError,
+  createClient,
   InternalError,
-} = await import(packageEntry);
+  LockError,
+  LockLostError,
+  LockTimeoutError,
+  OverloadedError,
+  ProtocolError,
+  QuorumError,
+  ServerError,
+} from "redlatch";

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+
+/**
+ * Deletes what no entry of `manifest` leads to: declarations that are not public would be shipped as if they were, and a
+ * script of types only is empty.
+ */
+export function prune(folder, manifest) {
+  const reached = new Set();
+  const visit = (file) => {
+    if (reached.has(file)) return;
+    reached.add(file);
+    if (!/\.(js|d\.ts)$/.test(file)) return;
+    for (const [, target] of readFileSync(file, "utf8").matchAll(/\b(?:from|import) ?"(\.[^"]+)"/g)) {
+      const path = join(dirname(file), target);
+      visit(file.endsWith(".d.ts") ? path.replace(/\.js$/, ".d.ts") : path);
+    }
+  };
+  for (const target of targets(manifest.exports)) visit(join(folder, normalize(target)));
+  const dist = join(folder, "dist");
+  for (const name of readdirSync(dist, { recursive: true })) {
+    const file = join(dist, name);
+    if (/\.(js|ts|wasm)$/.test(name) && !reached.has(file)) rmSync(file);
+  }
+}
+
+/** The files that an exports map names. */
+function targets(value) {
+  return typeof value === "string" ? [value] : Object.values(value).flatMap(targets);
+}

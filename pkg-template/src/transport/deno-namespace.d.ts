@@ -1,0 +1,16 @@
+/** The little of Deno that is used. */
+declare namespace Deno {
+  interface Conn {
+    /** Resolves with how many bytes it took, which may be fewer than there are. */
+    write(bytes: Uint8Array): Promise<number>;
+    /** Resolves with how many bytes it put into `buffer`, or null at the end. */
+    read(buffer: Uint8Array): Promise<number | null>;
+    close(): void;
+  }
+  interface TcpConn extends Conn {
+    setNoDelay(on: boolean): void;
+    setKeepAlive(on: boolean): void;
+  }
+  function connect(options: { hostname: string; port: number; signal: AbortSignal }): Promise<TcpConn>;
+  function connect(options: { transport: "unix"; path: string }): Promise<Conn>;
+}

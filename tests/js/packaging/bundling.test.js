@@ -1,0 +1,72 @@
+// Programs made into one file by each bundler: they run where there is no node_modules, and weigh what they use.
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { browserBundlers, bundlers, forWorkers } from "../../packaging/bundlers.js";
+import { assertLocked, assertLocks, startLockServer } from "./support/locking.js";
+import { execute, runtimes } from "./support/runtimes.js";
+import { emptyFolder, installedProject } from "./support/tarball.js";
+import { askWorker } from "./support/workers.js";
+
+/** More than the error classes take, and far less than the wasm or the client. */
+const ERRORS_ONLY = 6_000;
+/** More than a program takes whose wasm is beside it. */
+const WITHOUT_WASM = 80_000;
+
+const project = await installedProject({ after });
+const server = await startLockServer({ after });
+
+for (const [name, bundle] of Object.entries(bundlers)) {
+  test(`${name}: the bundle takes a lock`, async (t) => {
+    const cwd = emptyFolder(t);
+    const file = await bundle(join(project, "import.js"), cwd);
+    await assertLocks(server, [process.execPath, file], { cwd });
+  });
+
+  test(`${name}: a program that knows the errors only gets no wasm and no client`, async (t) => {
+    const cwd = emptyFolder(t);
+    const file = await bundle(join(project, "errors.js"), cwd);
+    const { stdout, stderr } = await execute([process.execPath, file], { cwd });
+    assert.equal(stdout, "true false\n", stderr);
+    const { length } = readFileSync(file);
+    assert.ok(length < ERRORS_ONLY, `${length} bytes`);
+  });
+}
+
+for (const [name, bundle] of Object.entries(browserBundlers)) {
+  test(`${name}: the bundle has nothing of Node's, and takes a lock by a transport that it is given`, async (t) => {
+    const folder = emptyFolder(t);
+    const file = await bundle(join(project, "browser.js"), folder);
+    assert.doesNotMatch(readFileSync(file, "utf8"), /["'`]node:|\brequire\(/);
+    const { lock } = await import(pathToFileURL(file));
+    const { nodeTransport } = await import("../../../pkg/dist/transport/node.js");
+    const there = { host: "127.0.0.1", port: server.port, tls: false, path: null };
+    const transport = { connect: (_, handler, signal) => nodeTransport.connect(there, handler, signal) };
+    assertLocked(await lock(transport));
+  });
+}
+
+test("bun build --compile: the executable takes a lock", async (t) => {
+  const cwd = emptyFolder(t);
+  const program = join(cwd, "locker");
+  const [bun] = runtimes.Bun;
+  const built = await execute([bun, "build", "--compile", join(project, "import.js"), "--outfile", program], {
+    cwd: project,
+  });
+  assert.equal(built.status, 0, built.stderr);
+  assert.ok(existsSync(program) && !existsSync(join(cwd, "node_modules")));
+  await assertLocks(server, [program], { cwd });
+});
+
+for (const app of ["worker.js", "slim-worker.js"]) {
+  test(`a worker's bundle, as wrangler makes it, takes a lock in workerd: ${app}`, async (t) => {
+    const cwd = emptyFolder(t);
+    await forWorkers(join(project, app), cwd);
+    const files = readdirSync(cwd).map((name) => name.replace(/-\w+\.wasm$/, ".wasm"));
+    assert.deepEqual(files.sort(), ["core.wasm", "out.mjs"]);
+    assert.ok(readFileSync(join(cwd, "out.mjs")).length < WITHOUT_WASM, "the wasm is there twice");
+    assertLocked(await askWorker(t, cwd, { REDIS_URL: server.url }));
+  });
+}

@@ -1,0 +1,120 @@
+// What npm would publish: what is needed, and nothing else.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, extname, join, posix } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { publintMessages, typesProblems } from "../../packaging/checkers.js";
+import { packageFolder } from "../support/redlatch.js";
+import { pack } from "./support/tarball.js";
+
+const read = (name) => readFileSync(join(packageFolder, name));
+const manifest = JSON.parse(read("package.json"));
+
+const packed = await pack({ after });
+
+/** The files that the exports map names. */
+function exported() {
+  const targets = (value) =>
+    typeof value === "string" ? [posix.normalize(value)] : Object.values(value).flatMap(targets);
+  return [...new Set(Object.values(manifest.exports).flatMap(targets))];
+}
+
+/** These files and all that they import, of scripts and of declarations. */
+function reached(files) {
+  const all = new Set();
+  const visit = (name) => {
+    if (all.has(name)) return;
+    all.add(name);
+    if (!/\.(js|d\.ts)$/.test(name)) return;
+    const imports = String(read(name)).matchAll(/\b(?:from|import)\s*\(?"(\.[^"]+)"/g);
+    for (const [, target] of imports) {
+      const file = posix.join(dirname(name), target);
+      visit(name.endsWith(".d.ts") ? file.replace(/\.js$/, ".d.ts") : file);
+    }
+  };
+  files.forEach(visit);
+  return [...all];
+}
+
+test("the tarball has the documents and what its entries lead to, no more and no less", () => {
+  const documents = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json"];
+  const expected = new Set([...documents, ...reached(exported())]);
+  assert.deepEqual(packed.files, [...expected].sort());
+  assert.ok(packed.files.length > 30 && packed.files.includes("dist/core.wasm"));
+});
+
+test("every condition of an entry has the same types, and says so first", () => {
+  for (const [path, conditions] of Object.entries(manifest.exports)) {
+    if (typeof conditions === "string") continue;
+    const [first, ...rest] = Object.keys(conditions);
+    assert.equal(first, "types", path);
+    assert.equal(rest.at(-1), "default", path);
+    const order = ["workerd", "bun", "deno", "node", "browser", "default"];
+    assert.deepEqual(
+      rest,
+      order.filter((condition) => rest.includes(condition)),
+      path,
+    );
+    assert.ok(
+      Object.values(conditions).every((target) => typeof target === "string"),
+      path,
+    );
+  }
+});
+
+test("the published manifest asks for nothing and runs nothing", () => {
+  const forbidden = [
+    "dependencies",
+    "devDependencies",
+    "peerDependencies",
+    "optionalDependencies",
+    "scripts",
+  ];
+  assert.deepEqual(
+    Object.keys(manifest).filter((key) => forbidden.includes(key)),
+    [],
+  );
+  assert.equal(manifest.sideEffects, false);
+  assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
+});
+
+test("nothing tells of the machine that built it, and no source map is promised", () => {
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
+  const host = new URL(registry).hostname;
+  const secrets = [root.slice(0, -1), homedir(), "sourceMappingURL", "/registry/src/", ".cargo", host];
+  for (const name of packed.files) {
+    const text = read(name).toString("latin1");
+    for (const secret of secrets.filter((each) => each.length > 1)) {
+      assert.ok(!text.includes(secret), `${name} has ${secret}`);
+    }
+    const path = /(?<![\w.])\/(?:home|root|tmp|usr|work|Users|var|opt|mnt)\/[\w.-]+/.exec(text)?.[0];
+    // An example in the documents is a path of the reader's.
+    if (extname(name) !== ".md") assert.equal(path, undefined, name);
+  }
+});
+
+test("the scripts are complete without a top-level await, so that require() can load them", async () => {
+  const { transformSync } = await import("../../../pkg-template/node_modules/esbuild/lib/main.js");
+  const scripts = readdirSync(join(packageFolder, "dist"), { recursive: true }).filter((name) =>
+    name.endsWith(".js"),
+  );
+  for (const name of scripts) {
+    // esbuild refuses a top-level await in CommonJS.
+    transformSync(String(read(join("dist", name))), { format: "cjs", sourcefile: name });
+  }
+  assert.throws(() => transformSync("await 1", { format: "cjs", logLevel: "silent" }), /Top-level await/);
+});
+
+test("publint has nothing to say", async () => {
+  assert.deepEqual(await publintMessages(readFileSync(packed.path), manifest), []);
+});
+
+test("the types are right for whoever imports them", async () => {
+  const { entrypoints, problems } = await typesProblems(readFileSync(packed.path));
+  assert.deepEqual(problems, []);
+  assert.ok(entrypoints.includes(".") && entrypoints.includes("./slim"));
+});

@@ -1,0 +1,32 @@
+// Each runtime gets the entry that is meant for it, with the runtime's own sockets.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import * as redlatch from "redlatch";
+import { packageFolder } from "../support/redlatch.js";
+import { runtime } from "../support/runtime.js";
+
+const FILES = { node: "entry/node.js", deno: "entry/deno.js", bun: "entry/node.js" };
+const OTHERS = { node: "entry/deno.js", deno: "entry/node.js", bun: "entry/deno.js" };
+const load = (file) => import(pathToFileURL(join(packageFolder, "dist", file)).href);
+
+test("the package's name leads to the entry for this runtime", async () => {
+  // The very same functions: no other way of asking says what was really loaded.
+  const meant = await load(FILES[runtime]);
+  assert.equal(redlatch.createClient, meant.createClient);
+  assert.equal(redlatch.ready, meant.ready);
+  const other = await load(OTHERS[runtime]);
+  assert.notEqual(redlatch.createClient, other.createClient, "the entries can be told apart");
+});
+
+test("all entries export the same names", async () => {
+  const names = Object.keys(redlatch).sort();
+  for (const file of ["entry/node.js", "entry/deno.js", "index.js"]) {
+    assert.deepEqual(Object.keys(await load(file)).sort(), names, file);
+  }
+});
+
+test("ready compiles the core beforehand", async () => {
+  await redlatch.ready();
+});
