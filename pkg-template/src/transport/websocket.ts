@@ -68,7 +68,7 @@ export function fromWebSocket(
     ...(made
       ? { secure: (address) => locate(address).secure }
       : { name: locate().host, secure: locate().secure }),
-    refuses: ({ tls, tlsOptions }) => refusal(tls && !made, tlsOptions),
+    refuses: ({ path, tls, tlsOptions }) => refusal(path, tls && !made, tlsOptions),
     async connect(address, handler, signal) {
       signal.throwIfAborted();
       const { url, host } = locate(address);
@@ -95,13 +95,12 @@ function parseBridge(url: unknown): { url: string; host: string; secure: boolean
   return { url: match, host, secure: scheme.toLowerCase() === "wss" || isLocal({ host: bare, path: null }) };
 }
 
-function refusal(tls: boolean, options: TlsOptions): string | undefined {
-  if (Object.values(options).some((value) => value !== undefined)) {
-    return "over a WebSocket, TLS with the server is the bridge's matter; leave the options tls out";
-  }
-  return tls
-    ? "over a WebSocket, TLS with the server is the bridge's matter; write redis://, or give fromWebSocket a function"
-    : undefined;
+function refusal(path: string | null, tls: boolean, options: TlsOptions): string | undefined {
+  if (path !== null) return "a WebSocket leads to no unix socket";
+  const matter = "over a WebSocket, TLS with the server is the bridge's matter";
+  if (Object.values(options).some((value) => value !== undefined))
+    return `${matter}; leave the options tls out`;
+  return tls ? `${matter}; write redis://, or give fromWebSocket a function` : undefined;
 }
 
 /** What constructors throw repeats the URL. */
