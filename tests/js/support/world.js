@@ -9,7 +9,7 @@ import { startTlsRedis } from "./tls-server.js";
  * command), stop, start, pause, resume and restore, which undoes the others. `site`: more folders and routes for the same web server.
  *
  * Returns { url: of the web server, servers: their URLs by name, authority: a file, that which has signed the TLS server's
- * certificate, world: what the tests need to know }.
+ * certificate, send(...command): to the server main, world: what the tests need to know }.
  */
 export async function startWorld(scope, site = {}) {
   const running = Object.fromEntries(
@@ -53,5 +53,6 @@ export async function startWorld(scope, site = {}) {
     return { type: "application/json", body: JSON.stringify(answer) };
   };
   const { url } = await startSite(scope, { ...site, routes: { ...site.routes, "/control": control } });
-  return { url, authority, servers, world: { control: `${url}/control`, servers } };
+  const send = (...args) => running.main.send(...args);
+  return { url, authority, servers, send, world: { control: `${url}/control`, servers } };
 }
