@@ -73,20 +73,27 @@ function dial({ host, port, tls }) {
 }
 
 /** Passes bytes on, as fast as the slower side takes them, until one side ends. */
-function join(socket, redis) {
+function join(socket, target) {
+  const redis = dial(target);
+  let end = [1001, "the Redis server closed the connection"];
   socket.on("message", (data, isBinary) => {
     if (!isBinary) socket.close(1003, "binary frames only");
     else if (!redis.write(data)) socket.pause();
   });
+  socket.on("error", () => {});
+  socket.on("close", () => redis.destroy());
   redis.on("drain", () => socket.resume());
   redis.on("data", (chunk) => {
     redis.pause();
     socket.send(chunk, () => redis.resume());
   });
-  redis.on("error", () => {});
-  redis.on("close", () => socket.close(1001, "the Redis server closed the connection"));
-  socket.on("error", () => {});
-  socket.on("close", () => redis.destroy());
+  redis.on("error", (error) => {
+    const reason = `${target.host}:${target.port}: ${error.code ?? error.message}`;
+    console.error(reason);
+    // The WebSocket protocol has room for 123 bytes.
+    end = [1011, Buffer.from(reason).subarray(0, 120).toString()];
+  });
+  redis.on("close", () => socket.close(...end));
 }
 
 const { port, host, origin: origins, help, servers: urls } = readArguments();
@@ -110,20 +117,9 @@ server.on("upgrade", (request, stream, head) => {
   const path = request.url.replace(/\?.*/s, "");
   const target = servers.get(decodePath(path));
   if (target === undefined) return refuse("404 Not Found");
-  const redis = dial(target);
-  stream.once("close", () => redis.destroy());
-  const accept = (then) => upgrades.handleUpgrade(request, stream, head, then);
-  const giveUp = (error) => {
-    const reason = `${target.host}:${target.port} cannot be reached: ${error.code ?? error.message}`;
-    console.error(reason);
-    // Browsers do not show why they were refused, but how a connection was closed.
-    accept((socket) => socket.close(1011, reason.slice(0, 120)));
-  };
-  redis.once("error", giveUp);
-  redis.once(target.tls ? "secureConnect" : "connect", () => {
-    redis.off("error", giveUp);
-    accept((socket) => join(socket, redis));
-  });
+  // At once, not when the server is reached: browsers open WebSockets to one host one after the other, so that a server
+  // that does not answer would keep them from all others.
+  upgrades.handleUpgrade(request, stream, head, (socket) => join(socket, target));
 });
 server.on("error", (error) => fail(`cannot listen on ${host}:${port}: ${error.code ?? error.message}`));
 server.listen(port, host, () => {

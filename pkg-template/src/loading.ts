@@ -90,7 +90,7 @@ function explain<T>(compile: () => T): T {
   const failed = (cause: unknown): never => {
     requireWebAssembly();
     throw new InternalError(
-      "this runtime did not compile redlatch's WebAssembly; where a content security policy forbids that, allow 'wasm-unsafe-eval', or load the core by way of redlatch/slim",
+      "this runtime did not compile redlatch's WebAssembly; where a content security policy forbids that, allow 'wasm-unsafe-eval'; where only what the runtime or a bundler has compiled is allowed, hand redlatch/core.wasm to redlatch/slim",
       { cause },
     );
   };

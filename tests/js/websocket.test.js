@@ -64,6 +64,16 @@ test("a bridge that is down", async (t) => {
   assert.doesNotMatch(everythingShown(error), /s3cret/);
 });
 
+test("a URL that WebSocket does not take", async (t) => {
+  const error = await failure(openClient(t, "ws://127.0.0.1:99999/?token=s3cret-t0ken"));
+  assertLockError(error, {
+    type: ConnectionError,
+    code: "LOCK_CONNECTION",
+    says: [/no WebSocket to the bridge at 127\.0\.0\.1:99999 can be made here: SyntaxError/],
+  });
+  assert.doesNotMatch(everythingShown(error), /s3cret/);
+});
+
 test("a bridge that nobody answers at", async (t) => {
   const accepted = [];
   const deaf = createServer((socket) => accepted.push(socket.on("error", () => {}).resume()));
@@ -277,7 +287,7 @@ test("bridge: a server that is down is named", async (t) => {
     type: ConnectionError,
     code: "LOCK_CONNECTION",
     port,
-    says: [new RegExp(`127.0.0.1:${port} cannot be reached: ECONNREFUSED`)],
+    says: [new RegExp(`127.0.0.1:${port}: ECONNREFUSED`)],
   });
 });
 

@@ -52,7 +52,7 @@ const answers = {
 async function attempt(call) {
   try {
     await call();
-    return null;
+    return { none: true };
   } catch (error) {
     return { name: error.name, code: error.code, node: error.node, message: error.message };
   }
