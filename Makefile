@@ -1,5 +1,5 @@
 # redlatch: `make` alone lists the goals. What a goal needs is installed first, inside this folder (.tools/,
-# node_modules/); only a missing Rust target or component and a missing redis-server go into the system, and say so.
+# node_modules/); only a missing Rust target or component, redis-server and chromium go into the system, and say so.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -48,7 +48,7 @@ help: ## this list
 
 build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
-demo: redis-server build ## four processes and one counter, without and with the lock
+demo: redis-server chromium build $(RUNTIMES) ## processes and runtimes around one counter, without and with the lock
 	@node tests/demo/demo.js
 
 test: redis-server new-log lint test-rust test-wasm build test-js ## everything that .ci/run checks
@@ -100,12 +100,15 @@ test-rust: toolchain
 	@.ci/step 'cargo test' cargo test --locked
 
 # wasm-pack takes wasm-bindgen-test-runner from PATH; no-install keeps it from fetching another.
-test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
+# These tests say nothing of where they run; USE_BROWSER lets them run in Chromium too, as webdriver.json sets it up.
+test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" .ci/step 'wasm-pack test --node' \
-	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
+	  .ci/ran $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
+	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" WASM_BINDGEN_USE_BROWSER=1 .ci/step 'wasm-pack test --headless --chrome' \
+	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server build $(BENCH_PEERS) $(RUNTIMES) $(BUNDLERS)
+test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(BUNDLERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -204,12 +207,14 @@ redis-server:
 	  command -v redis-server >/dev/null || { echo 'redis-server is missing: install Redis 6 or later, such as with' \
 	    '"apt-get install redis-server" (as root) or "brew install redis".' >&2; exit 1; }; }
 
+# chromedriver steers Chromium for wasm-pack, and must be of the same version.
 chromium:
-	@command -v chromium >/dev/null || { \
+	@browser() { command -v chromium && command -v chromedriver; }; browser >/dev/null || { \
 	  if [[ $$EUID -eq 0 ]] && command -v apt-get >/dev/null; then \
-	    echo 'Installing chromium with apt-get, to run the package in a real browser (about a minute).'; \
+	    echo 'Installing chromium and chromium-driver with apt-get: tests and demo run the package in a real browser (about a minute).'; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	      apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; \
 	  fi; \
-	  command -v chromium >/dev/null || { echo 'chromium is missing: install it, such as with "apt-get install chromium"' \
-	    '(as root).' >&2; exit 1; }; }
+	  browser >/dev/null || { for program in chromium chromedriver; do \
+	    command -v $$program >/dev/null || echo "$$program is missing." >&2; done; \
+	    echo 'Install both, such as with "apt-get install chromium chromium-driver" (as root).' >&2; exit 1; }; }

@@ -1,10 +1,11 @@
-// All four kinds of lock at work in processes of their own, on servers of the demo's own. Exit code 1 if anything is not as expected.
+// All four kinds of lock at work in processes of their own, then five runtimes, on servers of the demo's own. Exit code 1 if anything is not as expected.
 import { counter } from "./counter.js";
 import { dim, print, showSummary } from "./display.js";
 import { inheritance } from "./inheritance.js";
 import { line } from "./line.js";
 import { outage } from "./outage.js";
 import { philosophers } from "./philosophers.js";
+import { runtimes } from "./runtimes.js";
 import { openStage } from "./stage.js";
 
 async function run(stage) {
@@ -18,6 +19,7 @@ async function run(stage) {
     ...(await line(stage)),
     ...(await philosophers(stage)),
     ...(await outage(stage, servers)),
+    ...(await runtimes(stage)),
   ];
   showSummary(results);
   return results.every(({ ok }) => ok);

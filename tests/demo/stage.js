@@ -11,6 +11,8 @@ export async function openStage() {
   const redis = await startRedis(scope);
   let starts = 0;
   return {
+    /** What ends with the stage, as support/ wants it. */
+    scope,
     /** The server that all scenes share. */
     redis,
     /** Another server. */

@@ -24,6 +24,7 @@ export function pageSite(packed, script) {
       "/package/": packed,
       "/pages/": below("pages"),
       "/essential/": below("essential"),
+      "/contest/": below("contest"),
     },
     routes: {
       "/": async () => ({ type, body }),
