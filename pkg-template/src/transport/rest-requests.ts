@@ -54,19 +54,17 @@ export function restRequests(base: string, token: string, fetch: Fetch): Open {
         post(
           batch.map(({ command }) => command),
           signal,
-        )
-          .then(
-            (answers) => {
-              for (const [index, { resolve }] of batch.entries()) resolve(answers[index]);
-            },
-            (error: unknown) => {
-              for (const { reject } of batch) reject(error);
-            },
-          )
-          .then(() => {
+        ).then(
+          (answers) => {
+            for (const [index, { resolve }] of batch.entries()) resolve(answers[index]);
             underWay -= 1;
             pump();
-          });
+          },
+          // The session ends by that: what waits is not sent any more.
+          (error: unknown) => {
+            for (const { reject } of batch) reject(error);
+          },
+        );
       }
     };
     return (commands) => {
@@ -82,12 +80,13 @@ export function restRequests(base: string, token: string, fetch: Fetch): Open {
   };
 }
 
-/** The body of an answer, or an error for what went wrong on the way. */
+/** The body of an answer. Throws when the commands may or may not have been run. */
 function bodyOf(status: number, body: unknown): unknown {
   if (status === 401 || status === 403) {
-    throw new Error(`WRONGPASS the REST token was refused (HTTP ${status}); check fromRest's token and url`);
+    const error = `WRONGPASS the REST token was refused (HTTP ${status}); check fromRest's token and url`;
+    return { error };
   }
-  if (status === 429) throw new Error("TRYAGAIN the REST endpoint has had too many requests (HTTP 429)");
+  if (status === 429) return { error: "TRYAGAIN the REST endpoint has had too many requests (HTTP 429)" };
   const answered = status < 500 && body !== undefined && (status < 300 || errorOf(body) !== undefined);
   if (answered && status !== 0) return body;
   // 0 is how browsers show a redirection.
