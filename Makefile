@@ -20,6 +20,7 @@ WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
+CLIENTS := tests/clients/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
@@ -67,7 +68,8 @@ size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
 
 clean: ## removes what was built; the tools in .tools/ stay
-	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules
+	rm -rf target pkg pkg-template/node_modules tests/bench/node_modules tests/runtimes/node_modules \
+	  tests/clients/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -87,7 +89,7 @@ test-wasm: wasm-target $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server build $(BENCH_PEERS)
+test-js: redis-server build $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -150,6 +152,11 @@ $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolch
 $(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
 	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
 	@cd tests/bench && npm ci --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json | toolchain
+	@echo 'Installing other Redis clients, to lock over, in tests/clients/node_modules (seconds).'
+	@cd tests/clients && npm ci --no-audit --no-fund
 	@touch $@
 
 $(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain

@@ -1,8 +1,8 @@
 /** What the error of another client, or of an HTTP endpoint, says. */
 import type { Command } from "./commands.js";
 
-/** A word in front of Redis's own: `ReplyError: NOSCRIPT ...` of an error made text, and the `-` of the protocol. */
-const WRAPPED = /^(?:[A-Za-z]*Error: )?-?/;
+/** In front of Redis's words: the class in an error made text, Upstash's own, and the `-` of the protocol. */
+const WRAPPED = /^(?:[A-Za-z]*Error: |Command failed: )?-?/;
 /** GLIDE's words for the errors that it knows: `... server: - NoScriptError: No matching script`. */
 const GLIDE = /^An error was signalled by the server: - ([A-Za-z]+): /;
 /** The other kinds of GLIDE's are Redis's prefixes, but for upper case. */

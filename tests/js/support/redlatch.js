@@ -13,6 +13,8 @@ export const packageEntry = pathToFileURL(createRequire(manifest).resolve("redla
 
 export const {
   createClient,
+  fromCommand,
+  fromRest,
   LockError,
   LockTimeoutError,
   LockLostError,

@@ -61,6 +61,7 @@ class WithGetter extends Error {
 for (const [what, error, line] of [
   ["ioredis, node-redis, Bun", new Error("NOSCRIPT No matching script."), "NOSCRIPT No matching script."],
   ["Deno", new Error("-NOSCRIPT No matching script."), "NOSCRIPT No matching script."],
+  ["Upstash, in a pipeline", new Error("Command failed: NOSCRIPT No matching"), "NOSCRIPT No matching"],
   ["an error made text", "ReplyError: NOSCRIPT No matching", "NOSCRIPT No matching"],
   [
     "GLIDE, known to it",
