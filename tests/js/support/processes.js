@@ -6,19 +6,20 @@ import { tend } from "./children.js";
 import { until } from "./conditions.js";
 
 /**
- * Runs `script` (a file: URL) with `input` as JSON in argv[2], or `more` as its arguments. The worker dies with `scope` (a test context or { after }).
+ * Runs `script` (a file: URL) with `input` as JSON in argv[2], or `more` as its arguments, on Node.js or another `runtime`. The worker dies with `scope` (a test context or { after }).
  * `messages`: what it said so far; `said(check)`: the first message that `check` accepts; `exit`: { code, signal }.
  */
-export function startWorker(scope, script, input = {}, { env = {}, args = [], more, cwd } = {}) {
-  const child = spawn(
-    process.execPath,
-    [...args, fileURLToPath(script), ...(more ?? [JSON.stringify(input)])],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
-      cwd,
-    },
-  );
+export function startWorker(
+  scope,
+  script,
+  input = {},
+  { env = {}, args = [], more, cwd, runtime = process.execPath } = {},
+) {
+  const child = spawn(runtime, [...args, fileURLToPath(script), ...(more ?? [JSON.stringify(input)])], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+    cwd,
+  });
   const ended = { done: false };
   const exit = tend(child).then((how) => {
     ended.done = true;
