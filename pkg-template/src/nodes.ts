@@ -75,6 +75,8 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   }
   const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined) ?? {};
   const address = { ...endpoint.address, tlsOptions };
+  const problem = transport.refuses?.(address);
+  if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
   refuseLogin(endpoint, transport, option("url"));
   if (!defaults.allowPlaintextAuth) refuseExposure(endpoint, transport, option("url"));
   return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport };
@@ -102,11 +104,12 @@ function refuseLogin({ user, password, database }: Endpoint, transport: Transpor
 }
 
 function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
-  if (transport.secure ?? (address.tls || isLocal(address))) return;
+  const { secure } = transport;
+  if ((typeof secure === "function" ? secure(address) : secure) ?? (address.tls || isLocal(address))) return;
   // Those of single commands are the transport's own; and whoever asks for TLS must not be left without.
   if (transport.carrier !== "commands" && user + password === "" && !address.tls) return;
   const remedy =
-    transport.secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
+    secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(
     `${name}: a password or token would be sent without encryption, for everybody on the way to read; ${remedy}, or set allowPlaintextAuth: true where the network is trusted`,
   );

@@ -211,10 +211,12 @@ export interface Transport {
    * session that is somebody else's, and may overtake each other; waiters poll then.
    */
   readonly carrier?: "stream" | "commands";
-  /** Whether a password may be sent over it. By default, that is so with TLS and on this machine. */
-  readonly secure?: boolean;
+  /** Whether a password may be sent over it (there). By default, that is so with TLS and on this machine. */
+  readonly secure?: boolean | ((address: Address) => boolean);
   /** What errors call the server when no URL is given. */
   readonly name?: string;
+  /** Says why it cannot serve an address as it is wanted, if so: createClient then throws a TypeError with that text. */
+  refuses?(address: Address): string | undefined;
   /**
    * Opens a connection; the promise resolves when bytes can be written and rejects when that fails. When `signal`
    * aborts, the connection is no longer wanted: drop it. After `close` has been called nothing else counts.

@@ -1,10 +1,10 @@
 // Locks over the clients that an application already has, on Node.js, Bun and Deno.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { CHECKS, startAppRedis } from "./support/client-contract.js";
 import { clients } from "./support/other-clients.js";
 import { startWorker } from "./support/processes.js";
+import { programs } from "./support/runtimes.js";
 
 const servers = await Promise.all([1, 2, 3].map(() => startAppRedis({ after })));
 
@@ -21,8 +21,6 @@ test("ioredis as it comes sends a command again whose reply was lost: what its s
   await assert.rejects(check, /a rejection was expected/);
 });
 
-const runtime = (name) => fileURLToPath(new URL(`../runtimes/node_modules/.bin/${name}`, import.meta.url));
-
 // Deno's own client is not on npm: there, those from npm are run.
 for (const [what, name, command, args] of [
   ["Bun", "Bun's own", "bun", []],
@@ -32,7 +30,7 @@ for (const [what, name, command, args] of [
 ]) {
   test(`on ${what}, ${name}`, { timeout: 60_000 }, async (t) => {
     const script = new URL("workers/client-contract.js", import.meta.url);
-    const worker = startWorker(t, script, { name }, { runtime: runtime(command), args });
+    const worker = startWorker(t, script, { name }, { command: programs[command], args });
     await worker.said(({ done }) => done, 50_000);
     const checked = worker.messages.filter((message) => message.what);
     assert.deepEqual(

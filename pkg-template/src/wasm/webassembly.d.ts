@@ -5,3 +5,9 @@ declare namespace WebAssembly {
   }
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }
+
+/** The core, where the runtime or the bundler compiles it. */
+declare module "*/core.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}

@@ -6,20 +6,24 @@ import { tend } from "./children.js";
 import { until } from "./conditions.js";
 
 /**
- * Runs `script` (a file: URL) with `input` as JSON in argv[2], or `more` as its arguments, on Node.js or another `runtime`. The worker dies with `scope` (a test context or { after }).
+ * Runs `script` (a file: URL) with `input` as JSON in argv[2], or `more` as its arguments, by `command`, which is this Node.js unless said
+ * otherwise. The worker dies with `scope` (a test context or { after }); with `group`, so do the processes that it has started.
  * `messages`: what it said so far; `said(check)`: the first message that `check` accepts; `exit`: { code, signal }.
  */
 export function startWorker(
   scope,
   script,
   input = {},
-  { env = {}, args = [], more, cwd, runtime = process.execPath } = {},
+  { command = process.execPath, env = {}, args = [], more, cwd, group = false } = {},
 ) {
-  const child = spawn(runtime, [...args, fileURLToPath(script), ...(more ?? [JSON.stringify(input)])], {
-    stdio: ["ignore", "pipe", "pipe"],
+  const child = spawn(command, [...args, fileURLToPath(script), ...(more ?? [JSON.stringify(input)])], {
+    // A pipe's end is how a group notices that this process was killed.
+    stdio: [group ? "pipe" : "ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
     cwd,
+    detached: group,
   });
+  if (group) child.kill = (signal) => killGroup(child.pid, signal);
   const ended = { done: false };
   const exit = tend(child).then((how) => {
     ended.done = true;
@@ -54,6 +58,14 @@ export function startWorker(
       );
     },
   };
+}
+
+function killGroup(pid, signal) {
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
 }
 
 /** For workers: what the parent passed, and one JSON line to it. */

@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+// A bridge for development: what comes in binary WebSocket frames goes to a Redis server, and back. It is what browsers
+// need to reach a server by fromWebSocket. Needs Node.js 20 or later and the package ws (npm install ws).
+//
+// It is no gateway for production: there, whoever connects has to show who they are, on top of what is checked here.
+import { createServer } from "node:http";
+import { connect, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { parseArgs } from "node:util";
+import { WebSocketServer } from "ws";
+
+const USAGE = `Usage: node websocket-bridge.mjs [options] redis://HOST[:PORT] ...
+
+Passes WebSocket connections on to the Redis servers that are named, and to no others.
+The path says to which: ws://127.0.0.1:8080/HOST:PORT. Just / leads to the first.
+A server that is given as rediss:// is spoken to in TLS; NODE_EXTRA_CA_CERTS=FILE
+names an authority of your own. Clients log in themselves: give no passwords here.
+
+  --port PORT      where to listen, 8080 by default; 0 for any free port
+  --host ADDRESS   on which address, 127.0.0.1 by default: only this machine
+  --origin ORIGIN  lets pages of that origin in, such as https://app.example;
+                   may be repeated. Pages of this machine are let in anyway,
+                   and so is what is no page and thus has no origin.
+  --help           this text
+
+In the page:  createClient({ transport: fromWebSocket("ws://127.0.0.1:8080") })`;
+
+const LOCAL_PAGE = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+
+function fail(problem) {
+  console.error(`websocket-bridge: ${problem}\nSee --help.`);
+  process.exit(2);
+}
+
+function readArguments() {
+  const options = {
+    port: { type: "string", default: "8080" },
+    host: { type: "string", default: "127.0.0.1" },
+    origin: { type: "string", multiple: true, default: [] },
+    help: { type: "boolean", default: false },
+  };
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const port = /^\d+$/.test(values.port) ? Number(values.port) : Number.NaN;
+    if (!(port <= 65535)) fail(`--port must be from 0 to 65535; got ${values.port}`);
+    return { ...values, port, servers: positionals };
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+/** Servers by path. */
+function readServers(urls) {
+  if (urls.length === 0) fail("name at least one server, such as redis://127.0.0.1:6379");
+  const servers = new Map();
+  for (const text of urls) {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    // What is refused is not repeated: it may hold a password.
+    if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "")
+      fail("a server must be given as redis://HOST[:PORT] or rediss://HOST[:PORT]");
+    if (url.username + url.password !== "") fail("a server must be given without user and password");
+    const port = Number(url.port || 6379);
+    const server = { host: url.hostname.replace(/^\[|\]$/g, ""), port, tls: url.protocol === "rediss:" };
+    if (servers.size === 0) servers.set("/", server);
+    servers.set(`/${server.host}:${port}`.toLowerCase(), server);
+  }
+  return servers;
+}
+
+function dial({ host, port, tls }) {
+  if (!tls) return connect({ host, port, noDelay: true });
+  return connectTls({ host, port, noDelay: true, ...(isIP(host) === 0 && { servername: host }) });
+}
+
+/** Passes bytes on, as fast as the slower side takes them, until one side ends. */
+function join(socket, redis) {
+  socket.on("message", (data, isBinary) => {
+    if (!isBinary) socket.close(1003, "binary frames only");
+    else if (!redis.write(data)) socket.pause();
+  });
+  redis.on("drain", () => socket.resume());
+  redis.on("data", (chunk) => {
+    redis.pause();
+    socket.send(chunk, () => redis.resume());
+  });
+  redis.on("error", () => {});
+  redis.on("close", () => socket.close(1001, "the Redis server closed the connection"));
+  socket.on("error", () => {});
+  socket.on("close", () => redis.destroy());
+}
+
+const { port, host, origin: origins, help, servers: urls } = readArguments();
+if (help) {
+  console.log(USAGE);
+  process.exit();
+}
+const servers = readServers(urls);
+const upgrades = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+const server = createServer((_request, response) => response.writeHead(426).end("WebSockets only\n"));
+
+server.on("upgrade", (request, stream, head) => {
+  const refuse = (status) => stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  stream.on("error", () => {});
+  const { origin } = request.headers;
+  // Any page that a browser shows can speak to this machine: only known ones may lead to the servers.
+  if (origin !== undefined && !LOCAL_PAGE.test(origin) && !origins.includes(origin)) {
+    console.error(`refused a page of ${JSON.stringify(origin.slice(0, 100))}; --origin would let it in`);
+    return refuse("403 Forbidden");
+  }
+  const path = request.url.replace(/\?.*/s, "");
+  const target = servers.get(decodePath(path));
+  if (target === undefined) return refuse("404 Not Found");
+  const redis = dial(target);
+  stream.once("close", () => redis.destroy());
+  const accept = (then) => upgrades.handleUpgrade(request, stream, head, then);
+  const giveUp = (error) => {
+    const reason = `${target.host}:${target.port} cannot be reached: ${error.code ?? error.message}`;
+    console.error(reason);
+    // Browsers do not show why they were refused, but how a connection was closed.
+    accept((socket) => socket.close(1011, reason.slice(0, 120)));
+  };
+  redis.once("error", giveUp);
+  redis.once(target.tls ? "secureConnect" : "connect", () => {
+    redis.off("error", giveUp);
+    accept((socket) => join(socket, redis));
+  });
+});
+server.on("error", (error) => fail(`cannot listen on ${host}:${port}: ${error.code ?? error.message}`));
+server.listen(port, host, () => {
+  const { address, family, port: chosen } = server.address();
+  console.log(`ws://${family === "IPv6" ? `[${address}]` : address}:${chosen}`);
+  for (const path of servers.keys()) if (path !== "/") console.log(`  ${path}`);
+});
+
+function decodePath(path) {
+  try {
+    return decodeURIComponent(path).toLowerCase();
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,156 @@
+import { isLocal } from "../address.js";
+import { check, optionsOf } from "../check.js";
+import type { Address, Connection, TlsOptions, Transport } from "../types.js";
+
+/** Options of {@link fromWebSocket}. */
+export interface WebSocketOptions {
+  /** The constructor to use, such as that of the package `ws`; by default the runtime's own. */
+  WebSocket?: WebSocketConstructor;
+  /** Subprotocols to offer to the bridge; none by default. */
+  protocols?: string | string[];
+}
+
+/** As much of a WebSocket constructor as is needed. */
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** As much of a WebSocket as is needed. */
+export interface WebSocketLike {
+  /** Is set to `"arraybuffer"`. */
+  binaryType: string;
+  /** Sends one binary frame. */
+  send(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Begins to close. */
+  close(): void;
+  /** Listens to `open`, `message`, `error` and `close`. */
+  addEventListener(type: string, listener: (event: never) => void): void;
+}
+
+const OPTIONS = new Set<string>(["WebSocket", "protocols"] satisfies (keyof WebSocketOptions)[]);
+
+/**
+ * Redis through a bridge that passes binary WebSocket frames on to a TCP server and back, for runtimes without sockets,
+ * such as browsers. All of Redis is then open to whoever can use the bridge: let it check who that is, and let its
+ * servers' ACL allow no more than locks need. For development, there is one in `examples/websocket-bridge.mjs`.
+ *
+ * `bridge` is the `ws://` or `wss://` URL of the bridge, or a function that makes one from a server's address, which is
+ * called by createClient and for each connection. A query may hold a token: errors show nothing but the host.
+ *
+ * TLS with the server is the bridge's own matter, so that `tls` is refused, and `rediss:` as well, unless `bridge` is a
+ * function, which is told by `address.tls` that TLS is wanted. A password needs a `wss://` bridge, or one on this machine,
+ * unless `allowPlaintextAuth` is set.
+ *
+ * Throws TypeError for bad arguments, and where the runtime has no WebSocket.
+ *
+ * @example
+ * createClient({ transport: fromWebSocket("wss://bridge.example/redis") })
+ * createClient({
+ *   nodes: ["redis://a:6379", "redis://b:6379", "redis://c:6379"],
+ *   transport: fromWebSocket(({ host, port }) => `wss://bridge.example/${host}:${port}`),
+ * })
+ */
+export function fromWebSocket(
+  bridge: string | ((address: Address) => string),
+  options: WebSocketOptions = {},
+): Transport {
+  const given = optionsOf<WebSocketOptions>("fromWebSocket", options, OPTIONS);
+  const Socket = given.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
+  if (typeof Socket !== "function") {
+    throw new TypeError(
+      "fromWebSocket: this runtime has no WebSocket; pass one, such as { WebSocket } of the package ws",
+    );
+  }
+  const protocols = given.protocols === undefined ? undefined : [given.protocols].flat();
+  for (const protocol of protocols ?? []) check("fromWebSocket: protocols", protocol, "string");
+  const made = typeof bridge === "function";
+  const locate = (address?: Address) =>
+    parseBridge(made ? bridge(address as Address) : check("fromWebSocket: bridge", bridge, "string"));
+  return {
+    ...(made
+      ? { secure: (address) => locate(address).secure }
+      : { name: locate().host, secure: locate().secure }),
+    refuses: ({ path, tls, tlsOptions }) => refusal(path, tls && !made, tlsOptions),
+    async connect(address, handler, signal) {
+      signal.throwIfAborted();
+      const { url, host } = locate(address);
+      return open(
+        make(() => new Socket(url, protocols), host),
+        host,
+        handler,
+        signal,
+      );
+    },
+  };
+}
+
+/** `host` is what errors may show. */
+function parseBridge(url: unknown): { url: string; host: string; secure: boolean } {
+  const [match, scheme = "", host = ""] =
+    (typeof url === "string" && /^(wss?):\/\/([^/?#@\s]+)([/?][^#\s]*)?$/i.exec(url)) || [];
+  if (match === undefined) {
+    throw new TypeError(
+      "fromWebSocket: the bridge's URL must be ws://host[:port][/path][?query] or wss://...",
+    );
+  }
+  const bare = host.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
+  return { url: match, host, secure: scheme.toLowerCase() === "wss" || isLocal({ host: bare, path: null }) };
+}
+
+function refusal(path: string | null, tls: boolean, options: TlsOptions): string | undefined {
+  if (path !== null) return "a WebSocket leads to no unix socket";
+  const matter = "over a WebSocket, TLS with the server is the bridge's matter";
+  if (Object.values(options).some((value) => value !== undefined))
+    return `${matter}; leave the options tls out`;
+  return tls ? `${matter}; write redis://, or give fromWebSocket a function` : undefined;
+}
+
+/** What constructors throw repeats the URL. */
+function make(socket: () => WebSocketLike, host: string): WebSocketLike {
+  try {
+    return socket();
+  } catch (error) {
+    throw new Error(
+      `no WebSocket to the bridge at ${host} can be made here: ${(error as Error | null)?.name}`,
+    );
+  }
+}
+
+type Handler = Parameters<Transport["connect"]>[1];
+
+function open(
+  socket: WebSocketLike,
+  host: string,
+  handler: Handler,
+  signal: AbortSignal,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    let up = false;
+    const end = (what: string) => {
+      const error = new Error(`the WebSocket bridge at ${host} ${what}`);
+      // The first of the two is without effect once the connection was up, the second before.
+      reject(error);
+      handler.close(error);
+    };
+    const hangUp = () => socket.close();
+    socket.binaryType = "arraybuffer";
+    signal.addEventListener("abort", () => (up ? undefined : hangUp()), { once: true });
+    socket.addEventListener("open", () => {
+      up = true;
+      resolve({ write: (bytes) => socket.send(bytes as Uint8Array<ArrayBuffer>), close: hangUp });
+    });
+    socket.addEventListener("message", ({ data }: { data: unknown }) => {
+      // By name, for it may be of another realm.
+      if (Object.prototype.toString.call(data) === "[object ArrayBuffer]")
+        handler.data(new Uint8Array(data as ArrayBuffer));
+      else end("sent a text frame; it must pass on bytes, in binary frames");
+    });
+    socket.addEventListener("error", ({ message }: { message?: unknown }) => {
+      // Some runtimes repeat the URL, which may hold a token.
+      const why =
+        typeof message === "string" && message !== "" && !message.includes("//") ? `: ${message}` : "";
+      end(up ? `failed${why}` : `could not be reached${why}; is it running there, and does it let us in?`);
+    });
+    socket.addEventListener("close", ({ code, reason }: { code: number; reason: string }) => {
+      end(`closed the connection (code ${code}${reason === "" ? "" : `: ${reason}`})`);
+    });
+  });
+}

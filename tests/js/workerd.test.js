@@ -1,0 +1,86 @@
+// The package in workerd: the essential tests, and what is particular there.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { tests } from "./essential/run.js";
+import { freshKey } from "./support/clients.js";
+import { until } from "./support/conditions.js";
+import { essential, startWorkerd } from "./support/workerd.js";
+import { startWorld } from "./support/world.js";
+
+const { world, servers, authority, send } = await startWorld({ after });
+const workerd = await startWorkerd({ after }, "essential-worker.js", {
+  imports: essential,
+  env: { NODE_EXTRA_CA_CERTS: authority },
+  bindings: { WORLD: world },
+  durableObjects: { HOLDER: "Holder" },
+});
+const ask = (verb, given) => workerd.ask(`/${verb}?given=${encodeURIComponent(JSON.stringify(given))}`);
+
+test("the essential tests, each in a request", async (t) => {
+  for (const name of Object.keys(tests)) {
+    await t.test(name, async () => assert.equal((await ask("essential", { name })).problem, undefined));
+  }
+});
+
+test("a client in a Durable Object holds and renews a lock from request to request", async () => {
+  const given = { url: servers.main, key: freshKey() };
+  const key = `lock:${given.key}`;
+  assert.deepEqual(await ask("holder/acquire", given), { held: true, lost: false });
+  const token = await send("GET", key);
+  // Several leases of 600 ms, during which nobody asks the object anything.
+  for (const end = Date.now() + 2_000; Date.now() < end; await pause(50)) {
+    assert.equal(await send("GET", key), token);
+  }
+  assert.deepEqual(await ask("holder/state", given), { held: true, lost: false });
+  assert.deepEqual(await ask("holder/release", given), { outcome: "released" });
+  assert.equal(await send("EXISTS", key), 0);
+});
+
+test("clean-up under waitUntil outlives the response", async () => {
+  const given = { url: servers.main, key: freshKey() };
+  const { token } = await ask("waitUntil", given);
+  assert.match(token, /\w/);
+  await until(async () => (await send("EXISTS", `lock:${given.key}`)) === 0, { what: "the release" });
+});
+
+test("redlatch/slim with redlatch/core.wasm", async () => {
+  const { refusal, outcome } = await ask("slim", { url: servers.main, key: freshKey() });
+  assert.equal(refusal.name, "TypeError");
+  assert.match(refusal.message, /await ready/);
+  assert.equal(outcome, "released");
+});
+
+test("what workerd's sockets cannot do is refused at once", async () => {
+  const [unix, ca, servername] = await ask("refused", { urls: ["unix:///run/redis.sock"] });
+  for (const error of [unix, ca, servername]) assert.equal(error.name, "TypeError");
+  assert.match(unix.message, /^url: there are no unix sockets in workerd/);
+  assert.match(ca.message, /tls\.ca cannot be had in workerd/);
+  assert.match(servername.message, /tls\.servername cannot be had in workerd/);
+});
+
+test("errors say what may be wrong, where workerd does not", async () => {
+  const failure = (url) => ask("failure", { url, key: freshKey() });
+  const down = await failure(servers.down);
+  assert.equal(down.code, "LOCK_CONNECTION");
+  assert.equal(`redis://${down.node}`, servers.down);
+  assert.match(down.message, /does a server listen there/);
+  const other = await failure(servers.tlsOfAnother);
+  assert.equal(other.code, "LOCK_CONNECTION");
+  assert.match(other.message, /certificate for this host by an authority that the platform trusts/);
+});
+
+test("a client may be made in global scope, where nothing happens yet", async () => {
+  const error = await ask("early", { key: freshKey() });
+  assert.equal(error.code, "LOCK_CONNECTION");
+});
+
+test("an IPv6 address", async () => {
+  const { port } = new URL(servers.down);
+  const error = await ask("failure", { url: `redis://[::1]:${port}`, key: freshKey() });
+  assert.equal(error.node, `[::1]:${port}`);
+  assert.ok(
+    !workerd.output.some((line) => /DNS lookup failed/.test(line)),
+    "taken as an address, not as a name",
+  );
+});

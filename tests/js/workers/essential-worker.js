@@ -1,0 +1,90 @@
+// The essential tests, and what is particular to workerd, as a worker. Each request is a test of its own, for sockets
+// belong to the request that opened them.
+import * as redlatch from "redlatch";
+import core from "redlatch/core.wasm";
+import * as slim from "redlatch/slim";
+import { run } from "../essential/run.js";
+
+// Allowed in global scope, as nothing happens on import or here: neither timer nor randomness nor I/O.
+const early = redlatch.createClient("redis://127.0.0.1:1");
+
+const answers = {
+  async essential({ name, world }) {
+    return { problem: await run(name, redlatch, world) };
+  },
+
+  /** Answers while the lock is held; the rest happens afterwards. */
+  async waitUntil({ url, key, ctx }) {
+    const client = redlatch.createClient(url);
+    const lock = await client.acquire(key, { ttl: 60_000 });
+    ctx.waitUntil(client.close());
+    return { token: lock.token };
+  },
+
+  async slim({ url, key }) {
+    const refusal = await attempt(() => slim.createClient(url));
+    await slim.ready(core);
+    const client = slim.createClient(url);
+    const outcome = await (await client.acquire(key)).release();
+    await client.close();
+    return { refusal, outcome };
+  },
+
+  async refused({ urls }) {
+    const { ca, ...tls } = { ca: "-----BEGIN CERTIFICATE-----", servername: "other" };
+    return Promise.all([
+      ...urls.map((url) => attempt(() => redlatch.createClient(url))),
+      attempt(() => redlatch.createClient({ url: "rediss://host", tls: { ca } })),
+      attempt(() => redlatch.createClient({ url: "rediss://host", tls })),
+    ]);
+  },
+
+  async failure({ url, key }) {
+    const client = redlatch.createClient(url);
+    return attempt(() => client.tryAcquire(key).finally(() => client.close()));
+  },
+
+  async early({ key }) {
+    return attempt(() => early.tryAcquire(key));
+  },
+};
+
+async function attempt(call) {
+  try {
+    await call();
+    return null;
+  } catch (error) {
+    return { name: error.name, code: error.code, node: error.node, message: error.message };
+  }
+}
+
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname.startsWith("/holder/")) {
+      return env.HOLDER.get(env.HOLDER.idFromName("one")).fetch(request);
+    }
+    const given = JSON.parse(searchParams.get("given"));
+    return Response.json((await answers[pathname.slice(1)]({ ...given, world: env.WORLD, ctx })) ?? {});
+  },
+};
+
+/** A Durable Object, whose client outlives its requests. */
+export class Holder {
+  #client;
+  #lock;
+
+  async fetch(request) {
+    const { pathname, searchParams } = new URL(request.url);
+    const { url, key } = JSON.parse(searchParams.get("given"));
+    this.#client ??= redlatch.createClient(url);
+    switch (pathname) {
+      case "/holder/acquire":
+        this.#lock = await this.#client.acquire(key, { ttl: 600, renew: true });
+        break;
+      case "/holder/release":
+        return Response.json({ outcome: await this.#lock.release() });
+    }
+    return Response.json({ held: this.#lock.held, lost: this.#lock.signal.aborted });
+  }
+}
