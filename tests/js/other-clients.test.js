@@ -1,6 +1,8 @@
 // Locks over the clients that an application already has, on Node.js, Bun and Deno.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { CHECKS, startAppRedis } from "./support/client-contract.js";
 import { clients } from "./support/other-clients.js";
 import { startWorker } from "./support/processes.js";
@@ -41,3 +43,12 @@ for (const [what, name, command, args] of [
     assert.deepEqual(failed, []);
   });
 }
+
+test("the one-liners fit the clients' own types", () => {
+  const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+  const tsc = path("../../pkg-template/node_modules/typescript/bin/tsc");
+  const { status, stdout } = spawnSync(process.execPath, [tsc, "-p", path("../clients")], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stdout);
+});
