@@ -79,7 +79,33 @@ test("two clients over REST, one over TCP: they exclude each other, and wait for
   }
 });
 
-test("a release never overtakes its acquire, however long requests take", async (t) => {
+test("a release waits for its acquire, which is still under way", async (t) => {
+  const { endpoint, client } = await start(t, { nodeTimeout: 5_000 });
+  for (const fair of [false, true]) {
+    await (await client.acquire(freshKey(), { fair })).release();
+    const key = freshKey();
+    const before = endpoint.requests;
+    let open;
+    endpoint.before = () => new Promise((resolve) => (open = resolve));
+    const aborting = new AbortController();
+    const given = rejection(client.acquire(key, { fair, signal: aborting.signal }));
+    await until(() => open);
+    endpoint.before = async () => {};
+    aborting.abort();
+    assert.equal((await given).name, "AbortError");
+    // Other keys are asked for meanwhile; by then, a release that does not wait would be under way too.
+    const other = freshKey();
+    const later = client.acquire(other, { fair });
+    await until(async () => (await redis.send("EXISTS", `lock:${other}`)) === 1);
+    assert.equal(endpoint.requests - before, 2);
+    open();
+    await (await later).release();
+    await until(() => client.inspect().releasing === 0, { what: "the end of the clean-up" });
+    assert.equal(await redis.send("EXISTS", `lock:${key}`), 0, "an orphan");
+  }
+});
+
+test("nothing is left, however long requests take and whatever is given up", async (t) => {
   const { endpoint, client } = await start(t, { nodeTimeout: 2_000 });
   endpoint.before = () => pause(Math.random() * 30);
   endpoint.after = () => pause(Math.random() * 30);
