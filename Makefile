@@ -23,6 +23,7 @@ NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
 BUNDLERS := tests/packaging/node_modules/.package-lock.json
+CLIENTS := tests/clients/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 PACKAGE := pkg/package.json
@@ -85,7 +86,7 @@ size: build ## what the package weighs, raw and gzipped
 
 clean: ## removes what was built; the tools in .tools/ stay
 	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
-	  tests/runtimes/node_modules tests/packaging/node_modules
+	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js
@@ -108,7 +109,7 @@ test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
-test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(BUNDLERS)
+test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
 
 ##@ The package
@@ -183,6 +184,11 @@ $(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolch
 $(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
 	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
 	@cd tests/bench && npm ci --no-audit --no-fund
+	@touch $@
+
+$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json | toolchain
+	@echo 'Installing other Redis clients, to lock over, in tests/clients/node_modules (seconds).'
+	@cd tests/clients && npm ci --no-audit --no-fund
 	@touch $@
 
 $(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain

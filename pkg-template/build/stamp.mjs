@@ -1,16 +1,17 @@
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, template } from "./paths.mjs";
 
-/** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts the documents beside it. */
+/** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts documents and examples beside it. */
 export function stamp(folder) {
   const { scripts, devDependencies, ...manifest } = JSON.parse(
     readFileSync(join(template, "package.json"), "utf8"),
   );
   manifest.version = crateVersion();
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+  cpSync(join(template, "examples"), join(folder, "examples"), { recursive: true });
   for (const name of manifest.files) {
-    if (name !== "dist") copyFileSync(join(root, name), join(folder, name));
+    if (name !== "dist" && name !== "examples") copyFileSync(join(root, name), join(folder, name));
   }
   return manifest;
 }

@@ -10,7 +10,7 @@ export interface Endpoint {
   readonly database: number;
 }
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/i;
+const LOOPBACK = /^(localhost|(::ffff:)?127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/i;
 
 /** Whether what is sent there stays on this machine. */
 export function isLocal({ host, path }: Pick<Address, "host" | "path">): boolean {

@@ -30,14 +30,24 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
   };
   const { url, nodes } = options;
-  if (nodes === undefined) return [parseNode({ url }, "", defaults)];
+  if (nodes === undefined) return withTls([parseNode({ url }, "", defaults)], defaults);
   if (url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
   if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${show(nodes)}`);
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const given = Array.from(nodes as unknown[]);
   const parsed = given.map((node, index) => parseNode(node ?? null, `nodes[${index}]`, defaults));
   refuseTwins(parsed);
-  return parsed;
+  return withTls(parsed, defaults);
+}
+
+/** Whoever says how to verify the server must not be left without TLS for want of an s. */
+function withTls(nodes: Node[], { tls }: Defaults): Node[] {
+  if (tls === undefined || nodes.some(({ address }) => address.tls)) return nodes;
+  throw uselessTls("tls");
+}
+
+function uselessTls(name: string): TypeError {
+  return new TypeError(`${name} is of use only with TLS; write rediss:// in the URL`);
 }
 
 /** One server twice would have two votes, and two clients could both have a majority. */
@@ -45,7 +55,9 @@ function refuseTwins(nodes: readonly Node[]): void {
   const seen = new Map<unknown, number>();
   nodes.forEach((node, index) => {
     const { address, name, transport } = node;
-    const same = address === localEndpoint.address ? transport : (address.path ?? name.toLowerCase());
+    // Single commands go wherever their client is connected to, whatever the URL says.
+    const byTransport = transport.carrier === "commands" || address === localEndpoint.address;
+    const same = byTransport ? transport : (address.path ?? name.toLowerCase());
     const other = seen.get(same);
     if (other !== undefined) {
       throw new RangeError(
@@ -70,11 +82,9 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
     );
   }
   const tls = parseTls(node.tls, option("tls"));
-  if (tls !== undefined && !endpoint.address.tls) {
-    throw new TypeError(`${option("tls")} is of use only with TLS; write rediss:// in the URL`);
-  }
-  const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined) ?? {};
-  const address = { ...endpoint.address, tlsOptions };
+  if (tls !== undefined && !endpoint.address.tls) throw uselessTls(option("tls"));
+  const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined);
+  const address = tlsOptions === undefined ? endpoint.address : { ...endpoint.address, tlsOptions };
   const problem = transport.refuses?.(address);
   if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
   refuseLogin(endpoint, transport, option("url"));
@@ -129,6 +139,7 @@ function parseTransport(value: unknown, name: string): Transport | undefined {
 
 function parseTls(value: unknown, name: string): TlsOptions | undefined {
   if (value === undefined) return undefined;
+  if (typeof value === "string") throw new TypeError(`${name}: the options must be an object; got a text`);
   const { ca, ...texts } = optionsOf<TlsOptions>(name, value, TLS_OPTIONS);
   const authorities = ca === undefined ? [] : [ca].flat();
   // There are runtimes that take none for the default ones.

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { startWorker } from "../js/support/processes.js";
 import { startRedis } from "../js/support/redis.js";
 import { coldStarts } from "./cold-starts.js";
+import { ALL } from "../js/support/rights.js";
 import { contenders, LIMIT, OURS, PEERS } from "./contenders.js";
 import { contest } from "./contention.js";
 import { median, printTable, quantile } from "./table.js";
@@ -92,7 +93,7 @@ async function run() {
   if (!existsSync(new URL("node_modules", import.meta.url))) {
     throw new Error("the peers are not installed: npm ci --prefix tests/bench");
   }
-  const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis(scope)));
+  const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis(scope, { rights: ALL })));
   const [redis] = servers;
   const version = (await redis.send("INFO", "server")).match(/redis_version:(\S+)/)?.[1];
   console.log(`Node ${process.version}, redis-server ${version}, ${rounds} round(s) of ${ms} ms`);

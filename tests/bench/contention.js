@@ -1,7 +1,7 @@
 // One lock and many who wait for it: how soon it passes on, in what order, and what that costs the server.
 import { setTimeout as pause } from "node:timers/promises";
 import { startWorker } from "../js/support/processes.js";
-import { rawClient } from "../js/support/raw-client.js";
+import { adminClient } from "../js/support/raw-client.js";
 import { callsOf } from "../js/support/server-state.js";
 import { contenders } from "./contenders.js";
 
@@ -18,7 +18,7 @@ export async function contest(scope, redis, name, waiters) {
   const holder = start("orders:holder");
   const workers = lists.map(start);
   await Promise.all([holder, ...workers].map((worker) => worker.said((message) => message.ready, 20_000)));
-  const boss = await rawClient({ host: "127.0.0.1", port });
+  const boss = await adminClient({ host: "127.0.0.1", port });
   await boss.send("RPUSH", "orders:holder", "hold");
   await holder.said((message) => message.holds);
 

@@ -1,11 +1,11 @@
 // Some of those who want one lock, in a process of its own: each comes when it is told to, holds for a ms, releases.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { input, say } from "../js/support/processes.js";
-import { rawClient } from "../js/support/raw-client.js";
+import { adminClient } from "../js/support/raw-client.js";
 import { contenders } from "./contenders.js";
 
 const { name, port, key, orders } = input();
-const boss = await rawClient({ host: "127.0.0.1", port });
+const boss = await adminClient({ host: "127.0.0.1", port });
 const { take } = await contenders[name].open([port], true);
 // A process's clock: the same for all processes of the machine.
 const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;

@@ -1,11 +1,11 @@
 // One process of the demo. What it does is in its input; what happens to it goes out as JSON lines.
 import { setTimeout as pause } from "node:timers/promises";
 import { input, say } from "../js/support/processes.js";
-import { rawClient } from "../js/support/raw-client.js";
+import { adminClient } from "../js/support/raw-client.js";
 import { createClient } from "../js/support/redlatch.js";
 
 const { role, signal, port, nodes, ...given } = input();
-const redis = await rawClient({ host: "127.0.0.1", port });
+const redis = await adminClient({ host: "127.0.0.1", port });
 const locks = createClient({
   ...(nodes === undefined ? { url: `redis://127.0.0.1:${port}` } : { nodes }),
   wait: 30_000,

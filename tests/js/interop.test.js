@@ -6,12 +6,13 @@ import { pathToFileURL } from "node:url";
 import { freshKey, openClient } from "./support/clients.js";
 import { rejection, settles, until } from "./support/conditions.js";
 import { startRedis } from "./support/redis.js";
+import { ALL } from "./support/rights.js";
 
 const require = createRequire(new URL("../bench/package.json", import.meta.url));
 /** A library that tests/bench brings: `make` installs it there, or `npm ci` in that folder. */
 const peer = async (name) => import(pathToFileURL(require.resolve(name)).href);
 
-const redis = await startRedis({ after });
+const redis = await startRedis({ after }, { rights: ALL });
 
 async function connectIoredis(t) {
   const { Redis } = await peer("ioredis");

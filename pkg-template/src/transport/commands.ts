@@ -1,25 +1,41 @@
+import { textOf } from "../failure.js";
 import type { Transport } from "../types.js";
-import { readCommands, replyOf } from "./resp.js";
+import { errorReply, secretsOf, withoutSecrets } from "./client-error.js";
+import { encodeError, encodeReply, readCommands } from "./resp.js";
 
 /** A command, name first. Arguments that are not UTF-8 come as bytes. */
 export type Command = (string | Uint8Array)[];
 
 /** Sends commands that were written at once, and promises a reply to each. */
-export type Execute = (commands: Command[], signal: AbortSignal) => Promise<unknown>[];
+export type Execute = (commands: Command[]) => Promise<unknown>[];
+
+/** Begins a session, which is over when `signal` aborts: nothing is to be sent after that. */
+export type Open = (signal: AbortSignal) => Execute;
+
+/** What is known of a transport of single commands. */
+export interface About extends Pick<Transport, "name" | "secure"> {
+  /** Besides the commands' arguments, what no error must show. */
+  readonly secret?: string;
+}
+
+/** Characters of a client's error that are kept. */
+const LONGEST = 500;
 
 /** A transport of single commands: their bytes taken apart, and replies put together again, in the order of sending. */
-export function commandTransport(execute: Execute, about: Pick<Transport, "name" | "secure">): Transport {
+export function commandTransport(open: Open, { secret, ...about }: About): Transport {
   return {
     ...about,
     carrier: "commands",
     async connect(_address, handler) {
       const stop = new AbortController();
+      const execute = open(stop.signal);
       let last: Promise<void> = Promise.resolve();
       return {
         write(bytes) {
           const commands = readCommands(bytes);
-          execute(commands, stop.signal).forEach((outcome, index) => {
-            const reply = replyOf(outcome, commands[index] ?? []);
+          execute(commands).forEach((outcome, index) => {
+            const secrets = () => [...secretsOf(commands[index] ?? []), ...(secret ? [secret] : [])];
+            const reply = replyOf(outcome, secrets);
             last = Promise.all([reply, last]).then(
               ([encoded]) => {
                 if (!stop.signal.aborted) handler.data(encoded);
@@ -36,4 +52,26 @@ export function commandTransport(execute: Execute, about: Pick<Transport, "name"
       };
     },
   };
+}
+
+/**
+ * The bytes of what became of a command. Rejects when it is unknown what became of it: then the error is a new one, for
+ * clients' errors may carry the command's arguments, which are secret.
+ */
+async function replyOf(outcome: Promise<unknown>, secrets: () => string[]): Promise<Uint8Array> {
+  let failure: unknown;
+  try {
+    const value = await outcome;
+    if (!(value instanceof Error)) return encodeReply(value);
+    failure = value;
+  } catch (error) {
+    failure = error;
+  }
+  // Upstash's client repeats the whole command.
+  const message = textOf(failure).split(", command was")[0] ?? "";
+  const line = errorReply(message);
+  if (line === undefined) throw new Error(withoutSecrets(message, secrets()).slice(0, LONGEST));
+  // The prefix stays, whatever the keys are called: it decides what is done about the error.
+  const end = line.indexOf(" ");
+  return encodeError(line.slice(0, end) + withoutSecrets(line.slice(end), secrets()).slice(0, LONGEST));
 }

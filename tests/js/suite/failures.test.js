@@ -1,6 +1,5 @@
 // Every way in which a server can refuse has its class, its code, and a message a person can act on.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { assertLockError } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
@@ -9,6 +8,7 @@ import { forwardingTo, startFakeServer } from "../support/fake-server.js";
 import { startProxy } from "../support/proxy.js";
 import { freePort, startRedis } from "../support/redis.js";
 import { ConnectionError, ServerError } from "../support/redlatch.js";
+import { NEEDED } from "../support/rights.js";
 
 const redis = await startRedis({ after });
 const guarded = await startRedis({ after }, { password: "right" });
@@ -147,10 +147,7 @@ test("a user who may not touch the key", async (t) => {
 });
 
 test("a user with exactly the rights that the README asks for", async (t) => {
-  const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-  const rights = /^ +(on ~lock:.*(?:\n +.*)*)$/m.exec(readme)?.[1].split(/\s+/);
-  assert.ok(rights, "the README lists them");
-  await redis.send("ACL", "SETUSER", "careful", "reset", ">pw", ...rights);
+  await redis.send("ACL", "SETUSER", "careful", "on", ">pw", ...NEEDED);
   const client = openClient(t, `redis://careful:pw@127.0.0.1:${redis.port}`);
   for (const key of [freshKey(), freshKey("}{")]) {
     for (const fair of [false, true]) {

@@ -6,6 +6,7 @@ import { freshKey, openClient } from "../support/clients.js";
 import { rejection, until } from "../support/conditions.js";
 import { startRedis } from "../support/redis.js";
 import { LockTimeoutError } from "../support/redlatch.js";
+import { ANY_PREFIX } from "../support/rights.js";
 
 const redis = await startRedis({ after });
 
@@ -157,9 +158,10 @@ test("the owner's token may be given, and is kept", async (t) => {
 
 test("prefix: another one, and none", async (t) => {
   const key = freshKey();
+  const own = await startRedis(t, { rights: ANY_PREFIX });
   for (const prefix of ["app:locks:", ""]) {
-    const lock = await openClient(t, redis, { prefix }).acquire(key);
-    assert.equal(await redis.send("GET", prefix + key), lock.token);
+    const lock = await openClient(t, own, { prefix }).acquire(key);
+    assert.equal(await own.send("GET", prefix + key), lock.token);
     await lock.release();
   }
 });

@@ -5,6 +5,7 @@ import { freshKey, openClient } from "../support/clients.js";
 import { rejection, settles, until } from "../support/conditions.js";
 import { startRedis } from "../support/redis.js";
 import { ServerError } from "../support/redlatch.js";
+import { ANY_PREFIX } from "../support/rights.js";
 import { assertAllExpire } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
@@ -14,6 +15,7 @@ await until(async () => (await cluster.send("CLUSTER", "INFO")).includes("cluste
   within: 10_000,
   what: "a cluster of one",
 });
+await cluster.send("ACL", "SETUSER", "any-prefix", "on", ">pw", ...ANY_PREFIX);
 
 /** Every way to put the braces into "ab", and more. */
 const braces = ["{", "}", "{}", "}{"].flatMap((brace) => [
@@ -144,7 +146,7 @@ test("rule 13: a name that could be a helper key of another is refused before a 
 
 test("rule 13: a prefix with braces moves all keys, and splits none", async (t) => {
   for (const prefix of ["{app}:", "}", "{", "", "a{b}c}"]) {
-    const client = openClient(t, cluster, { prefix });
+    const client = openClient(t, `redis://any-prefix:pw@127.0.0.1:${cluster.port}`, { prefix });
     for (const name of ["plain", "{tag}name", "}odd{"]) {
       for (const fair of [false, true]) {
         const lock = await client.acquire(name, { fair });

@@ -53,7 +53,7 @@ export async function forwardingTo(redis, except = () => undefined) {
     const own = except(args, connection);
     if (own !== undefined) return own;
     // A connection per connection, because HELLO, AUTH and SELECT change its state.
-    if (!byConnection.has(connection.index)) byConnection.set(connection.index, await redis.connect());
+    if (!byConnection.has(connection.index)) byConnection.set(connection.index, await redis.dial());
     return byConnection.get(connection.index).sendFrame(args);
   };
 }

@@ -1,6 +1,19 @@
 // The smallest Redis client that can check what the package did: RESP2, no retries, no reconnects.
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { decodeFrame, encodeCommand, frameSplitter } from "./frames.js";
+
+process.env.REDLATCH_TESTS_PASSWORD ??= randomUUID();
+
+/** Who looks at the tests' servers and changes them, in all processes of a test; never whom the package logs in as. */
+export const ADMIN = { user: "tests-admin", password: process.env.REDLATCH_TESTS_PASSWORD };
+
+/** As {@link rawClient}, to a server that a test has started, and with every right there. */
+export async function adminClient(address) {
+  const client = await rawClient(address);
+  await client.send("AUTH", ADMIN.user, ADMIN.password);
+  return client;
+}
 
 /** Dials (`net.connect` options) and returns { send(...args), sendFrame(args), close() }. */
 export async function rawClient(address) {

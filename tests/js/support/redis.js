@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { tend } from "./children.js";
 import { settles } from "./conditions.js";
-import { rawClient } from "./raw-client.js";
+import { ADMIN, adminClient, rawClient } from "./raw-client.js";
+import { ALL, NEEDED } from "./rights.js";
 
 /** A loopback port that was free a moment ago. */
 export async function freePort() {
@@ -24,8 +25,9 @@ export async function freePort() {
 /**
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
  * `config`: redis-server options by name, a list for several arguments. `folder`: where it keeps its files; its own by default.
+ * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for.
  */
-export async function startRedis(scope, { config = {}, port, password, folder } = {}) {
+export async function startRedis(scope, { config = {}, port, password, folder, rights = NEEDED } = {}) {
   const ownFolder = folder === undefined;
   folder ??= mkdtempSync(join(tmpdir(), "redlatch-redis-"));
   if (ownFolder) scope.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,18 +35,15 @@ export async function startRedis(scope, { config = {}, port, password, folder } 
   // Another process can take a free port before redis-server does; then the next one is tried.
   for (let attempt = 1; ; attempt += 1) {
     const chosen = port ?? (await freePort());
-    const server = await launch(
-      chosen,
-      folder,
-      password === undefined ? config : { requirepass: password, ...config },
-    );
+    const login = password === undefined ? "nopass" : `>${password}`;
+    const server = await launch(chosen, folder, config, ["default", "on", login, ...rights]);
     if (server.ready) return runningRedis(scope, server, { port: chosen, folder, password });
     if (attempt === 5 || port !== undefined)
       throw new Error(`redis-server did not start:\n${server.log.join("\n")}`);
   }
 }
 
-async function launch(port, folder, config) {
+async function launch(port, folder, config, user) {
   const options = {
     bind: "127.0.0.1",
     port,
@@ -52,9 +51,13 @@ async function launch(port, folder, config) {
     save: "",
     appendonly: "no",
     "enable-debug-command": "yes",
+    // For replicas.
+    masteruser: ADMIN.user,
+    masterauth: ADMIN.password,
     ...config,
   };
-  const args = Object.entries(options).flatMap(([name, value]) => [
+  const admin = [ADMIN.user, "on", `>${ADMIN.password}`, ...ALL];
+  const args = [...Object.entries(options), ["user", user], ["user", admin]].flatMap(([name, value]) => [
     `--${name}`,
     ...[value].flat().map(String),
   ]);
@@ -80,18 +83,23 @@ async function launch(port, folder, config) {
 async function runningRedis(scope, { child, exit, log }, { port, folder, password }) {
   const auth = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
   const clients = [];
+  const kept = (client) => {
+    clients.push(client);
+    return client;
+  };
   const server = {
     port,
     folder,
     log,
     exit,
     url: `redis://${auth}127.0.0.1:${port}`,
-    /** A new raw connection, authenticated as the default user. */
+    /** A new raw connection, on which everything is allowed. */
     async connect(address = { host: "127.0.0.1", port }) {
-      const client = await rawClient(address);
-      clients.push(client);
-      if (password !== undefined) await client.send("AUTH", password);
-      return client;
+      return kept(await adminClient(address));
+    },
+    /** A new raw connection, on which nobody has logged in. */
+    async dial(address = { host: "127.0.0.1", port }) {
+      return kept(await rawClient(address));
     },
     /** Sends one command on a connection of the helper's own. */
     async send(...args) {

@@ -12,6 +12,8 @@ export {
   ClosedError,
   ConnectionError,
   createClient,
+  fromCommand,
+  fromRest,
   InternalError,
   LockError,
   LockLostError,

@@ -13,7 +13,7 @@ const CONDITIONS = ["workerd", "worker", "browser", "import"];
 const TYPES = { ".js": "ESModule", ".mjs": "ESModule", ".wasm": "CompiledWasm" };
 
 /**
- * Runs a worker of the folder workers/ with the packed package: `imports` are the files of tests/js that it may import. Other options
+ * Runs a worker of the folder workers/, or from a file: URL, with the packed package: `imports` are the files of tests/js that it may import. Other options
  * are miniflare's, such as bindings and durableObjects; `env` is its environment.
  *
  * Returns { url, ask(path), output }; `ask` resolves to the answer's JSON.
@@ -34,7 +34,11 @@ export async function startWorkerd(scope, name, { imports = [], env, packed = un
     ...dist.find(({ path }) => path.endsWith("/core.wasm")),
     path: "/workers/redlatch/core.wasm",
   };
-  const modules = [file(`workers/${name}`), ...imports.map(file), ...dist, ...entries, core];
+  const main =
+    name instanceof URL
+      ? { type: "ESModule", path: "/workers/main.js", file: fileURLToPath(name) }
+      : file(`workers/${name}`);
+  const modules = [main, ...imports.map(file), ...dist, ...entries, core];
   const worker = startWorker(
     scope,
     HOST,

@@ -1,11 +1,11 @@
 // Takes a lock `rounds` times and, inside, does what only a lock makes safe: read, let others run, write.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { input, say } from "../support/processes.js";
-import { rawClient } from "../support/raw-client.js";
+import { adminClient } from "../support/raw-client.js";
 import { createClient } from "../support/redlatch.js";
 
 const { port, key, rounds } = input();
-const raw = await rawClient({ host: "127.0.0.1", port });
+const raw = await adminClient({ host: "127.0.0.1", port });
 const client = createClient({
   url: `redis://127.0.0.1:${port}`,
   ttl: 20_000,

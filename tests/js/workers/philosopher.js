@@ -1,10 +1,10 @@
 // Eats `meals` times with two forks at once, and counts on the server in a way that only exclusion keeps right.
 import { input, say } from "../support/processes.js";
-import { rawClient } from "../support/raw-client.js";
+import { adminClient } from "../support/raw-client.js";
 import { createClient } from "../support/redlatch.js";
 
 const { port, forks, meals } = input();
-const raw = await rawClient({ host: "127.0.0.1", port });
+const raw = await adminClient({ host: "127.0.0.1", port });
 const client = createClient({
   url: `redis://127.0.0.1:${port}`,
   ttl: 20_000,

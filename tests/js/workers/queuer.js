@@ -1,12 +1,12 @@
 // Stands in line for a fair lock whenever it is told to, and notes on the server when it was its turn.
 import { input, say } from "../support/processes.js";
-import { rawClient } from "../support/raw-client.js";
+import { adminClient } from "../support/raw-client.js";
 import { createClient } from "../support/redlatch.js";
 
 const { port, key, orders, retry, user } = input();
 const [boss, notes] = await Promise.all([
-  rawClient({ host: "127.0.0.1", port }),
-  rawClient({ host: "127.0.0.1", port }),
+  adminClient({ host: "127.0.0.1", port }),
+  adminClient({ host: "127.0.0.1", port }),
 ]);
 const login = user === undefined ? "" : `${user}:pw@`;
 const client = createClient({ url: `redis://${login}127.0.0.1:${port}`, ttl: 20_000, wait: Infinity, retry });

@@ -1,0 +1,33 @@
+// A job in a Node.js program that has an ioredis client already: the locks go over its connection.
+import { Redis } from "ioredis";
+import { createClient, fromCommand } from "redlatch";
+
+const redis = new Redis(process.env.REDIS_URL ?? "redis://127.0.0.1:6379", {
+  // A command that was given up must not be sent later, or twice: it might take a lock that nobody waits for any more.
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+});
+redis.on("error", (error) => console.error(`redis: ${error.message}`));
+
+const locks = createClient({ transport: fromCommand(([name, ...args]) => redis.call(name, ...args)) });
+
+// Writes unless somebody with a newer lock has: the fence that was last seen is kept beside the value.
+const SAVE = `
+  if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1]) then return 0 end
+  redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'value', ARGV[2])
+  return 1`;
+
+const account = process.argv[2] ?? "42";
+await locks.using(`account:${account}`, { ttl: 5_000, wait: 30_000 }, async (lock) => {
+  const before = Number((await redis.hget(`balance:${account}`, "value")) ?? 0);
+  // Whatever takes its time. It is renewed meanwhile; if it is lost all the same, `lock.signal` says so.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  lock.signal.throwIfAborted();
+  const saved = await redis.eval(SAVE, 1, `balance:${account}`, String(lock.fence), String(before + 1));
+  if (saved === 0) throw new Error("somebody with a newer lock has written already");
+  console.log(`account ${account}: ${before + 1}`);
+});
+
+// The lock client leaves the connection alone: it belongs to the program.
+await locks.close();
+redis.disconnect();

@@ -1,0 +1,26 @@
+// The documented one-liners as TypeScript sees them, for each client's own types. Compiled, not run.
+import { Redis as Upstash } from "@upstash/redis";
+import type { GlideClient } from "@valkey/valkey-glide";
+import type { Redis as Ioredis5 } from "ioredis5";
+import type { Redis as Ioredis6 } from "ioredis6";
+import { fromCommand, type Transport } from "redlatch";
+import { createClient as createClient4 } from "redis4";
+import { createClient as createClient5 } from "redis5";
+import { createClient as createClient6 } from "redis6";
+
+declare const ioredis: Ioredis5 & Ioredis6;
+declare const glide: GlideClient;
+const redis4 = createClient4({ disableOfflineQueue: true });
+const redis5 = createClient5({ disableOfflineQueue: true });
+const redis6 = createClient6({ disableOfflineQueue: true });
+const upstash = new Upstash({ url: "", token: "", automaticDeserialization: false, retry: false });
+
+export const transports: Transport[] = [
+  fromCommand(([name, ...args]) => (ioredis as Ioredis5).call(name as string, ...(args as string[]))),
+  fromCommand(([name, ...args]) => (ioredis as Ioredis6).call(name as string, ...(args as string[]))),
+  fromCommand((args) => redis4.sendCommand(args as string[])),
+  fromCommand((args) => redis5.sendCommand(args as string[])),
+  fromCommand((args) => redis6.sendCommand(args as string[])),
+  fromCommand((args) => glide.customCommand(args as string[])),
+  fromCommand((args) => upstash.exec(args as [string, ...string[]])),
+];

@@ -1,0 +1,76 @@
+// Other Redis clients, each with the settings and the one-liner that the package's documentation gives for it.
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+const require = createRequire(new URL("../../clients/package.json", import.meta.url));
+/** A client that tests/clients brings: `make` installs it there, or `npm ci` in that folder. */
+export const load = async (name) => import(pathToFileURL(require.resolve(name)).href);
+
+const ioredis = (name) =>
+  async function open(scope, { port, user, password, ...options }) {
+    const { Redis } = await load(name);
+    const safe = { autoResendUnfulfilledCommands: false, enableOfflineQueue: false };
+    const redis = new Redis(port, "127.0.0.1", {
+      username: user,
+      password,
+      retryStrategy: () => 20,
+      ...safe,
+      ...options,
+    });
+    redis.on("error", () => {});
+    scope.after(() => redis.disconnect());
+    await once(redis, "ready");
+    return ([name, ...args]) => redis.call(name, ...args);
+  };
+
+const nodeRedis = (name) =>
+  async function open(scope, { port, user, password, ...options }) {
+    const { createClient } = await load(name);
+    const redis = createClient({
+      username: user,
+      password,
+      socket: { host: "127.0.0.1", port, reconnectStrategy: 20 },
+      disableOfflineQueue: true,
+      ...options,
+    });
+    redis.on("error", () => {});
+    await redis.connect();
+    scope.after(() => (redis.destroy ? redis.destroy() : redis.disconnect()));
+    return (args) => redis.sendCommand(args);
+  };
+
+async function openGlide(scope, { port, user, password, ...options }) {
+  const { GlideClient, Logger } = await load("@valkey/valkey-glide");
+  Logger.init("off");
+  const glide = await GlideClient.createClient({
+    addresses: [{ host: "127.0.0.1", port }],
+    ...(user && { credentials: { username: user, password } }),
+    ...options,
+  });
+  scope.after(() => glide.close());
+  return (args) => glide.customCommand(args);
+}
+
+async function openBun(scope, { port, user, password, ...options }) {
+  const { RedisClient } = await import("bun");
+  const login = user ? `${user}:${password}@` : "";
+  const redis = new RedisClient(`redis://${login}127.0.0.1:${port}`, {
+    enableOfflineQueue: false,
+    ...options,
+  });
+  scope.after(() => redis.close());
+  await redis.connect();
+  return ([name, ...args]) => redis.send(name, args);
+}
+
+/** By name: `open(scope, { port, user, password })` resolves to what `fromCommand` takes. More options go to the client. */
+export const clients = {
+  "ioredis 5": ioredis("ioredis5"),
+  "ioredis 6": ioredis("ioredis6"),
+  "node-redis 4": nodeRedis("redis4"),
+  "node-redis 5": nodeRedis("redis5"),
+  "node-redis 6": nodeRedis("redis6"),
+  GLIDE: openGlide,
+  "Bun's own": openBun,
+};

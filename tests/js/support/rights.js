@@ -1,0 +1,14 @@
+// What a user may do on the tests' servers.
+import { readFileSync } from "node:fs";
+
+const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+
+/** The rights that the README asks for, as words of ACL SETUSER: all that the package's own connections have here. */
+export const NEEDED = /^ +on (~lock:.*(?:\n +.*)*)$/m.exec(readme)?.[1].split(/\s+/) ?? [];
+if (!NEEDED.includes("+evalsha")) throw new Error("the README does not list the rights that a user needs");
+
+/** The same for a prefix of the client's own, which is not the `lock:` that the README's line is for. */
+export const ANY_PREFIX = ["~*", ...NEEDED.filter((right) => !right.startsWith("~"))];
+
+/** For other clients and libraries, which send commands of their own. */
+export const ALL = ["~*", "&*", "+@all"];
