@@ -68,7 +68,7 @@ impl Session {
         let database = u32::from(flags & 2 != 0);
         let password = if flags & 4 != 0 { PASSWORD } else { "" };
         for _ in 0..nodes {
-            engine.add_node(Endpoint { user: String::new(), password: password.into(), database });
+            engine.add_node(Endpoint { password: password.into(), database, ..Endpoint::default() });
         }
         if flags & 8 != 0 {
             engine.observe();
