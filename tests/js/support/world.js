@@ -1,6 +1,7 @@
 // The servers that the essential tests run against, and their control over HTTP: for tests in workerd and in browsers,
 // which can neither start a process nor send it a signal.
 import { freePort, startRedis } from "./redis.js";
+import { ANY_PREFIX } from "./rights.js";
 import { startSite } from "./site.js";
 import { startTlsRedis } from "./tls-server.js";
 
@@ -13,7 +14,12 @@ import { startTlsRedis } from "./tls-server.js";
  */
 export async function startWorld(scope, site = {}) {
   const running = Object.fromEntries(
-    await Promise.all(["main", "a", "b", "victim"].map(async (name) => [name, await startRedis(scope)])),
+    await Promise.all(
+      ["main", "a", "b", "victim"].map(async (name) => [
+        name,
+        await startRedis(scope, { rights: ANY_PREFIX }),
+      ]),
+    ),
   );
   const { tlsPort, authority } = await startTlsRedis(scope);
   const down = await freePort();
@@ -34,7 +40,7 @@ export async function startWorld(scope, site = {}) {
     },
     async start(name) {
       const { port, folder } = running[name];
-      running[name] = await startRedis(scope, { port, folder });
+      running[name] = await startRedis(scope, { port, folder, rights: ANY_PREFIX });
       stopped.delete(name);
     },
     async restore(name) {
