@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
-import { aborted, settles, until } from "../support/conditions.js";
+import { aborted, measureLateness, settles, until } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
@@ -106,10 +106,11 @@ for (const [what, fail] of Object.entries(failures)) {
     const lock = await client.acquire(freshKey(), { ttl: TTL, renew: true });
     await until(() => client.inspect().counters.renewed >= 2, { what: "two renewals" });
     const started = performance.now();
+    const lateness = measureLateness(t);
     await fail(own, proxy);
     const lost = await settles(aborted(lock.signal), 2_000, "the loss");
-    // The last renewal that succeeded was sent before the trouble began, or just then.
-    assert.ok(lost - started < TTL, `lost ${lost - started} ms after renewal began to fail`);
+    // The last renewal that succeeded was sent before the trouble began, or just then. Timers are as late as the machine makes them.
+    assert.ok(lost - started < TTL + lateness(), `lost ${lost - started} ms after renewal began to fail`);
     assert.ok(lost - started > TTL / 3, `given up after ${lost - started} ms, with validity left`);
     assert.ok(lock.signal.reason instanceof LockLostError);
     assert.equal(lock.held, false);

@@ -55,3 +55,15 @@ export function aborted(signal) {
     else signal.addEventListener("abort", () => resolve(performance.now()), { once: true });
   });
 }
+
+/** How late a timer has fired at most since now, in ms: what a busy machine adds to everything that goes by timers. */
+export function measureLateness(scope, every = 5) {
+  let worst = 0;
+  let due = performance.now() + every;
+  const timer = setInterval(() => {
+    worst = Math.max(worst, performance.now() - due);
+    due = performance.now() + every;
+  }, every);
+  scope.after(() => clearInterval(timer));
+  return () => Math.max(worst, performance.now() - due);
+}

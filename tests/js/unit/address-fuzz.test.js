@@ -45,8 +45,8 @@ function endpointOf(random) {
   const host = one(random, ["h", "example.org", "127.0.0.1", "::1", "fe80::1%eth0"]);
   return {
     address: local
-      ? { host: "", port: 0, tls: false, path: `/x${text()}` }
-      : { host, port: 1 + random(65535), tls: random(2) === 0, path: null },
+      ? { host: "", port: 0, tls: false, tlsOptions: {}, path: `/x${text()}` }
+      : { host, port: 1 + random(65535), tls: random(2) === 0, tlsOptions: {}, path: null },
     user: password === "" ? "" : text(),
     password,
     database: one(random, [0, 1, 15, 2 ** 31 - 1]),
