@@ -7,8 +7,10 @@ import { assertLockError, everythingShown } from "./support/assertions.js";
 import { runBridge, startBridge, WebSocket, WebSocketServer } from "./support/bridge.js";
 import { freshKey } from "./support/clients.js";
 import { rejection, settles } from "./support/conditions.js";
+import { startWorker } from "./support/processes.js";
 import { freePort } from "./support/redis.js";
 import { packageEntry } from "./support/redlatch.js";
+import { programs } from "./support/runtimes.js";
 import { startWorld } from "./support/world.js";
 
 const redlatch = await import(packageEntry);
@@ -62,6 +64,23 @@ test("a bridge that is down", async (t) => {
     says: [new RegExp(`bridge at ${host} could not be reached`), /is it running there/],
   });
   assert.doesNotMatch(everythingShown(error), /s3cret/);
+});
+
+test("the WebSocket of the runtime's own, and what each says of a bridge that is down", async (t) => {
+  const script = new URL("workers/websocket-locker.js", import.meta.url);
+  const runs = { node22: [], node24: [], deno: ["run", "--quiet", "--allow-all"], bun: ["run"] };
+  const host = `127.0.0.1:${await freePort()}`;
+  const given = { bridge: bridge.url, down: `ws://${host}/?token=s3cret-t0ken` };
+  for (const [runtime, args] of Object.entries(runs)) {
+    await t.test(runtime, async (t) => {
+      const worker = startWorker(t, script, given, { command: programs[runtime], args });
+      const { outcome, code, message, all } = await worker.said(() => true, 20_000);
+      assert.equal(outcome, "released");
+      assert.equal(code, "LOCK_CONNECTION");
+      assert.match(message, new RegExp(`bridge at ${host} could not be reached`));
+      assert.doesNotMatch(all, /s3cret/);
+    });
+  }
 });
 
 test("a URL that WebSocket does not take", async (t) => {
