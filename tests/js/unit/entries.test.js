@@ -23,8 +23,8 @@ test("each entry has the shape of index.ts, and each slim one that of slim.ts", 
   const lines = pairs.map(
     ([entry, model], at) => `export const entry${at}: Same<${shape(entry)}, ${shape(model)}> = true;`,
   );
-  const same =
-    "type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;";
+  // Namespaces are never one and the same type; each must do wherever the other is wanted.
+  const same = "type Same<A, B> = [A, B] extends [B, A] ? true : false;";
   writeFileSync(join(folder, "check.ts"), [same, ...lines].join("\n"));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const compilerOptions = { noEmit: true, rootDir: "/", typeRoots: [join(template, "node_modules/@types")] };
