@@ -8,6 +8,8 @@ export interface LinkOwner {
   linkDown(link: Link, reason: string, error: unknown): void;
 }
 
+const SILENT = " before the server said a word; does it want TLS there, as with rediss://?";
+
 /**
  * One connection, from the dial to its end. Transports are not ours: they may throw, answer twice, or speak after
  * their end; here all of that becomes at most one linkUp and one linkDown.
@@ -23,6 +25,9 @@ export class Link {
   readonly #dial = new AbortController();
   #connection: Connection | undefined;
   #gone = false;
+  /** Whether silence can mean that the server waits for TLS. */
+  #plain = false;
+  #heard = false;
 
   constructor(id: number, node: number, owner: LinkOwner) {
     this.id = id;
@@ -31,6 +36,7 @@ export class Link {
   }
 
   dial(transport: Transport, address: Address): void {
+    this.#plain = !address.tls && address.path === null && transport.carrier !== "commands";
     const handler = {
       data: (chunk: Uint8Array) => this.#data(chunk),
       close: (error?: unknown) => this.#down(error),
@@ -76,6 +82,7 @@ export class Link {
 
   #data(chunk: Uint8Array): void {
     if (this.#gone) return;
+    this.#heard = true;
     // In the core, anything else would be read as garbage, or trap.
     if (!isBytes(chunk)) this.#down(new TypeError("the transport's data must be a Uint8Array"));
     else if (this.#connection !== undefined) this.#owner.linkData(this, chunk);
@@ -84,8 +91,9 @@ export class Link {
 
   #down(error: unknown): void {
     if (this.#gone) return;
+    const silent = this.#plain && this.#connection !== undefined && !this.#heard;
     this.drop();
-    this.#owner.linkDown(this, reasonOf(error), error);
+    this.#owner.linkDown(this, reasonOf(error) + (silent ? SILENT : ""), error);
   }
 }
 

@@ -24,10 +24,14 @@ const UNKNOWN_AUTHORITY = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
 ]);
 
-/** What can be done about a failure of TLS, after the runtime's own words; other errors are handed back as they are. */
+/** Adds to a failure of TLS what can be done about it; other errors are handed back as they are. */
 export function explainTls(error: Error): Error {
-  const remedy = remedyFor(String((error as NodeJS.ErrnoException).code));
-  return remedy === undefined ? error : new Error(`${error.message}; ${remedy}`, { cause: error });
+  const code = String((error as NodeJS.ErrnoException).code);
+  const remedy = remedyFor(code);
+  if (remedy === undefined) return error;
+  // The words for an alert are the TLS library's, with places in its sources.
+  const message = code.includes("ALERT") ? `${remedy} (${code})` : `${error.message}; ${remedy}`;
+  return new Error(message, { cause: error });
 }
 
 /** By code: Node.js, Deno and Bun agree on these, but not on the words. */

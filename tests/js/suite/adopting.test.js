@@ -48,7 +48,7 @@ test("adopted after its first process was killed: the lease goes on, and nobody 
   await first.said(({ served }) => served);
   const handle = { keys: [key], token: await owner(key), fair: true, fence: null, ttl: 1_500 };
   handle.fence = first.messages.find(({ served }) => served).fence;
-  first.child.kill("SIGKILL");
+  first.signal("SIGKILL");
   await first.exit;
   const lock = await openClient(t, redis).adopt(handle, { renew: true });
   assert.equal(String(lock.fence), handle.fence);

@@ -41,7 +41,7 @@ test("a host that does not exist", async (t) => {
       type: ConnectionError,
       code: "LOCK_CONNECTION",
       port: 6379,
-      says: [/ENOTFOUND|EAI_AGAIN|not found/],
+      says: [/ENOTFOUND|EAI_AGAIN|not found|failed to lookup/],
     });
   }
 });

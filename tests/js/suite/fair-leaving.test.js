@@ -105,7 +105,7 @@ test("rule 10: processes killed at head, middle and tail cost the line one place
   await alive("b");
   await alive("c");
   doomed.push(await processInLine(t, key));
-  for (const { child } of doomed) child.kill("SIGKILL");
+  for (const { signal } of doomed) signal("SIGKILL");
   await Promise.all(doomed.map(({ exit }) => exit));
   const released = performance.now();
   await holder.release();
@@ -126,7 +126,7 @@ test("rule 10: a dead head costs at most its lease, also when it dies just after
     const worker = await processInLine(t, key);
     const served = [];
     const turns = await lineUp(redis, key, ["next"], () => client.acquire(key, { fair: true }), served);
-    worker.child.kill("SIGKILL");
+    worker.signal("SIGKILL");
     await worker.exit;
     const released = performance.now();
     await holder.release();
@@ -143,7 +143,7 @@ test("rule 10: a holder that dies costs its lease, and the line goes on in order
   const client = openClient(t, redis, QUICK);
   const served = [];
   const turns = await lineUp(redis, key, [1, 2, 3], () => client.acquire(key, { fair: true }), served);
-  holder.child.kill("SIGKILL");
+  holder.signal("SIGKILL");
   const killed = performance.now();
   await settles(Promise.all(turns), 5_000, "the line");
   assert.ok(performance.now() - killed < 600 + SLACK);

@@ -112,10 +112,10 @@ for (const wakes of [true, false]) {
     const between = await standInLine(redis, key, () => other.acquire(key, { fair: true }));
     await standInLine(redis, key, () => order("last"));
 
-    sleeper.child.kill("SIGSTOP");
+    sleeper.signal("SIGSTOP");
     // The dead head is purged by whoever asks next; the one between stands first then.
     await until(async () => (await inLine(redis, key)) <= 2, { within: 3_000, what: "the purge" });
-    sleeper.child.kill("SIGCONT");
+    sleeper.signal("SIGCONT");
     await until(async () => (await inLine(redis, key)) === 3, { within: 3_000, what: "the return" });
     await holder.release();
     await (await settles(between.promise, 5_000, "the one between")).release();

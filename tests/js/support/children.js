@@ -1,8 +1,22 @@
 // No child process outlives the test process, however it ends.
 const alive = new Set();
 
+/**
+ * Sends `child` a signal, unless it has ended. Not by child.kill(): in Deno that does nothing after the first time, so that
+ * what was stopped could neither go on nor be killed.
+ */
+export function signal(child, name) {
+  if (!alive.has(child)) return;
+  try {
+    process.kill(child.pid, name);
+  } catch (error) {
+    // It has ended, and its "close" is on the way.
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
 function killAll() {
-  for (const child of alive) child.kill("SIGKILL");
+  for (const child of alive) signal(child, "SIGKILL");
 }
 
 let watching = false;
@@ -10,8 +24,8 @@ function watch() {
   if (watching) return;
   watching = true;
   process.on("exit", killAll);
-  for (const signal of ["SIGINT", "SIGTERM"]) {
-    process.once(signal, () => {
+  for (const name of ["SIGINT", "SIGTERM"]) {
+    process.once(name, () => {
       killAll();
       process.exit(128);
     });
@@ -21,7 +35,8 @@ function watch() {
 /** Registers `child` to be killed when this process ends; returns a promise of { code, signal }. */
 export function tend(child) {
   watch();
-  alive.add(child);
+  // One that did not start has nothing to be signalled.
+  if (child.pid !== undefined) alive.add(child);
   return new Promise((resolve) => {
     child.once("close", (code, signal) => {
       alive.delete(child);

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { tend } from "./children.js";
+import { signal, tend } from "./children.js";
 import { until } from "./conditions.js";
 
 /**
@@ -37,11 +37,12 @@ export function startWorker(
   });
   createInterface({ input: child.stderr }).on("line", (line) => output.push(line));
   scope.after(async () => {
-    child.kill("SIGKILL");
+    signal(child, "SIGKILL");
     await exit;
   });
   return {
     child,
+    signal: (name) => signal(child, name),
     exit,
     messages,
     /** What it printed besides JSON, standard error included. */

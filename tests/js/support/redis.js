@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { tend } from "./children.js";
+import { signal, tend } from "./children.js";
 import { settles } from "./conditions.js";
 import { ADMIN, adminClient, rawClient } from "./raw-client.js";
 import { ALL, NEEDED } from "./rights.js";
@@ -107,16 +107,16 @@ async function runningRedis(scope, { child, exit, log }, { port, folder, passwor
       return server.own.send(...args);
     },
     pause() {
-      child.kill("SIGSTOP");
+      signal(child, "SIGSTOP");
     },
     resume() {
-      child.kill("SIGCONT");
+      signal(child, "SIGCONT");
     },
     /** SIGKILL works on a stopped process too; there is nothing to save. */
     async stop() {
       for (const client of clients.splice(0)) client.close();
       server.own = undefined;
-      child.kill("SIGKILL");
+      signal(child, "SIGKILL");
       await exit;
     },
   };

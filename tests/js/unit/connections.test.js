@@ -92,6 +92,7 @@ for (const [what, connect] of [
 
 test("after its end a connection is not heard any more", async () => {
   const { core, dial } = await connected();
+  dial.handler.data(Buffer.from("early"));
   dial.handler.close(new Error("reset"));
   dial.handler.close(new Error("again"));
   dial.handler.data(Buffer.from("late"));
@@ -99,8 +100,15 @@ test("after its end a connection is not heard any more", async () => {
     core.calls.filter(([name]) => name === "closed"),
     [["closed", 9, "reset"]],
   );
-  assert.equal(core.count("received"), 0);
+  assert.equal(core.count("received"), 1);
   assert.equal(dial.connection.closed, 1);
+});
+
+test("a connection that ends before a word came may be one to a server that wants TLS", async () => {
+  const { core, dial } = await connected();
+  dial.handler.close(new Error("reset"));
+  const [[, , reason]] = core.calls.filter(([name]) => name === "closed");
+  assert.match(reason, /^reset before the server said a word; .*rediss:\/\//);
 });
 
 test("the core's close drops the connection, and aborts a dial", async () => {

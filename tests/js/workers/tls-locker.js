@@ -2,8 +2,8 @@
 import { input, say } from "../support/processes.js";
 import { createClient } from "../support/redlatch.js";
 
-const { url } = input();
-const client = createClient({ url, wait: 0 });
+const { url, tls = {} } = input();
+const client = createClient({ url, tls, wait: 0 });
 try {
   const lock = await client.acquire("over-tls");
   say({ outcome: await lock.release() });

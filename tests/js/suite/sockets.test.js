@@ -1,0 +1,68 @@
+// The runtime's own sockets: what they cannot take at once arrives all the same, and whom they keep waiting.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { createAuthority } from "../support/certificates.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { settles, until } from "../support/conditions.js";
+import { startWorker } from "../support/processes.js";
+import { freePort, startRedis } from "../support/redis.js";
+
+const authority = createAuthority({ after }, "redlatch test authority");
+const { certFile, keyFile } = authority.issue(["IP:127.0.0.1"]);
+const tlsPort = await freePort();
+const config = {
+  unixsocket: "redis.sock",
+  "tls-port": tlsPort,
+  "tls-cert-file": certFile,
+  "tls-key-file": keyFile,
+  "tls-ca-cert-file": authority.file,
+  "tls-auth-clients": "no",
+};
+const redis = await startRedis({ after }, { config });
+
+const ways = {
+  tcp: { url: redis.url },
+  TLS: { url: `rediss://127.0.0.1:${tlsPort}`, tls: { ca: authority.certificate } },
+  unix: { url: `unix://${join(redis.folder, "redis.sock")}` },
+};
+
+for (const [way, options] of Object.entries(ways)) {
+  test(`${way}: more than the socket takes at once arrives whole and in order`, async (t) => {
+    const client = openClient(t, undefined, { ...options, ttl: 60_000, nodeTimeout: 20_000 });
+    await (await client.acquire(freshKey())).release();
+    // The server reads nothing meanwhile, so that its buffers and ours fill up.
+    redis.pause();
+    const names = Array.from({ length: 160 }, (_, at) => freshKey(`${at}-`.padEnd(60_000, "x")));
+    const taking = Promise.all(names.map((name) => client.acquire(name, { wait: 0 })));
+    taking.catch(() => {});
+    for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+    redis.resume();
+    const locks = await settles(taking, 20_000, "all of them");
+    assert.ok(locks.every((lock, at) => lock.held && lock.keys[0] === names[at]));
+    assert.deepEqual(new Set(await Promise.all(locks.map((lock) => lock.release()))), new Set(["released"]));
+    assert.equal(client.inspect().counters.reconnects, 0);
+  });
+
+  for (const holding of [false, true]) {
+    const what = holding ? "a lock" : "nothing";
+    test(`${way}: an open client that holds ${what} keeps the process alive while it is connected, not longer`, async (t) => {
+      const port = await freePort();
+      const own = await startRedis(t, { config: { ...config, "tls-port": port } });
+      const url = {
+        tcp: own.url,
+        TLS: `rediss://127.0.0.1:${port}`,
+        unix: `unix://${join(own.folder, "redis.sock")}`,
+      };
+      const script = new URL("../workers/idler.js", import.meta.url);
+      const worker = startWorker(t, script, { url: url[way], tls: options.tls, holding });
+      await worker.said(({ ready }) => ready, 20_000);
+      // By the server's own clock: it has had nothing to do for a second and has not hung up.
+      const idle = async () => / name=redlatch\S* .*idle=[1-9]/.test(await own.send("CLIENT", "LIST"));
+      await until(idle, { every: 50, what: "a connection that is idle" });
+      await own.stop();
+      const { code } = await settles(worker.exit, 10_000, "the end of the process");
+      assert.equal(code, 0, worker.output.join("\n"));
+    });
+  }
+}
