@@ -35,7 +35,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -52,7 +52,7 @@ build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 demo: redis-server chromium build $(RUNTIMES) ## processes and runtimes around one counter, without and with the lock
 	@node tests/demo/demo.js
 
-test: redis-server new-log lint test-rust test-wasm build test-js ## everything that .ci/run checks
+test: redis-server new-log lint test-rust test-wasm build test-js test-runtimes ## everything that .ci/run checks
 	@.ci/tally target/test.log
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
@@ -89,7 +89,7 @@ clean: ## removes what was built; the tools in .tools/ stay
 	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules
 
 ##@ Steps of `make test`
-.PHONY: new-log test-rust test-wasm test-js
+.PHONY: new-log test-rust test-wasm test-js test-runtimes
 # Which of the tests run as wasm; the others are native only.
 WASM_TESTS := --test 'wasm*'
 
@@ -111,6 +111,9 @@ test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not.
 test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
 	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
+
+test-runtimes: redis-server build $(RUNTIMES)
+	@.ci/step 'Node.js 22 and 24, Deno, Bun' node tests/runtimes/run.js $(ARGS)
 
 ##@ The package
 # Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.

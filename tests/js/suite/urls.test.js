@@ -60,12 +60,12 @@ test("a user and a password on a server without HELLO", async (t) => {
   assert.match(line, /\bdb=5\b/);
 });
 
-test("an IPv6 address", async (t) => {
-  const hasIPv6 = await new Promise((resolve) => {
-    const probe = createServer().once("error", () => resolve(false));
-    probe.listen(0, "::1", () => probe.close(() => resolve(true)));
-  });
-  if (!hasIPv6) return t.skip("this machine has no ::1");
+const hasIPv6 = await new Promise((resolve) => {
+  const probe = createServer().once("error", () => resolve(false));
+  probe.listen(0, "::1", () => probe.close(() => resolve(true)));
+});
+
+test("an IPv6 address", { skip: hasIPv6 ? false : "this machine has no ::1" }, async (t) => {
   const six = await startRedis(t, { config: { bind: ["127.0.0.1", "::1"] } });
   assert.match(await seenByServer(t, `redis://[::1]:${six.port}/2`, six), /\baddr=\[::1\]/);
 });
