@@ -285,6 +285,11 @@ impl World<'_> {
                     return Err(twice("a release", lock, task.stage));
                 }
                 task.stage = Stage::Over;
+                if outcome == redlatch::Outcome::Released && self.clients[client].tasks[&lock].minted {
+                    let task = &self.clients[client].tasks[&lock];
+                    let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
+                    self.observer.check_released(&task.owner, keys.len())?;
+                }
                 if self.observer.is_calm() && outcome != redlatch::Outcome::Released {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
                 }

@@ -49,6 +49,8 @@ pub struct Observer {
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
     /// Grants that servers made, by token.
     granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
+    /// Servers that deleted keys of a token, and how many.
+    deleted: Vec<(Vec<u8>, usize)>,
     /// Tokens that nobody may extend or ask for any more.
     released: BTreeSet<Vec<u8>>,
     lines: Vec<Lines>,
@@ -68,6 +70,7 @@ impl Observer {
             stepped_back: false,
             fences: BTreeMap::new(),
             granted: BTreeMap::new(),
+            deleted: Vec::new(),
             released: BTreeSet::new(),
             lines: vec![Lines::default(); plan.settings.servers],
             coverage: BTreeMap::new(),
@@ -117,6 +120,11 @@ impl Observer {
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
             self.granted.entry(call.token().to_vec()).or_default().push((server, time, fence));
         }
+        if let Some(call) =
+            executed.call.as_ref().filter(|call| call.script.ends_with("release") && executed.deleted > 0)
+        {
+            self.deleted.push((call.token().to_vec(), executed.deleted));
+        }
         let Some(keys) = keys else { return Ok(()) };
         if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
             return Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii())));
@@ -128,6 +136,16 @@ impl Observer {
     pub fn written(&self, script: &str, token: &[u8]) -> Result<(), Violation> {
         if script != "exclusive_release" && script != "fair_release" && self.released.contains(token) {
             return Err(Violation::new("asked after release", format!("{script} with a released token")));
+        }
+        Ok(())
+    }
+
+    /// What is told as released was deleted, all of its keys by a majority.
+    pub fn check_released(&self, owner: &[u8], keys: usize) -> Result<(), Violation> {
+        let servers =
+            self.deleted.iter().filter(|(token, deleted)| token == owner && *deleted == keys).count();
+        if servers <= self.servers / 2 {
+            return Err(Violation::new("released", format!("{servers} servers deleted the keys")));
         }
         Ok(())
     }

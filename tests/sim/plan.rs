@@ -178,9 +178,12 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng::of(seed, 1);
         let calm = rng.chance(8);
-        let settings = settings(&mut rng, calm);
-        let ops = ops(&mut rng, &settings);
-        let faults = if calm { Vec::new() } else { faults(&mut rng, &settings) };
+        let mut settings = settings(&mut rng, calm);
+        let mut ops = ops(&mut rng, &settings);
+        let mut faults = if calm { Vec::new() } else { faults(&mut rng, &settings) };
+        if seed % 4 == 3 && !calm {
+            press(&mut Rng::of(seed, 2), &mut settings, &mut ops, &mut faults);
+        }
         Self { seed, settings, ops, faults }
     }
 }
@@ -235,6 +238,48 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         with_password: rng.chance(20),
         without_channels: rng.chance(15),
         database: if rng.chance(10) { 3 } else { 0 },
+    }
+}
+
+/// Makes a world in which everything happens at the very end of leases: a few who hold on to one lock for longer than its
+/// lease, others who ask for it without pause, clocks as far apart as is allowed for, replies and commands that come late.
+fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    faults.retain(|_| rng.chance(30));
+    let end = if rng.chance(50) { 4_900 } else { -4_900 };
+    if !settings.rates_broken {
+        settings.client_rates.fill(end);
+        settings.server_rates.fill(-end);
+    }
+    settings.policy.retry_min = Duration::from_millis(1);
+    settings.policy.retry_max = Duration::from_millis(250);
+    settings.policy.connect_timeout = Duration::from_millis(300);
+    settings.delay = Delay {
+        least: 100,
+        most: 500,
+        tail_chance: rng.pick(&[0, 5, 20]),
+        tail: rng.pick(&[30, 100, 2000]) * MS,
+    };
+    settings.rechunks = false;
+    settings.lands_after_close = 100;
+    let ttl = rng.pick(&[300, 1000, 10_000, 30_000]);
+    let (longer, fair) = (ttl <= 1000 && rng.chance(50), settings.servers == 1 && rng.chance(30));
+    ops.truncate(4);
+    for op in ops {
+        op.at = rng.below(SECOND);
+        op.client %= 3;
+        op.keys = vec![0];
+        op.fair = fair;
+        op.ttl = ttl;
+        op.wait = u64::MAX;
+        op.renew = false;
+        op.max_hold = None;
+        op.hold = (ttl + ttl / 5) * MS;
+        op.cancel_after = None;
+        op.token = None;
+        op.asks = if longer { vec![(10 * MS, Ask::Extend(ttl * 3))] } else { Vec::new() };
+        if longer {
+            op.hold *= 3;
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Executed {
     pub mine: bool,
     /// The fencing token, if the reply grants.
     pub fence: Option<u64>,
+    /// How many keys a release deleted.
+    pub deleted: usize,
     /// Whether the reply says that the waiter got new places in line.
     pub joined: bool,
 }
@@ -156,7 +158,7 @@ pub fn script_call(command: &[u8]) -> Option<ScriptCall> {
 impl Executed {
     /// A command, and what the server wrote back, in which the reply is the last.
     pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
-        let mut this = Self { call, mine, fence: None, joined: false };
+        let mut this = Self { call, mine, fence: None, deleted: 0, joined: false };
         let mut scanner = Scanner::new(Limits::default());
         scanner.push(output);
         while let Ok(Some(frame)) = scanner.next_frame() {
@@ -164,6 +166,9 @@ impl Executed {
             match parts.as_slice() {
                 [Reply::Bulk(_), Reply::Integer(1), Reply::Bulk(text)] => {
                     this.fence = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+                }
+                [Reply::Bulk(_), Reply::Integer(count)] => {
+                    this.deleted = usize::try_from(*count).unwrap_or(0)
                 }
                 [_, Reply::Integer(0), _, Reply::Integer(joined), _] => this.joined = *joined == 1,
                 _ => {}
