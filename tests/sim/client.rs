@@ -41,7 +41,7 @@ pub struct Task {
     pub questions: BTreeSet<OpId>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     Waiting,
     Held,
