@@ -13,8 +13,11 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::panic,
+    clippy::unreachable,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
     missing_docs,
-    reason = "tests may fail"
+    reason = "tests may fail; the set of states seen is never iterated, and the clock is for the report"
 )]
 
 mod action;
@@ -41,7 +44,8 @@ fn search(name: &str) {
     let setup: &Setup = all.iter().find(|setup| setup.name == name).unwrap();
     let report = explore(setup);
     println!("search: {report}");
-    for outcome in &setup.expected {
+    let expected = if is_full() { setup.expected.as_slice() } else { &["granted"] };
+    for outcome in expected {
         assert!(
             report.outcomes.contains(outcome),
             "{name}: nothing came to {outcome}: the world is too small"
@@ -80,5 +84,5 @@ searches! {
     fair_with_a_break
     redlock_of_two
     redlock_of_three
-    redlock_of_three_with_a_break
+    redlock_with_a_break
 }

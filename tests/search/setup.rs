@@ -50,7 +50,7 @@ pub struct Setup {
     pub fair: bool,
     pub policy: Policy,
     pub budget: Budget,
-    /// What must have been seen, or the search has shown nothing.
+    /// What must have been seen in full size, or the search has shown nothing.
     pub expected: Vec<&'static str>,
 }
 
@@ -88,45 +88,49 @@ pub fn setups(full: bool) -> Vec<Setup> {
     let size = |small: u64, large: u64| if full { large } else { small };
     let a: &[&str] = &["a"];
     let two = || vec![plan(a, 3), plan(a, 3)];
+    // In small size nobody releases: with three servers, that alone is fifty times as many states.
+    let tries = || {
+        let try_once = if full { plan(a, 0) } else { vec![Op::Acquire { keys: a, wait: 0 }] };
+        vec![try_once.clone(), try_once]
+    };
     let budget = Budget::default();
     vec![
-        setup("single", two(), size(5, 9), &["granted", "timed out", "lost", "released", "expired"]),
+        setup("single", two(), size(3, 5), &["granted", "timed out", "lost", "released"]),
         setup(
             "single_with_extension",
             vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Extend(0), Op::Release(0)], plan(a, 3)],
-            size(4, 7),
+            size(2, 5),
             &["granted", "timed out", "lost", "released"],
         ),
         Setup {
             renew: true,
             budget: Budget { stalls: 1, ..budget },
-            ..setup("single_with_renewal", two(), size(4, 6), &["granted", "lost", "released"])
+            ..setup("single_with_renewal", two(), size(2, 3), &["granted", "lost", "released"])
         },
         Setup {
             budget: Budget { breaks: 1, ..budget },
-            ..setup("single_with_breaks", two(), size(3, 5), &["granted", "lost", "unknown"])
+            ..setup("single_with_breaks", two(), size(1, 3), &["granted", "lost", "unknown"])
         },
         Setup {
-            // An error of a quarter is allowed for: more than the tick by which the clock is wrong.
-            policy: Policy { drift: 250_000, ..policy() },
-            ttl: 5,
+            // An error of nearly a half is allowed for: more than the tick by which the clock is wrong.
+            policy: Policy { drift: 450_000, ..policy() },
             budget: Budget { lags: 1, ..budget },
-            ..setup("single_with_a_slow_clock", two(), size(6, 8), &["granted", "lost"])
+            ..setup("single_with_a_slow_clock", two(), size(3, 5), &["granted", "lost"])
         },
         Setup {
             budget: Budget { crashes: 1, ..budget },
-            ..setup("single_with_a_crash", two(), size(3, 5), &["granted", "lost"])
+            ..setup("single_with_a_crash", two(), size(1, 3), &["granted", "lost"])
         },
         Setup {
             renew: true,
             budget: Budget { key_losses: 1, ..budget },
-            ..setup("single_with_a_lost_key", two(), size(4, 6), &["granted", "not ours", "expired"])
+            ..setup("single_with_a_lost_key", two(), size(2, 3), &["granted", "not ours"])
         },
         Setup {
             ..setup(
                 "single_with_aborts",
                 vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Cancel(0)], plan(a, 3)],
-                size(4, 7),
+                size(2, 4),
                 &["granted", "timed out"],
             )
         },
@@ -142,7 +146,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
                     ],
                     plan(a, 2),
                 ],
-                size(3, 5),
+                size(2, 3),
                 &["granted", "lost", "released"],
             )
         },
@@ -150,7 +154,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup(
                 "multi_in_opposite_order",
                 vec![plan(&["a", "b"], 3), plan(&["b", "a"], 3)],
-                size(4, 7),
+                size(3, 5),
                 &["granted", "timed out", "lost"],
             )
         },
@@ -159,7 +163,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup(
                 "fair_with_three_waiters",
                 vec![plan(a, 6), plan(a, 6), plan(a, 6)],
-                size(1, 3),
+                size(0, 2),
                 &["granted", "released"],
             )
         },
@@ -168,29 +172,21 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup(
                 "fair_with_aborts",
                 vec![plan(a, 6), vec![Op::Acquire { keys: a, wait: 6 }, Op::Cancel(0)], plan(a, 6)],
-                size(1, 2),
+                size(0, 2),
                 &["granted", "released"],
             )
         },
         Setup {
             fair: true,
             budget: Budget { breaks: 1, ..budget },
-            ..setup("fair_with_a_break", two(), size(2, 4), &["granted", "released"])
+            ..setup("fair_with_a_break", two(), size(1, 3), &["granted", "released"])
         },
-        Setup { servers: 2, ..setup("redlock_of_two", two(), size(1, 3), &["granted", "released"]) },
+        Setup { servers: 2, ..setup("redlock_of_two", two(), size(0, 2), &["granted", "released"]) },
+        Setup { servers: 3, ..setup("redlock_of_three", tries(), size(0, 1), &["granted", "timed out"]) },
         Setup {
-            servers: 3,
-            ..setup("redlock_of_three", vec![plan(a, 0), plan(a, 0)], size(0, 2), &["granted", "no quorum"])
-        },
-        Setup {
-            servers: 3,
+            servers: if full { 3 } else { 2 },
             budget: Budget { breaks: 1, ..budget },
-            ..setup(
-                "redlock_of_three_with_a_break",
-                vec![plan(a, 0), plan(a, 0)],
-                size(0, 1),
-                &["granted", "no quorum"],
-            )
+            ..setup("redlock_with_a_break", tries(), size(0, 0), &["granted", "timed out"])
         },
     ]
 }
