@@ -43,7 +43,7 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench sim fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo test bench sim search fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -67,6 +67,9 @@ fuzz-short: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for 20 sec
 sim: redis-server toolchain ## random commands on real servers, and SEEDS simulated worlds from SEED_BASE on
 	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
+
+search: toolchain ## every order of events in small worlds, in full size (minutes)
+	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt

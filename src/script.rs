@@ -81,6 +81,13 @@ fn decimal(text: &[u8]) -> Option<u64> {
     text.parse().ok().filter(|&number| number > 0)
 }
 
+/// By name, of which there is one each.
+impl core::hash::Hash for Script {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 impl core::fmt::Debug for Script {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name)

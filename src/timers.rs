@@ -97,7 +97,7 @@ impl TimerTable {
 ///
 /// An owner may be entered earlier than its next timer is due, never later: it is then looked at for nothing,
 /// once. So the common moves, which push a lock's next timer further away, need no change here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Agenda<Owner: Ord + Copy> {
     due: BTreeSet<(Instant, Owner)>,
 }

@@ -32,6 +32,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// **Feed one thing, then drain everything:** after any call of an application verb or a `handle_*`, pull every
 /// `poll_*` until it has nothing more, in any order, before waiting for the next thing to happen. Draining partly delays
 /// things, and corrupts nothing.
+#[derive(Clone, Hash)]
 pub struct Engine<E> {
     policy: Policy,
     entropy: E,
@@ -55,7 +56,7 @@ pub struct Engine<E> {
 }
 
 /// Who has timers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Sleeper {
     Lock(LockId),
     Node(NodeId),

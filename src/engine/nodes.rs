@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Which servers a lock talks to: today all of them, whatever their number. Locks ask here and know of no topology.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Nodes {
     list: Vec<Node>,
     last_connection: u32,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Event;
 
 /// What an engine has done since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Counters {
@@ -30,7 +30,7 @@ pub struct Counters {
 }
 
 /// Counts, and tells those who watch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Notes {
     pub(crate) counters: Counters,
     /// Whether anybody watches.

@@ -29,7 +29,7 @@ use crate::{
     timers::Timer,
 };
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Acquiring {
     round: Option<Round>,
     attempts: u32,

@@ -27,7 +27,7 @@ use crate::{
 /// The shortest pause after a renewal that failed.
 const SHORTEST_RETRY: Duration = Duration::from_millis(20);
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Held {
     lease: Lease,
     /// Until when the lock may be believed in.

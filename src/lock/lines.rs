@@ -7,7 +7,7 @@
 use super::LockId;
 
 /// Our fair waiters by the keys they wait for, in the order in which they joined.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Lines {
     waiting: Vec<Line>,
     /// Those that have become the first in line and do not know it yet.
@@ -16,7 +16,7 @@ pub(crate) struct Lines {
     recalled: Vec<LockId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Line {
     keys: Vec<Vec<u8>>,
     locks: Vec<LockId>,

@@ -65,14 +65,14 @@ pub(crate) enum Wish {
 }
 
 /// Who asks for the keys: the token that is written into them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Owner {
     token: Vec<u8>,
     /// The token's bits, if it was drawn here.
     minted: Option<Token>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Lock {
     spec: Spec,
     owner: Owner,
@@ -86,7 +86,7 @@ pub(crate) struct Lock {
     pub(crate) entered: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum State {
     Acquiring(Acquiring),
     Held(Held),

@@ -7,7 +7,7 @@ use crate::{
     time::{Duration, Instant},
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Op {
     /// The renewal, to whose outcome nobody listens.
     Renew,
@@ -17,7 +17,7 @@ pub(super) enum Op {
 }
 
 /// What the question in flight is for, and what the next one will be for.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Ops {
     serving: Vec<Op>,
     queued: Vec<Op>,

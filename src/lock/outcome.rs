@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What an attempt came to, if not to a grant.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) enum Outcome {
     #[default]
     Unknown,

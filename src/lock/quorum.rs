@@ -8,7 +8,7 @@ pub(crate) const fn quorum(nodes: usize) -> usize {
 }
 
 /// The state of a vote.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally {
     pub(crate) yes: usize,
     pub(crate) no: usize,

@@ -12,7 +12,7 @@ use crate::{
     timers::Timer,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Releasing {
     round: Round,
     /// Whether the application still waits for the outcome.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What the application asks for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Request {
     /// The keys to take, all or none. Order and duplicates do not matter.
     pub keys: Vec<Vec<u8>>,
@@ -30,7 +30,7 @@ pub struct Request {
 }
 
 /// How all locks of an engine go about it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Policy {
     /// The error allowed for in the rate of clocks, in millionths. 10 000 is 1 %.
     pub drift: u32,
@@ -57,7 +57,7 @@ impl Default for Policy {
 }
 
 /// A request that was found in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Spec {
     /// The lock keys, sorted, then what is derived from them, name by name.
     keys: Vec<Vec<u8>>,

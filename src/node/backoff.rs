@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_millis(1000);
 
 /// When to connect again: at once after a connection that worked; else after a random time of up to 50 ms, doubled
 /// for every failure in a row, up to a second.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Backoff {
     failures: u32,
     until: Instant,

@@ -17,7 +17,7 @@ use super::{
     server_error,
 };
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     /// The step of the handshake that is awaited, and until when; `None` when ready.

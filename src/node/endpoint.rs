@@ -10,7 +10,7 @@ pub enum Carrier {
 }
 
 /// What a server is told about us. Its address is the driver's business.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Hash)]
 pub struct Endpoint {
     /// The user to authenticate as; empty for the default user.
     pub user: String,

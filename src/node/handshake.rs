@@ -12,7 +12,7 @@ use super::Endpoint;
 use crate::resp::{Reply, encode};
 
 /// The step whose reply is awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Handshake {
     Hello,
     Subscribe,

@@ -51,7 +51,7 @@ pub(crate) struct Tag {
     pub(crate) round: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
     endpoint: Endpoint,
     /// Where wake-ups for this client are published.
@@ -69,7 +69,7 @@ pub(crate) struct Node {
     pub(crate) entered: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 enum Link {
     Down,
     Dialing { id: ConnectionId, until: Instant },

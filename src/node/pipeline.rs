@@ -26,7 +26,7 @@ pub(crate) struct Command<'a> {
 }
 
 /// How a script is named to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Form {
     /// By its SHA-1.
     Hash,
@@ -35,7 +35,7 @@ pub(crate) enum Form {
 }
 
 /// A command whose reply has not come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Pending {
     pub(crate) tag: Tag,
     script: &'static Script,
@@ -58,7 +58,7 @@ pub(crate) enum Order {
 }
 
 /// A command that is not sent before others on the same keys are answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Held {
     pending: Pending,
     bytes: Vec<u8>,
@@ -75,7 +75,7 @@ pub(crate) enum Paired<'a> {
     Mismatch,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Pipeline {
     order: Order,
     queue: VecDeque<Pending>,

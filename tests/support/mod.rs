@@ -21,7 +21,7 @@ use redlatch::{
 };
 
 /// splitmix64 (Steele, Lea and Flood 2014).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Seeded(pub u64);
 
 impl Entropy for Seeded {

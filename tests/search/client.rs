@@ -1,0 +1,176 @@
+//! A client: the engine that ships, and an application that carries out its plan.
+
+use redlatch::{Duration, Endpoint, Engine, Event, Instant, LockId, Outcome, Request};
+
+use crate::{
+    setup::{Op, Setup, TICK},
+    support::{Seeded, ms},
+};
+
+/// When a world begins, in ticks: long after the epoch, as real clocks are.
+const EPOCH: u64 = 1_000_000;
+
+/// The time after so many ticks.
+pub fn instant(tick: u64) -> Instant {
+    behind(tick, 0)
+}
+
+/// The same by a clock that is so many ticks behind.
+fn behind(tick: u64, lag: u64) -> Instant {
+    Instant::default().after(ms((EPOCH + tick - lag) * TICK))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    Pending,
+    Granted {
+        fence: u64,
+    },
+    /// The application has let go of it, and waits to hear how it went.
+    Releasing,
+    Over,
+}
+
+/// An acquisition.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
+    pub lock: LockId,
+    pub keys: Vec<&'static str>,
+    /// Who owns it: the same number for those that share one token.
+    pub owner: usize,
+    pub status: Status,
+}
+
+#[derive(Clone, Hash)]
+pub struct Client {
+    pub engine: Engine<Seeded>,
+    /// How many steps of the plan are done.
+    pub step: usize,
+    pub slots: Vec<Slot>,
+    /// Ticks by which its clock is behind.
+    pub lag: u64,
+}
+
+impl Client {
+    pub fn new(index: usize, setup: &Setup) -> Self {
+        let mut engine = Engine::new(setup.policy.clone(), Seeded(index as u64 + 1));
+        for _ in 0..setup.servers {
+            engine.add_node(Endpoint::default());
+        }
+        Self { engine, step: 0, slots: Vec::new(), lag: 0 }
+    }
+
+    pub fn now(&self, tick: u64) -> Instant {
+        behind(tick, self.lag)
+    }
+
+    pub fn has_due_timer(&self, tick: u64) -> bool {
+        self.engine.poll_timeout().is_some_and(|at| at <= self.now(tick))
+    }
+
+    /// Whether the application believes that it holds the slot's lock.
+    pub fn believes(&self, slot: &Slot, tick: u64) -> bool {
+        matches!(slot.status, Status::Granted { .. })
+            && self.engine.remaining(slot.lock, self.now(tick)) > Duration::ZERO
+    }
+
+    /// Whether a step of the plan can be taken now.
+    pub fn is_able(&self, op: &Op) -> bool {
+        match *op {
+            Op::Acquire { .. } | Op::Enter { .. } | Op::Cancel(_) => true,
+            Op::Release(slot) | Op::Extend(slot) => {
+                self.slots.get(slot).is_some_and(|slot| !matches!(slot.status, Status::Pending))
+            }
+        }
+    }
+
+    pub fn carry_out(&mut self, op: &Op, setup: &Setup, tick: u64) {
+        self.step += 1;
+        let now = self.now(tick);
+        match *op {
+            Op::Acquire { keys, wait } => self.acquire(keys.to_vec(), None, wait, setup, now),
+            Op::Enter { key, token } => self.acquire(vec![key], Some(token), 3, setup, now),
+            Op::Release(slot) => {
+                if matches!(self.slots[slot].status, Status::Granted { .. }) {
+                    self.slots[slot].status = Status::Releasing;
+                    self.engine.release(self.slots[slot].lock, now);
+                }
+            }
+            Op::Extend(slot) => {
+                self.engine.extend(self.slots[slot].lock, ms(setup.ttl * TICK), now);
+            }
+            Op::Cancel(slot) => {
+                self.slots[slot].status = Status::Over;
+                self.engine.cancel(self.slots[slot].lock, now);
+            }
+        }
+    }
+
+    fn acquire(
+        &mut self,
+        keys: Vec<&'static str>,
+        token: Option<&str>,
+        wait: u64,
+        setup: &Setup,
+        now: Instant,
+    ) {
+        let request = Request {
+            keys: keys.iter().map(|key| key.as_bytes().to_vec()).collect(),
+            token: token.map(|token| token.as_bytes().to_vec()),
+            ttl: ms(setup.ttl * TICK),
+            wait: ms(wait * TICK),
+            renew: setup.renew,
+            max_hold: Duration::MAX,
+            fair: setup.fair,
+            adopt: false,
+        };
+        let lock = self.engine.acquire(request, now).unwrap();
+        let owner = if token.is_some() { 0 } else { self.slots.len() };
+        self.slots.push(Slot { lock, keys, owner, status: Status::Pending });
+    }
+
+    /// Takes in what the engine has to tell; what the outcomes are called.
+    pub fn hear(&mut self, tick: u64) -> Vec<(Option<usize>, &'static str)> {
+        let mut heard = Vec::new();
+        while let Some(event) = self.engine.poll_event(self.now(tick)) {
+            let (lock, status, name) = match event {
+                Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),
+                Event::Failed { lock, failure } => (lock, Status::Over, name_of(&failure.code)),
+                Event::Lost { lock, loss } => (
+                    lock,
+                    Status::Over,
+                    match loss {
+                        redlatch::Loss::Expired => "lost",
+                        _ => "not ours",
+                    },
+                ),
+                Event::Released { lock, outcome } => (
+                    lock,
+                    Status::Over,
+                    match outcome {
+                        Outcome::Released => "released",
+                        Outcome::Expired => "expired",
+                        Outcome::Unknown => "unknown",
+                    },
+                ),
+                _ => continue,
+            };
+            let slot = self.slots.iter().position(|slot| slot.lock == lock && slot.status != Status::Over);
+            if let Some(index) = slot {
+                self.slots[index].status = status;
+            }
+            heard.push((slot, name));
+        }
+        heard
+    }
+}
+
+fn name_of(code: &redlatch::Code) -> &'static str {
+    match code {
+        redlatch::Code::Timeout => "timed out",
+        redlatch::Code::Quorum => "no quorum",
+        redlatch::Code::Connection => "no connection",
+        redlatch::Code::Lost => "lost in the act",
+        _ => "another failure",
+    }
+}

@@ -1,0 +1,129 @@
+//! Depth first through all states, each entered once.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    time::{Duration, Instant},
+};
+
+use crate::{action::Action, setup::Setup, world::World};
+
+pub struct Report {
+    name: &'static str,
+    states: usize,
+    transitions: u64,
+    depth: usize,
+    ends: u64,
+    time: Duration,
+    pub outcomes: BTreeSet<&'static str>,
+}
+
+/// A state on the way, and the branches that are not taken yet.
+struct Visit {
+    world: World,
+    actions: Vec<Action>,
+    taken: Option<Action>,
+}
+
+/// States are remembered by their fingerprint: 64 bits of SipHash. With ten million states, the odds that any two share
+/// one, and a branch is missed, are 1 : 350 000.
+type Seen = HashSet<u64, BuildHasherDefault<Identity>>;
+
+pub fn explore(setup: &Setup) -> Report {
+    let begun = Instant::now();
+    let mut report = Report {
+        name: setup.name,
+        states: 0,
+        transitions: 0,
+        depth: 0,
+        ends: 0,
+        time: Duration::ZERO,
+        outcomes: BTreeSet::new(),
+    };
+    let mut seen = Seen::default();
+    let first = World::new(setup);
+    seen.insert(fingerprint(&first));
+    let mut path = vec![visit(first, setup, None)];
+    while let Some(here) = path.last_mut() {
+        let Some(action) = here.actions.pop() else {
+            path.pop();
+            continue;
+        };
+        let mut world = here.world.clone();
+        report.transitions += 1;
+        if let Err(violation) = world.act(action, setup) {
+            fail(setup, &path, Some(action), &violation);
+        }
+        if !seen.insert(fingerprint(&world)) {
+            continue;
+        }
+        let next = visit(world, setup, Some(action));
+        if next.actions.is_empty() {
+            report.ends += 1;
+        }
+        // From an end the world must come to rest; what happens within reach was looked at.
+        if next.actions.is_empty() || (next.world.tick == setup.horizon && action_is_tick(action)) {
+            report.outcomes.extend(&next.world.news.0);
+            if let Err(violation) = next.world.clone().settle(setup) {
+                path.push(next);
+                fail(setup, &path, None, &violation);
+            }
+        }
+        report.outcomes.extend(&next.world.news.0);
+        path.push(next);
+        report.depth = report.depth.max(path.len());
+    }
+    report.states = seen.len();
+    report.time = begun.elapsed();
+    report
+}
+
+fn action_is_tick(action: Action) -> bool {
+    matches!(action, Action::Tick | Action::TickWithout(_))
+}
+
+fn visit(world: World, setup: &Setup, taken: Option<Action>) -> Visit {
+    Visit { actions: world.actions(setup), world, taken }
+}
+
+fn fingerprint(world: &World) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    world.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn fail(setup: &Setup, path: &[Visit], last: Option<Action>, violation: &str) -> ! {
+    let taken = path.iter().filter_map(|visit| visit.taken).chain(last);
+    let way: Vec<_> = taken.map(|action| format!("{action:?}")).collect();
+    panic!("{}: {violation}\nthe way there: {}", setup.name, way.join(", "));
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, states, transitions, depth, ends, time, .. } = self;
+        write!(
+            f,
+            "{name:32} {states:>10} states {transitions:>11} transitions, depth {depth:>3}, {ends:>8} ends, {:>6.1} s",
+            time.as_secs_f64()
+        )
+    }
+}
+
+/// Fingerprints are hashes already.
+#[derive(Default)]
+pub struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only for u64");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}

@@ -1,0 +1,32 @@
+//! Connections: bytes that are under way, in order, in both directions.
+
+use std::collections::VecDeque;
+
+use redlatch::{ConnectionId, memory::SessionId};
+
+/// A connection of a client to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    pub client: usize,
+    pub server: usize,
+    pub connection: ConnectionId,
+    pub session: SessionId,
+    pub state: State,
+    pub up: VecDeque<Vec<u8>>,
+    pub down: VecDeque<Vec<u8>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    Dialing,
+    Open,
+    /// The client is gone; what it sent is still under way.
+    Abandoned,
+}
+
+impl Link {
+    /// Whether nothing can come of it any more.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Abandoned && self.up.is_empty()
+    }
+}

@@ -1,0 +1,209 @@
+//! The worlds that are searched: who does what, and what may go wrong how often.
+
+use redlatch::Policy;
+
+use crate::support::ms;
+
+/// Milliseconds in which nothing but what is searched happens.
+pub const TICK: u64 = 40;
+
+/// A step of a client's plan. Slots are counted by the acquisitions of that client.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Of these keys, waiting for so many ticks.
+    Acquire { keys: &'static [&'static str], wait: u64 },
+    /// Of these keys under a token of its own.
+    Enter { key: &'static str, token: &'static str },
+    /// Once the slot is granted; nothing if it came to nothing.
+    Release(usize),
+    /// As soon as the slot is granted, or never.
+    Extend(usize),
+    /// At any time from here on, whatever the slot has come to.
+    Cancel(usize),
+}
+
+/// How often what may happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    /// A connection ends; what was sent is lost, or still arrives.
+    pub breaks: u8,
+    /// A server ends, and starts again with its keys.
+    pub crashes: u8,
+    /// A key vanishes.
+    pub key_losses: u8,
+    /// A client's clock stands still for a tick.
+    pub lags: u8,
+    /// Time goes on though a client's timer is due.
+    pub stalls: u8,
+}
+
+pub struct Setup {
+    pub name: &'static str,
+    pub servers: usize,
+    /// The plan of each client.
+    pub plans: Vec<Vec<Op>>,
+    /// Ticks until the end.
+    pub horizon: u64,
+    /// Ticks of the lease.
+    pub ttl: u64,
+    pub renew: bool,
+    pub fair: bool,
+    pub policy: Policy,
+    pub budget: Budget,
+    /// What must have been seen in full size, or the search has shown nothing.
+    pub expected: Vec<&'static str>,
+}
+
+fn policy() -> Policy {
+    Policy {
+        drift: 10_000,
+        retry_min: ms(TICK),
+        retry_max: ms(TICK),
+        node_timeout: Some(ms(2 * TICK)),
+        connect_timeout: ms(10 * TICK),
+    }
+}
+
+fn plan(keys: &'static [&'static str], wait: u64) -> Vec<Op> {
+    vec![Op::Acquire { keys, wait }, Op::Release(0)]
+}
+
+fn setup(name: &'static str, plans: Vec<Vec<Op>>, horizon: u64, expected: &[&'static str]) -> Setup {
+    Setup {
+        name,
+        servers: 1,
+        plans,
+        horizon,
+        ttl: 3,
+        renew: false,
+        fair: false,
+        policy: policy(),
+        budget: Budget::default(),
+        expected: expected.to_vec(),
+    }
+}
+
+/// All worlds; the small ones take seconds, the others minutes.
+pub fn setups(full: bool) -> Vec<Setup> {
+    let size = |small: u64, large: u64| if full { large } else { small };
+    let a: &[&str] = &["a"];
+    let two = || vec![plan(a, 3), plan(a, 3)];
+    // In small size nobody releases: with three servers, that alone is fifty times as many states.
+    let tries = || {
+        let try_once = if full { plan(a, 0) } else { vec![Op::Acquire { keys: a, wait: 0 }] };
+        vec![try_once.clone(), try_once]
+    };
+    let budget = Budget::default();
+    vec![
+        setup("single", two(), size(3, 5), &["granted", "timed out", "lost", "released"]),
+        setup(
+            "single_with_extension",
+            vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Extend(0), Op::Release(0)], plan(a, 3)],
+            size(2, 5),
+            &["granted", "timed out", "lost", "released"],
+        ),
+        Setup {
+            renew: true,
+            budget: Budget { stalls: 1, ..budget },
+            ..setup("single_with_renewal", two(), size(2, 3), &["granted", "lost", "released"])
+        },
+        Setup {
+            budget: Budget { breaks: 1, ..budget },
+            ..setup("single_with_breaks", two(), size(1, 3), &["granted", "lost", "unknown"])
+        },
+        Setup {
+            // An error of nearly a half is allowed for: more than the tick by which the clock is wrong.
+            policy: Policy { drift: 450_000, ..policy() },
+            budget: Budget { lags: 1, ..budget },
+            ..setup("single_with_a_slow_clock", two(), size(3, 5), &["granted", "lost"])
+        },
+        Setup {
+            budget: Budget { crashes: 1, ..budget },
+            ..setup("single_with_a_crash", two(), size(1, 3), &["granted", "lost"])
+        },
+        Setup {
+            renew: true,
+            budget: Budget { key_losses: 1, ..budget },
+            ..setup("single_with_a_lost_key", two(), size(2, 3), &["granted", "not ours"])
+        },
+        Setup {
+            ..setup(
+                "single_with_aborts",
+                vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Cancel(0)], plan(a, 3)],
+                size(2, 4),
+                &["granted", "timed out"],
+            )
+        },
+        Setup {
+            ..setup(
+                "reentry",
+                vec![
+                    vec![
+                        Op::Enter { key: "a", token: "me" },
+                        Op::Enter { key: "a", token: "me" },
+                        Op::Release(0),
+                        Op::Release(1),
+                    ],
+                    plan(a, 2),
+                ],
+                size(2, 3),
+                &["granted", "lost", "released"],
+            )
+        },
+        Setup {
+            ..setup(
+                "multi_in_opposite_order",
+                vec![plan(&["a", "b"], 3), plan(&["b", "a"], 3)],
+                size(3, 5),
+                &["granted", "timed out", "lost"],
+            )
+        },
+        Setup {
+            fair: true,
+            ..setup(
+                "fair_with_three_waiters",
+                vec![plan(a, 6), plan(a, 6), plan(a, 6)],
+                size(0, 2),
+                &["granted", "released"],
+            )
+        },
+        Setup {
+            fair: true,
+            ..setup(
+                "fair_with_aborts",
+                vec![plan(a, 6), vec![Op::Acquire { keys: a, wait: 6 }, Op::Cancel(0)], plan(a, 6)],
+                size(0, 2),
+                &["granted", "released"],
+            )
+        },
+        Setup {
+            fair: true,
+            budget: Budget { breaks: 1, ..budget },
+            ..setup("fair_with_a_break", two(), size(1, 3), &["granted", "released"])
+        },
+        Setup { servers: 2, ..setup("redlock_of_two", two(), size(0, 2), &["granted", "released"]) },
+        Setup { servers: 3, ..setup("redlock_of_three", tries(), size(0, 1), &["granted", "timed out"]) },
+        Setup {
+            servers: if full { 3 } else { 2 },
+            budget: Budget { breaks: 1, ..budget },
+            ..setup("redlock_with_a_break", tries(), size(0, 0), &["granted", "timed out"])
+        },
+    ]
+}
+
+/// A world in which nothing is planned.
+pub fn warm_up() -> Setup {
+    setup("warm_up", vec![Vec::new(); 8], 0, &[])
+}
+
+/// The same, for a horizon of its own.
+pub fn like(other: &Setup) -> Setup {
+    Setup {
+        name: other.name,
+        servers: other.servers,
+        plans: other.plans.clone(),
+        policy: other.policy.clone(),
+        expected: Vec::new(),
+        ..*other
+    }
+}

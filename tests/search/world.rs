@@ -1,0 +1,309 @@
+//! The state of a small world, how it changes, and the rules that hold in each state.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use redlatch::{
+    Duration,
+    memory::{Server, SessionId, Value},
+};
+
+use crate::{
+    action::Action,
+    client::{Client, Status, instant},
+    network::{Link, State},
+    queue::Queue,
+    setup::{Budget, Setup},
+    support::ms,
+};
+
+/// What rule was broken, and how.
+pub type Violation = String;
+
+#[derive(Clone, Hash)]
+pub struct World {
+    pub tick: u64,
+    pub clients: Vec<Client>,
+    pub servers: Vec<Server>,
+    pub links: Vec<Link>,
+    pub budget: Budget,
+    sessions: u64,
+    /// The last fence that a grant of each key had.
+    fences: BTreeMap<&'static str, u64>,
+    pub queue: Queue,
+    /// A server has forgotten a lock: no client can see that in time.
+    is_weak: bool,
+    /// What this world has come to, for the report; not part of the state.
+    pub news: News,
+}
+
+/// Left out of the hash.
+#[derive(Clone, Default)]
+pub struct News(pub BTreeSet<&'static str>);
+
+impl std::hash::Hash for News {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl World {
+    /// With connections made and scripts known, so that the search begins where it gets interesting.
+    pub fn new(setup: &Setup) -> Self {
+        let mut servers = vec![Server::new(); setup.servers];
+        for server in &mut servers {
+            know_scripts(server);
+        }
+        let mut world = Self {
+            tick: 0,
+            clients: (0..setup.plans.len()).map(|index| Client::new(index, setup)).collect(),
+            servers,
+            links: Vec::new(),
+            budget: Budget::default(),
+            sessions: 1,
+            fences: BTreeMap::new(),
+            queue: Queue::default(),
+            is_weak: false,
+            news: News::default(),
+        };
+        world.connect();
+        world.budget = setup.budget;
+        world
+    }
+
+    pub fn act(&mut self, action: Action, setup: &Setup) -> Result<(), Violation> {
+        match action {
+            Action::Op(index) => {
+                let op = &setup.plans[index][self.clients[index].step];
+                self.clients[index].carry_out(op, setup, self.tick);
+                self.drain(index)?;
+            }
+            Action::Timer(index) => {
+                let client = &mut self.clients[index];
+                client.engine.handle_timeout(client.now(self.tick));
+                self.drain(index)?;
+            }
+            Action::Dial(index) => {
+                let link = &mut self.links[index];
+                link.state = State::Open;
+                self.servers[link.server].connect(link.session);
+                let (connection, client) = (link.connection, link.client);
+                let now = self.clients[client].now(self.tick);
+                self.clients[client].engine.handle_connected(connection, now);
+                self.drain(client)?;
+            }
+            Action::Up(index) => self.arrive(index)?,
+            Action::Down(index) => {
+                let link = &mut self.links[index];
+                let bytes = link.down.pop_front().unwrap();
+                let (connection, client) = (link.connection, link.client);
+                let now = self.clients[client].now(self.tick);
+                self.clients[client].engine.handle_bytes(connection, &bytes, now);
+                self.drain(client)?;
+            }
+            Action::Cut(index) => {
+                self.budget.breaks -= 1;
+                self.links[index].up.clear();
+                self.end(index)?;
+            }
+            Action::Abandon(index) => {
+                self.budget.breaks -= 1;
+                self.end(index)?;
+            }
+            Action::Tick => self.tick(),
+            Action::TickWithout(client) => {
+                self.budget.lags -= 1;
+                self.clients[client].lag += 1;
+                self.tick();
+            }
+            Action::Crash(server) => {
+                self.budget.crashes -= 1;
+                self.servers[server].restart(true);
+                let links = &mut self.links;
+                links.iter_mut().filter(|link| link.server == server).for_each(|link| link.up.clear());
+                let ended = |link: &Link| link.server == server && link.state == State::Open;
+                while let Some(index) = self.links.iter().position(ended) {
+                    self.end(index)?;
+                }
+            }
+            Action::LoseKey(server, key) => {
+                self.budget.key_losses -= 1;
+                self.is_weak = true;
+                self.servers[server]
+                    .database_mut(0)
+                    .remove(key.as_bytes(), instant(self.tick).as_micros() / 1000);
+            }
+        }
+        self.links.retain(|link| !link.is_over());
+        self.check()
+    }
+
+    fn tick(&mut self) {
+        if self.clients.iter().any(|client| client.has_due_timer(self.tick)) {
+            self.budget.stalls -= 1;
+        }
+        self.tick += 1;
+    }
+
+    /// Bytes arrive at a server, which carries them out.
+    fn arrive(&mut self, index: usize) -> Result<(), Violation> {
+        let link = &mut self.links[index];
+        let (server, session) = (link.server, link.session);
+        let bytes = link.up.pop_front().unwrap();
+        let before = self.owner(server, "a").map(<[u8]>::to_vec);
+        self.servers[server].receive(session, &bytes, instant(self.tick));
+        let owner = self.owner(server, "a").map(<[u8]>::to_vec);
+        self.queue.saw(&bytes, before.as_deref(), owner.as_deref())?;
+        for link in self.links.iter_mut().filter(|link| link.server == server) {
+            let output = self.servers[server].take_output(link.session);
+            if !output.is_empty() && link.state == State::Open {
+                link.down.push_back(output);
+            }
+        }
+        Ok(())
+    }
+
+    /// A connection ends for the client.
+    fn end(&mut self, index: usize) -> Result<(), Violation> {
+        let link = &mut self.links[index];
+        link.state = State::Abandoned;
+        link.down.clear();
+        let (connection, client) = (link.connection, link.client);
+        let now = self.clients[client].now(self.tick);
+        self.clients[client].engine.handle_closed(connection, "reset by peer", now);
+        self.drain(client)
+    }
+
+    /// Takes everything that a client's engine has come to.
+    fn drain(&mut self, index: usize) -> Result<(), Violation> {
+        let tick = self.tick;
+        for (slot, outcome) in self.clients[index].hear(tick) {
+            self.news.0.insert(outcome);
+            if let Some(slot) = slot {
+                self.check_fence(index, slot)?;
+            }
+        }
+        let client = &mut self.clients[index];
+        while let Some(connection) = client.engine.poll_close() {
+            let mine = |link: &&mut Link| link.client == index && link.connection == connection;
+            for link in self.links.iter_mut().filter(mine) {
+                link.state = State::Abandoned;
+                link.down.clear();
+            }
+        }
+        while let Some((node, connection)) = client.engine.poll_connect() {
+            self.sessions += 1;
+            self.links.push(Link {
+                client: index,
+                server: node.0 as usize,
+                connection,
+                session: SessionId(self.sessions),
+                state: State::Dialing,
+                up: VecDeque::new(),
+                down: VecDeque::new(),
+            });
+        }
+        while let Some((connection, bytes)) = client.engine.poll_transmit() {
+            let mine = |link: &&mut Link| link.client == index && link.connection == connection;
+            if let Some(link) = self.links.iter_mut().find(mine) {
+                link.up.push_back(bytes);
+            }
+        }
+        self.check_told(index)
+    }
+
+    /// Who has the key by a server's word.
+    pub fn owner(&self, server: usize, key: &str) -> Option<&[u8]> {
+        let now = instant(self.tick).as_micros() / 1000;
+        match self.servers[server].database(0)?.peek(key.as_bytes(), now)?.0 {
+            Value::String(token) => Some(token),
+            Value::SortedSet(_) => None,
+        }
+    }
+
+    /// Rule: at most one believer per key.
+    fn check(&self) -> Result<(), Violation> {
+        if self.is_weak {
+            return Ok(());
+        }
+        let mut believers: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for (index, client) in self.clients.iter().enumerate() {
+            for slot in client.slots.iter().filter(|slot| client.believes(slot, self.tick)) {
+                for &key in &slot.keys {
+                    let other = believers.insert(key, (index, slot.owner));
+                    if other.is_some_and(|other| other != (index, slot.owner)) {
+                        return Err(format!("two believe to hold {key}"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule: fences grow.
+    fn check_fence(&mut self, client: usize, slot: usize) -> Result<(), Violation> {
+        let slot = &self.clients[client].slots[slot];
+        let Status::Granted { fence } = slot.status else { return Ok(()) };
+        let shared = self.clients[client].slots.iter().filter(|other| other.owner == slot.owner).count() > 1;
+        // Several servers have no common fence; and who enters again has the same.
+        if self.servers.len() > 1 || self.is_weak || shared {
+            return Ok(());
+        }
+        for &key in &slot.keys {
+            if self.fences.insert(key, fence).is_some_and(|last| last >= fence) {
+                return Err(format!("the fence of {key} did not grow: {fence}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule: a loss is told before anything else, once its time has come.
+    fn check_told(&self, index: usize) -> Result<(), Violation> {
+        let client = &self.clients[index];
+        let held = client.slots.iter().filter(|slot| matches!(slot.status, Status::Granted { .. }));
+        for slot in held {
+            if client.engine.remaining(slot.lock, client.now(self.tick)) == Duration::ZERO {
+                return Err(format!("client {index} was not told that its lock is lost"));
+            }
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self) {
+        let quick = Setup { horizon: 0, ..crate::setup::warm_up() };
+        for index in 0..self.clients.len() {
+            let now = self.clients[index].now(0);
+            let request = crate::support::one_try("warm-up");
+            let lock = self.clients[index].engine.acquire(request, now).unwrap();
+            self.run(&quick);
+            let now = self.clients[index].now(0);
+            self.clients[index].engine.release(lock, now);
+            self.run(&quick);
+        }
+        assert!(self.links.len() == self.clients.len() * self.servers.len());
+        // What is left of it must not make a difference.
+        for server in &mut self.servers {
+            server.database_mut(0).clear();
+        }
+        self.news = News::default();
+    }
+
+    /// Lets everything arrive.
+    fn run(&mut self, setup: &Setup) {
+        for index in 0..self.clients.len() {
+            self.drain(index).unwrap();
+        }
+        while let Some(&action) = self.actions(setup).first() {
+            self.act(action, setup).unwrap();
+        }
+    }
+}
+
+fn know_scripts(server: &mut Server) {
+    use redlatch::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE};
+    let session = SessionId(0);
+    server.connect(session);
+    for script in [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE] {
+        let source = script.source;
+        let command = format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n${}\r\n{source}\r\n", source.len());
+        server.receive(session, command.as_bytes(), instant(0).after(ms(0)));
+    }
+    server.disconnect(session);
+}
