@@ -111,9 +111,10 @@ test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" WASM_BINDGEN_USE_BROWSER=1 .ci/step 'wasm-pack test --headless --chrome' \
 	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
 
-# Files by name: Node 20 searches a folder that it is given, Node 22 does not.
+# Files by name: Node 20 searches a folder that it is given, Node 22 does not. Those in deno/ are Deno's own: see test-runtimes.
 test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
-	@.ci/step 'JavaScript suite' node --test --test-reporter=spec $$(find tests/js -name '*.test.js' | sort)
+	@.ci/step 'JavaScript suite' node --test --test-reporter=spec \
+	  $$(find tests/js -name '*.test.js' -not -path 'tests/js/deno/*' | sort)
 
 test-runtimes: redis-server build $(RUNTIMES)
 	@.ci/step 'Node.js 22 and 24, Deno, Bun' node tests/runtimes/run.js $(ARGS)

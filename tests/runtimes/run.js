@@ -75,6 +75,8 @@ const [chosen = "", wanted = ""] = process.argv.slice(2);
 const selected = runtimes.filter(({ name }) => name.toLowerCase().includes(chosen.toLowerCase()));
 const jobs = selected.flatMap((runtime) => jobsFor(runtime, wanted));
 refuseHiddenSkips(jobs);
+/** Per file, how many tests each runtime reported: an early end that looks like success shows in nothing else. */
+const reported = new Map(jobs.map(({ file }) => [file, new Map()]));
 const totals = new Map(selected.map(({ name }) => [name, { files: 0, passed: 0, failed: 0, skipped: 0 }]));
 
 async function work() {
@@ -84,6 +86,7 @@ async function work() {
     const result = await runFile(runtime, file, join(reports, `${runtime.name} ${name}.xml`));
     total.files += 1;
     for (const outcome of ["passed", "failed", "skipped"]) total[outcome] += result[outcome];
+    reported.get(file).set(runtime.name, result.passed + result.failed + result.skipped);
     // Indented: none of it is to be taken for a line of the tally.
     if (result.failed > 0) console.log(`${runtime.name}, ${name}:\n${result.output.replace(/^/gm, "    ")}`);
   }
@@ -97,5 +100,11 @@ for (const [name, { files, passed, failed, skipped }] of totals) {
   const columns = [passed, "passed", failed, "failed", skipped, "skipped, in", files, "files"];
   console.log(`runtime ${name.padEnd(12)} ${columns.map((each) => String(each).padStart(4)).join(" ")}`);
 }
+const uneven = [...reported].filter(([, counts]) => new Set(counts.values()).size > 1);
+for (const [file, counts] of uneven) {
+  const each = [...counts].map(([name, count]) => `${name} ${count}`).join(", ");
+  console.log(`${file}: not as many tests on each runtime: ${each}`);
+}
 const all = [...totals.values()];
-process.exitCode = all.length > 0 && all.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1;
+const good = all.length > 0 && all.every(({ failed, passed }) => failed === 0 && passed > 0);
+process.exitCode = good && uneven.length === 0 ? 0 : 1;
