@@ -38,16 +38,26 @@ async function runFile({ binary, args }, file, report) {
   const counts = countsIn(report);
   const silent = counts.passed + counts.failed + counts.skipped === 0;
   if (counts.failed === 0 && (code !== 0 || silent)) counts.failed = 1;
-  return { ...counts, output: Buffer.concat(output).toString() };
+  return { ...counts, output: Buffer.concat(output).toString() + failuresIn(report) };
+}
+
+/** What failed and why: node --test writes that nowhere but into the report. */
+function failuresIn(report) {
+  const tests = readReport(report).split(/(?=<testcase\b)/);
+  return tests.filter((each) => /<(failure|error)[\s>]/.test(each)).join("\n");
+}
+
+function readReport(report) {
+  try {
+    return readFileSync(report, "utf8");
+  } catch {
+    // It did not get as far as to write one.
+    return "";
+  }
 }
 
 function countsIn(report) {
-  let xml = "";
-  try {
-    xml = readFileSync(report, "utf8");
-  } catch {
-    // It did not get as far as to write one.
-  }
+  const xml = readReport(report);
   const count = (pattern) => xml.match(pattern)?.length ?? 0;
   const failed = count(/<(failure|error)[\s>]/g);
   const skipped = count(/<skipped\b/g);
