@@ -8,15 +8,18 @@ import { freshKey } from "./support/clients.js";
 import { resolveExport, unpack } from "./support/packed.js";
 import { pageSite } from "./support/page.js";
 import { freePort } from "./support/redis.js";
+import { setUp } from "./support/set-up.js";
 import { startWorld } from "./support/world.js";
 
-const packed = unpack({ after });
-const { url, world, servers, authority } = await startWorld({ after }, pageSite(packed, "essential.js"));
-const bridge = await startBridge({ after }, Object.values(servers), {
-  env: { NODE_EXTRA_CA_CERTS: authority },
+const { packed, url, world, bridge, chromium, page } = await setUp(after, async (scope) => {
+  const packed = unpack(scope);
+  const { url, world, servers, authority } = await startWorld(scope, pageSite(packed, "essential.js"));
+  const env = { NODE_EXTRA_CA_CERTS: authority };
+  const bridge = await startBridge(scope, Object.values(servers), { env });
+  const chromium = await startChromium(scope);
+  const page = await chromium.open(url);
+  return { packed, url, world, bridge, chromium, page };
 });
-const chromium = await startChromium({ after });
-const page = await chromium.open(url);
 const core = `${url}/package/${resolveExport(packed, "redlatch/core.wasm", ["browser"])}`;
 
 test("ready() compiles beforehand", async () => {

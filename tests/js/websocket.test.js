@@ -11,13 +11,16 @@ import { startWorker } from "./support/processes.js";
 import { freePort } from "./support/redis.js";
 import { packageEntry } from "./support/redlatch.js";
 import { programs } from "./support/runtimes.js";
+import { setUp } from "./support/set-up.js";
 import { startWorld } from "./support/world.js";
 
 const redlatch = await import(packageEntry);
 const { ConnectionError, createClient, fromWebSocket } = redlatch;
-const { world, servers, authority } = await startWorld({ after });
-const bridge = await startBridge({ after }, Object.values(servers), {
-  env: { NODE_EXTRA_CA_CERTS: authority },
+const { world, servers, bridge } = await setUp(after, async (scope) => {
+  const { world, servers, authority } = await startWorld(scope);
+  const env = { NODE_EXTRA_CA_CERTS: authority };
+  const bridge = await startBridge(scope, Object.values(servers), { env });
+  return { world, servers, bridge };
 });
 const toServer = ({ host, port }) => `${bridge.url}/${host}:${port}`;
 

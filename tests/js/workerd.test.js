@@ -7,15 +7,19 @@ import { tests } from "./essential/run.js";
 import { freshKey } from "./support/clients.js";
 import { until } from "./support/conditions.js";
 import { startRedis } from "./support/redis.js";
+import { setUp } from "./support/set-up.js";
 import { essential, startWorkerd } from "./support/workerd.js";
 import { startWorld } from "./support/world.js";
 
-const { world, servers, authority, send } = await startWorld({ after });
-const workerd = await startWorkerd({ after }, "essential-worker.js", {
-  imports: essential,
-  env: { NODE_EXTRA_CA_CERTS: authority },
-  bindings: { WORLD: world },
-  durableObjects: { HOLDER: "Holder" },
+const { servers, send, workerd } = await setUp(after, async (scope) => {
+  const { world, servers, authority, send } = await startWorld(scope);
+  const workerd = await startWorkerd(scope, "essential-worker.js", {
+    imports: essential,
+    env: { NODE_EXTRA_CA_CERTS: authority },
+    bindings: { WORLD: world },
+    durableObjects: { HOLDER: "Holder" },
+  });
+  return { servers, send, workerd };
 });
 const ask = (verb, given) => workerd.ask(`/${verb}?given=${encodeURIComponent(JSON.stringify(given))}`);
 

@@ -23,9 +23,8 @@ export function startWorker(
     cwd,
     detached: group,
   });
-  if (group) child.kill = (signal) => killGroup(child.pid, signal);
   const ended = { done: false };
-  const exit = tend(child).then((how) => {
+  const exit = tend(child, { group }).then((how) => {
     ended.done = true;
     return how;
   });
@@ -59,14 +58,6 @@ export function startWorker(
       );
     },
   };
-}
-
-function killGroup(pid, signal) {
-  try {
-    return process.kill(-pid, signal);
-  } catch {
-    return false;
-  }
 }
 
 /** For workers: what the parent passed, and one JSON line to it. */
