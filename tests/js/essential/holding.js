@@ -5,8 +5,8 @@ export const holding = {
   async "a renewed lock outlives its lease many times"({ connect, key, send }) {
     const [client, other] = [connect(), connect()];
     const name = key();
-    const lock = await client.acquire(name, { ttl: 400, renew: true });
-    const end = Date.now() + 1_600;
+    const lock = await client.acquire(name, { ttl: 600, renew: true });
+    const end = Date.now() + 2_000;
     while (Date.now() < end) {
       equal(await other.tryAcquire(name), null, "the other's try");
       equal(lock.held, true, "held");
@@ -85,8 +85,8 @@ export const holding = {
   async "using renews, releases, and settles as its body does"({ connect, key, send }) {
     const client = connect();
     const name = key();
-    const outcome = await client.using(name, { ttl: 300 }, async (lock) => {
-      await pause(900);
+    const outcome = await client.using(name, { ttl: 600 }, async (lock) => {
+      await pause(1_800);
       equal(await send("GET", `lock:${name}`), lock.token, "the key after three leases");
       return "done";
     });

@@ -29,7 +29,7 @@ test("each entry has the shape of index.ts, and each slim one that of slim.ts", 
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const compilerOptions = { noEmit: true, rootDir: "/", typeRoots: [join(template, "node_modules/@types")] };
   const ambient = readdirSync(source("."), { recursive: true }).filter((name) =>
-    /-namespace\.d\.ts$|cloudflare\.d\.ts$|webassembly\.d\.ts$/.test(name),
+    /-namespace\.d\.ts$|webassembly\.d\.ts$/.test(name),
   );
   const files = ["check.ts", ...ambient.map((name) => source(name))];
   writeFileSync(
