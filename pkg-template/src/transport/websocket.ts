@@ -1,6 +1,9 @@
 import { isLocal } from "../address.js";
 import { check, optionsOf } from "../check.js";
-import type { Address, Connection, TlsOptions, Transport } from "../types.js";
+import type { Address, TlsOptions, Transport } from "../types.js";
+import { make, open, type WebSocketLike } from "./websocket-connection.js";
+
+export type { WebSocketLike };
 
 /** Options of {@link fromWebSocket}. */
 export interface WebSocketOptions {
@@ -12,18 +15,6 @@ export interface WebSocketOptions {
 
 /** As much of a WebSocket constructor as is needed. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
-
-/** As much of a WebSocket as is needed. */
-export interface WebSocketLike {
-  /** Is set to `"arraybuffer"`. */
-  binaryType: string;
-  /** Sends one binary frame: a Uint8Array, which compilers before 5.7 declare otherwise than those after. */
-  send(bytes: never): void;
-  /** Begins to close. */
-  close(): void;
-  /** Listens to `open`, `message`, `error` and `close`. */
-  addEventListener(type: string, listener: (event: never) => void): void;
-}
 
 const OPTIONS = new Set<string>(["WebSocket", "protocols"] satisfies (keyof WebSocketOptions)[]);
 
@@ -101,56 +92,4 @@ function refusal(path: string | null, tls: boolean, options: TlsOptions): string
   if (Object.values(options).some((value) => value !== undefined))
     return `${matter}; leave the options tls out`;
   return tls ? `${matter}; write redis://, or give fromWebSocket a function` : undefined;
-}
-
-/** What constructors throw repeats the URL. */
-function make(socket: () => WebSocketLike, host: string): WebSocketLike {
-  try {
-    return socket();
-  } catch (error) {
-    throw new Error(
-      `no WebSocket to the bridge at ${host} can be made here: ${(error as Error | null)?.name}`,
-    );
-  }
-}
-
-type Handler = Parameters<Transport["connect"]>[1];
-
-function open(
-  socket: WebSocketLike,
-  host: string,
-  handler: Handler,
-  signal: AbortSignal,
-): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    let up = false;
-    const end = (what: string) => {
-      const error = new Error(`the WebSocket bridge at ${host} ${what}`);
-      // The first of the two is without effect once the connection was up, the second before.
-      reject(error);
-      handler.close(error);
-    };
-    const hangUp = () => socket.close();
-    socket.binaryType = "arraybuffer";
-    signal.addEventListener("abort", () => (up ? undefined : hangUp()), { once: true });
-    socket.addEventListener("open", () => {
-      up = true;
-      resolve({ write: (bytes) => socket.send(bytes as never), close: hangUp });
-    });
-    socket.addEventListener("message", ({ data }: { data: unknown }) => {
-      // By name, for it may be of another realm.
-      if (Object.prototype.toString.call(data) === "[object ArrayBuffer]")
-        handler.data(new Uint8Array(data as ArrayBuffer));
-      else end("sent a text frame; it must pass on bytes, in binary frames");
-    });
-    socket.addEventListener("error", ({ message }: { message?: unknown }) => {
-      // Some runtimes repeat the URL, which may hold a token.
-      const why =
-        typeof message === "string" && message !== "" && !message.includes("//") ? `: ${message}` : "";
-      end(up ? `failed${why}` : `could not be reached${why}; is it running there, and does it let us in?`);
-    });
-    socket.addEventListener("close", ({ code, reason }: { code: number; reason: string }) => {
-      end(`closed the connection (code ${code}${reason === "" ? "" : `: ${reason}`})`);
-    });
-  });
 }
