@@ -26,6 +26,7 @@ BUNDLERS := tests/packaging/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
+MEMORY := target/wasm/redlatch_memory_bg.wasm
 PACKAGE := pkg/package.json
 # By which the tests import the package by its name, as any program does.
 LINK := tests/js/node_modules/redlatch
@@ -81,6 +82,8 @@ lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native an
 	@.ci/step 'rustfmt, tests/fuzz' cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	@.ci/step 'clippy, native' cargo clippy --locked --all-targets -- -D warnings
 	@.ci/step 'clippy, wasm32' cargo clippy --locked --target $(TARGET) --lib $(WASM_TESTS) -- -D warnings
+	@.ci/step 'clippy, wasm32, memory server' \
+	  cargo clippy --locked --target $(TARGET) --lib --features memory-wasm -- -D warnings
 	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
 	@.ci/step 'tsc' $(BIN)/tsc --noEmit --project pkg-template
 
@@ -121,20 +124,28 @@ test-runtimes: redis-server build $(RUNTIMES)
 
 ##@ The package
 # Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
-$(CORE): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
-	@echo 'core: cargo build, wasm-bindgen, wasm-opt'
-	@cargo fetch --quiet --locked --target $(TARGET)
-	@flags=$${RUSTFLAGS:-}; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
-	  flags+=" --remap-path-prefix=$$crates=crates"; done; \
-	  RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib
-	@rm -rf target/bindgen
-	@$(BINDGEN_DIR)/wasm-bindgen --target web --omit-default-module-path --out-name redlatch_core \
-	  --out-dir target/bindgen target/$(TARGET)/release/redlatch.wasm
-	@mkdir -p target/wasm
-	@cp target/bindgen/redlatch_core.js target/bindgen/redlatch_core.d.ts target/wasm/
-	@$(BIN)/wasm-opt -Oz $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/redlatch_core_bg.wasm -o $@
+# Each has a target folder of its own, for cargo gives both the same name.
+define build-wasm
+@echo '$(1): cargo build, wasm-bindgen, wasm-opt'
+@cargo fetch --quiet --locked --target $(TARGET)
+@flags=$${RUSTFLAGS:-}; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
+  flags+=" --remap-path-prefix=$$crates=crates"; done; \
+  RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib --target-dir $(2) $(3)
+@rm -rf target/bindgen
+@$(BINDGEN_DIR)/wasm-bindgen --target web --omit-default-module-path --out-name $(1) \
+  --out-dir target/bindgen $(2)/$(TARGET)/release/redlatch.wasm
+@mkdir -p target/wasm
+@cp target/bindgen/$(1).js target/bindgen/$(1).d.ts target/wasm/
+@$(BIN)/wasm-opt -Oz $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/$(1)_bg.wasm -o $@
+endef
 
-$(PACKAGE): $(CORE) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
+$(CORE): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
+	$(call build-wasm,redlatch_core,target)
+
+$(MEMORY): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
+	$(call build-wasm,redlatch_memory,target/memory,--features memory-wasm)
+
+$(PACKAGE): $(CORE) $(MEMORY) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
 	@echo 'package: TypeScript, documents'
 	@node pkg-template/build/package.mjs
 	@touch $@

@@ -39,7 +39,10 @@ pub mod resp;
 mod script;
 mod time;
 mod timers;
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
+mod wasm;
+#[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
+#[path = "wasm/memory.rs"]
 mod wasm;
 
 pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OpId, Outcome, Snapshot};
@@ -51,5 +54,7 @@ pub use script::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
 };
 pub use time::{Clock, Duration, Instant};
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
 pub use wasm::Core;
+#[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
+pub use wasm::MemoryServer;

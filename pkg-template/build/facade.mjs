@@ -4,25 +4,28 @@ import { facade, template, wasm } from "./paths.mjs";
 import { tsc } from "./tsc.mjs";
 
 /**
- * Lets the compiler compare the core's declarations, which are written by hand, with what wasm-bindgen says it exports:
- * same methods, as many parameters, fitting types.
+ * Lets the compiler compare the declarations of what is in wasm, which are written by hand, with what wasm-bindgen says it
+ * exports: same methods, as many parameters, fitting types.
  */
 export function checkFacade() {
   const from = (path) => relative(facade, path).replaceAll("\\", "/");
   mkdirSync(facade, { recursive: true });
-  writeFileSync(
-    join(facade, "check.ts"),
-    `import type { Core as Generated } from "${from(wasm)}/redlatch_core.js";
-import type { Core as Declared, Instance } from "${from(template)}/src/wasm/redlatch_core.js";
+  const classes = { redlatch_core: "Core", redlatch_memory: "MemoryServer" };
+  for (const [module, name] of Object.entries(classes)) {
+    writeFileSync(
+      join(facade, `${module}.check.ts`),
+      `import type { ${name} as Generated } from "${from(wasm)}/${module}.js";
+import type { ${name} as Declared, Instance } from "${from(template)}/src/wasm/${module}.js";
 type Arity<T, K> = K extends keyof T ? (T[K] extends (...args: infer P) => unknown ? P["length"] : never) : never;
 type Differing = { [K in keyof Declared]: Arity<Declared, K> extends Arity<Generated, K> ? never : K }[keyof Declared];
 type Undeclared = Exclude<keyof Generated, keyof Declared | typeof Symbol.dispose>;
 declare const generated: typeof Generated;
-export const constructible: Instance["Core"] = generated;
+export const constructible: Instance["${name}"] = generated;
 export const noneDiffers: [Differing] extends [never] ? true : Differing = true;
 export const noneUndeclared: [Undeclared] extends [never] ? true : Undeclared = true;
 `,
-  );
+    );
+  }
   writeFileSync(
     join(facade, "tsconfig.json"),
     JSON.stringify({
@@ -37,7 +40,7 @@ export const noneUndeclared: [Undeclared] extends [never] ? true : Undeclared = 
         lib: ["ES2024", "ESNext.Disposable", "DOM"],
       },
       include: [],
-      files: ["check.ts"],
+      files: Object.keys(classes).map((module) => `${module}.check.ts`),
     }),
   );
   tsc("-p", facade);

@@ -17,16 +17,20 @@ checkFacade();
 rmSync(staging, { recursive: true, force: true });
 tsc("-p", template, "--outDir", dist, "--declaration");
 mkdirSync(join(dist, "wasm"), { recursive: true });
-writeFileSync(
-  join(dist, "wasm/redlatch_core.js"),
-  glueFactory(readFileSync(join(wasm, "redlatch_core.js"), "utf8"), version),
-);
-const core = stampWasm(readFileSync(join(wasm, "redlatch_core_bg.wasm")), version);
-writeFileSync(join(dist, "wasm/inline.js"), inlineModule(core));
-writeFileSync(join(dist, "core.wasm"), core);
+put("redlatch_core", "Core", { inline: "inline.js", file: "core.wasm" });
+put("redlatch_memory", "MemoryServer", { inline: "inline-memory.js", file: "memory.wasm" });
 // Comments stay in the declarations, where editors show them.
 minify(dist);
 prune(staging, stamp(staging));
 rmSync(output, { recursive: true, force: true });
 renameSync(staging, output);
 printSizes();
+
+/** A wasm in the package: its glue, and itself as text and as a file. */
+function put(module, name, { inline, file }) {
+  const glue = readFileSync(join(wasm, `${module}.js`), "utf8");
+  const bytes = stampWasm(readFileSync(join(wasm, `${module}_bg.wasm`)), version);
+  writeFileSync(join(dist, "wasm", `${module}.js`), glueFactory(glue, name, version));
+  writeFileSync(join(dist, "wasm", inline), inlineModule(bytes));
+  writeFileSync(join(dist, file), bytes);
+}

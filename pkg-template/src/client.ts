@@ -1,6 +1,7 @@
+import { requireWebAssembly } from "./compiling.js";
 import { Driver } from "./driver.js";
 import { ClosedError, LockTimeoutError } from "./errors.js";
-import { type CoreLoader, requireWebAssembly } from "./loading.js";
+import type { CoreLoader } from "./loading.js";
 import type { ClientSnapshot } from "./observation.js";
 import { parseClientOptions, parseCloseOptions, type Settings } from "./options.js";
 import { parseAdoption, parseRequest, type Request } from "./request.js";

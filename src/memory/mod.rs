@@ -152,9 +152,19 @@ impl Server {
         self.databases.get(&number)
     }
 
+    /// The databases that have ever been written to, by number.
+    pub fn databases(&self) -> impl Iterator<Item = (u32, &Keyspace)> {
+        self.databases.iter().map(|(&number, keys)| (number, keys))
+    }
+
     /// The keys of a database, to change them behind everybody's back, as an eviction does.
     pub fn database_mut(&mut self, number: u32) -> &mut Keyspace {
         self.databases.entry(number).or_default()
+    }
+
+    /// Forgets all keys, as FLUSHALL does.
+    pub fn flush(&mut self) {
+        self.databases.clear();
     }
 
     /// Forgets cached scripts, as SCRIPT FLUSH does.

@@ -12,12 +12,8 @@ import { packageFolder } from "./support/redlatch.js";
 
 const README = new URL("../../README.md", import.meta.url);
 
-test("README.md: the quick start runs, ends by itself, and leaves no lock", async (t) => {
-  const block = /^```js\n([\s\S]*?)^```$/m.exec(readFileSync(README, "utf8"))?.[1];
-  assert.ok(block, "README.md has a ```js block");
-  assert.match(block, /from "redlatch"/);
-  assert.match(block, /process\.env\.REDIS_URL/, "the README says how to name another server");
-
+/** Runs a block of the README's as a program of its own; resolves to what it printed, once it has ended well. */
+async function run(t, block, env = {}) {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-quick-start-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, "node_modules"));
@@ -26,26 +22,36 @@ test("README.md: the quick start runs, ends by itself, and leaves no lock", asyn
     join(folder, "package.json"),
     JSON.stringify({ name: "reader", private: true, type: "module" }),
   );
-  writeFileSync(join(folder, "quick-start.js"), block);
+  writeFileSync(join(folder, "program.js"), block);
+  const worker = startWorker(t, pathToFileURL(join(folder, "program.js")), {}, { env, cwd: folder });
+  const exit = await settles(worker.exit, 15_000, "the program");
+  assert.deepEqual(exit, { code: 0, signal: null }, worker.output.join("\n"));
+  return worker.output;
+}
+
+test("README.md: the quick start runs, ends by itself, and leaves no lock", async (t) => {
+  const block = /^```js\n([\s\S]*?)^```$/m.exec(readFileSync(README, "utf8"))?.[1];
+  assert.ok(block, "README.md has a ```js block");
+  assert.match(block, /from "redlatch"/);
+  assert.match(block, /process\.env\.REDIS_URL/, "the README says how to name another server");
 
   const redis = await startRedis(t);
-  const worker = startWorker(
-    t,
-    pathToFileURL(join(folder, "quick-start.js")),
-    {},
-    { env: { REDIS_URL: redis.url }, cwd: folder },
-  );
-  const exit = await settles(worker.exit, 15_000, "the quick start");
-  assert.deepEqual(exit, { code: 0, signal: null }, worker.output.join("\n"));
-  assert.ok(
-    worker.output.some((line) => /^done under fence \d+$/.test(line)),
-    worker.output.join("\n"),
-  );
-  assert.ok(
-    worker.output.some((line) => /^ours for \d+ s$/.test(line)),
-    worker.output.join("\n"),
-  );
+  const output = await run(t, block, { REDIS_URL: redis.url });
+  for (const pattern of [/^done under fence \d+$/, /^ours for \d+ s$/]) {
+    assert.ok(
+      output.some((line) => pattern.test(line)),
+      output.join("\n"),
+    );
+  }
   assert.deepEqual(await redis.send("KEYS", "lock:*"), []);
   const stats = await redis.send("INFO", "commandstats");
   assert.match(stats, /cmdstat_evalsha:calls=[4-9]/, "it spoke to this server");
+});
+
+test("README.md: the example with a server in memory runs, and ends by itself", async (t) => {
+  const blocks = readFileSync(README, "utf8").matchAll(/^```js\n([\s\S]*?)^```$/gm);
+  const block = [...blocks].map(([, text]) => text).find((text) => text.includes('"redlatch/memory"'));
+  assert.ok(block, "README.md has an example of redlatch/memory");
+  const output = await run(t, block);
+  assert.ok(output.join(" ").includes("'lock:invoice:42'"), output.join("\n"));
 });

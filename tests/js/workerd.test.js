@@ -57,6 +57,11 @@ test("redlatch/slim with redlatch/core.wasm", async () => {
   assert.equal(outcome, "released");
 });
 
+test("redlatch/memory", async (t) => {
+  const worker = await startWorkerd(t, "memory-worker.js", {});
+  assert.deepEqual(await worker.ask("/"), { refused: true, key: "lock:job", outcome: "released" });
+});
+
 test("what workerd's sockets cannot do is refused at once", async () => {
   const [unix, ca, servername] = await ask("refused", { urls: ["unix:///run/redis.sock"] });
   for (const error of [unix, ca, servername]) assert.equal(error.name, "TypeError");

@@ -12,3 +12,9 @@ declare module "*/core.wasm" {
   const module: WebAssembly.Module;
   export default module;
 }
+
+/** The memory server, likewise. */
+declare module "*/memory.wasm" {
+  const module: WebAssembly.Module;
+  export default module;
+}

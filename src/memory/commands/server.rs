@@ -10,7 +10,7 @@ pub(super) fn time(cx: &mut Context<'_>, _: &[Vec<u8>]) -> Outcome {
 
 pub(super) fn flush_all(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     mode(arguments)?;
-    cx.server.databases.clear();
+    cx.server.flush();
     Ok(Reply::OK)
 }
 

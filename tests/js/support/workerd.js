@@ -25,7 +25,7 @@ export async function startWorkerd(scope, name, { imports = [], env, packed = un
     .filter((path) => extname(path) in TYPES)
     .map((path) => ({ type: TYPES[extname(path)], path: `/package/${path}`, file: join(packed, path) }));
   // There is no node_modules in workerd: a module of the package's name leads to what its exports say.
-  const entries = ["redlatch", "redlatch/slim"].map((specifier) => ({
+  const entries = ["redlatch", "redlatch/slim", "redlatch/memory"].map((specifier) => ({
     type: "ESModule",
     path: `/workers/${specifier}`,
     text: `export * from "${specifier.includes("/") ? "../" : ""}../package/${relative(".", resolveExport(packed, specifier, CONDITIONS))}";`,

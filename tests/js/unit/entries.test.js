@@ -11,14 +11,15 @@ const template = fileURLToPath(new URL("../../../pkg-template", import.meta.url)
 const source = (name) => join(template, "src", name);
 const entriesIn = (folder) => readdirSync(source(folder)).filter((name) => name.endsWith(".ts"));
 
-test("each entry has the shape of index.ts, and each slim one that of slim.ts", (t) => {
+test("each entry has the shape of index.ts, each slim one that of slim.ts, and so for memory.ts", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-entries-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const pairs = [
     ...entriesIn("entry").map((name) => [`entry/${name}`, "index.ts"]),
     ...entriesIn("entry/slim").map((name) => [`entry/slim/${name}`, "slim.ts"]),
+    ...entriesIn("entry/memory").map((name) => [`entry/memory/${name}`, "memory.ts"]),
   ];
-  assert.ok(pairs.length >= 4, "the entries were found");
+  assert.ok(pairs.length >= 7, "the entries were found");
   const shape = (name) => `typeof import(${JSON.stringify(source(name).replace(/\.ts$/, ".js"))})`;
   const lines = pairs.map(
     ([entry, model], at) => `export const entry${at}: Same<${shape(entry)}, ${shape(model)}> = true;`,

@@ -18,6 +18,7 @@ import {
   type Transport,
   type Vote,
 } from "redlatch";
+import { createMemoryServer, type MemoryKey } from "redlatch/memory";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const holds = <T extends true>(): T | undefined => undefined;
@@ -111,3 +112,9 @@ console.log(new Mine("m", 1).code);
 await using disposed = createClient(all);
 await using held = await disposed.acquire("k");
 console.log(held.remaining);
+
+const memory = createMemoryServer({ now: () => 0 });
+createClient({ transport: memory.transport });
+holds<Same<ReturnType<typeof memory.keys>, MemoryKey[]>>();
+// @ts-expect-error a clock tells a number
+createMemoryServer({ now: () => "now" });

@@ -1,0 +1,132 @@
+//! The façade of the memory server for JavaScript: numbers and bytes, no callback. It is a wasm of its own (cargo feature
+//! `memory-wasm`), with nothing of the core in it.
+//!
+//! `now` is the server's wall clock: ms since 1970.
+
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    Instant,
+    memory::{Keyspace, Server, SessionId, Value},
+};
+
+/// A server in memory.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct MemoryServer {
+    server: Server,
+}
+
+#[wasm_bindgen]
+impl MemoryServer {
+    /// An empty server, which asks for no password.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens a session under a number of the caller's choice, which is not in use.
+    pub fn connect(&mut self, session: u32) {
+        self.server.connect(id(session));
+    }
+
+    /// Ends a session.
+    pub fn disconnect(&mut self, session: u32) {
+        self.server.disconnect(id(session));
+    }
+
+    /// Takes bytes of a session's and carries out the commands that are complete.
+    pub fn receive(&mut self, session: u32, bytes: &[u8], now: f64) {
+        self.server.receive(id(session), bytes, Instant::from_micros(whole(now).saturating_mul(1000)));
+    }
+
+    /// The sessions to which something was written.
+    #[must_use]
+    pub fn written(&self) -> Vec<u32> {
+        // The numbers came as u32.
+        self.server
+            .sessions_with_output()
+            .filter_map(|SessionId(number)| u32::try_from(number).ok())
+            .collect()
+    }
+
+    /// What was written to a session since the last call.
+    #[must_use]
+    pub fn take_output(&mut self, session: u32) -> Vec<u8> {
+        self.server.take_output(id(session))
+    }
+
+    /// Whether a session is over, for it broke the protocol.
+    #[must_use]
+    pub fn is_closed(&self, session: u32) -> bool {
+        self.server.is_closed(id(session))
+    }
+
+    /// Forgets all keys.
+    pub fn flush(&mut self) {
+        self.server.flush();
+    }
+
+    /// The keys that live at `now`, by database and name, as plain objects.
+    ///
+    /// # Errors
+    /// None that can happen: all of it has a counterpart in JavaScript.
+    pub fn keys(&self, now: f64) -> Result<JsValue, JsValue> {
+        let now = whole(now);
+        let keys = self.server.databases().flat_map(|(number, keys)| listed(number, keys, now));
+        Ok(serde_wasm_bindgen::to_value(&keys.collect::<Vec<_>>())?)
+    }
+}
+
+/// A key in the list; bytes that are not UTF-8 are replaced.
+#[derive(Serialize)]
+struct Key {
+    database: u32,
+    key: String,
+    value: Content,
+    /// In ms since 1970; the key lives to the end of that millisecond.
+    expiry: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    /// Members with their scores.
+    SortedSet(Vec<(String, i64)>),
+}
+
+fn listed(database: u32, keys: &Keyspace, now: u64) -> impl Iterator<Item = Key> {
+    keys.live(now).map(move |(key, value, expiry)| Key {
+        database,
+        key: text(key),
+        value: content(value),
+        expiry,
+    })
+}
+
+fn content(value: &Value) -> Content {
+    match value {
+        Value::String(bytes) => Content::Text(text(bytes)),
+        Value::SortedSet(set) => {
+            let entries = set.entries().iter();
+            Content::SortedSet(entries.map(|(score, member)| (text(member), *score)).collect())
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn id(session: u32) -> SessionId {
+    SessionId(session.into())
+}
+
+/// Whole ms, rounded down; 0 for what is negative or no number.
+#[allow(clippy::as_conversions, reason = "float to integer has no other conversion; it saturates")]
+fn whole(millis: f64) -> u64 {
+    millis as u64
+}
