@@ -52,14 +52,20 @@ export function numberWithin(
 export function optionsOf<T extends object>(what: string, options: unknown, known: ReadonlySet<string>): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`${what}: the options must be an object; got ${show(options)}`);
+    throw new TypeError(`${what}: the options must be an object; got ${kindOf(options)}`);
   }
   for (const name of Object.keys(options)) {
     if (!known.has(name)) {
-      throw new TypeError(`${what}: unknown option ${show(name)}; known are ${[...known].join(", ")}`);
+      const shown = /^\w+$/.test(name) ? `unknown option ${show(name)}` : "an unknown option";
+      throw new TypeError(`${what}: ${shown}; known are ${[...known].join(", ")}`);
     }
   }
   return options as T;
+}
+
+/** As {@link show}, but for texts: where no text is wanted, one that is given may be a URL or a token. */
+export function kindOf(value: unknown): string {
+  return typeof value === "string" ? "a text" : show(value);
 }
 
 /** A value in a message: short, and never the content of a structure. */

@@ -1,5 +1,5 @@
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./address.js";
-import { check, optionsOf, show } from "./check.js";
+import { check, kindOf, optionsOf, show } from "./check.js";
 import type { ClientOptions, NodeOptions, TlsOptions, Transport } from "./types.js";
 
 /** One server, and how to get there. */
@@ -32,7 +32,7 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
   const { url, nodes } = options;
   if (nodes === undefined) return withTls([parseNode({ url }, "", defaults)], defaults);
   if (url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
-  if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${show(nodes)}`);
+  if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${kindOf(nodes)}`);
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const given = Array.from(nodes as unknown[]);
   const parsed = given.map((node, index) => parseNode(node ?? null, `nodes[${index}]`, defaults));
@@ -42,7 +42,8 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
 
 /** Whoever says how to verify the server must not be left without TLS for want of an s. */
 function withTls(nodes: Node[], { tls }: Defaults): Node[] {
-  if (tls === undefined || nodes.some(({ address }) => address.tls)) return nodes;
+  const without = nodes.find(({ address }) => !address.tls && !isLocal(address));
+  if (tls === undefined || (without === undefined && nodes.some(({ address }) => address.tls))) return nodes;
   throw uselessTls("tls");
 }
 
@@ -55,8 +56,9 @@ function refuseTwins(nodes: readonly Node[]): void {
   const seen = new Map<unknown, number>();
   nodes.forEach((node, index) => {
     const { address, name, transport } = node;
-    // Single commands go wherever their client is connected to, whatever the URL says.
-    const byTransport = transport.carrier === "commands" || address === localEndpoint.address;
+    // Single commands go wherever their client is connected to, whatever the URL says; so do transports with a name.
+    const byTransport =
+      transport.carrier === "commands" || transport.name !== undefined || address === localEndpoint.address;
     const same = byTransport ? transport : (address.path ?? name.toLowerCase());
     const other = seen.get(same);
     if (other !== undefined) {
@@ -116,8 +118,10 @@ function refuseLogin({ user, password, database }: Endpoint, transport: Transpor
 function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
   const { secure } = transport;
   if ((typeof secure === "function" ? secure(address) : secure) ?? (address.tls || isLocal(address))) return;
-  // Those of single commands are the transport's own; and whoever asks for TLS must not be left without.
-  if (transport.carrier !== "commands" && user + password === "" && !address.tls) return;
+  const { credentials = transport.carrier === "commands" } = transport;
+  const own = typeof credentials === "function" ? credentials(address) : credentials;
+  // Whoever asks for TLS must not be left without.
+  if (!own && user + password === "" && !address.tls) return;
   const remedy =
     secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(
@@ -129,7 +133,7 @@ function parseTransport(value: unknown, name: string): Transport | undefined {
   if (value === undefined) return undefined;
   const { connect, carrier = "stream" } = (value ?? {}) as Partial<Transport>;
   if (typeof connect !== "function") {
-    throw new TypeError(`${name} must be an object with a method connect; got ${show(value)}`);
+    throw new TypeError(`${name} must be an object with a method connect; got ${kindOf(value)}`);
   }
   if (carrier !== "stream" && carrier !== "commands") {
     throw new TypeError(`${name}.carrier must be "stream" or "commands"; got ${show(carrier)}`);

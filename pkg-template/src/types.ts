@@ -220,7 +220,12 @@ export interface Transport {
   readonly carrier?: "stream" | "commands";
   /** Whether a password may be sent over it (there). By default, that is so with TLS and on this machine. */
   readonly secure?: boolean | ((address: Address) => boolean);
-  /** What errors call the server when no URL is given. */
+  /**
+   * Whether it sends credentials of its own, such as a token in a URL; they are refused like a password where it is not
+   * `secure`. By default, it does if it carries commands.
+   */
+  readonly credentials?: boolean | ((address: Address) => boolean);
+  /** What errors call the server when no URL is given. Only for a transport that leads to one server, whatever the address. */
   readonly name?: string;
   /** Says why it cannot serve an address as it is wanted, if so: createClient then throws a TypeError with that text. */
   refuses?(address: Address): string | undefined;

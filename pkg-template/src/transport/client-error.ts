@@ -12,9 +12,10 @@ const GLIDE_KINDS = new Map([
   ["PermissionDenied", "NOPERM"],
 ]);
 /** `NOSCRIPT No matching script`, and GLIDE's `WRONGTYPE: Operation against ...`. */
-const SERVERS = /^([A-Z][A-Z0-9]*):? (.*)$/;
+const SERVERS = /^([A-Z][A-Z0-9]+):? (.*)$/;
 /** Begins like a server's error, but tells of the way there. */
-const OTHERS = /^(?:E(?:OF|PIPE|CONN|TIMEDOUT|HOST|NET)|TLS|SSL|TCP|DNS|HTTP|URL|IO\b)/;
+const OTHERS =
+  /^(?:E(?:OF|PIPE|CONN|TIMEDOUT|HOST|NET|ADDR|AI|[A-Z]*NOTFOUND)|TIMEOUT|CONNECTION|SOCKET|TLS|SSL|TCP|DNS|HTTP|URL|IO\b)/;
 
 /** The line of the server's error reply, or undefined when the error is not the server's. */
 export function errorReply(message: string): string | undefined {

@@ -22,6 +22,9 @@ const OPTIONS = new Set<string>(["url", "token", "fetch"] satisfies (keyof RestO
  * poll: each attempt is a command. Give `nodeTimeout` the time that a request may take where that is more than 5 % of
  * `ttl`, or a second. Keys and tokens must be valid Unicode: the request is JSON.
  *
+ * HTTP keeps no order: a request that is given up after `nodeTimeout`, and carried out by the endpoint after the clean-up that
+ * follows, leaves the lock taken for its `ttl`. Give requests time, and locks a short `ttl`.
+ *
  * Throws TypeError for bad options. A token that is refused shows as ServerError with prefix `WRONGPASS`.
  *
  * @example

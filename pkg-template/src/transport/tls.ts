@@ -10,6 +10,8 @@ export function openTls({ host, port, tlsOptions }: Address): tls.TLSSocket {
   return tls.connect({
     host,
     port,
+    // Not left to NODE_TLS_REJECT_UNAUTHORIZED, which may be meant for somebody else.
+    rejectUnauthorized: true,
     ...(name !== undefined && { servername: name }),
     ...(ca !== undefined && { ca: [ca].flat() }),
     ...(cert !== undefined && key !== undefined && { cert, key }),

@@ -40,7 +40,9 @@ export function open(
       reject(error);
       handler.close(error);
     };
-    const hangUp = () => socket.close();
+    // The package ws would keep the process alive for the closing handshake.
+    const { terminate } = socket as { terminate?(): void };
+    const hangUp = () => (typeof terminate === "function" ? terminate.call(socket) : socket.close());
     socket.binaryType = "arraybuffer";
     signal.addEventListener("abort", () => (up ? undefined : hangUp()), { once: true });
     socket.addEventListener("open", () => {

@@ -27,8 +27,8 @@ const OPTIONS = new Set<string>(["WebSocket", "protocols"] satisfies (keyof WebS
  * called by createClient and for each connection. A query may hold a token: errors show nothing but the host.
  *
  * TLS with the server is the bridge's own matter, so that `tls` is refused, and `rediss:` as well, unless `bridge` is a
- * function, which is told by `address.tls` that TLS is wanted. A password needs a `wss://` bridge, or one on this machine,
- * unless `allowPlaintextAuth` is set.
+ * function, which is told by `address.tls` that TLS is wanted. A password, a query and subprotocols need a `wss://` bridge,
+ * or one on this machine, unless `allowPlaintextAuth` is set.
  *
  * Throws TypeError for bad arguments, and where the runtime has no WebSocket.
  *
@@ -52,13 +52,22 @@ export function fromWebSocket(
   }
   const protocols = given.protocols === undefined ? undefined : [given.protocols].flat();
   for (const protocol of protocols ?? []) check("fromWebSocket: protocols", protocol, "string");
+  // Where a browser lets nothing else through, tokens travel as subprotocols.
+  const offers = protocols !== undefined && protocols.length > 0;
   const made = typeof bridge === "function";
   const locate = (address?: Address) =>
     parseBridge(made ? bridge(address as Address) : check("fromWebSocket: bridge", bridge, "string"));
   return {
     ...(made
-      ? { secure: (address) => locate(address).secure }
-      : { name: locate().host, secure: locate().secure }),
+      ? {
+          secure: (address) => locate(address).secure,
+          credentials: (address) => offers || locate(address).url.includes("?"),
+        }
+      : {
+          name: locate().host,
+          secure: locate().secure,
+          credentials: offers || locate().url.includes("?"),
+        }),
     refuses: ({ path, tls, tlsOptions }) => refusal(path, tls && !made, tlsOptions),
     async connect(address, handler, signal) {
       signal.throwIfAborted();

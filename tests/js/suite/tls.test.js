@@ -56,6 +56,16 @@ test("a certificate by an unknown authority is refused", async (t) => {
   await refused(t, server, { ca: foreign.certificate }, /certificate/, /tls\.ca\b/);
 });
 
+test("the switch that turns verification off for all of a process does not turn it off here", async (t) => {
+  const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+  t.after(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before;
+  });
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  await refused(t, server, {}, /certificate/, /tls\.ca\b/);
+});
+
 test("a certificate by an authority in ca is accepted, by address and by name", async (t) => {
   await accepted(t, server.url, { ca });
   await accepted(t, server.url, { ca: [foreign.certificate, ca] });

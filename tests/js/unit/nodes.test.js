@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { fromCommand, fromRest } from "../../../pkg/dist/exports.js";
+import { fromCommand, fromRest, fromWebSocket } from "../../../pkg/dist/exports.js";
 import { parseNodes } from "../../../pkg/dist/nodes.js";
 
 const sockets = { connect() {} };
@@ -43,7 +43,7 @@ test("TLS options go to the transport as they are, a single authority as a list"
 });
 
 test("TLS options of the client are for all nodes in TLS that have none of their own", () => {
-  const nodes = ["rediss://a", { url: "rediss://b", tls: { servername: "own" } }, "redis://c"];
+  const nodes = ["rediss://a", { url: "rediss://b", tls: { servername: "own" } }, "redis://localhost"];
   assert.deepEqual(
     parse({ nodes, tls: { servername: "all" } }).map(({ address }) => address.tlsOptions),
     [{ servername: "all" }, { servername: "own" }, {}],
@@ -80,7 +80,7 @@ test("TLS options without TLS are refused where they are given, but not where th
   assertRefused({ nodes: [{ url: "redis://h", tls: {} }] }, TypeError, /^nodes\[0\]\.tls/);
   assertRefused({ nodes: ["redis://h"], tls: { ca: CA } }, TypeError, /^tls is of use only with TLS/);
   assertRefused({ transport: commands(), tls: { ca: CA } }, TypeError, /^tls is of use only with TLS/);
-  parse({ nodes: ["redis://h", "rediss://i"], tls: { ca: CA } });
+  parse({ nodes: ["redis://localhost", "rediss://i"], tls: { ca: CA } });
 });
 
 const local = [
@@ -242,4 +242,39 @@ test("what a transport cannot serve is refused before it is dialled", () => {
   };
   parse({ url: "redis://h", transport });
   assertRefused({ url: "unix:///s", transport }, TypeError, /^url: there are none here$/);
+});
+
+test("what was given in the wrong place is not repeated: it may be a URL with a password, or a token", () => {
+  const url = "redis://:canary@db.example";
+  for (const options of [{ nodes: url }, { transport: url }, { nodes: [{ transport: url }] }]) {
+    assertRefused(options, TypeError, /got a text$/);
+  }
+  assertRefused({ nodes: [{ [url]: 1 }] }, TypeError, /an unknown option; known are/);
+  for (const wrong of [() => fromRest("canary"), () => fromWebSocket("wss://b", "canary")]) {
+    assert.throws(wrong, (error) => error instanceof TypeError && !inspect(error).includes("canary"));
+  }
+});
+
+test("a bridge's own token goes in clear to this machine only", () => {
+  class WebSocket {}
+  const bridged = (url, more) => ({ transport: fromWebSocket(url, { WebSocket, ...more }) });
+  parse(bridged("ws://bridge.example"));
+  parse(bridged("ws://127.0.0.1/?token=canary"));
+  parse(bridged("wss://bridge.example/?token=canary", { protocols: "canary" }));
+  parse({ ...bridged("ws://bridge.example/?token=canary"), allowPlaintextAuth: true });
+  assertRefused(bridged("ws://bridge.example/?token=canary"), TypeError, /without encryption/);
+  assertRefused(bridged("ws://bridge.example", { protocols: "canary" }), TypeError, /without encryption/);
+  const byAddress = bridged(({ host }) => `ws://bridge.example/?to=${host}`);
+  assertRefused({ ...byAddress, url: "redis://a" }, TypeError, /without encryption/);
+});
+
+test("a transport that leads to one server whatever the address has one vote", () => {
+  class WebSocket {}
+  const transport = fromWebSocket("wss://bridge.example", { WebSocket });
+  assertRefused({ nodes: ["redis://a", "redis://b"], transport }, RangeError, /same server/);
+});
+
+test("TLS options of the client: no other machine is left without TLS for want of an s", () => {
+  assertRefused({ nodes: ["rediss://a", "redis://b"], tls: { ca: CA } }, TypeError, /rediss:/);
+  parse({ nodes: ["rediss://a", "redis://127.0.0.1"], tls: { ca: CA } });
 });
