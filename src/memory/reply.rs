@@ -1,6 +1,6 @@
 //! Replies, and how they are written in RESP2 and RESP3.
 
-use crate::resp::push_decimal;
+use crate::resp::push_header;
 
 /// Which version of the protocol a session speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,23 +47,23 @@ impl Reply {
             Self::Simple(text) => line(b'+', text.as_bytes(), out),
             Self::Integer(number) => line(b':', number.to_string().as_bytes(), out),
             Self::Bulk(text) => {
-                header(b'$', text.len(), out);
+                push_header(b'$', text.len(), out);
                 out.extend_from_slice(text);
                 out.extend_from_slice(b"\r\n");
             }
             Self::Null if is_new => line(b'_', b"", out),
             Self::Null => line(b'$', b"-1", out),
             Self::Array(items) => {
-                header(b'*', items.len(), out);
+                push_header(b'*', items.len(), out);
                 all(items, out);
             }
             Self::Push(items) => {
-                header(if is_new { b'>' } else { b'*' }, items.len(), out);
+                push_header(if is_new { b'>' } else { b'*' }, items.len(), out);
                 all(items, out);
             }
             Self::Map(pairs) => {
                 let (kind, each) = if is_new { (b'%', 1) } else { (b'*', 2) };
-                header(kind, pairs.len().saturating_mul(each), out);
+                push_header(kind, pairs.len().saturating_mul(each), out);
                 for (key, value) in pairs {
                     key.encode(protocol, out);
                     value.encode(protocol, out);
@@ -72,10 +72,10 @@ impl Reply {
             Self::Score(score) if is_new => line(b',', score.to_string().as_bytes(), out),
             Self::Score(score) => Self::bulk(score.to_string()).encode(protocol, out),
             Self::Scored(pairs) => {
-                header(b'*', pairs.len().saturating_mul(if is_new { 1 } else { 2 }), out);
+                push_header(b'*', pairs.len().saturating_mul(if is_new { 1 } else { 2 }), out);
                 for (member, score) in pairs {
                     if is_new {
-                        header(b'*', 2, out);
+                        push_header(b'*', 2, out);
                     }
                     Self::bulk(member).encode(protocol, out);
                     Self::Score(*score).encode(protocol, out);
@@ -89,12 +89,6 @@ impl Reply {
 fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
     out.push(kind);
     out.extend_from_slice(text);
-    out.extend_from_slice(b"\r\n");
-}
-
-fn header(kind: u8, count: usize, out: &mut Vec<u8>) {
-    out.push(kind);
-    push_decimal(u64::try_from(count).unwrap_or(u64::MAX), out);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -8,7 +8,8 @@ pub fn encode(arguments: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
+/// Appends the line that begins an array or a bulk string: its kind and a count.
+pub(crate) fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
     out.push(kind);
     push_decimal(u64::try_from(count).unwrap_or(u64::MAX), out);
     out.extend_from_slice(b"\r\n");
