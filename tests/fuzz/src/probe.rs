@@ -1,27 +1,12 @@
 //! An engine with one server, for targets that need no more than one conversation.
 
-use redlatch::{
-    ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Event, Instant, Policy, Request,
-};
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, Event, Instant, Policy, Request};
 
 use super::reference::{self, Value};
 
-/// splitmix64 (Steele, Lea and Flood 2014).
-#[derive(Clone, Debug)]
-pub struct Seeded(pub u64);
-
-impl Entropy for Seeded {
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), EntropyUnavailable> {
-        for byte in buffer {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            *byte = (z ^ (z >> 31)).to_le_bytes()[0];
-        }
-        Ok(())
-    }
-}
+#[path = "../../support/seeded.rs"]
+mod seeded;
+pub use seeded::Seeded;
 
 pub const HELLO_MAP: &[u8] = b"%1\r\n$5\r\nproto\r\n:3\r\n";
 
