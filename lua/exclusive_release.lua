@@ -1,17 +1,25 @@
 -- exclusive_release: deletes those of the keys that the token holds, and wakes one waiter for each.
--- KEYS: n lock keys, then in the same order their n sets of waiters
--- ARGV: nonce, token, waiter (whose wish for a wake-up ends, or '')
+-- KEYS: n lock keys, then in the same order their n fence counters and their n sets of waiters
+-- ARGV: nonce, token, waiter (whose wish for a wake-up ends, or ''), claim (that the keys were acquired with; '' for
+--   whatever the token holds)
 -- RETURNS: {nonce, deleted}, the number of keys that were the token's
-local nonce, token, waiter = ARGV[1], ARGV[2], ARGV[3]
+local nonce, token, waiter, claim = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most_dead = 100 -- waiters whose wish has lapsed, passed over in one call
-local n = #KEYS / 2
+local n = #KEYS / 3
 
 local deleted, wakes, now = 0, {}, nil
 for i = 1, n do
-  local waiters = KEYS[n + i]
+  local waiters = KEYS[2 * n + i]
   if waiter ~= '' then redis.call('ZREM', waiters, waiter) end
   local owner = redis.pcall('GET', KEYS[i]) -- a key of another type is not the token's, and must not save the rest
-  if owner == token then
+  local is_mine = owner == token
+  if is_mine and claim ~= '' then
+    -- Another lock may have claimed the key since under this token: then this command runs late, and must not free it.
+    local counter = redis.pcall('GET', KEYS[n + i])
+    local claimed = type(counter) == 'string' and string.match(counter, ' (.+)$')
+    is_mine = not claimed or claimed == claim
+  end
+  if is_mine then
     deleted = deleted + redis.call('DEL', KEYS[i])
     owner = false
   end

@@ -1,25 +1,35 @@
 -- fair_acquire: takes every key for one token if all are free and it is its turn in every queue, or waits in line.
 -- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
--- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try
+-- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try,
+--   claim (as in exclusive_acquire)
 -- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait, joined, ahead} when they are not: the ms
 --   after which asking again makes sense, at least 1, or -1 if a key never expires; 1 if it got new places in line,
 --   else 0; and the number of another waiter of its own client that is the head of a queue, or 0
 -- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
 -- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
 local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local waiter, place_lease, join = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1'
+local waiter, place_lease, join, claim = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7]
 local fence_kept = 3600000 -- ms, as in exclusive_acquire
 local most_dead = 100 -- waiters purged from one queue in one call
 local n = #KEYS / 4
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local client = string.match(waiter, '^[^:]+')
+local claimant, number = string.match(claim, '^(.+):(%d+)$')
 
 -- Look at everything before anything but dead waiters is touched: an error does not roll back.
 local mine, held, forever, absent, last = 0, 0, false, {}, 0
 for i = 1, n do
   local owner = redis.call('GET', KEYS[i])
-  if owner == token then
+  local counter = redis.call('GET', KEYS[n + i]) or ''
+  last = math.max(last, tonumber(string.match(counter, '^%d+')) or 0)
+  local is_mine = owner == token
+  if is_mine and claimant then
+    -- Claimed since, as in exclusive_acquire.
+    local whose, which = string.match(counter, ' (.+):(%d+)$')
+    is_mine = whose ~= claimant or tonumber(which) <= tonumber(number)
+  end
+  if is_mine then
     mine = mine + 1
   elseif owner then
     local pttl = redis.call('PTTL', KEYS[i])
@@ -28,7 +38,6 @@ for i = 1, n do
   else
     absent[i] = true
   end
-  last = math.max(last, tonumber(redis.call('GET', KEYS[n + i]) or 0) or 0)
 end
 
 -- The head of a queue is dead if its client has not been heard of within the lease.
@@ -64,8 +73,9 @@ if held == 0 and not forever and first then
   local fence = last
   if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
   local text = string.format('%.0f', fence)
+  local counter = claim == '' and text or text .. ' ' .. claim
   for i = 1, n do
-    redis.call('SET', KEYS[n + i], text, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
+    redis.call('SET', KEYS[n + i], counter, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
     -- Never shorten, as in exclusive_acquire.
     if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
       redis.call('SET', KEYS[i], token, 'PX', lease)

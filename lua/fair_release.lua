@@ -1,19 +1,26 @@
 -- fair_release: deletes those of the keys that the token holds, gives up the waiter's places, and wakes the next in line.
--- KEYS: n lock keys, then in the same order their n queues and n leases on places
--- ARGV: nonce, token, waiter ('client:number' of who gives its places up, or '')
+-- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
+-- ARGV: nonce, token, waiter ('client:number' of who gives its places up, or ''), claim (as in exclusive_release)
 -- RETURNS: {nonce, deleted}, the number of keys that were the token's
-local nonce, token, waiter = ARGV[1], ARGV[2], ARGV[3]
+local nonce, token, waiter, claim = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most_dead = 100 -- waiters purged from one queue in one call
-local n = #KEYS / 3
+local n = #KEYS / 4
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local deleted, wakes = 0, {}
 for i = 1, n do
-  local queue, places = KEYS[n + i], KEYS[2 * n + i]
+  local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
   if waiter ~= '' then redis.call('ZREM', queue, waiter) end
   local owner = redis.pcall('GET', KEYS[i]) -- a key of another type is not the token's, and must not save the rest
-  if owner == token then
+  local is_mine = owner == token
+  if is_mine and claim ~= '' then
+    -- Claimed since, as in exclusive_release.
+    local counter = redis.pcall('GET', KEYS[n + i])
+    local claimed = type(counter) == 'string' and string.match(counter, ' (.+)$')
+    is_mine = not claimed or claimed == claim
+  end
+  if is_mine then
     deleted = deleted + redis.call('DEL', KEYS[i])
     owner = false
   end

@@ -224,6 +224,48 @@ fn adoption_that_gets_no_answer_releases_nothing() {
     assert_eq!(client.engine.busy(), 0);
 }
 
+/// What a lock of the application's own token is acquired and released with, and not asked of by anybody else.
+#[test]
+fn each_lock_under_a_token_of_its_own_has_its_claim() {
+    for fair in [false, true] {
+        let mut client = Client::ready();
+        let mut claims = Vec::new();
+        for _ in 0..2 {
+            let lock = client.acquire(Request { fair, ..mine() });
+            let acquire = client.command();
+            client.reply(acquire.granted(1));
+            client.events();
+            client.engine.release(lock, client.now);
+            let release = client.command();
+            client.reply(release.number(1));
+            client.events();
+            let claim = acquire.arguments().last().unwrap().clone();
+            assert_eq!(release.arguments()[3], claim);
+            assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}");
+            claims.push(claim);
+        }
+        assert_ne!(claims[0], claims[1], "a release of the first that runs late does not free the second");
+    }
+}
+
+#[test]
+fn a_token_that_is_drawn_or_adopted_comes_without_a_claim() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let acquire = client.command();
+    assert_eq!(acquire.arguments().last().unwrap(), "");
+    client.reply(acquire.granted(1));
+    client.engine.release(lock, client.now);
+    assert_eq!(client.command().arguments()[3], "");
+
+    let mut client = Client::ready();
+    let adopted = client.acquire(Request { adopt: true, ..mine() });
+    let extend = client.command();
+    client.reply(extend.number(1));
+    client.engine.release(adopted, client.now);
+    assert_eq!(client.command().arguments()[3], "", "whatever the token holds");
+}
+
 #[test]
 fn a_token_is_not_asked_for_again_before_its_release_is_confirmed() {
     let (mut client, first) = held(mine());

@@ -194,7 +194,7 @@ fn a_fair_waiter_that_gives_up_gives_its_place_up() {
     assert_eq!(commands[0].name(), "fair_release");
     assert_eq!(
         commands[0].arguments()[1..],
-        [acquire.arguments()[1].clone(), acquire.arguments()[3].clone()]
+        [acquire.arguments()[1].clone(), acquire.arguments()[3].clone(), String::new()]
     );
     client.reply(commands[0].number(0));
     assert_eq!(client.engine.busy(), 0);
@@ -220,6 +220,6 @@ fn a_fair_lock_is_extended_as_any_other_and_released_to_the_next_in_line() {
     let release = client.command();
     assert_eq!(
         (release.name(), release.keys()),
-        ("fair_release", ["a".into(), derived("queue"), derived("places")].as_slice())
+        ("fair_release", ["a".into(), derived("fence"), derived("queue"), derived("places")].as_slice())
     );
 }

@@ -62,21 +62,26 @@ impl Context<'_> {
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
         let waits = verb != Verb::Release { waited: false } && self.registers(node);
-        let waiter = if waits { self.waiter() } else { Vec::new() };
+        let waiter = if waits { self.name() } else { Vec::new() };
+        let claim = if self.claims() { self.name() } else { Vec::new() };
         let token = self.owner.token.as_slice();
         let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
+        let none: &[u8] = &[];
         let (call, arguments, count) = match verb {
             Verb::Acquire => {
                 push_decimal(self.spec.ttl.as_millis(), &mut lease);
                 push_decimal(self.place_lease().as_millis(), &mut kept);
-                let count = if self.spec.fair { 5 } else { 4 };
-                (self.spec.acquire(), [token, &lease, &waiter, &kept, join], count)
+                let call = self.spec.acquire();
+                match self.spec.fair {
+                    true => (call, [token, &lease, &waiter, &kept, join, &claim], 6),
+                    false => (call, [token, &lease, &waiter, &kept, &claim, none], 5),
+                }
             }
             Verb::Extend(ttl) => {
                 push_decimal(ttl.as_millis(), &mut lease);
-                (self.spec.extend(), [token, &lease, &[], &[], &[]], 2)
+                (self.spec.extend(), [token, &lease, none, none, none, none], 2)
             }
-            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &[], &[], &[]], 2),
+            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &claim, none, none, none], 3),
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };
@@ -94,12 +99,19 @@ impl Context<'_> {
         self.world.nodes.get(node).is_some_and(|node| node.wakes())
     }
 
-    /// `client:number`: what a wake-up is addressed to. No token: messages are seen by others.
-    pub(super) fn waiter(&self) -> Vec<u8> {
-        let mut waiter = self.world.nodes.client().to_vec();
-        waiter.push(b':');
-        push_decimal(self.id.0.into(), &mut waiter);
-        waiter
+    /// `client:number`: what a wake-up is addressed to, and whose claim it is. No token: messages are seen by others.
+    fn name(&self) -> Vec<u8> {
+        let mut name = self.world.nodes.client().to_vec();
+        name.push(b':');
+        push_decimal(self.id.0.into(), &mut name);
+        name
+    }
+
+    /// Whether the keys are acquired with a claim. A token that is drawn here is never asked for again, but one of the
+    /// application's own may be: a release that sat in a dead connection's buffers must not free a later grant then.
+    /// Who adopts a lock knows of no claim.
+    fn claims(&self) -> bool {
+        self.owner.minted.is_none() && !self.spec.adopt
     }
 
     /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts.

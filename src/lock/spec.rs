@@ -75,8 +75,8 @@ pub(crate) struct Spec {
 /// A call of a script, but for nonce and token.
 pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
-    /// KEYS, in two runs.
-    pub(crate) keys: [&'a [Vec<u8>]; 2],
+    /// KEYS.
+    pub(crate) keys: &'a [Vec<u8>],
 }
 
 impl Spec {
@@ -118,17 +118,16 @@ impl Spec {
 
     pub(crate) fn acquire(&self) -> Call<'_> {
         let script = if self.fair { &FAIR_ACQUIRE } else { &EXCLUSIVE_ACQUIRE };
-        Call { script, keys: [&self.keys, &[]] }
+        Call { script, keys: &self.keys }
     }
 
     pub(crate) fn extend(&self) -> Call<'_> {
         let with_fences = self.keys.get(..self.count.saturating_mul(2)).unwrap_or_default();
-        Call { script: &EXCLUSIVE_EXTEND, keys: [with_fences, &[]] }
+        Call { script: &EXCLUSIVE_EXTEND, keys: with_fences }
     }
 
     pub(crate) fn release(&self) -> Call<'_> {
         let script = if self.fair { &FAIR_RELEASE } else { &EXCLUSIVE_RELEASE };
-        let waiting = self.keys.get(self.count.saturating_mul(2)..).unwrap_or_default();
-        Call { script, keys: [self.lock_keys(), waiting] }
+        Call { script, keys: &self.keys }
     }
 }

@@ -14,7 +14,9 @@ mod scan;
 
 pub use decode::decode;
 pub use encode::encode;
-pub(crate) use encode::{push_decimal, push_header};
+pub(crate) use encode::push_decimal;
+#[cfg(feature = "memory")]
+pub(crate) use encode::push_header;
 pub use limits::Limits;
 pub use malformed::Malformed;
 pub use reply::Reply;

@@ -127,6 +127,11 @@ fn waiter() -> impl Strategy<Value = Word> {
     one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12"])
 }
 
+/// Of the locks that ask under tokens that may be asked for again; mostly of none.
+fn claim() -> impl Strategy<Value = Word> {
+    prop_oneof![1 => Just(text("")), 3 => one_of(&["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"])]
+}
+
 fn call(words: impl IntoIterator<Item = Word>) -> Vec<Word> {
     words.into_iter().collect()
 }
@@ -139,18 +144,17 @@ fn command() -> impl Strategy<Value = Vec<Word>> {
 fn script() -> impl Strategy<Value = Vec<Word>> {
     let none = || text("");
     let waits = move || prop_oneof![1 => Just(none()), 3 => waiter()];
-    let acquire = (token(), span(), waits(), span()).prop_map(|(a, b, c, d)| vec![a, b, c, d]);
+    let acquire = (token(), span(), waits(), span(), claim()).prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]);
     let extend = (token(), prop_oneof![4 => span(), 1 => Just(text("0"))]).prop_map(|(a, b)| vec![a, b]);
-    let release = (token(), waits()).prop_map(|(a, b)| vec![a, b]);
-    let fair = (token(), span(), waiter(), span(), one_of(&["1", "1", "1", "0"]))
-        .prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]);
-    let fair_release = (token(), waits()).prop_map(|(a, b)| vec![a, b]);
+    let release = || (token(), waits(), claim()).prop_map(|(a, b, c)| vec![a, b, c]);
+    let fair = (token(), span(), waiter(), span(), one_of(&["1", "1", "1", "0"]), claim())
+        .prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]);
     let which = prop_oneof![
         3 => acquire.prop_map(|rest| (&EXCLUSIVE_ACQUIRE, &["fence", "waiters"][..], rest)),
         2 => extend.prop_map(|rest| (&EXCLUSIVE_EXTEND, &["fence"][..], rest)),
-        2 => release.prop_map(|rest| (&EXCLUSIVE_RELEASE, &["waiters"][..], rest)),
+        2 => release().prop_map(|rest| (&EXCLUSIVE_RELEASE, &["fence", "waiters"][..], rest)),
         5 => fair.prop_map(|rest| (&FAIR_ACQUIRE, &["fence", "queue", "places"][..], rest)),
-        3 => fair_release.prop_map(|rest| (&FAIR_RELEASE, &["queue", "places"][..], rest)),
+        3 => release().prop_map(|rest| (&FAIR_RELEASE, &["fence", "queue", "places"][..], rest)),
     ];
     let locks = prop_oneof![
         5 => lock().prop_map(|lock| vec![lock]),
@@ -183,6 +187,7 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
         3 => token(),
         2 => one_of(&["7", "1700000000000000", "9007199254740992", "9223372036854775807", "99999999999999999999"]),
         1 => one_of(&["", "-5", " 12 ", "1e3", "0x10", "inf", "nan", "12abc", "1.5", "+3", "0"]),
+        2 => one_of(&["5 c1:1", "5 c1:7", "5 c2:1", "5 c1:x", "5 :1", "5 c1:", "5  c1:2", "5 ", " c1:2", "5 a:c1:2", "x c1:9"]),
     ];
     let ends = || one_of(&["0", "-1", "1", "-2", "5", "-9"]);
     let score = prop_oneof![3 => (-200_i64..6000).prop_map(Word::Now), 1 => one_of(&["0", "1", "2", "-3"])];

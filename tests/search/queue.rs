@@ -25,7 +25,9 @@ impl Queue {
         for (index, command) in commands.iter().enumerate() {
             match command.name() {
                 "fair_acquire" => {
-                    let [_, token, _, waiter, _, join] = command.arguments() else { panic!("{command:?}") };
+                    let [_, token, _, waiter, _, join, _] = command.arguments() else {
+                        panic!("{command:?}")
+                    };
                     self.waiters.insert(token.clone(), waiter.clone());
                     // The state is known only after the last of them. Who holds it may ask again, and is in no queue.
                     let owns = owner == Some(token.as_bytes());

@@ -236,10 +236,7 @@ impl World<'_> {
                     ));
                 }
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
-                let mut others = self.clients[client].tasks.iter().filter(|&(&other, _)| other != lock);
-                let used_before =
-                    !minted && others.any(|(_, task)| task.owner == owner && task.stage > Stage::Held);
-                let hold = Hold { client, lock, owner, minted, used_before, keys, asked };
+                let hold = Hold { client, lock, owner, minted, keys, asked };
                 let (clients, time) = (&self.clients, self.now);
                 self.observer.told(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
                 self.after(op.hold, Happening::Release(client, lock));

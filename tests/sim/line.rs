@@ -32,9 +32,10 @@ impl Lines {
         calm: bool,
     ) -> Result<(), Violation> {
         let Some(call) = &executed.call else { return Ok(()) };
-        let (queue_kind, leaves) = match call.script {
-            "fair_acquire" => (2, executed.fence.is_some()),
-            "fair_release" => (1, true),
+        const QUEUE: usize = 2;
+        let leaves = match call.script {
+            "fair_acquire" => executed.fence.is_some(),
+            "fair_release" => true,
             _ => return Ok(()),
         };
         let own = match call.script {
@@ -42,7 +43,7 @@ impl Lines {
             _ => &call.arguments[1],
         };
         // Who is not in all queues joins all of them anew, so that everybody stands in one order.
-        let queues = call.keys_of(queue_kind);
+        let queues = call.keys_of(QUEUE);
         let stood = |queue: &Vec<u8>| {
             let place = self.0.get(queue).and_then(|line| line.iter().find(|place| place.waiter == *own));
             place.is_some_and(|place| place.kept > now as i64)
@@ -51,7 +52,7 @@ impl Lines {
             let text = format!("{} was in all queues and got new places", own.escape_ascii());
             return Err(Violation::new("live waiter dropped", text));
         }
-        for (queue, places) in call.keys_of(queue_kind).iter().zip(call.keys_of(queue_kind + 1)) {
+        for (queue, places) in call.keys_of(QUEUE).iter().zip(call.keys_of(QUEUE + 1)) {
             let members: Vec<&[u8]> = set(keys, queue, now);
             // Seen for the first time, or since something was lost: as it is.
             let found = || members.iter().map(|member| Place { waiter: member.to_vec(), kept: 0 }).collect();

@@ -30,8 +30,6 @@ pub struct Hold {
     pub owner: Vec<u8>,
     /// Whether the engine drew the owner's token, for this lock alone.
     pub minted: bool,
-    /// Whether the application used its own token before, for a lock that it let go.
-    pub used_before: bool,
     pub keys: BTreeSet<usize>,
     /// When it was asked for, in true time.
     pub asked: Micros,
@@ -170,11 +168,6 @@ impl Observer {
                 self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
             let overlap = others.find(|other| believes(other)).cloned();
             if let Some(other) = overlap {
-                if other.used_before {
-                    // Known, see README.md: a release of the first use may run late.
-                    self.count("two believers, a token used again");
-                    continue;
-                }
                 if !self.is_excused(key, other.asked) {
                     let text = format!(
                         "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",

@@ -182,8 +182,8 @@ impl ScriptCall {
     /// The keys of one kind of several: lock keys are the first.
     pub fn keys_of(&self, kind: usize) -> &[Vec<u8>] {
         let kinds = match self.script {
-            "fair_acquire" => 4,
-            "exclusive_acquire" | "fair_release" => 3,
+            "fair_acquire" | "fair_release" => 4,
+            "exclusive_acquire" | "exclusive_release" => 3,
             _ => 2,
         };
         let n = self.keys.len() / kinds;

@@ -4,15 +4,22 @@ use super::{Call, FENCE_KEPT, MOST_DEAD, Outcome, Reply, lua};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease) = (call.text(1)?, call.number(2)?);
-    let (waiter, kept) = (call.text(3)?, call.number(4)?);
+    let (waiter, kept, claim) = (call.text(3)?, call.number(4)?, call.text(5)?);
     let n = call.locks(3)?;
     let (locks, fences, waiters) = (call.keys_of(0, n), call.keys_of(1, n), call.keys_of(2, n));
 
     let (mut mine, mut taken, mut wait) = (0_usize, false, 1);
-    let mut absent = vec![false; n];
-    for (key, absent) in locks.iter().zip(&mut absent) {
-        match call.get("local owner = redis.call('GET', KEYS[i])", key)? {
-            Some(owner) if owner == token => mine = mine.saturating_add(1),
+    let (mut absent, mut last) = (vec![false; n], 0.0);
+    for ((key, fence), absent) in locks.iter().zip(fences).zip(&mut absent) {
+        let owner = call.get("local owner = redis.call('GET', KEYS[i])", key)?;
+        let mut is_mine = owner.as_deref() == Some(token);
+        if is_mine || owner.is_none() {
+            let counter = call.get(COUNTER, fence)?.unwrap_or_default();
+            last = lua::max(last, lua::leading_number(&counter));
+            is_mine = is_mine && !is_late(&counter, claim);
+        }
+        match owner {
+            _ if is_mine => mine = mine.saturating_add(1),
             Some(_) => {
                 taken = true;
                 let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", key)?;
@@ -33,10 +40,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
         return call.reply([0, wait]);
     }
 
-    let last = last_fence(call, "redis.call('GET', KEYS[i]) or 0", fences)?;
     let text = mint(call, last, mine == n);
+    let counter = counter(&text, claim);
     for (((key, fence), waiters), absent) in locks.iter().zip(fences).zip(waiters).zip(absent) {
-        keep_fence(call, fence, &text, lease, mine == n)?;
+        keep_fence(call, fence, &counter, lease, mine == n)?;
         if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
         }
@@ -47,14 +54,20 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     granted(call, &text)
 }
 
-/// The largest of the fence counters; what is no number counts as 0.
-pub(super) fn last_fence(call: &mut Call<'_>, at: &str, fences: &[Vec<u8>]) -> Outcome<f64> {
-    let mut last = 0.0;
-    for key in fences {
-        let fence = call.get(at, key)?;
-        last = lua::max(last, fence.and_then(|text| lua::number(&text)).unwrap_or(0.0));
+pub(super) const COUNTER: &str = "local counter = redis.call('GET', KEYS[n + i]) or ''";
+
+/// Whether the same client has claimed since what is claimed now.
+pub(super) fn is_late(counter: &[u8], claim: &[u8]) -> bool {
+    let claimed = lua::claim_in(counter).and_then(lua::split_claim);
+    match (claimed, lua::split_claim(claim)) {
+        (Some((whose, which)), Some((client, number))) => whose == client && which > number,
+        _ => false,
     }
-    Ok(last)
+}
+
+/// What a counter holds: the last fence, and whose claim it was if there was one.
+pub(super) fn counter(fence: &[u8], claim: &[u8]) -> Vec<u8> {
+    if claim.is_empty() { fence.to_vec() } else { [fence, b" ", claim].concat() }
 }
 
 /// The fencing token: the last one if all keys are `mine` already.
@@ -66,17 +79,17 @@ pub(super) fn mint(call: &Call<'_>, last: f64, mine: bool) -> Vec<u8> {
     format!("{fence:.0}").into_bytes()
 }
 
-/// `redis.call('SET', KEYS[n + i], text, 'PX', ...)`
+/// `redis.call('SET', KEYS[n + i], counter, 'PX', ...)`
 pub(super) fn keep_fence(
     call: &mut Call<'_>,
     key: &[u8],
-    text: &[u8],
+    counter: &[u8],
     lease: i64,
     mine: bool,
 ) -> Outcome<()> {
-    let at = "redis.call('SET', KEYS[n + i], text, 'PX'";
+    let at = "redis.call('SET', KEYS[n + i], counter, 'PX'";
     let left = if mine { call.pttl(at, key)? } else { 0 };
-    call.set(at, key, text, lease.saturating_add(FENCE_KEPT).max(left))
+    call.set(at, key, counter, lease.saturating_add(FENCE_KEPT).max(left))
 }
 
 pub(super) fn granted(call: &Call<'_>, fence: &[u8]) -> Outcome<Reply> {
@@ -105,14 +118,15 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, waiter) = (call.text(1)?, call.text(2)?);
-    let n = call.locks(2)?;
+    let (token, waiter, claim) = (call.text(1)?, call.text(2)?, call.text(3)?);
+    let n = call.locks(3)?;
+    let (locks, fences) = (call.keys_of(0, n), call.keys_of(1, n));
     let (mut deleted, mut wakes, mut looked) = (0_i64, Vec::new(), false);
-    for (key, waiters) in call.keys_of(0, n).iter().zip(call.keys_of(1, n)) {
+    for ((key, fence), waiters) in locks.iter().zip(fences).zip(call.keys_of(2, n)) {
         if !waiter.is_empty() {
             call.zrem("redis.call('ZREM', waiters, waiter)", waiters, &[waiter])?;
         }
-        if !release_key(call, key, token, &mut deleted)? {
+        if !release_key(call, [key, fence], token, claim, &mut deleted)? {
             continue;
         }
         for _ in 0..MOST_DEAD {
@@ -135,13 +149,19 @@ pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     call.reply([deleted])
 }
 
-/// Deletes a key if it is the token's; whether it is free then.
-pub(super) fn release_key(call: &mut Call<'_>, key: &[u8], token: &[u8], deleted: &mut i64) -> Outcome<bool> {
+/// Deletes a key if it is the token's, and not claimed by another lock since; whether it is free then.
+pub(super) fn release_key(
+    call: &mut Call<'_>,
+    [key, fence]: [&[u8]; 2],
+    token: &[u8],
+    claim: &[u8],
+    deleted: &mut i64,
+) -> Outcome<bool> {
     // Under pcall: a key of another type is a foreign one.
     match call.get("redis.pcall('GET', KEYS[i])", key) {
         Err(_) => Ok(false),
         Ok(None) => Ok(true),
-        Ok(Some(owner)) if owner == token => {
+        Ok(Some(owner)) if owner == token && is_claimed(call, fence, claim) => {
             let at = "deleted = deleted + redis.call('DEL', KEYS[i])";
             let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
             *deleted = deleted.saturating_add(count.into());
@@ -149,4 +169,13 @@ pub(super) fn release_key(call: &mut Call<'_>, key: &[u8], token: &[u8], deleted
         }
         Ok(Some(_)) => Ok(false),
     }
+}
+
+/// Whether the keys were last claimed by this claim, or by none.
+fn is_claimed(call: &mut Call<'_>, fence: &[u8], claim: &[u8]) -> bool {
+    if claim.is_empty() {
+        return true;
+    }
+    let counter = call.get("redis.pcall('GET', KEYS[n + i])", fence).ok().flatten().unwrap_or_default();
+    lua::claim_in(&counter).is_none_or(|claimed| claimed == claim)
 }

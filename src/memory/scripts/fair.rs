@@ -2,13 +2,13 @@
 
 use super::{
     Call, MOST_DEAD, Outcome, Reply,
-    exclusive::{granted, keep_fence, last_fence, mint, release_key},
+    exclusive::{COUNTER, counter, granted, is_late, keep_fence, mint, release_key},
     lua,
 };
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
-    let (place_lease, join) = (call.number(4)?, call.text(5)? == b"1");
+    let (place_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
     let n = call.locks(4)?;
     let (locks, fences) = (call.keys_of(0, n), call.keys_of(1, n));
     let (queues, places) = (call.keys_of(2, n), call.keys_of(3, n));
@@ -17,8 +17,11 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (mut mine, mut held, mut forever) = (0_usize, 0, false);
     let (mut absent, mut last) = (vec![false; n], 0.0);
     for ((key, fence), absent) in locks.iter().zip(fences).zip(&mut absent) {
-        match call.get("local owner = redis.call('GET', KEYS[i])", key)? {
-            Some(owner) if owner == token => mine = mine.saturating_add(1),
+        let owner = call.get("local owner = redis.call('GET', KEYS[i])", key)?;
+        let counter = call.get(COUNTER, fence)?.unwrap_or_default();
+        last = lua::max(last, lua::leading_number(&counter));
+        match owner {
+            Some(owner) if owner == token && !is_late(&counter, claim) => mine = mine.saturating_add(1),
             Some(_) => {
                 let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", key)?;
                 forever |= pttl < 0;
@@ -26,15 +29,14 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
             }
             None => *absent = true,
         }
-        let at = "redis.call('GET', KEYS[n + i]) or 0";
-        last = lua::max(last, last_fence(call, at, core::slice::from_ref(fence))?);
     }
 
     let turn = if mine < n { look_at_queues(call, queues, places, waiter)? } else { Turn::default() };
     if held == 0 && !forever && turn.first {
         let text = mint(call, last, mine == n);
+        let counter = counter(&text, claim);
         for (((key, fence), queue), absent) in locks.iter().zip(fences).zip(queues).zip(absent) {
-            keep_fence(call, fence, &text, lease, mine == n)?;
+            keep_fence(call, fence, &counter, lease, mine == n)?;
             if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
                 call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
             }
@@ -180,15 +182,17 @@ fn stand_in_line(
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, waiter) = (call.text(1)?, call.text(2)?);
-    let n = call.locks(3)?;
+    let (token, waiter, claim) = (call.text(1)?, call.text(2)?, call.text(3)?);
+    let n = call.locks(4)?;
+    let (locks, fences) = (call.keys_of(0, n), call.keys_of(1, n));
+    let (queues, places) = (call.keys_of(2, n), call.keys_of(3, n));
     call.time()?;
     let (mut deleted, mut wakes) = (0_i64, Vec::new());
-    for ((key, queue), places) in call.keys_of(0, n).iter().zip(call.keys_of(1, n)).zip(call.keys_of(2, n)) {
+    for (((key, fence), queue), places) in locks.iter().zip(fences).zip(queues).zip(places) {
         if !waiter.is_empty() {
             call.zrem("redis.call('ZREM', queue, waiter)", queue, &[waiter])?;
         }
-        if !release_key(call, key, token, &mut deleted)? {
+        if !release_key(call, [key, fence], token, claim, &mut deleted)? {
             continue;
         }
         for _ in 0..MOST_DEAD {

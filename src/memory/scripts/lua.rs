@@ -6,21 +6,29 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     (number.unsigned_abs() <= 1 << 53).then_some(number)
 }
 
-/// `tonumber` of any text: as C's `strtod`, between spaces. Fractions in hexadecimal are not known here.
-pub(super) fn number(text: &[u8]) -> Option<f64> {
-    let text = core::str::from_utf8(text).ok()?.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        let value = u32::from_str_radix(hex, 16).ok()?;
-        return (!hex.starts_with('+')).then(|| sign * f64::from(value));
-    }
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    digits.parse::<f64>().ok().map(|value| sign * value)
+/// `tonumber(string.match(text, '^%d+')) or 0`.
+pub(super) fn leading_number(text: &[u8]) -> f64 {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    text.get(..digits).map_or(0.0, to_number)
+}
+
+/// `string.match(text, ' (.+)$')`.
+pub(super) fn claim_in(counter: &[u8]) -> Option<&[u8]> {
+    let space = counter.iter().position(|&byte| byte == b' ')?;
+    counter.get(space.saturating_add(1)..).filter(|claim| !claim.is_empty())
+}
+
+/// `string.match(claim, '^(.+):(%d+)$')`, the second part as a number.
+pub(super) fn split_claim(claim: &[u8]) -> Option<(&[u8], f64)> {
+    let colon = claim.iter().rposition(|&byte| byte == b':').filter(|&colon| colon > 0)?;
+    let number = claim.get(colon.saturating_add(1)..)?;
+    let is_number = !number.is_empty() && number.iter().all(u8::is_ascii_digit);
+    is_number.then(|| (claim.get(..colon).unwrap_or_default(), to_number(number)))
+}
+
+/// Of digits: as C's `strtod`; 0 of none.
+fn to_number(digits: &[u8]) -> f64 {
+    core::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0.0)
 }
 
 /// `math.max(a, b)`: a, unless b is larger.

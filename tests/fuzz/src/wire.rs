@@ -178,8 +178,8 @@ impl Line {
             "exclusive_acquire" => (Verb::Acquire, false, 3),
             "fair_acquire" => (Verb::Acquire, true, 4),
             "exclusive_extend" => (Verb::Extend, false, 2),
-            "exclusive_release" => (Verb::Release, false, 2),
-            _ => (Verb::Release, true, 3),
+            "exclusive_release" => (Verb::Release, false, 3),
+            _ => (Verb::Release, true, 4),
         };
         assert_eq!(count % each, 0, "{}: {count} keys", script.name);
         let nonce = arguments[0].clone();

@@ -26,14 +26,14 @@ async function ask(key, waiter, { lease = 20_000, place = 10_000, join = 1 } = {
     waiter,
     place,
     join,
+    "",
   );
   assert.equal(nonce, "n");
   return answer;
 }
 
 async function release(key, waiter) {
-  const [name, , queue, placed] = keysOf(key);
-  return (await redis.send("EVAL", RELEASE, 3, name, queue, placed, "n", waiter, waiter))[1];
+  return (await redis.send("EVAL", RELEASE, 4, ...keysOf(key), "n", waiter, waiter, ""))[1];
 }
 
 test("rule 11: the sleep hint is never 0, up to the very end of lease and place", async () => {
