@@ -17,8 +17,8 @@ use super::Tag;
 /// A call of a script, but for its nonce.
 pub(crate) struct Command<'a> {
     pub(crate) script: &'static Script,
-    /// KEYS, in two runs.
-    pub(crate) keys: [&'a [Vec<u8>]; 2],
+    /// KEYS.
+    pub(crate) keys: &'a [Vec<u8>],
     /// Behind the nonce.
     pub(crate) arguments: &'a [&'a [u8]],
     /// How long the connection may be silent with this command at the head of the queue.
@@ -81,12 +81,15 @@ pub(crate) struct Pipeline {
     queue: VecDeque<Pending>,
     held: VecDeque<Held>,
     nonce: u64,
+    /// Scripts that the server said it does not have, and has not carried out since: they are sent by their text. If only
+    /// the lock that heard it did so, and it heard it too late, nobody ever would.
+    unknown: Vec<&'static Script>,
 }
 
 impl Pipeline {
     /// Nonces count up from a random number, so that no other connection's reply fits.
     pub(crate) fn new(first_nonce: u64, order: Order) -> Self {
-        Self { order, queue: VecDeque::new(), held: VecDeque::new(), nonce: first_nonce }
+        Self { order, nonce: first_nonce, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -104,9 +107,10 @@ impl Pipeline {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
         let Command { script, patience, .. } = *command;
+        let form = if self.unknown.contains(&script) { Form::Source } else { form };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
-            Order::PerKey => command.keys.iter().copied().flatten().cloned().collect(),
+            Order::PerKey => command.keys.to_vec(),
         };
         let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
         if self.is_free(&pending, self.held.len()) {
@@ -144,8 +148,14 @@ impl Pipeline {
     /// `out` takes the commands that it sets free.
     pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>, out: &mut Vec<u8>) -> Paired<'a> {
         let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
-        if paired != Paired::Mismatch {
-            self.queue.pop_front();
+        if paired != Paired::Mismatch
+            && let Some(Pending { script, .. }) = self.queue.pop_front()
+        {
+            match paired {
+                Paired::NoScript(_) if !self.unknown.contains(&script) => self.unknown.push(script),
+                Paired::Answer(..) => self.unknown.retain(|other| *other != script),
+                _ => {}
+            }
             self.send_free(out);
         }
         paired
@@ -186,8 +196,7 @@ impl Pending {
 
 fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
     let mut keys = Vec::with_capacity(2);
-    let count = command.keys.iter().map(|run| run.len()).fold(0, usize::saturating_add);
-    push_decimal(u64::try_from(count).unwrap_or(u64::MAX), &mut keys);
+    push_decimal(u64::try_from(command.keys.len()).unwrap_or(u64::MAX), &mut keys);
     let nonce = hex(nonce);
     let mut arguments: Vec<&[u8]> = Vec::with_capacity(12);
     match form {
@@ -195,7 +204,7 @@ fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
         Form::Source => arguments.extend([b"EVAL".as_slice(), command.script.source.as_bytes()]),
     }
     arguments.push(&keys);
-    arguments.extend(command.keys.iter().copied().flatten().map(Vec::as_slice));
+    arguments.extend(command.keys.iter().map(Vec::as_slice));
     arguments.push(&nonce);
     arguments.extend(command.arguments);
     encode(&arguments, out);
@@ -226,7 +235,7 @@ mod tests {
         let mut out = Vec::new();
         let command = Command {
             script,
-            keys: [&[b"k".to_vec()], &[]],
+            keys: &[b"k".to_vec()],
             arguments: &[b"t"],
             patience: Duration::from_millis(500),
         };
@@ -304,6 +313,21 @@ mod tests {
         }
     }
 
+    /// One reply was lost, so that every error goes to the command before, which nobody waits for any more.
+    #[test]
+    fn a_script_that_is_unknown_is_sent_by_its_text_until_it_was_carried_out() {
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
+        let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
+        let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script, Form::Hash);
+        sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
+        pipeline.pair(&line, &mut Vec::new());
+        assert!(sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
+        assert!(!sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source), "only that one");
+        let reply = [Reply::Bulk(b"0000000000000002"), Reply::Integer(0), Reply::Integer(5)];
+        assert!(matches!(pipeline.pair(&Reply::Array(reply.to_vec()), &mut Vec::new()), Paired::Answer(..)));
+        assert!(!sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
+    }
+
     #[test]
     fn unknown_script_is_told_once() {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
@@ -328,7 +352,7 @@ mod tests {
         let mut out = Vec::new();
         let command = Command {
             script: &EXCLUSIVE_RELEASE,
-            keys: [&keys, &[]],
+            keys: &keys,
             arguments: &[],
             patience: Duration::from_millis(500),
         };
