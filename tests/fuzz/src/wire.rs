@@ -24,6 +24,7 @@ pub enum Verb {
 
 #[derive(Clone, Debug)]
 pub struct Call {
+    script: &'static str,
     pub verb: Verb,
     pub fair: bool,
     pub title: Title,
@@ -66,8 +67,10 @@ pub struct Line {
     input: Vec<u8>,
     greeted: bool,
     nonces: BTreeSet<Vec<u8>>,
-    /// Scripts that the server said it does not know, and was not sent since.
+    /// How often the server said that it does not know a script, and was not sent that command's since.
     unknown: i32,
+    /// Scripts that it said so of, and has not carried out since.
+    lacking: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -168,7 +171,7 @@ impl Line {
         };
         let all = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
         let script = all.into_iter().find(is_named).expect("a script of ours");
-        if !by_hash {
+        if !by_hash && !self.lacking.contains(script.name) {
             self.unknown -= 1;
         }
         let count = usize::try_from(number(&command[2])).unwrap();
@@ -187,7 +190,7 @@ impl Line {
         let lease_ms = if verb == Verb::Release { 0 } else { number(&arguments[2]) };
         assert!(verb != Verb::Acquire || lease_ms >= 100, "a lease of {lease_ms} ms");
         let title = Title { token: arguments[1].clone(), keys: keys[..count / each].to_vec() };
-        Call { verb, fair, title, nonce, lease_ms, by_hash }
+        Call { script: script.name, verb, fair, title, nonce, lease_ms, by_hash }
     }
 
     /// Sees which command a reply belongs to, and what it says.
@@ -213,9 +216,14 @@ impl Line {
             Asked::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
             Asked::Login | Asked::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
             Asked::Script(call) => match (error, call.word(value)) {
-                (Some(line), _) => self.unknown += i32::from(call.by_hash && line.starts_with(b"NOSCRIPT")),
+                (Some(line), _) if call.by_hash && line.starts_with(b"NOSCRIPT") => {
+                    self.unknown += 1;
+                    self.lacking.insert(call.script);
+                }
+                (Some(_), _) => {}
                 (None, Some(word)) => {
-                    let Call { title, lease_ms, .. } = call;
+                    let Call { script, title, lease_ms, .. } = call;
+                    self.lacking.remove(script);
                     let entry =
                         Entry { title, node: self.node, seq, at, lease_ms, word, sure: !self.dropped };
                     ledger.enter(entry);
