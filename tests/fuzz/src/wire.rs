@@ -67,10 +67,10 @@ pub struct Line {
     input: Vec<u8>,
     greeted: bool,
     nonces: BTreeSet<Vec<u8>>,
-    /// How often the server said that it does not know a script, and was not sent that command's since.
-    unknown: i32,
-    /// Scripts that it said so of, and has not carried out since.
-    lacking: BTreeSet<&'static str>,
+    /// Scripts that the server said it does not know.
+    unknown: BTreeSet<&'static str>,
+    /// Scripts that were sent by their text.
+    by_source: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +140,7 @@ impl Line {
         let is_script = |sent: &Sent| matches!(sent.asked, Asked::Script(_));
         assert!(self.over || !self.broken, "a broken connection is kept");
         assert!(self.queue.iter().is_sorted_by_key(is_script), "a script before the handshake is over");
-        assert!(self.unknown >= 0, "EVAL though the server does not lack the script");
+        assert!(self.by_source.is_subset(&self.unknown), "EVAL though the server does not lack the script");
     }
 
     fn read(&mut self, command: &[Vec<u8>]) -> Asked {
@@ -171,8 +171,8 @@ impl Line {
         };
         let all = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
         let script = all.into_iter().find(is_named).expect("a script of ours");
-        if !by_hash && !self.lacking.contains(script.name) {
-            self.unknown -= 1;
+        if !by_hash {
+            self.by_source.insert(script.name);
         }
         let count = usize::try_from(number(&command[2])).unwrap();
         let (keys, arguments) = command[3..].split_at(count);
@@ -216,14 +216,13 @@ impl Line {
             Asked::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
             Asked::Login | Asked::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
             Asked::Script(call) => match (error, call.word(value)) {
-                (Some(line), _) if call.by_hash && line.starts_with(b"NOSCRIPT") => {
-                    self.unknown += 1;
-                    self.lacking.insert(call.script);
+                (Some(line), _) => {
+                    if call.by_hash && line.starts_with(b"NOSCRIPT") {
+                        self.unknown.insert(call.script);
+                    }
                 }
-                (Some(_), _) => {}
                 (None, Some(word)) => {
-                    let Call { script, title, lease_ms, .. } = call;
-                    self.lacking.remove(script);
+                    let Call { title, lease_ms, .. } = call;
                     let entry =
                         Entry { title, node: self.node, seq, at, lease_ms, word, sure: !self.dropped };
                     ledger.enter(entry);
