@@ -186,6 +186,15 @@ impl Plan {
         }
         Self { seed, settings, ops, faults }
     }
+
+    /// By how much servers' clocks are set back, all in all: for so long may a key outlast its lease.
+    pub fn set_back(&self) -> Micros {
+        let steps = self.faults.iter().map(|fault| match fault.what {
+            What::ServerStep { by, .. } => by.min(0).unsigned_abs(),
+            _ => 0,
+        });
+        steps.sum()
+    }
 }
 
 fn settings(rng: &mut Rng, calm: bool) -> Settings {

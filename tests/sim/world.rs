@@ -55,7 +55,7 @@ pub struct World<'p> {
     pub quiet: bool,
 }
 
-/// How long everything may take to settle once nothing goes wrong any more.
+/// How long everything may take to settle once nothing goes wrong any more, on servers whose clocks were not set back.
 const SETTLING: Micros = 240 * SECOND;
 
 /// More than any world takes, unless somebody asks without pause.
@@ -104,7 +104,7 @@ impl<'p> World<'p> {
     }
 
     fn run(&mut self) -> Result<(), Violation> {
-        let end = self.now + self.plan.settings.span + SETTLING;
+        let end = self.now + self.plan.settings.span + SETTLING + self.plan.set_back();
         while let Some(((time, _), happening)) = self.queue.pop_first() {
             if time > end {
                 break;
