@@ -10,6 +10,7 @@
 //! is told to wait, and asks anew once the server is ready, with a time of its own.
 
 mod backoff;
+mod command;
 mod connection;
 mod endpoint;
 mod handshake;
@@ -26,9 +27,9 @@ use crate::{
 };
 
 use backoff::Backoff;
+pub(crate) use command::{Command, Form};
 use connection::{Connection, Said};
 pub use endpoint::{Carrier, Endpoint};
-pub(crate) use pipeline::{Command, Form};
 
 /// What the name of a client's channel begins with; the scripts publish there.
 const CHANNEL: &[u8] = b"redlatch:wake:";

@@ -6,33 +6,15 @@
 
 use std::collections::VecDeque;
 
+use super::{
+    Tag,
+    command::{Command, Form, hex},
+};
 use crate::{
-    resp::{Reply, encode, push_decimal},
+    resp::Reply,
     script::{Answer, Script},
     time::{Duration, Instant},
 };
-
-use super::Tag;
-
-/// A call of a script, but for its nonce.
-pub(crate) struct Command<'a> {
-    pub(crate) script: &'static Script,
-    /// KEYS.
-    pub(crate) keys: &'a [Vec<u8>],
-    /// Behind the nonce.
-    pub(crate) arguments: &'a [&'a [u8]],
-    /// How long the connection may be silent with this command at the head of the queue.
-    pub(crate) patience: Duration,
-}
-
-/// How a script is named to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Form {
-    /// By its SHA-1.
-    Hash,
-    /// By its text, once the server said that it does not know the SHA-1.
-    Source,
-}
 
 /// A command whose reply has not come.
 #[derive(Clone, Debug, Hash)]
@@ -114,11 +96,11 @@ impl Pipeline {
         };
         let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
         if self.is_free(&pending, self.held.len()) {
-            write(command, form, nonce, out);
+            command.write(form, nonce, out);
             self.queue.push_back(pending);
         } else {
             let mut bytes = Vec::new();
-            write(command, form, nonce, &mut bytes);
+            command.write(form, nonce, &mut bytes);
             self.held.push_back(Held { pending, bytes });
         }
     }
@@ -192,31 +174,6 @@ impl Pending {
             _ => Paired::Mismatch,
         }
     }
-}
-
-fn write(command: &Command<'_>, form: Form, nonce: u64, out: &mut Vec<u8>) {
-    let mut keys = Vec::with_capacity(2);
-    push_decimal(u64::try_from(command.keys.len()).unwrap_or(u64::MAX), &mut keys);
-    let nonce = hex(nonce);
-    let mut arguments: Vec<&[u8]> = Vec::with_capacity(12);
-    match form {
-        Form::Hash => arguments.extend([b"EVALSHA".as_slice(), &command.script.sha1]),
-        Form::Source => arguments.extend([b"EVAL".as_slice(), command.script.source.as_bytes()]),
-    }
-    arguments.push(&keys);
-    arguments.extend(command.keys.iter().map(Vec::as_slice));
-    arguments.push(&nonce);
-    arguments.extend(command.arguments);
-    encode(&arguments, out);
-}
-
-fn hex(nonce: u64) -> [u8; 16] {
-    let mut text = [0; 16];
-    for (digit, shift) in text.iter_mut().zip((0..16).rev()) {
-        let nibble = nonce.checked_shr(4_u32.saturating_mul(shift)).unwrap_or(0) & 15;
-        *digit = b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or(0)).copied().unwrap_or(b'0');
-    }
-    text
 }
 
 #[cfg(test)]
