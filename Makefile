@@ -194,29 +194,15 @@ $(BINDGEN_DIR)/wasm-bindgen: | toolchain
 $(WASM_PACK): | toolchain
 	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
 
-$(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolchain
-	@echo 'Installing tsc, biome, esbuild and wasm-opt in pkg-template/node_modules (seconds).'
-	@cd pkg-template && npm ci --no-audit --no-fund
-	@touch $@
-
-$(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
-	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
-	@cd tests/bench && npm ci --no-audit --no-fund
-	@touch $@
-
-$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json | toolchain
-	@echo 'Installing other Redis clients, to lock over, in tests/clients/node_modules (seconds).'
-	@cd tests/clients && npm ci --no-audit --no-fund
-	@touch $@
-
-$(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain
-	@echo 'Installing Deno, Bun, workerd and Node.js 22 and 24, to run the package on, in tests/runtimes/node_modules (740 MB, half a minute).'
-	@cd tests/runtimes && npm ci --no-audit --no-fund
-	@touch $@
-
-$(BUNDLERS): tests/packaging/package.json tests/packaging/package-lock.json | toolchain
-	@echo 'Installing Vite, webpack, rollup, publint and attw, to put the package through, in tests/packaging/node_modules (100 MB, seconds).'
-	@cd tests/packaging && npm ci --no-audit --no-fund
+$(NODE_TOOLS): WHAT := tsc, biome, esbuild and wasm-opt
+$(BENCH_PEERS): WHAT := other lock libraries, to compare with and to share keys with,
+$(CLIENTS): WHAT := other Redis clients, to lock over,
+$(RUNTIMES): WHAT := Deno, Bun, workerd and Node.js 22 and 24, to run the package on (740 MB),
+$(BUNDLERS): WHAT := Vite, webpack, rollup, publint and attw, to put the package through (100 MB),
+$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS): \
+  %/node_modules/.package-lock.json: %/package.json %/package-lock.json | toolchain
+	@echo 'Installing $(WHAT) in $*/node_modules (half a minute at most).'
+	@cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 # Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.
