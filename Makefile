@@ -44,7 +44,7 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench sim search fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo test bench sim search soak fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -71,6 +71,9 @@ sim: redis-server toolchain ## random commands on real servers, and SEEDS simula
 
 search: toolchain ## every order of events in small worlds, in full size (minutes)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
+
+soak: redis-server build $(RUNTIMES) ## five runtimes and real servers, broken for half an hour, and nobody believes wrongly (DURATION=seconds, SEED)
+	@node tests/soak/soak.js
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt

@@ -30,7 +30,10 @@ export class Breaker {
     const running = [];
     for (const fault of faults) {
       await pause(Math.max(start + fault.at - now(), 0));
-      running.push(this.#inject(fault));
+      const done = this.#inject(fault);
+      // Heard of below.
+      done.catch(() => {});
+      running.push(done);
     }
     await Promise.all(running);
   }

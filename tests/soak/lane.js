@@ -5,6 +5,8 @@ import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 
 /** What a promise may take beyond its bound, ms, in an event loop that runs. */
 const SLACK = 250;
+/** When it is looked whether the loss was told, ms after the end of validity. */
+const LOOK = 25;
 /** Within which a lane gets its lock once faults are over, ms. */
 const RECOVERY = 20_000;
 
@@ -155,7 +157,7 @@ export class Lane {
   async #watchLoss(hold) {
     while (!hold.over) {
       const { until } = hold;
-      await pause(Math.max(until - now() + SLACK / 10, 1), undefined, { ref: false });
+      await pause(Math.max(until - now() + LOOK, 1), undefined, { ref: false });
       await turns();
       if (!hold.over && !hold.lost && hold.until === until) {
         const text = `the loss was not told ${Math.round(now() - until)} ms after the end of validity`;

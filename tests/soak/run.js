@@ -55,9 +55,10 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
     }
     checker.forget(now());
   };
+  const failed = (error) => checker.violated("looking at servers", String(error));
   const timers = [
     setInterval(look, 500),
-    setInterval(() => inspector.look(), 1_000),
+    setInterval(() => inspector.look().catch(failed), 1_000),
     setInterval(() => say(progress(now() - started, checker, breaker)), 10_000),
   ];
   try {
