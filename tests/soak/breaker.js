@@ -12,12 +12,14 @@ export class Breaker {
   #stage;
   #checker;
   #onDeath;
+  #write;
 
-  /** `onDeath(client)`: a client was killed, and is not started again yet. */
-  constructor(stage, checker, onDeath) {
+  /** `onDeath(client)`: a client was killed, and is not started again yet. `write(line)` hears what was done when. */
+  constructor(stage, checker, { onDeath, write }) {
     this.#stage = stage;
     this.#checker = checker;
     this.#onDeath = onDeath;
+    this.#write = write;
   }
 
   get total() {
@@ -46,6 +48,7 @@ export class Breaker {
     const lasts = () => pause(fault.for);
     // What waits for something to happen counts when it does.
     if (!kind.startsWith("reply ")) this.#count(kind);
+    this.#write({ ...fault, at: now(), planned: fault.at });
     switch (kind) {
       case "replies late":
         link.delay = fault.ms;
@@ -150,6 +153,7 @@ export class Breaker {
     const names = (await order(server, "KEYS", LOCKS)) ?? [];
     if (names.length === 0) return;
     const name = names.sort()[which % names.length];
+    this.#write({ at: now(), deleted: name });
     const over = this.#checker.losing(server.group, name.slice(LOCKS.length - 1), now);
     await order(server, "DEL", name);
     over();

@@ -14,6 +14,12 @@ export class Checker {
   /** By key: { client, fence, asked, start, end }, of what is over. */
   #beliefs = new Map();
   #losses = [];
+  #tell;
+
+  /** `tell(violation)` hears of each at once. */
+  constructor(tell = () => {}) {
+    this.#tell = tell;
+  }
 
   /**
    * A server of `group` loses `key`, or all of them, between now and when the function that is returned is called. `restarted`: it was
@@ -171,6 +177,8 @@ export class Checker {
   }
 
   #violated(rule, text, at) {
-    this.violations.push({ rule, text, at });
+    const violation = { rule, text, at };
+    this.violations.push(violation);
+    this.#tell(violation);
   }
 }

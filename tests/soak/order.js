@@ -1,12 +1,12 @@
 // An operator's commands, past all proxies.
 
-/** Sends `command`; resolves with undefined where the server is dead, or ended the connection. */
+/** Sends `command`; resolves with undefined where the server is dead, is starting again, or ended the connection. */
 export async function order({ redis }, ...command) {
   try {
     return await redis.send(...command);
   } catch (error) {
-    if (!["ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(error.code) && !/is closed$/.test(error.message))
-      throw error;
-    return undefined;
+    if (/^LOADING|is closed$/.test(error.message)) return undefined;
+    if (["ECONNREFUSED", "ECONNRESET", "EPIPE"].includes(error.code)) return undefined;
+    throw error;
   }
 }

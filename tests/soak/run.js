@@ -1,5 +1,6 @@
 // One run: faults for so many seconds, then a quiet end in which everything has to settle.
-import { mkdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { settles, until } from "../js/support/conditions.js";
 import { Breaker } from "./breaker.js";
@@ -9,6 +10,7 @@ import { Inspector } from "./inspector.js";
 import { LONGEST_LEASE, SERVERS } from "./locks.js";
 import { planFaults } from "./plan.js";
 import { setStage } from "./stage.js";
+import { described } from "./summary.js";
 
 const FAULTS_PER_SECOND = 14;
 /** How long all clients may take to come to an end without faults, ms. */
@@ -30,7 +32,11 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
     clients,
     servers: SERVERS,
   });
-  const checker = new Checker();
+  const note = (line) => appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify(line)}\n`);
+  const checker = new Checker((violation) => {
+    note({ violation });
+    say(described(violation));
+  });
   const stage = await setStage(scope, { clients, seed, folder, credulous });
   const byRuntime = {};
   const read = (client) => {
@@ -42,9 +48,12 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
       checker.hear(client.name, event);
     }
   };
-  const breaker = new Breaker(stage, checker, (client) => {
-    read(client);
-    checker.ended(client.name);
+  const breaker = new Breaker(stage, checker, {
+    onDeath(client) {
+      read(client);
+      checker.ended(client.name);
+    },
+    write: note,
   });
   const inspector = new Inspector(stage, checker);
   const started = now();

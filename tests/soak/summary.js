@@ -1,5 +1,8 @@
 // What a run came to, in lines.
 
+/** A violation in a line. */
+export const described = ({ rule, text, at }) => `VIOLATION of ${rule}: ${text} (at ${at.toFixed(1)})`;
+
 /** Prints the result of runSoak by `say(line)`. */
 export function showSummary({ violations, counts, faults, byRuntime, seconds, seed, folder }, say) {
   const table = (title, rows) => {
@@ -12,8 +15,7 @@ export function showSummary({ violations, counts, faults, byRuntime, seconds, se
   for (const [name, { granted, lost, refused }] of Object.entries(byRuntime)) {
     say(`  ${name.padEnd(8)} ${granted} granted, ${lost} lost, ${refused} refused`);
   }
-  for (const { rule, text, at } of violations.slice(0, 50))
-    say(`VIOLATION of ${rule}: ${text} (at ${at.toFixed(1)})`);
+  for (const violation of violations.slice(0, 50)) say(described(violation));
   if (violations.length > 0) say(`The logs are in ${folder}.`);
   const total = Object.values(faults).reduce((sum, count) => sum + count, 0);
   say(
