@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { until } from "../js/support/conditions.js";
 import { startProxy } from "../js/support/proxy.js";
 import { startRedis } from "../js/support/redis.js";
 import { NEEDED } from "../js/support/rights.js";
@@ -67,7 +68,17 @@ async function startServer(scope, { group, keeps }) {
           end = stop;
         },
       };
-      server.redis = await startRedis(own, { folder, config, rights: RIGHTS, port: server.redis?.port });
+      const before = server.redis;
+      // Somebody's connection may have taken its port for a moment.
+      await until(
+        async () => {
+          server.redis = await startRedis(own, { folder, config, rights: RIGHTS, port: before?.port }).catch(
+            () => before,
+          );
+          return server.redis !== before;
+        },
+        { within: 15_000, every: 200, what: "the server's start" },
+      );
     },
     kill: () => server.redis.stop(),
   };
