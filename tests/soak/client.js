@@ -54,10 +54,13 @@ const commands = {
     process.exit(0);
   },
 };
-createInterface({ input: process.stdin }).on("line", (line) => {
+const orders = createInterface({ input: process.stdin });
+orders.on("line", (line) => {
   const { command, ...details } = JSON.parse(line);
   commands[command](details);
 });
+// The breaker is dead, however that came about.
+orders.on("close", () => process.exit(1));
 
 write("started");
 for (const [index, kind] of LANES.entries()) {
