@@ -6,17 +6,11 @@ import { fileURLToPath } from "node:url";
 import { until } from "../js/support/conditions.js";
 import { startProxy } from "../js/support/proxy.js";
 import { startRedis } from "../js/support/redis.js";
-import { NEEDED } from "../js/support/rights.js";
 import { programs } from "../js/support/runtimes.js";
 import { Contender } from "./contender.js";
 import { SERVERS } from "./locks.js";
 
 const DENO_SETTINGS = fileURLToPath(new URL("../js/deno.json", import.meta.url));
-/**
- * Redis 7.0 reads its append-only file with the rights of the default user, and what scripts wrote by PEXPIRE stands there as
- * PEXPIREAT: without that right, leases are as short after a restart as before their renewals.
- */
-const RIGHTS = [...NEEDED, "+pexpireat"];
 
 const RUNTIMES = [
   { name: "node20", command: process.execPath, args: [] },
@@ -72,9 +66,7 @@ async function startServer(scope, { group, keeps }) {
       // Somebody's connection may have taken its port for a moment.
       await until(
         async () => {
-          server.redis = await startRedis(own, { folder, config, rights: RIGHTS, port: before?.port }).catch(
-            () => before,
-          );
+          server.redis = await startRedis(own, { folder, config, port: before?.port }).catch(() => before);
           return server.redis !== before;
         },
         { within: 15_000, every: 200, what: "the server's start" },
