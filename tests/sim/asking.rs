@@ -1,0 +1,85 @@
+//! What applications ask of the engine.
+
+use redlatch::{Duration, Instant, LockId, Policy};
+
+use crate::{
+    client::{Stage, Task, request, token_text},
+    driving::SimTask,
+    plan::{Ask, Op},
+    world::{Happening, World},
+};
+
+impl World<'_> {
+    pub fn acquire(&mut self, client: usize, index: usize, now: Instant) {
+        let op = &self.plan.ops[index];
+        let lock = self.clients[client].engine.acquire(request(op), now).expect("a proper request");
+        self.trace.note(self.now, 5, &lock.0.to_le_bytes(), || {
+            format!("client {client}: {lock:?} is op {index}, {op:?}")
+        });
+        let owner = op.token.map(token_text).unwrap_or_default();
+        let task = Task {
+            op: index,
+            asked: self.now,
+            settles: now.after(longest_wait(op, &self.plan.settings.policy)),
+            stage: Stage::Waiting,
+            owner,
+            minted: op.token.is_none(),
+            questions: Default::default(),
+        };
+        self.clients[client].tasks.insert(lock, task);
+        if let Some(span) = op.cancel_after {
+            self.after(span, Happening::Cancel(client, lock));
+        }
+    }
+
+    pub fn release(&mut self, client: usize, lock: LockId, now: Instant) {
+        let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
+        if task.stage != Stage::Held {
+            return;
+        }
+        task.stage = Stage::Releasing;
+        if task.minted {
+            self.observer.released(&task.owner);
+        }
+        self.observer.over(client, lock);
+        self.trace.note(self.now, 6, &lock.0.to_le_bytes(), || format!("client {client}: release {lock:?}"));
+        self.clients[client].engine.release(lock, now);
+    }
+
+    pub fn cancel(&mut self, client: usize, lock: LockId, now: Instant) {
+        let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
+        if task.stage != Stage::Waiting {
+            return;
+        }
+        task.stage = Stage::Over;
+        self.observer.count("cancelled");
+        self.trace.note(self.now, 7, &lock.0.to_le_bytes(), || format!("client {client}: cancel {lock:?}"));
+        self.clients[client].engine.cancel(lock, now);
+    }
+
+    pub fn question(&mut self, client: usize, lock: LockId, ask: Ask, now: Instant) {
+        let SimTask { engine, task } = self.parts(client, lock);
+        let Some(task) = task.filter(|task| task.stage == Stage::Held) else { return };
+        let op = match ask {
+            Ask::Extend(ttl) => engine.extend(lock, Duration::from_millis(ttl), now),
+            Ask::Verify => engine.verify(lock, now),
+        };
+        task.questions.insert(op);
+        self.trace.note(self.now, 8, &op.0.to_le_bytes(), || format!("client {client}: {lock:?} {ask:?}"));
+    }
+}
+
+/// How long an acquire may take. A single try may need a connection, and two answers where the script is not cached.
+fn longest_wait(op: &Op, policy: &Policy) -> Duration {
+    let millis = Duration::from_millis;
+    match op.wait {
+        0 => policy
+            .connect_timeout
+            .plus(policy.node_timeout.unwrap_or(millis(1000)).times(4))
+            .plus(millis(1000)),
+        u64::MAX => Duration::MAX,
+        // Re-entry goes by the lock that is held: by its time for two answers, not by its own wait.
+        wait if op.token.is_some() => millis(wait).plus(millis(2500)),
+        wait => millis(wait),
+    }
+}
