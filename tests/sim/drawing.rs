@@ -3,7 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
-    plan::{Ask, Delay, Fault, MS, Op, Plan, SECOND, Settings, Tamper, What},
+    plan::{Ask, Delay, Fault, Handover, MS, Op, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
 };
 
@@ -16,6 +16,13 @@ impl Plan {
         let mut faults = if calm { Vec::new() } else { faults(&mut rng, &settings) };
         if seed % 4 == 3 && !calm {
             press(&mut Rng::of(seed, 2), &mut settings, &mut ops, &mut faults);
+        }
+        let mut rng = Rng::of(seed, 3);
+        if rng.chance(20) {
+            settings.old = (0..settings.servers).map(|_| rng.chance(70)).collect();
+        }
+        if rng.chance(20) {
+            hand_over(&mut rng, &settings, &mut ops);
         }
         Self { seed, settings, ops, faults }
     }
@@ -71,6 +78,8 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         with_password: rng.chance(20),
         without_channels: rng.chance(15),
         database: if rng.chance(10) { 3 } else { 0 },
+        old: vec![false; servers],
+        excuses: true,
     }
 }
 
@@ -148,9 +157,24 @@ fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {
             cancel_after: (cancels && rng.chance(30)).then(|| rng.below(2 * SECOND)),
             token: (tokens && rng.chance(60)).then(|| client as u64 * 10 + rng.below(2)),
             asks,
+            handover: None,
         }
     };
     (0..count).map(|_| op(rng)).collect()
+}
+
+/// Makes other processes adopt some locks: soon after the grant, or about when the lease ends.
+fn hand_over(rng: &mut Rng, settings: &Settings, ops: &mut [Op]) {
+    for op in ops {
+        if rng.chance(50) {
+            op.handover = Some(Handover {
+                to: (op.client + 1 + rng.index(settings.clients - 1)) % settings.clients,
+                after: rng.below(op.ttl * MS),
+                travels: rng.pick(&[MS, 50 * MS, 500 * MS]),
+                dies: !settings.calm && rng.chance(50),
+            });
+        }
+    }
 }
 
 /// Some kinds of fault, each at a rate of its own.

@@ -27,7 +27,8 @@ impl World<'_> {
             Happening::Timer(client, _)
             | Happening::Release(client, _)
             | Happening::Cancel(client, _)
-            | Happening::Question(client, ..) => *client,
+            | Happening::Question(client, ..)
+            | Happening::Adopt(client, ..) => *client,
             Happening::Acquire(op) => self.plan.ops[*op].client,
             _ => return Ok(()),
         };
@@ -56,7 +57,8 @@ impl World<'_> {
                 self.send(id, Way::Up, Happening::ServerEnd(id));
             }
             Happening::Timer(..) => engine.handle_timeout(now),
-            Happening::Acquire(op) => self.acquire(client, op, now),
+            Happening::Acquire(op) => self.acquire(client, op, None, now),
+            Happening::Adopt(_, op, owner) => self.acquire(client, op, Some(owner), now),
             Happening::Release(_, lock) => self.release(client, lock, now),
             Happening::Cancel(_, lock) => self.cancel(client, lock, now),
             Happening::Question(_, lock, ask) => self.question(client, lock, ask, now),
@@ -92,7 +94,7 @@ impl World<'_> {
             while let Some((connection, bytes)) = self.clients[client].engine.poll_transmit() {
                 idle = false;
                 let id = self.clients[client].links[&connection];
-                self.check_written(&bytes)?;
+                self.check_written(client, &bytes)?;
                 self.trace
                     .note(self.now, 11, &bytes, || format!("client {client} -> {id:?}: {}", shown(&bytes)));
                 self.send_bytes(id, Way::Up, bytes);
@@ -105,7 +107,7 @@ impl World<'_> {
         self.check_beliefs(client, now)
     }
 
-    fn check_written(&self, bytes: &[u8]) -> Result<(), Violation> {
+    fn check_written(&self, client: usize, bytes: &[u8]) -> Result<(), Violation> {
         // Commands are written whole; several may be together.
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -114,7 +116,7 @@ impl World<'_> {
                 .flatten()
                 .ok_or_else(|| Violation::new("half a command", shown(rest)))?;
             if let Some(call) = script_call(&rest[..used]) {
-                self.observer.written(call.script, call.token())?;
+                self.observer.written(client, call.script, call.token())?;
             }
             rest = &rest[used..];
         }

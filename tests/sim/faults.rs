@@ -55,16 +55,7 @@ impl World<'_> {
                 }
                 self.at(until, Happening::Awake(client));
             }
-            What::Kill { client } => {
-                self.clients[client].alive = false;
-                self.observer.killed(client);
-                for server in 0..self.servers.len() {
-                    for id in self.links_between(Some(client), server) {
-                        self.links.get_mut(&id).expect("a link").client_open = false;
-                        self.send(id, Way::Up, Happening::ServerEnd(id));
-                    }
-                }
-            }
+            What::Kill { client } => self.kill(client),
             What::LoseKey { server, key, which } => self.lose_key(server, key, which),
             What::FlushScripts { server } => self.servers[server].memory.flush_scripts(),
             What::Trouble { server, which, lasts } => {
@@ -107,6 +98,17 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    pub fn kill(&mut self, client: usize) {
+        self.clients[client].alive = false;
+        self.observer.killed(client);
+        for server in 0..self.servers.len() {
+            for id in self.links_between(Some(client), server) {
+                self.links.get_mut(&id).expect("a link").client_open = false;
+                self.send(id, Way::Up, Happening::ServerEnd(id));
+            }
+        }
     }
 
     fn links_between(&self, client: Option<usize>, server: usize) -> Vec<LinkId> {

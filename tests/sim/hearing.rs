@@ -28,7 +28,7 @@ impl World<'_> {
                 if let Some(token) = token {
                     task.owner = token.to_hex();
                 }
-                let minted = task.minted;
+                let (minted, adopted) = (task.minted, task.adopted);
                 let (owner, asked, op) =
                     (task.owner.clone(), task.asked, &self.plan.ops[self.clients[client].tasks[&lock].op]);
                 if self.clients[client].engine.remaining(lock, now) == Duration::ZERO {
@@ -38,10 +38,13 @@ impl World<'_> {
                     ));
                 }
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
-                let hold = Hold { client, lock, owner, minted, keys, asked };
+                let hold = Hold { client, lock, owner, minted, adopted, keys, asked };
                 let (clients, time) = (&self.clients, self.now);
                 self.observer.told(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
                 self.after(op.hold, Happening::Release(client, lock));
+                if let Some(handover) = op.handover.filter(|_| !adopted) {
+                    self.after(handover.after, Happening::HandOver(client, lock));
+                }
                 for &(after, ask) in &op.asks {
                     self.after(after, Happening::Question(client, lock, ask));
                 }
@@ -56,7 +59,9 @@ impl World<'_> {
                 // A token of the application's own cannot be changed for another when some of several servers granted it.
                 let gave_up = op.token.is_some() && self.servers.len() > 1;
                 let timed_out = failure.code == redlatch::Code::Timeout && (op.wait != u64::MAX || gave_up);
-                if self.observer.is_calm() && !timed_out {
+                // There may be nothing to adopt any more, unless the one who handed it over still has it.
+                let gone = failure.code == redlatch::Code::Lost && self.is_gone(client, lock);
+                if self.observer.is_calm() && !timed_out && !gone {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
                 }
                 self.observer.count("failed");
@@ -68,8 +73,9 @@ impl World<'_> {
                 }
                 task.stage = Stage::Over;
                 self.observer.over(client, lock);
-                let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
-                if self.observer.is_calm() && loss != Loss::MaxHold && op.renew {
+                let task = &self.clients[client].tasks[&lock];
+                let renewed = self.plan.ops[task.op].renew && !self.observer.is_let_go(&task.owner, client);
+                if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
                     return Err(Violation::new(
                         "calm",
                         format!("{lock:?} of client {client} lost: {loss:?}"),
@@ -87,12 +93,13 @@ impl World<'_> {
                     return Err(twice("a release", lock, task.stage));
                 }
                 task.stage = Stage::Over;
-                if outcome == redlatch::Outcome::Released && self.clients[client].tasks[&lock].minted {
-                    let task = &self.clients[client].tasks[&lock];
+                let task = &self.clients[client].tasks[&lock];
+                let shared = self.observer.is_let_go(&task.owner, client);
+                if outcome == redlatch::Outcome::Released && task.minted {
                     let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
                     self.observer.check_released(&task.owner, keys.len())?;
                 }
-                if self.observer.is_calm() && outcome != redlatch::Outcome::Released {
+                if self.observer.is_calm() && outcome != redlatch::Outcome::Released && !shared {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
                 }
                 self.observer.count("released");
@@ -134,6 +141,14 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether nobody has the lock any more that a client was to adopt.
+    fn is_gone(&self, client: usize, lock: LockId) -> bool {
+        let task = &self.clients[client].tasks[&lock];
+        let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
+        let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
+        task.adopted && (!held || self.observer.is_let_go(&task.owner, client))
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {

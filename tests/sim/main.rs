@@ -20,6 +20,8 @@ mod drawing;
 mod driving;
 mod faults;
 mod hearing;
+#[cfg(not(target_arch = "wasm32"))]
+mod limits;
 mod line;
 mod network;
 mod observer;

@@ -44,6 +44,10 @@ pub struct Settings {
     pub with_password: bool,
     pub without_channels: bool,
     pub database: u32,
+    /// Servers that do not know HELLO, and so speak RESP2 only.
+    pub old: Vec<bool>,
+    /// Whether the observer excuses what no client can promise.
+    pub excuses: bool,
 }
 
 /// How long bytes take.
@@ -73,6 +77,19 @@ pub struct Op {
     /// A token of its own, by number: who brings the same one re-enters.
     pub token: Option<u64>,
     pub asks: Vec<(Micros, Ask)>,
+    pub handover: Option<Handover>,
+}
+
+/// Another process is told the token of a lock that is held, to adopt it.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    pub to: usize,
+    /// How long after the grant.
+    pub after: Micros,
+    /// How long the word takes.
+    pub travels: Micros,
+    /// Whether the first process ends then. Otherwise both have the lock, and who lets go of it does so for both.
+    pub dies: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
