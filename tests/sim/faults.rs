@@ -13,6 +13,7 @@ impl World<'_> {
     pub fn begin_fault(&mut self, index: usize) -> Result<(), Violation> {
         let what = self.plan.faults[index].what;
         self.trace.note(self.now, 20, &[], || format!("fault: {what:?}"));
+        self.observer.count(what.name());
         match what {
             What::Cut { client, server } => {
                 for id in self.links_between(Some(client), server) {

@@ -177,6 +177,30 @@ pub enum What {
     },
 }
 
+impl What {
+    /// What it counts as.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cut { .. } => "cut",
+            Self::Mute { .. } => "mute",
+            Self::Tamper { .. } => "tamper",
+            Self::Crash { keeps: true, .. } => "crash",
+            Self::Crash { keeps: false, .. } => "crash without the data",
+            Self::Pause { .. } => "pause",
+            Self::ServerStep { by: ..0, .. } => "server clock back",
+            Self::ServerStep { .. } => "server clock forward",
+            Self::ClientStep { .. } => "client clock",
+            Self::Stall { .. } => "stall",
+            Self::Suspend { .. } => "suspend",
+            Self::Kill { .. } => "kill",
+            Self::LoseKey { .. } => "key lost",
+            Self::FlushScripts { .. } => "scripts flushed",
+            Self::Trouble { .. } => "trouble",
+            Self::Deny { .. } => "deny",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tamper {
     Drop,

@@ -9,6 +9,37 @@ use crate::{plan::Plan, shrink, told, world};
 /// Seeds that found something once.
 const REGRESSIONS: &[u64] = &[77, 578, 2096];
 
+/// What happens in any thousand worlds: a rule that never comes to bear proves nothing.
+const COMES_TO_BEAR: &[&str] = &[
+    "granted",
+    "adopted",
+    "released",
+    "cancelled",
+    "failed",
+    "handed over",
+    "connections in RESP2",
+    "lost by time",
+    "lost by reply",
+    "lost by maxHold",
+    "two believers, excused",
+    "cut",
+    "mute",
+    "tamper",
+    "crash",
+    "crash without the data",
+    "pause",
+    "server clock back",
+    "server clock forward",
+    "client clock",
+    "stall",
+    "suspend",
+    "kill",
+    "key lost",
+    "scripts flushed",
+    "trouble",
+    "deny",
+];
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
@@ -84,6 +115,10 @@ fn seeds_hold() {
     let Total { events, hash, coverage } = total;
     println!("simulation: {seeds} seeds from {base}, {events} events, trace hash {hash:016x}");
     println!("simulation: {coverage:?}");
+    if seeds >= 1000 {
+        let never: Vec<_> = COMES_TO_BEAR.iter().filter(|what| !coverage.contains_key(*what)).collect();
+        assert!(never.is_empty(), "did not come to bear in {seeds} worlds: {never:?}");
+    }
 }
 
 #[test]
