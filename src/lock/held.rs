@@ -260,7 +260,7 @@ impl Held {
             _ => cx.spec.ttl,
         };
         match answer {
-            Some((sent, Answer::Flag(true) | Answer::Fence(_))) if asked > Duration::ZERO => {
+            Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
                 self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
             }
             Some((_, Answer::Flag(false))) => self.lease.revoked(Nodes::index(node)),
