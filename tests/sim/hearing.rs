@@ -72,9 +72,10 @@ impl World<'_> {
                     return Err(twice("a loss", lock, task.stage));
                 }
                 task.stage = Stage::Over;
-                self.observer.over(client, lock);
+                self.observer.over(client, lock, false);
                 let task = &self.clients[client].tasks[&lock];
-                let renewed = self.plan.ops[task.op].renew && !self.observer.is_let_go(&task.owner, client);
+                let renewed =
+                    self.plan.ops[task.op].renew && self.observer.let_go(&task.owner, client).is_none();
                 if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
                     return Err(Violation::new(
                         "calm",
@@ -94,7 +95,7 @@ impl World<'_> {
                 }
                 task.stage = Stage::Over;
                 let task = &self.clients[client].tasks[&lock];
-                let shared = self.observer.is_let_go(&task.owner, client);
+                let shared = self.observer.let_go(&task.owner, client).is_some();
                 if outcome == redlatch::Outcome::Released && task.minted {
                     let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
                     self.observer.check_released(&task.owner, keys.len())?;
@@ -148,7 +149,7 @@ impl World<'_> {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
-        task.adopted && (!held || self.observer.is_let_go(&task.owner, client))
+        task.adopted && (!held || self.observer.let_go(&task.owner, client).is_some())
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {
