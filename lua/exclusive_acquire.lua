@@ -11,13 +11,14 @@ local fence_kept = 3600000 -- ms that a counter outlives the lease: covers a ser
 local n = #KEYS / 3
 
 -- Look at everything before anything is written: an error does not roll back.
-local mine, taken, wait, absent, last = 0, false, 1, {}, 0
+local mine, taken, wait, absent, last, claims = 0, false, 1, {}, 0, {}
 for i = 1, n do
   local owner = redis.call('GET', KEYS[i])
   local is_mine = owner == token
   if is_mine or not owner then
     local counter = redis.call('GET', KEYS[n + i]) or ''
     last = math.max(last, tonumber(string.match(counter, '^%d+')) or 0)
+    claims[i] = string.match(counter, ' .+$')
     if is_mine and client then
       -- A command that was given up may run late: what its client has claimed since under this token is not its to touch.
       local whose, which = string.match(counter, ' (.+):(%d+)$')
@@ -51,9 +52,10 @@ end
 local fence = last
 if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
 local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
-local counter = claim == '' and text or text .. ' ' .. claim
 for i = 1, n do
-  redis.call('SET', KEYS[n + i], counter, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
+  -- Without a claim of its own it leaves that of who adopted the lock.
+  local claimed = claim ~= '' and ' ' .. claim or mine == n and claims[i] or ''
+  redis.call('SET', KEYS[n + i], text .. claimed, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
   -- Never shorten: a copy of this command that arrives late must not cut a lease extended since.
   if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
     redis.call('SET', KEYS[i], token, 'PX', lease)

@@ -1,7 +1,7 @@
 -- exclusive_release: deletes those of the keys that the token holds, and wakes one waiter for each.
 -- KEYS: n lock keys, then in the same order their n fence counters and their n sets of waiters
--- ARGV: nonce, token, waiter (whose wish for a wake-up ends, or ''), claim (that the keys were acquired with; '' for
---   whatever the token holds)
+-- ARGV: nonce, token, waiter (whose wish for a wake-up ends, or ''), claim (whose it is to
+--   release: 'client:number', or '' for whatever the token holds)
 -- RETURNS: {nonce, deleted}, the number of keys that were the token's
 local nonce, token, waiter, claim = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local most_dead = 100 -- waiters whose wish has lapsed, passed over in one call

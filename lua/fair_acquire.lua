@@ -18,11 +18,12 @@ local client = string.match(waiter, '^[^:]+')
 local claimant, number = string.match(claim, '^(.+):(%d+)$')
 
 -- Look at everything before anything but dead waiters is touched: an error does not roll back.
-local mine, held, forever, absent, last = 0, 0, false, {}, 0
+local mine, held, forever, absent, last, claims = 0, 0, false, {}, 0, {}
 for i = 1, n do
   local owner = redis.call('GET', KEYS[i])
   local counter = redis.call('GET', KEYS[n + i]) or ''
   last = math.max(last, tonumber(string.match(counter, '^%d+')) or 0)
+  claims[i] = string.match(counter, ' .+$')
   local is_mine = owner == token
   if is_mine and claimant then
     -- Claimed since, as in exclusive_acquire.
@@ -73,9 +74,9 @@ if held == 0 and not forever and first then
   local fence = last
   if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
   local text = string.format('%.0f', fence)
-  local counter = claim == '' and text or text .. ' ' .. claim
   for i = 1, n do
-    redis.call('SET', KEYS[n + i], counter, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
+    local claimed = claim ~= '' and ' ' .. claim or mine == n and claims[i] or ''
+    redis.call('SET', KEYS[n + i], text .. claimed, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
     -- Never shorten, as in exclusive_acquire.
     if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
       redis.call('SET', KEYS[i], token, 'PX', lease)

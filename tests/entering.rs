@@ -193,14 +193,21 @@ fn adoption_extends_what_another_process_took() {
     let extend = client.command();
     assert_eq!(
         (extend.name(), &extend.arguments()[1..]),
-        ("exclusive_extend", ["mine".into(), "10000".into()].as_slice())
+        ("exclusive_extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
     );
     client.advance(ms(7));
     client.reply(extend.number(1));
     assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
     assert_eq!(client.engine.remaining(lock, asked), ms(9898));
+    client.engine.extend(lock, ms(20_000), client.now);
+    let renewal = client.command();
+    assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");
+    client.reply(renewal.number(1));
+    client.events();
     client.engine.release(lock, client.now);
-    assert_eq!(client.command().arguments()[1], "mine");
+    let release = client.command();
+    assert_eq!(release.arguments()[1], "mine");
+    assert_eq!(release.arguments()[3], extend.arguments()[3], "what it claimed");
 }
 
 #[test]
@@ -249,21 +256,15 @@ fn each_lock_under_a_token_of_its_own_has_its_claim() {
 }
 
 #[test]
-fn a_token_that_is_drawn_or_adopted_comes_without_a_claim() {
+fn a_token_that_is_drawn_is_claimed_by_nobody_who_did_not_adopt_it() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();
     assert_eq!(acquire.arguments().last().unwrap(), "");
     client.reply(acquire.granted(1));
     client.engine.release(lock, client.now);
-    assert_eq!(client.command().arguments()[3], "");
-
-    let mut client = Client::ready();
-    let adopted = client.acquire(Request { adopt: true, ..mine() });
-    let extend = client.command();
-    client.reply(extend.number(1));
-    client.engine.release(adopted, client.now);
-    assert_eq!(client.command().arguments()[3], "", "whatever the token holds");
+    let claim = client.command().arguments()[3].clone();
+    assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}: it is not freed if it was adopted since");
 }
 
 #[test]

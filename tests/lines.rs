@@ -204,7 +204,7 @@ fn a_fair_waiter_that_gives_up_gives_its_place_up() {
     assert_eq!(commands[0].name(), "fair_release");
     assert_eq!(
         commands[0].arguments()[1..],
-        [acquire.arguments()[1].clone(), acquire.arguments()[3].clone(), String::new()]
+        [acquire.arguments()[1].clone(), acquire.arguments()[3].clone(), acquire.arguments()[3].clone()]
     );
     client.reply(commands[0].number(0));
     assert_eq!(client.engine.busy(), 0);

@@ -89,7 +89,7 @@ impl Acquiring {
         cx.count(|counters| &mut counters.attempts);
         self.begun = cx.now;
         self.woken = false;
-        let verb = if cx.spec.adopt { Verb::Extend(cx.spec.ttl) } else { Verb::Acquire };
+        let verb = if cx.spec.adopt { Verb::Adopt } else { Verb::Acquire };
         let round = Round::start(verb, cx);
         self.settle(round, cx)
     }

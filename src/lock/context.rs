@@ -61,9 +61,12 @@ impl Context<'_> {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
+        // A token that is drawn here is asked for by no other lock. One of the application's own may be, and a lock may be
+        // adopted: a claim tells them apart, so that what one leaves behind, or sent long ago, does not free the other.
         let waits = verb != Verb::Release { waited: false } && self.registers(node);
         let waiter = if waits { self.name() } else { Vec::new() };
-        let claim = if self.claims() { self.name() } else { Vec::new() };
+        let name = self.name();
+        let claim: &[u8] = if self.owner.minted.is_none() { &name } else { &[] };
         let token = self.owner.token.as_slice();
         let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
         let none: &[u8] = &[];
@@ -73,15 +76,19 @@ impl Context<'_> {
                 push_decimal(self.place_lease().as_millis(), &mut kept);
                 let call = self.spec.acquire();
                 match self.spec.fair {
-                    true => (call, [token, &lease, &waiter, &kept, join, &claim], 6),
-                    false => (call, [token, &lease, &waiter, &kept, &claim, none], 5),
+                    true => (call, [token, &lease, &waiter, &kept, join, claim], 6),
+                    false => (call, [token, &lease, &waiter, &kept, claim, none], 5),
                 }
+            }
+            Verb::Adopt => {
+                push_decimal(self.spec.ttl.as_millis(), &mut lease);
+                (self.spec.extend(), [token, &lease, &name, none, none, none], 3)
             }
             Verb::Extend(ttl) => {
                 push_decimal(ttl.as_millis(), &mut lease);
-                (self.spec.extend(), [token, &lease, none, none, none, none], 2)
+                (self.spec.extend(), [token, &lease, none, none, none, none], 3)
             }
-            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &claim, none, none, none], 3),
+            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &name, none, none, none], 3),
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };
@@ -105,13 +112,6 @@ impl Context<'_> {
         name.push(b':');
         push_decimal(self.id.0.into(), &mut name);
         name
-    }
-
-    /// Whether the keys are acquired with a claim. A token that is drawn here is never asked for again, but one of the
-    /// application's own may be: a release that sat in a dead connection's buffers must not free a later grant then.
-    /// Who adopts a lock knows of no claim.
-    fn claims(&self) -> bool {
-        self.owner.minted.is_none() && !self.spec.adopt
     }
 
     /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts.

@@ -49,6 +49,8 @@ pub struct LockId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
     Acquire,
+    /// Take over what the token holds already, and extend it.
+    Adopt,
     /// Extend to at least this lease from now; zero only asks whether the keys are ours.
     Extend(Duration),
     /// Release what is held, and if `waited` also what waits.

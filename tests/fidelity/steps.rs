@@ -145,7 +145,8 @@ fn script() -> impl Strategy<Value = Vec<Word>> {
     let none = || text("");
     let waits = move || prop_oneof![1 => Just(none()), 3 => waiter()];
     let acquire = (token(), span(), waits(), span(), claim()).prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]);
-    let extend = (token(), prop_oneof![4 => span(), 1 => Just(text("0"))]).prop_map(|(a, b)| vec![a, b]);
+    let extend = (token(), prop_oneof![4 => span(), 1 => Just(text("0"))], claim())
+        .prop_map(|(a, b, c)| vec![a, b, c]);
     let release = || (token(), waits(), claim()).prop_map(|(a, b, c)| vec![a, b, c]);
     let fair = (token(), span(), waiter(), span(), one_of(&["1", "1", "1", "0"]), claim())
         .prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]);

@@ -61,7 +61,7 @@ impl World<'_> {
         if task.minted {
             self.observer.released(client, &task.owner);
         }
-        self.observer.over(client, lock, true);
+        self.observer.over(client, lock);
         self.trace.note(self.now, 6, &lock.0.to_le_bytes(), || format!("client {client}: release {lock:?}"));
         self.clients[client].engine.release(lock, now);
     }

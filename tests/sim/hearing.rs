@@ -72,10 +72,9 @@ impl World<'_> {
                     return Err(twice("a loss", lock, task.stage));
                 }
                 task.stage = Stage::Over;
-                self.observer.over(client, lock, false);
+                self.observer.over(client, lock);
                 let task = &self.clients[client].tasks[&lock];
-                let renewed =
-                    self.plan.ops[task.op].renew && self.observer.let_go(&task.owner, client).is_none();
+                let renewed = self.plan.ops[task.op].renew && !self.observer.let_go(&task.owner, client);
                 if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
                     return Err(Violation::new(
                         "calm",
@@ -95,7 +94,8 @@ impl World<'_> {
                 }
                 task.stage = Stage::Over;
                 let task = &self.clients[client].tasks[&lock];
-                let shared = self.observer.let_go(&task.owner, client).is_some();
+                let shared = self.observer.let_go(&task.owner, client)
+                    || self.observer.taken_over(&task.owner, client);
                 if outcome == redlatch::Outcome::Released && task.minted {
                     let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
                     self.observer.check_released(&task.owner, keys.len())?;
@@ -149,7 +149,7 @@ impl World<'_> {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
-        task.adopted && (!held || self.observer.let_go(&task.owner, client).is_some())
+        task.adopted && (!held || self.observer.let_go(&task.owner, client))
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {

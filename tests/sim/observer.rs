@@ -58,8 +58,10 @@ pub struct Observer {
     deleted: Vec<(Vec<u8>, usize)>,
     /// Tokens that a client may not extend or ask for any more.
     released: BTreeSet<(usize, Vec<u8>)>,
-    /// Clients that let go of what a token holds, which is over then for whoever shares it, and whether they released it.
-    let_go: BTreeMap<(Vec<u8>, usize), bool>,
+    /// Whose lock it is, of those who share a token: of who was granted or adopted it last.
+    claimants: BTreeMap<Vec<u8>, usize>,
+    /// Claimants that let go of what a token holds, which is over then for whoever shares it.
+    let_go: BTreeSet<(Vec<u8>, usize)>,
     lines: Vec<Lines>,
     /// How often rules came to bear, so that a world in which nothing happens does not count as a proof.
     pub coverage: BTreeMap<&'static str, u64>,
@@ -81,7 +83,8 @@ impl Observer {
             extended: BTreeMap::new(),
             deleted: Vec::new(),
             released: BTreeSet::new(),
-            let_go: BTreeMap::new(),
+            claimants: BTreeMap::new(),
+            let_go: BTreeSet::new(),
             lines: vec![Lines::default(); plan.settings.servers],
             coverage: BTreeMap::new(),
         }
@@ -167,10 +170,14 @@ impl Observer {
         self.released.insert((client, owner.to_vec()));
     }
 
-    /// Whether another client that had this token too let go of it, and if so whether it released it.
-    pub fn let_go(&self, owner: &[u8], client: usize) -> Option<bool> {
-        let others = self.let_go.iter().filter(|((token, other), _)| token == owner && *other != client);
-        others.map(|(_, &released)| released).max()
+    /// Whether another client, whose lock it was, let go of it.
+    pub fn let_go(&self, owner: &[u8], client: usize) -> bool {
+        self.let_go.iter().any(|(token, other)| token == owner && *other != client)
+    }
+
+    /// Whether another client has taken it over.
+    pub fn taken_over(&self, owner: &[u8], client: usize) -> bool {
+        self.claimants.get(owner).is_some_and(|&claimant| claimant != client)
     }
 
     /// An application is told that it has a lock. `believes` says whether another does too, now.
@@ -191,12 +198,8 @@ impl Observer {
                 self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
             let overlap = others.find(|other| believes(other)).cloned();
             if let Some(other) = overlap {
-                if let Some(released) = self.let_go(&other.owner, other.client) {
-                    self.count(match released {
-                        true => "two believers, shared and released",
-                        // Known, see README.md: the loss is cleaned up after with the token.
-                        false => "two believers, shared and lost",
-                    });
+                if self.let_go(&other.owner, other.client) {
+                    self.count("two believers, handed over and let go");
                     continue;
                 }
                 if !self.is_excused(key, other.asked) {
@@ -222,6 +225,7 @@ impl Observer {
                 }
             }
         }
+        self.claimants.insert(hold.owner.clone(), hold.client);
         self.holds.push(hold);
         Ok(())
     }
@@ -262,9 +266,12 @@ impl Observer {
     }
 
     /// An application has a lock no more.
-    pub fn over(&mut self, client: usize, lock: LockId, released: bool) {
+    pub fn over(&mut self, client: usize, lock: LockId) {
         let ended = self.holds.iter().find(|hold| hold.client == client && hold.lock == lock);
-        self.let_go.extend(ended.map(|hold| ((hold.owner.clone(), client), released)));
+        let ended = ended.map(|hold| hold.owner.clone());
+        if let Some(owner) = ended.filter(|owner| !self.taken_over(owner, client)) {
+            self.let_go.insert((owner, client));
+        }
         self.holds.retain(|hold| hold.client != client || hold.lock != lock);
     }
 

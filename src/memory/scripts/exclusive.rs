@@ -9,13 +9,14 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (locks, fences, waiters) = (call.keys_of(0, n), call.keys_of(1, n), call.keys_of(2, n));
 
     let (mut mine, mut taken, mut wait) = (0_usize, false, 1);
-    let (mut absent, mut last) = (vec![false; n], 0.0);
-    for ((key, fence), absent) in locks.iter().zip(fences).zip(&mut absent) {
+    let (mut absent, mut claims, mut last) = (vec![false; n], vec![None; n], 0.0);
+    for (((key, fence), absent), claimed) in locks.iter().zip(fences).zip(&mut absent).zip(&mut claims) {
         let owner = call.get("local owner = redis.call('GET', KEYS[i])", key)?;
         let mut is_mine = owner.as_deref() == Some(token);
         if is_mine || owner.is_none() {
             let counter = call.get(COUNTER, fence)?.unwrap_or_default();
             last = lua::max(last, lua::leading_number(&counter));
+            *claimed = lua::claim_in(&counter).map(<[u8]>::to_vec);
             is_mine = is_mine && !is_late(&counter, claim);
         }
         match owner {
@@ -41,9 +42,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     }
 
     let text = mint(call, last, mine == n);
-    let counter = counter(&text, claim);
-    for (((key, fence), waiters), absent) in locks.iter().zip(fences).zip(waiters).zip(absent) {
-        keep_fence(call, fence, &counter, lease, mine == n)?;
+    for ((((key, fence), waiters), absent), claimed) in
+        locks.iter().zip(fences).zip(waiters).zip(absent).zip(claims)
+    {
+        keep_fence(call, fence, &counter(&text, claim, claimed, mine == n), lease, mine == n)?;
         if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
         }
@@ -65,9 +67,14 @@ pub(super) fn is_late(counter: &[u8], claim: &[u8]) -> bool {
     }
 }
 
-/// What a counter holds: the last fence, and whose claim it was if there was one.
-pub(super) fn counter(fence: &[u8], claim: &[u8]) -> Vec<u8> {
-    if claim.is_empty() { fence.to_vec() } else { [fence, b" ", claim].concat() }
+/// What a counter holds: the last fence, and a claim if there is one. Without a claim of its own an acquire leaves the one
+/// that was there, if all keys are `mine` already.
+pub(super) fn counter(fence: &[u8], claim: &[u8], claimed: Option<Vec<u8>>, mine: bool) -> Vec<u8> {
+    match claimed.filter(|_| mine && claim.is_empty()) {
+        Some(claimed) => [fence, b" ", &claimed].concat(),
+        None if claim.is_empty() => fence.to_vec(),
+        None => [fence, b" ", claim].concat(),
+    }
 }
 
 /// The fencing token: the last one if all keys are `mine` already.
@@ -79,7 +86,7 @@ pub(super) fn mint(call: &Call<'_>, last: f64, mine: bool) -> Vec<u8> {
     format!("{fence:.0}").into_bytes()
 }
 
-/// `redis.call('SET', KEYS[n + i], counter, 'PX', ...)`
+/// `redis.call('SET', KEYS[n + i], text .. claimed, 'PX', ...)`
 pub(super) fn keep_fence(
     call: &mut Call<'_>,
     key: &[u8],
@@ -87,7 +94,7 @@ pub(super) fn keep_fence(
     lease: i64,
     mine: bool,
 ) -> Outcome<()> {
-    let at = "redis.call('SET', KEYS[n + i], counter, 'PX'";
+    let at = "redis.call('SET', KEYS[n + i], text .. claimed, 'PX'";
     let left = if mine { call.pttl(at, key)? } else { 0 };
     call.set(at, key, counter, lease.saturating_add(FENCE_KEPT).max(left))
 }
@@ -97,11 +104,26 @@ pub(super) fn granted(call: &Call<'_>, fence: &[u8]) -> Outcome<Reply> {
 }
 
 pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, lease) = (call.text(1)?, call.number(2)?);
+    let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let n = call.locks(2)?;
     for key in call.keys_of(0, n) {
         if call.get("if redis.call('GET', KEYS[i]) ~= token", key)?.as_deref() != Some(token) {
             return call.reply([0]);
+        }
+    }
+    if !claim.is_empty() {
+        for key in call.keys_of(1, n) {
+            let text = "local fence = string.match(redis.call('GET', KEYS[n + i]) or ''";
+            let last = call.get(text, key)?.unwrap_or_default();
+            let fence = lua::leading_digits(&last).unwrap_or(b"0");
+            let at = "redis.call('SET', KEYS[n + i], fence .. ' ' .. claim, 'PX'";
+            let left = call.pttl(at, key)?;
+            call.set(
+                at,
+                key,
+                &counter(fence, claim, None, true),
+                lease.saturating_add(FENCE_KEPT).max(left),
+            )?;
         }
     }
     if lease > 0 {

@@ -15,11 +15,12 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     call.time()?;
 
     let (mut mine, mut held, mut forever) = (0_usize, 0, false);
-    let (mut absent, mut last) = (vec![false; n], 0.0);
-    for ((key, fence), absent) in locks.iter().zip(fences).zip(&mut absent) {
+    let (mut absent, mut claims, mut last) = (vec![false; n], vec![None; n], 0.0);
+    for (((key, fence), absent), claimed) in locks.iter().zip(fences).zip(&mut absent).zip(&mut claims) {
         let owner = call.get("local owner = redis.call('GET', KEYS[i])", key)?;
         let counter = call.get(COUNTER, fence)?.unwrap_or_default();
         last = lua::max(last, lua::leading_number(&counter));
+        *claimed = lua::claim_in(&counter).map(<[u8]>::to_vec);
         match owner {
             Some(owner) if owner == token && !is_late(&counter, claim) => mine = mine.saturating_add(1),
             Some(_) => {
@@ -34,9 +35,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let turn = if mine < n { look_at_queues(call, queues, places, waiter)? } else { Turn::default() };
     if held == 0 && !forever && turn.first {
         let text = mint(call, last, mine == n);
-        let counter = counter(&text, claim);
-        for (((key, fence), queue), absent) in locks.iter().zip(fences).zip(queues).zip(absent) {
-            keep_fence(call, fence, &counter, lease, mine == n)?;
+        for ((((key, fence), queue), absent), claimed) in
+            locks.iter().zip(fences).zip(queues).zip(absent).zip(claims)
+        {
+            keep_fence(call, fence, &counter(&text, claim, claimed, mine == n), lease, mine == n)?;
             if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
                 call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
             }

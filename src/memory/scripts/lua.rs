@@ -6,10 +6,15 @@ pub(super) fn whole(text: &[u8]) -> Option<i64> {
     (number.unsigned_abs() <= 1 << 53).then_some(number)
 }
 
+/// `string.match(text, '^%d+')`.
+pub(super) fn leading_digits(text: &[u8]) -> Option<&[u8]> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    text.get(..digits).filter(|digits| !digits.is_empty())
+}
+
 /// `tonumber(string.match(text, '^%d+')) or 0`.
 pub(super) fn leading_number(text: &[u8]) -> f64 {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    text.get(..digits).map_or(0.0, to_number)
+    leading_digits(text).map_or(0.0, to_number)
 }
 
 /// `string.match(text, ' (.+)$')`.

@@ -37,6 +37,30 @@ for (const fair of [false, true]) {
   });
 }
 
+const ends = {
+  release: async (lock) => assert.equal(await lock.release(), "expired"),
+  loss: (lock) => until(() => !lock.held, 2_000),
+  close: (_, client) => client.close(),
+};
+for (const [how, end] of Object.entries(ends)) {
+  test(`an adopted lock outlives the release, the loss and the end of its first client (${how})`, async (t) => {
+    for (const options of [{}, { fair: true }, { token: "mine" }]) {
+      const key = freshKey();
+      const client = openClient(t, redis);
+      const first = await client.acquire(key, { ttl: 400, ...options });
+      const adopted = await openClient(t, redis).adopt(wire(first), { ttl: 20_000 });
+      await end(first, client);
+      // Behind whatever was sent to end it.
+      assert.equal(await adopted.verify(), true);
+      assert.equal(await openClient(t, redis).tryAcquire(key), null);
+      await client.close();
+      assert.equal(await adopted.verify(), true);
+      assert.equal(await adopted.release(), "released");
+      assert.equal(await owner(key), null);
+    }
+  });
+}
+
 test("adopted after its first process was killed: the lease goes on, and nobody came between", async (t) => {
   const key = freshKey();
   const first = startWorker(t, new URL("../workers/waiter.js", import.meta.url), {

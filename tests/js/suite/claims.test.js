@@ -63,10 +63,28 @@ for (const [kind, { keys, acquire: asked }] of Object.entries(KINDS)) {
     assert.equal(await release(key, "d:1"), 1);
   });
 
-  test(`who knows of no claim, or finds none, releases what the token holds (${kind})`, async () => {
+  test(`an acquire without a claim, which runs late, leaves that of who adopted the lock (${kind})`, async () => {
     const key = freshKey();
-    await acquire(key, "c:1");
-    assert.equal(await release(key, ""), 1);
+    const [, fence] = await acquire(key, "");
+    await redis.send(
+      "EVAL",
+      sourceOf("exclusive_extend"),
+      2,
+      ...keys(key).slice(0, 2),
+      "n",
+      "token",
+      20_000,
+      "d:1",
+    );
+    assert.deepEqual(await acquire(key, ""), [1, fence]);
+    assert.equal(await release(key, "c:1"), 0);
+    assert.equal(await release(key, "d:1"), 1);
+    await acquire(key, "");
+    assert.equal(await release(key, "c:2"), 1, "a new lock has no claim");
+  });
+
+  test(`who finds no claim releases what the token holds (${kind})`, async () => {
+    const key = freshKey();
     await acquire(key, "");
     assert.equal(await release(key, "c:2"), 1);
     await acquire(key, "c:3");
