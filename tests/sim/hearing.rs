@@ -144,12 +144,12 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether nobody has the lock any more that a client was to adopt.
+    /// Whether nobody has the lock any more that a client was to adopt, or to enter again after it was handed over.
     fn is_gone(&self, client: usize, lock: LockId) -> bool {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
-        task.adopted && (!held || self.observer.let_go(&task.owner, client))
+        task.adopted && !held || self.observer.let_go(&task.owner, client)
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {
