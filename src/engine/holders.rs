@@ -6,6 +6,7 @@ use crate::{
     entropy::Entropy,
     error::Code,
     lock::{Input, Lock, LockId, Owner, Spec},
+    planted::{Planted, planted},
     time::Instant,
 };
 
@@ -116,7 +117,8 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// One of several holders is done.
     pub(super) fn leave(&mut self, holder: LockId, held: LockId, now: Instant) {
-        self.touch(held, Input::Leave(holder), now);
+        let left = if planted(Planted::LeavesForAll) { Input::Cancel } else { Input::Leave(holder) };
+        self.touch(held, left, now);
         self.aliases.retain(|&(alias, _)| alias != holder);
     }
 }

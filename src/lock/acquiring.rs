@@ -24,6 +24,7 @@ use crate::{
     engine::{Event, Nodes},
     entropy::jitter,
     node::NodeId,
+    planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
@@ -71,7 +72,8 @@ impl Acquiring {
 
     /// Begins, or only waits until another lock of the same owner is out of the way.
     fn start(self, parked: bool, cx: &mut Context<'_>) -> State {
-        if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX && !cx.timers.is_set(Timer::Wait) {
+        let limited = cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX;
+        if limited && !planted(Planted::WaitsForEver) && !cx.timers.is_set(Timer::Wait) {
             cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
         }
         if parked {
@@ -162,6 +164,7 @@ impl Acquiring {
             // then asked for no more: see above. A token of the application's own cannot be changed for another.
             let used = cx.owner.clone();
             match Owner::new(None, cx.world.entropy) {
+                Ok(_) if planted(Planted::TokenAskedAgain) => {}
                 Ok(owner) if used.minted.is_some() => *cx.owner = owner,
                 _ => {
                     self.written = true;
@@ -197,6 +200,9 @@ impl Acquiring {
         // In line behind another of ours: it asks for both, unless it is not known that we have a place.
         let placed = matches!(self.last, Outcome::Taken(_));
         if cx.spec.queues() && placed && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
+            return;
+        }
+        if planted(Planted::NoSafetyNet) && placed && cx.wakes(NodeId(0)) {
             return;
         }
         let longest = cx.policy.retry_max;
@@ -235,7 +241,7 @@ impl Acquiring {
         if let Some(round) = self.round.take() {
             self.written |= self.may_have_written(&round, cx);
         }
-        if self.written {
+        if self.written && !planted(Planted::NoCleanUp) {
             Releasing::begin(false, true, cx.spec.ttl.max(cx.place_lease()), cx)
         } else {
             State::Done
@@ -254,6 +260,7 @@ fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
     let mut lease = Lease::new(cx.world.nodes.count());
     for (node, ballot) in round.ballots() {
         if let Ballot::Answered(sent, Answer::Fence(_) | Answer::Flag(true)) = *ballot {
+            let sent = if planted(Planted::ValidityFromReply) { cx.now } else { sent };
             lease.granted(Nodes::index(node), validity(sent, cx.spec.ttl, cx.policy.drift));
         }
     }

@@ -265,6 +265,10 @@ impl World<'_> {
                     return Err(twice("a loss", lock, task.stage));
                 }
                 task.stage = Stage::Over;
+                let owner = task.owner.clone();
+                if loss == Loss::NotOurs {
+                    self.observer.check_denied(&owner)?;
+                }
                 self.observer.over(client, lock);
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
                 if self.observer.is_calm() && loss != Loss::MaxHold && op.renew {

@@ -15,12 +15,15 @@
 
 mod client;
 mod clock;
+mod contract;
 mod driving;
 mod faults;
 mod line;
 mod network;
 mod observer;
 mod plan;
+#[cfg(planted)]
+mod planted;
 mod rng;
 mod server;
 mod settling;
