@@ -16,8 +16,6 @@ TARGET := wasm32-unknown-unknown
 BINDGEN_VERSION := $(shell awk -F'"' '$$1 == "name = " && $$2 == "wasm-bindgen" { getline; print $$2; exit }' Cargo.lock)
 WASM_PACK_VERSION := 0.15.1
 BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
-CARGO_FUZZ_VERSION := 0.13.1
-CARGO_FUZZ_DIR := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin
 WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
@@ -53,17 +51,17 @@ build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 demo: redis-server chromium build $(RUNTIMES) ## processes and runtimes around one counter, without and with the lock
 	@node tests/demo/demo.js
 
-test: redis-server new-log lint test-rust test-wasm build test-js test-runtimes ## everything that .ci/run checks
+test: redis-server new-log lint test-rust test-wasm build test-js test-runtimes test-fuzz ## everything that .ci/run checks
 	@.ci/tally target/test.log
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
 
-fuzz: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)
-	@PATH="$(CURDIR)/$(CARGO_FUZZ_DIR):$$PATH" tests/fuzz/run 300 $${DURATION:-3600}
+fuzz: nightly ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)
+	@tests/fuzz/run 300 $${DURATION:-3600}
 
-fuzz-short: nightly $(CARGO_FUZZ_DIR)/cargo-fuzz ## every fuzz target for 20 seconds
-	@PATH="$(CURDIR)/$(CARGO_FUZZ_DIR):$$PATH" tests/fuzz/run 20 20
+fuzz-short: nightly ## every fuzz target for 20 seconds
+	@tests/fuzz/run 20 20
 
 sim: redis-server toolchain ## random commands on real servers, and SEEDS simulated worlds from SEED_BASE on
 	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
@@ -95,7 +93,7 @@ clean: ## removes what was built; the tools in .tools/ stay
 	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules
 
 ##@ Steps of `make test`
-.PHONY: new-log test-rust test-wasm test-js test-runtimes
+.PHONY: new-log test-rust test-wasm test-js test-runtimes test-fuzz
 # Which of the tests run as wasm; the others are native only.
 WASM_TESTS := --test 'wasm*'
 
@@ -121,6 +119,10 @@ test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUN
 
 test-runtimes: redis-server build $(RUNTIMES)
 	@.ci/step 'Node.js 22 and 24, Deno, Bun' node tests/runtimes/run.js $(ARGS)
+
+test-fuzz: toolchain
+	@if $(NIGHTLY); then .ci/step 'every fuzz target for 20 seconds' tests/fuzz/run 20 20; \
+	else printf '\n=== Nothing is fuzzed: the nightly toolchain is missing.\n'; fi
 
 ##@ The package
 # Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
@@ -163,8 +165,9 @@ toolchain:
 	  { echo "Node.js 20 or later is needed; node here is $$(node --version || true)." >&2; exit 1; }
 
 # Not installed: it is hundreds of megabytes, and only the fuzzer needs it.
+NIGHTLY := cargo +nightly --version >/dev/null 2>&1
 nightly: toolchain
-	@cargo +nightly --version >/dev/null 2>&1 || { \
+	@$(NIGHTLY) || { \
 	  echo 'Nothing was fuzzed: the nightly toolchain is missing (rustup toolchain install nightly).' >&2; exit 1; }
 
 rust-components: toolchain
@@ -191,32 +194,15 @@ $(BINDGEN_DIR)/wasm-bindgen: | toolchain
 $(WASM_PACK): | toolchain
 	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
 
-$(CARGO_FUZZ_DIR)/cargo-fuzz: | toolchain
-	$(call install-tool,cargo-fuzz,$(CARGO_FUZZ_VERSION),to run the fuzz targets,cargo-fuzz)
-
-$(NODE_TOOLS): pkg-template/package.json pkg-template/package-lock.json | toolchain
-	@echo 'Installing tsc, biome, esbuild and wasm-opt in pkg-template/node_modules (seconds).'
-	@cd pkg-template && npm ci --no-audit --no-fund
-	@touch $@
-
-$(BENCH_PEERS): tests/bench/package.json tests/bench/package-lock.json | toolchain
-	@echo 'Installing other lock libraries, to compare with and to share keys with, in tests/bench/node_modules (seconds).'
-	@cd tests/bench && npm ci --no-audit --no-fund
-	@touch $@
-
-$(CLIENTS): tests/clients/package.json tests/clients/package-lock.json | toolchain
-	@echo 'Installing other Redis clients, to lock over, in tests/clients/node_modules (seconds).'
-	@cd tests/clients && npm ci --no-audit --no-fund
-	@touch $@
-
-$(RUNTIMES): tests/runtimes/package.json tests/runtimes/package-lock.json | toolchain
-	@echo 'Installing Deno, Bun, workerd and Node.js 22 and 24, to run the package on, in tests/runtimes/node_modules (740 MB, half a minute).'
-	@cd tests/runtimes && npm ci --no-audit --no-fund
-	@touch $@
-
-$(BUNDLERS): tests/packaging/package.json tests/packaging/package-lock.json | toolchain
-	@echo 'Installing Vite, webpack, rollup, publint and attw, to put the package through, in tests/packaging/node_modules (100 MB, seconds).'
-	@cd tests/packaging && npm ci --no-audit --no-fund
+$(NODE_TOOLS): WHAT := tsc, biome, esbuild and wasm-opt
+$(BENCH_PEERS): WHAT := other lock libraries, to compare with and to share keys with,
+$(CLIENTS): WHAT := other Redis clients, to lock over,
+$(RUNTIMES): WHAT := Deno, Bun, workerd and Node.js 22 and 24, to run the package on (740 MB),
+$(BUNDLERS): WHAT := Vite, webpack, rollup, publint and attw, to put the package through (100 MB),
+$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS): \
+  %/node_modules/.package-lock.json: %/package.json %/package-lock.json | toolchain
+	@echo 'Installing $(WHAT) in $*/node_modules (half a minute at most).'
+	@cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 # Demo and tests start servers of their own, so the one that Debian starts on installation is stopped.

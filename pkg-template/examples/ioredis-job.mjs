@@ -11,20 +11,29 @@ redis.on("error", (error) => console.error(`redis: ${error.message}`));
 
 const locks = createClient({ transport: fromCommand(([name, ...args]) => redis.call(name, ...args)) });
 
-// Writes unless somebody with a newer lock has: the fence that was last seen is kept beside the value.
+// Both do nothing if somebody with a newer lock was here. Reading leaves the fence as well: otherwise a holder from the past could
+// still write between our reading and our writing, and we would overwrite what it wrote.
+const CLAIM = `
+  if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1]) then return false end
+  redis.call('HSET', KEYS[1], 'fence', ARGV[1])
+  return redis.call('HGET', KEYS[1], 'value') or '0'`;
 const SAVE = `
-  if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1]) then return 0 end
-  redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'value', ARGV[2])
+  if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then return false end
+  redis.call('HSET', KEYS[1], 'value', ARGV[2])
   return 1`;
+async function guarded(script, ...args) {
+  const reply = await redis.eval(script, 1, ...args);
+  if (reply === null) throw new Error("somebody with a newer lock has been here already");
+  return reply;
+}
 
 const account = process.argv[2] ?? "42";
 await locks.using(`account:${account}`, { ttl: 5_000, wait: 30_000 }, async (lock) => {
-  const before = Number((await redis.hget(`balance:${account}`, "value")) ?? 0);
+  const before = Number(await guarded(CLAIM, `balance:${account}`, String(lock.fence)));
   // Whatever takes its time. It is renewed meanwhile; if it is lost all the same, `lock.signal` says so.
   await new Promise((resolve) => setTimeout(resolve, 20));
   lock.signal.throwIfAborted();
-  const saved = await redis.eval(SAVE, 1, `balance:${account}`, String(lock.fence), String(before + 1));
-  if (saved === 0) throw new Error("somebody with a newer lock has written already");
+  await guarded(SAVE, `balance:${account}`, String(lock.fence), String(before + 1));
   console.log(`account ${account}: ${before + 1}`);
 });
 

@@ -1,6 +1,6 @@
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./address.js";
 import { check, kindOf, optionsOf, show } from "./check.js";
-import type { ClientOptions, NodeOptions, TlsOptions, Transport } from "./types.js";
+import type { Address, ClientOptions, NodeOptions, TlsOptions, Transport } from "./types.js";
 
 /** One server, and how to get there. */
 export interface Node extends Endpoint {
@@ -42,8 +42,9 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
 
 /** Whoever says how to verify the server must not be left without TLS for want of an s. */
 function withTls(nodes: Node[], { tls }: Defaults): Node[] {
-  const without = nodes.find(({ address }) => !address.tls && !isLocal(address));
-  if (tls === undefined || (without === undefined && nodes.some(({ address }) => address.tls))) return nodes;
+  const useful =
+    nodes.some(({ address }) => address.tls) && nodes.every(({ address }) => address.tls || isLocal(address));
+  if (tls === undefined || useful) return nodes;
   throw uselessTls("tls");
 }
 
@@ -115,13 +116,15 @@ function refuseLogin({ user, password, database }: Endpoint, transport: Transpor
   );
 }
 
+function valueFor<T extends boolean | undefined>(address: Address, value: T | ((address: Address) => T)): T {
+  return typeof value === "function" ? value(address) : value;
+}
+
 function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
-  const { secure } = transport;
-  if ((typeof secure === "function" ? secure(address) : secure) ?? (address.tls || isLocal(address))) return;
-  const { credentials = transport.carrier === "commands" } = transport;
-  const own = typeof credentials === "function" ? credentials(address) : credentials;
+  const { secure, credentials = transport.carrier === "commands" } = transport;
+  if (valueFor(address, secure) ?? (address.tls || isLocal(address))) return;
   // Whoever asks for TLS must not be left without.
-  if (!own && user + password === "" && !address.tls) return;
+  if (!valueFor(address, credentials) && user + password === "" && !address.tls) return;
   const remedy =
     secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(

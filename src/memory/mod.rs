@@ -45,7 +45,9 @@ const DATABASES: u32 = 16;
 /// A server: its keys, its cached scripts, its users and its sessions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Server {
+    name: String,
     version: String,
+    own_pushes_last: bool,
     /// Those that have ever been written to.
     databases: BTreeMap<u32, Keyspace>,
     /// The scripts that EVALSHA finds, by SHA-1.
@@ -66,7 +68,9 @@ impl Server {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            name: "redis".to_owned(),
             version: "7.0.15".to_owned(),
+            own_pushes_last: false,
             databases: BTreeMap::new(),
             cached: BTreeSet::new(),
             users: BTreeMap::from([(b"default".to_vec(), User::new())]),
@@ -75,9 +79,16 @@ impl Server {
         }
     }
 
-    /// The version that HELLO tells; 7.0.15 by default.
-    pub fn set_version(&mut self, version: &str) {
+    /// The name and the version that HELLO tells; `redis` 7.0.15 by default.
+    pub fn set_version(&mut self, name: &str, version: &str) {
+        name.clone_into(&mut self.name);
         version.clone_into(&mut self.version);
+    }
+
+    /// Whether what a command publishes to its own session comes behind its reply, as in Valkey and in Redis from 7.2 on;
+    /// otherwise in front of it, as in Redis 7.0.
+    pub const fn set_own_pushes_last(&mut self, last: bool) {
+        self.own_pushes_last = last;
     }
 
     /// Opens a session. The number is the caller's choice, and is the client id that HELLO tells. A number that is in use
@@ -100,12 +111,14 @@ impl Server {
             None => return,
         }
         while let Some(command) = self.sessions.get_mut(&id).and_then(Session::next_command) {
+            let earlier =
+                self.sessions.get_mut(&id).filter(|_| self.own_pushes_last).map(Session::take_output);
             let result = match command {
                 Ok(arguments) => commands::execute(self, id, &arguments, now),
                 Err(malformed) => Err(malformed),
             };
             if let Some(session) = self.sessions.get_mut(&id) {
-                session.write(&result);
+                session.write_behind(earlier, &result);
             }
         }
     }

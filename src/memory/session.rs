@@ -99,6 +99,14 @@ impl Session {
         }
     }
 
+    /// Writes the reply to a command: behind `earlier`, if that was taken out before it ran, and in front of what it pushed.
+    pub(super) fn write_behind(&mut self, earlier: Option<Vec<u8>>, result: &Result<Reply, ErrorReply>) {
+        let Some(earlier) = earlier else { return self.write(result) };
+        let pushed = core::mem::replace(&mut self.output, earlier);
+        self.write(result);
+        self.output.extend(pushed);
+    }
+
     pub(super) fn take_output(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.output)
     }

@@ -17,8 +17,9 @@ pub struct RealServer {
     folder: PathBuf,
     clock: File,
     admin: Connection,
-    /// What HELLO and INFO call it.
+    /// What HELLO tells.
     pub version: String,
+    pub is_valkey: bool,
 }
 
 impl RealServer {
@@ -50,14 +51,22 @@ impl RealServer {
         // What it logs from here on goes to nobody: a pipe that nobody reads would stop it when full.
         drop(lines);
         let admin = Connection::open(&socket);
-        let mut server = Self { child, folder, clock, admin, version: String::new() };
+        let mut server = Self { child, folder, clock, admin, version: String::new(), is_valkey: false };
         server.command(&["DEBUG", "SET-ACTIVE-EXPIRE", "0"]);
         let info = server.text(&["INFO", "server"]);
         let field = |name: &str| {
             info.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
         };
-        server.version = field("redis_version:").unwrap();
+        // Valkey tells in `redis_version` which Redis it is compatible with.
+        let valkey = field("valkey_version:");
+        server.is_valkey = valkey.is_some();
+        server.version = valkey.or_else(|| field("redis_version:")).unwrap();
         server
+    }
+
+    /// What HELLO calls it.
+    pub fn name(&self) -> &'static str {
+        if self.is_valkey { "valkey" } else { "redis" }
     }
 
     pub fn set_clock(&self, now: u64) {
@@ -143,6 +152,31 @@ pub fn encode<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     out
 }
 
+/// Errors that Valkey 8.0 tells in other words than Redis 7.0: its own, and those.
+const OTHER_WORDS: [(&str, &str); 4] = [
+    ("-NOSCRIPT No matching script.\r\n", "-NOSCRIPT No matching script. Please use EVAL.\r\n"),
+    ("-NOPERM User bob has ", "-NOPERM this user has "),
+    (
+        "-NOPERM No permissions to access a channel",
+        "-NOPERM this user has no permissions to access one of the channels used as arguments",
+    ),
+    ("the HELLO <proto> AUTH", "the HELLO AUTH"),
+];
+
+/// An error in the words of Redis 7.0; other lines as they are.
+fn in_words_of_redis(line: Vec<u8>) -> Vec<u8> {
+    let Some(text) = std::str::from_utf8(&line).ok().filter(|text| text.starts_with('-')) else {
+        return line;
+    };
+    let in_script =
+        text.strip_prefix("-ERR ACL failure in script: ").and_then(|text| text.split_once("' command "));
+    if let Some((_, script)) = in_script {
+        let redis = "-ERR The user executing the script can't run this command or subcommand";
+        return format!("{redis} {script}").into_bytes();
+    }
+    OTHER_WORDS.iter().fold(text.to_owned(), |text, (valkey, redis)| text.replace(valkey, redis)).into_bytes()
+}
+
 pub struct Connection(BufReader<UnixStream>);
 
 impl Connection {
@@ -156,17 +190,17 @@ impl Connection {
         self.0.get_mut().write_all(bytes).unwrap();
     }
 
-    /// As many bytes as `expected` has, or as come until the server has nothing more to say.
+    /// As many lines as `expected` has, or as come until they differ or the server has nothing more to say.
     pub fn read_as_many(&mut self, expected: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; expected.len()];
-        let mut filled = 0;
-        while filled < bytes.len() && bytes[..filled] == expected[..filled] {
-            match self.0.read(&mut bytes[filled..]) {
-                Ok(0) | Err(_) => break,
-                Ok(count) => filled += count,
+        let mut bytes = Vec::new();
+        while bytes.len() < expected.len() && expected.starts_with(&bytes) {
+            let mut line = Vec::new();
+            let read = self.0.read_until(b'\n', &mut line);
+            bytes.extend(in_words_of_redis(line));
+            if !matches!(read, Ok(1..)) {
+                break;
             }
         }
-        bytes.truncate(filled);
         bytes
     }
 

@@ -165,6 +165,34 @@ test("ioredis-job.mjs, in ten processes at once", { timeout: 30_000 }, async (t)
     more: ["7"],
   });
   assert.equal((await late.exit).code, 1);
-  assert.match(late.output.join("\n"), /somebody with a newer lock has written already/);
+  assert.match(late.output.join("\n"), /somebody with a newer lock has been here already/);
   assert.equal(await redis.send("HGET", "balance:7", "value"), "10");
+});
+
+test("fenced-sql.mjs, in ten processes at once, and with one that is stopped for longer than its lease", {
+  timeout: 60_000,
+}, async (t) => {
+  const env = { REDIS_URL: redis.url, DATABASE: join(program, "accounts.db") };
+  const start = (amount, takes = "20") =>
+    startWorker(t, example("fenced-sql.mjs"), undefined, {
+      command: programs.node24,
+      env,
+      more: ["7", amount, takes],
+    });
+  const jobs = Array.from({ length: 10 }, () => start("1"));
+  for (const job of jobs) assert.equal((await job.exit).code, 0, job.output.join("\n"));
+  const saved = jobs.flatMap(({ output }) => output.filter((line) => line.startsWith("saved")));
+  assert.deepEqual(saved.sort(), Array.from({ length: 10 }, (_, at) => `saved ${at + 1}`).sort());
+
+  // It wakes up when another has read and not yet written: what it knows is old, and its write must not count.
+  const first = start("1000", "200");
+  await until(() => first.output.includes("claimed at 10"), { within: 10_000 });
+  first.signal("SIGSTOP");
+  const second = start("1", "2000");
+  await until(() => second.output.includes("claimed at 10"), { within: 10_000 });
+  first.signal("SIGCONT");
+  assert.equal((await first.exit).code, 1, first.output.join("\n"));
+  assert.equal(first.output.at(-1), "somebody with a newer lock has this account");
+  assert.equal((await second.exit).code, 0, second.output.join("\n"));
+  assert.equal(second.output.at(-1), "saved 11");
 });

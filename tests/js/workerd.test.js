@@ -1,12 +1,11 @@
 // The package in workerd: the essential tests, and what is particular there.
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { tests } from "./essential/run.js";
 import { freshKey } from "./support/clients.js";
 import { until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
+import { hasIPv6, startRedis } from "./support/redis.js";
 import { setUp } from "./support/set-up.js";
 import { essential, startWorkerd } from "./support/workerd.js";
 import { startWorld } from "./support/world.js";
@@ -86,13 +85,7 @@ test("a client may be made in global scope, where nothing happens yet", async ()
   assert.equal(error.code, "LOCK_CONNECTION");
 });
 
-test("an IPv6 address", async (t) => {
-  const probe = createServer();
-  const hasIPv6 = await new Promise((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(0, "::1", () => probe.close(() => resolve(true)));
-  });
-  if (!hasIPv6) return t.skip("this machine has no ::1");
+test("an IPv6 address", { skip: (await hasIPv6()) ? false : "this machine has no ::1" }, async (t) => {
   const redis = await startRedis(t, { config: { bind: ["127.0.0.1", "::1"] } });
   const given = { url: `redis://[::1]:${redis.port}`, key: freshKey() };
   assert.deepEqual(await ask("failure", given), { none: true });

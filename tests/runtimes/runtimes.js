@@ -7,7 +7,14 @@ const settings = fileURLToPath(new URL("../js/deno.json", import.meta.url));
 const node = (version) => ({
   name: `Node.js ${version}`,
   binary: installed(`node${version}/bin/node`),
-  args: (file, report) => ["--test", "--test-reporter=junit", `--test-reporter-destination=${report}`, file],
+  args: (file, report) => [
+    "--test",
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    "--test-reporter=junit",
+    `--test-reporter-destination=${report}`,
+    file,
+  ],
   folders: ["suite"],
 });
 

@@ -54,21 +54,18 @@ export function fromWebSocket(
   for (const protocol of protocols ?? []) check("fromWebSocket: protocols", protocol, "string");
   // Where a browser lets nothing else through, tokens travel as subprotocols.
   const offers = protocols !== undefined && protocols.length > 0;
-  const made = typeof bridge === "function";
-  const locate = (address?: Address) =>
-    parseBridge(made ? bridge(address as Address) : check("fromWebSocket: bridge", bridge, "string"));
+  const fixed =
+    typeof bridge === "function" ? undefined : parseBridge(check("fromWebSocket: bridge", bridge, "string"));
+  const locate = (address: Address) => fixed ?? parseBridge((bridge as BridgeFor)(address));
+  const hasSecret = ({ url }: Bridge) => offers || url.includes("?");
   return {
-    ...(made
+    ...(fixed === undefined
       ? {
           secure: (address) => locate(address).secure,
-          credentials: (address) => offers || locate(address).url.includes("?"),
+          credentials: (address) => hasSecret(locate(address)),
         }
-      : {
-          name: locate().host,
-          secure: locate().secure,
-          credentials: offers || locate().url.includes("?"),
-        }),
-    refuses: ({ path, tls, tlsOptions }) => refusal(path, tls && !made, tlsOptions),
+      : { name: fixed.host, secure: fixed.secure, credentials: hasSecret(fixed) }),
+    refuses: ({ path, tls, tlsOptions }) => refusal(path, tls && fixed !== undefined, tlsOptions),
     async connect(address, handler, signal) {
       signal.throwIfAborted();
       const { url, host } = locate(address);
@@ -82,8 +79,16 @@ export function fromWebSocket(
   };
 }
 
+type BridgeFor = (address: Address) => string;
+
 /** `host` is what errors may show. */
-function parseBridge(url: unknown): { url: string; host: string; secure: boolean } {
+interface Bridge {
+  readonly url: string;
+  readonly host: string;
+  readonly secure: boolean;
+}
+
+function parseBridge(url: unknown): Bridge {
   const [match, scheme = "", host = ""] =
     (typeof url === "string" && /^(wss?):\/\/([^/?#@\s]+)([/?][^#\s]*)?$/i.exec(url)) || [];
   if (match === undefined) {

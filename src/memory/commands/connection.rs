@@ -29,7 +29,7 @@ pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
             return Err(malformed());
         }
     }
-    let server_version = cx.server.version.clone();
+    let (name, server_version) = (cx.server.name.clone(), cx.server.version.clone());
     let Some(session) = cx.server.sessions.get_mut(&cx.id) else { return Err(ErrorReply::syntax()) };
     if session.user.is_none() {
         return Err(ErrorReply::new(
@@ -40,7 +40,7 @@ pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let spoken = if session.protocol == Protocol::Resp3 { 3 } else { 2 };
     let entry = |name: &str, value| (Reply::bulk(name), value);
     Ok(Reply::Map(vec![
-        entry("server", Reply::bulk("redis")),
+        entry("server", Reply::bulk(name)),
         entry("version", Reply::bulk(server_version)),
         entry("proto", Reply::Integer(spoken)),
         entry("id", Reply::Integer(i64::try_from(cx.id.0).unwrap_or(i64::MAX))),

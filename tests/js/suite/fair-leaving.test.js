@@ -13,6 +13,7 @@ const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
 /** max(12 * retry.max, 300) ms: how long a place is kept without word of its client. */
 const PLACE = 300;
+const NAMES = [0, 1, 2, 3, 4];
 /** What a loaded machine may add to any of these times. */
 const SLACK = 400;
 
@@ -28,6 +29,19 @@ async function processInLine(t, key, retry = QUICK.retry) {
   return promise;
 }
 
+/** The others of five waiters are served in their order when the holder releases, and nobody waits for the one that left. */
+async function othersAreServed(key, holder, turns, served, index) {
+  await until(async () => (await inLine(redis, key)) === 4, { within: 200, what: "the ticket's end" });
+  const released = performance.now();
+  await holder.release();
+  await settles(Promise.allSettled(turns), 5_000, "the line");
+  assert.ok(performance.now() - released < PLACE, "nobody waited for the one that left");
+  assert.deepEqual(
+    served,
+    NAMES.filter((name) => name !== index),
+  );
+}
+
 const places = { "the head": 0, "the middle": 2, "the tail": 4 };
 
 for (const [where, index] of Object.entries(places)) {
@@ -36,24 +50,15 @@ for (const [where, index] of Object.entries(places)) {
     const client = openClient(t, redis, QUICK);
     const holder = await client.acquire(key, { fair: true });
     const served = [];
-    const names = [0, 1, 2, 3, 4];
     const turns = await lineUp(
       redis,
       key,
-      names,
+      NAMES,
       (name) => client.acquire(key, { fair: true, wait: name === index ? 300 : 30_000 }),
       served,
     );
     assert.ok((await rejection(turns[index])) instanceof LockTimeoutError);
-    await until(async () => (await inLine(redis, key)) === 4, { within: 200, what: "the ticket's end" });
-    const released = performance.now();
-    await holder.release();
-    await settles(Promise.allSettled(turns), 5_000, "the line");
-    assert.ok(performance.now() - released < PLACE, "nobody waited for the one that left");
-    assert.deepEqual(
-      served,
-      names.filter((name) => name !== index),
-    );
+    await othersAreServed(key, holder, turns, served, index);
     assert.deepEqual(await keysLeft(redis, `*${key}*`), []);
   });
 
@@ -64,11 +69,10 @@ for (const [where, index] of Object.entries(places)) {
     const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
     const controller = new AbortController();
     const served = [];
-    const names = [0, 1, 2, 3, 4];
     const turns = await lineUp(
       redis,
       key,
-      names,
+      NAMES,
       (name) =>
         clients[name].acquire(key, { fair: true, signal: name === index ? controller.signal : undefined }),
       served,
@@ -76,15 +80,7 @@ for (const [where, index] of Object.entries(places)) {
     const reason = new Error("changed my mind");
     controller.abort(reason);
     assert.equal(await rejection(turns[index], 200), reason);
-    await until(async () => (await inLine(redis, key)) === 4, { within: 200, what: "the ticket's end" });
-    const released = performance.now();
-    await holder.release();
-    await settles(Promise.allSettled(turns), 5_000, "the line");
-    assert.ok(performance.now() - released < PLACE, "nobody waited for the one that left");
-    assert.deepEqual(
-      served,
-      names.filter((name) => name !== index),
-    );
+    await othersAreServed(key, holder, turns, served, index);
   });
 }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
-import { aborted, settles, stall, until } from "../support/conditions.js";
+import { aborted, measureLateness, settles, stall, until } from "../support/conditions.js";
 import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
 
@@ -42,6 +42,22 @@ for (const renew of [false, true]) {
     assert.notEqual(await lock.release(), "released");
     assert.equal(await own.send("GET", `lock:${key}`), next.token, "the old holder's release harms nobody");
     await next.release();
+  });
+}
+
+for (const renew of [false, true]) {
+  test(`rule 6: the signal comes in time though nobody looks at the lock (renew: ${renew})`, async (t) => {
+    const own = await startRedis(t);
+    const client = openClient(t, own);
+    await (await client.acquire(freshKey())).release();
+    const started = performance.now();
+    const lock = await client.acquire(freshKey(), { ttl: 800, renew });
+    own.pause();
+    // From here on nothing but the client's own timer can notice.
+    const lateness = measureLateness(t);
+    const lost = await settles(aborted(lock.signal), 3_000, "the loss");
+    assert.ok(lost - started < 800 + lateness(), `${lost - started} ms, with timers ${lateness()} ms late`);
+    assert.ok(lock.signal.reason instanceof LockLostError);
   });
 }
 

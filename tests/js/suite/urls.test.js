@@ -1,10 +1,9 @@
 // Every form of URL reaches the server it names, as the user it names, in the database it names.
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
-import { freePort, startRedis } from "../support/redis.js";
+import { freePort, hasIPv6, startRedis } from "../support/redis.js";
 
 const redis = await startRedis({ after }, { config: { unixsocket: "redis.sock", databases: 20 } });
 const CLIENT_LIST = ["CLIENT", "LIST"];
@@ -60,12 +59,7 @@ test("a user and a password on a server without HELLO", async (t) => {
   assert.match(line, /\bdb=5\b/);
 });
 
-const hasIPv6 = await new Promise((resolve) => {
-  const probe = createServer().once("error", () => resolve(false));
-  probe.listen(0, "::1", () => probe.close(() => resolve(true)));
-});
-
-test("an IPv6 address", { skip: hasIPv6 ? false : "this machine has no ::1" }, async (t) => {
+test("an IPv6 address", { skip: (await hasIPv6()) ? false : "this machine has no ::1" }, async (t) => {
   const six = await startRedis(t, { config: { bind: ["127.0.0.1", "::1"] } });
   assert.match(await seenByServer(t, `redis://[::1]:${six.port}/2`, six), /\baddr=\[::1\]/);
 });

@@ -49,6 +49,16 @@ async function works(client) {
   assert.equal(await lock.release(), "released");
 }
 
+const untilWorks = (client) =>
+  until(
+    () =>
+      works(client).then(
+        () => true,
+        () => false,
+      ),
+    { within: 10_000 },
+  );
+
 /** By name: `check(scope, open, servers)`, with three servers from {@link startAppRedis}. */
 export const CHECKS = {
   async "a lock's whole life"(scope, open, [redis]) {
@@ -199,14 +209,7 @@ export const CHECKS = {
     await until(() => lock.signal.aborted, { what: "the word that the lock is lost" });
     assert.equal(await settles(lock.release(), 3_000), "expired");
     const again = await startAppRedis(scope, { port: own.port });
-    await until(
-      async () =>
-        await works(client).then(
-          () => true,
-          () => false,
-        ),
-      { within: 10_000 },
-    );
+    await untilWorks(client);
     assert.equal(await again.send("EXISTS", "lock:late"), 0, "nothing that was given up is done later");
   },
 
@@ -222,14 +225,7 @@ export const CHECKS = {
     const client = await over(scope, open, fake, { nodeTimeout: 500 });
     const error = await rejection(client.tryAcquire(freshKey()));
     assertLockError(error, { type: ConnectionError, code: "LOCK_CONNECTION" });
-    await until(
-      async () =>
-        await works(client).then(
-          () => true,
-          () => false,
-        ),
-      { within: 10_000 },
-    );
+    await untilWorks(client);
     assert.equal(fake.commands.filter((args) => args.includes(cut)).length, 1);
   },
 

@@ -22,6 +22,14 @@ export async function freePort() {
   return port;
 }
 
+/** Whether this machine has ::1. */
+export function hasIPv6() {
+  return new Promise((resolve) => {
+    const probe = createServer().once("error", () => resolve(false));
+    probe.listen(0, "::1", () => probe.close(() => resolve(true)));
+  });
+}
+
 /**
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
  * `config`: redis-server options by name, a list for several arguments. `folder`: where it keeps its files; its own by default.
