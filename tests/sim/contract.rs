@@ -39,8 +39,8 @@ pub fn check_woken(
     now: u64,
     outputs: &[(LinkId, Vec<u8>)],
 ) -> Result<(), Violation> {
-    let is_fair_release = |call: &&ScriptCall| call.script == "fair_release";
-    let Some(call) = executed.call.as_ref().filter(is_fair_release) else { return Ok(()) };
+    let frees = |call: &&ScriptCall| call.script == "fair_release" && executed.done;
+    let Some(call) = executed.call.as_ref().filter(frees) else { return Ok(()) };
     for (lock, queue) in call.keys_of(0).iter().zip(call.keys_of(QUEUE)) {
         let first = members(keys, queue, now).first().cloned();
         let Some(first) = first.filter(|_| keys.peek(lock, now).is_none()) else { continue };
