@@ -117,8 +117,10 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// One of several holders is done.
     pub(super) fn leave(&mut self, holder: LockId, held: LockId, now: Instant) {
-        let left = if planted(Planted::LeavesForAll) { Input::Cancel } else { Input::Leave(holder) };
-        self.touch(held, left, now);
+        if planted(Planted::LeavesForAll) {
+            self.touch(held, Input::Cancel, now);
+        }
+        self.touch(held, Input::Leave(holder), now);
         self.aliases.retain(|&(alias, _)| alias != holder);
     }
 }

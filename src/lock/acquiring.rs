@@ -72,8 +72,8 @@ impl Acquiring {
 
     /// Begins, or only waits until another lock of the same owner is out of the way.
     fn start(self, parked: bool, cx: &mut Context<'_>) -> State {
-        let limited = cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX;
-        if limited && !planted(Planted::WaitsForEver) && !cx.timers.is_set(Timer::Wait) {
+        let longest = if planted(Planted::WaitsForEver) { Duration::ZERO } else { Duration::MAX };
+        if cx.spec.wait > Duration::ZERO && cx.spec.wait < longest && !cx.timers.is_set(Timer::Wait) {
             cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
         }
         if parked {
