@@ -82,6 +82,16 @@ fn a_line_that_lost_its_places_may_be_as_long_as_one_likes() {
 }
 
 #[test]
+fn a_newcomers_first_place_is_no_lost_one() {
+    let (mut client, _) = Client::woken();
+    client.wait_for(fair("a"));
+    client.acquire(fair("a"));
+    let newcomer = client.command();
+    client.reply(with_new_place(&newcomer));
+    assert_eq!(client.commands(), [], "the others have theirs still");
+}
+
+#[test]
 fn a_newcomer_behind_the_one_that_asks_for_all_does_not_make_it_ask() {
     let (mut client, _) = Client::woken();
     let (first, _) = client.wait_for(fair("a"));

@@ -264,7 +264,7 @@ impl Held {
             _ => cx.spec.ttl,
         };
         match answer {
-            Some((sent, Answer::Flag(true) | Answer::Fence(_))) if asked > Duration::ZERO => {
+            Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
                 let sent = if planted(Planted::ExtensionFromReply) { cx.now } else { sent };
                 self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
             }

@@ -1,0 +1,65 @@
+//! Tries: one attempt, which waits for the answer and for nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{Code, Event, Request};
+use support::{Client, fair, ms, one_try, request};
+
+#[test]
+fn a_try_asks_once_and_leaves_nothing() {
+    for request in [one_try("a"), Request { wait: ms(0), ..fair("a") }] {
+        let (mut client, _) = Client::woken();
+        client.acquire(request);
+        let command = client.command();
+        client.reply(command.taken(5000));
+        let event = client.event();
+        assert!(
+            matches!(&event, Event::Failed { failure, .. } if failure.code == Code::Timeout && failure.attempts == 1),
+            "{event:?}"
+        );
+        assert_eq!((client.commands(), client.engine.busy()), (vec![], 0));
+    }
+}
+
+#[test]
+fn a_fair_try_does_not_join_the_line_and_a_fair_wait_does() {
+    for (wait, join) in [(0, "0"), (1, "1"), (u64::MAX, "1")] {
+        let (mut client, _) = Client::woken();
+        client.acquire(Request { wait: ms(wait), ..fair("a") });
+        assert_eq!(client.command().arguments()[5], join, "a wait of {wait} ms");
+    }
+}
+
+#[test]
+fn a_try_to_enter_again_waits_for_the_answer() {
+    let mut client = Client::ready();
+    let mine = || Request { token: Some(b"mine".to_vec()), ..request("a") };
+    client.hold(mine());
+    let inner = client.acquire(Request { wait: ms(0), ..mine() });
+    let question = client.command();
+    client.advance(ms(10));
+    client.engine.handle_timeout(client.now);
+    assert_eq!(client.events(), []);
+    client.reply(question.number(1));
+    let event = client.event();
+    assert!(matches!(event, Event::Granted { lock, .. } if lock == inner), "{event:?}");
+}
+
+#[test]
+fn contention_is_counted_once_however_often_it_is_asked() {
+    let mut client = Client::ready();
+    client.wait_for(request("a"));
+    for _ in 0..3 {
+        let (commands, _) = client.advance_to_action();
+        client.reply(commands[0].taken(60_000));
+    }
+    let counters = client.engine.inspect().counters;
+    assert_eq!((counters.attempts, counters.contended), (1 + 4, 1 + 1), "with the one that warms up");
+}

@@ -1,0 +1,136 @@
+//! Servers that do not have a script: they did nothing, and are asked once more by the script's text.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests may fail"
+)]
+
+mod support;
+
+use redlatch::{ConnectionId, Endpoint, Engine, Event, NodeId, Policy};
+use support::{Client, Command, HELLO_MAP, Seeded, at, ms, read_commands, request};
+
+const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
+
+#[test]
+fn an_unknown_script_is_sent_as_text_and_validity_counts_from_the_first_question() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let by_hash = client.command();
+    let asked = client.now;
+    client.advance(ms(10));
+    client.reply(NO_SCRIPT);
+    let by_source = client.command();
+    assert!(!by_hash.by_source() && by_source.by_source());
+    assert_eq!(by_source.name(), "exclusive_acquire");
+    client.advance(ms(10));
+    client.reply(by_source.granted(1));
+    client.event();
+    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 102));
+}
+
+#[test]
+fn an_acquire_that_was_cancelled_is_not_sent_as_text() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    client.command();
+    client.engine.cancel(lock, client.now);
+    assert_eq!(client.command().name(), "exclusive_release");
+    client.reply(NO_SCRIPT);
+    assert!(client.commands().is_empty(), "it would run behind its own release");
+    client.reply(NO_SCRIPT);
+    let release = client.command();
+    assert!(release.by_source() && release.name() == "exclusive_release");
+    client.reply(release.number(0));
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn an_unknown_script_of_an_earlier_attempt_sends_nothing() {
+    let mut client = Client::ready();
+    client.acquire(request("a"));
+    client.command();
+    client.run_for(ms(500));
+    client.advance_to_action();
+    client.reply(NO_SCRIPT);
+    assert_eq!(client.commands(), []);
+    client.reply(NO_SCRIPT);
+    assert!(client.command().by_source());
+}
+
+#[test]
+fn an_extension_is_sent_as_text_too() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    client.command();
+    client.reply(NO_SCRIPT);
+    let extend = client.command();
+    assert!(extend.by_source() && extend.name() == "exclusive_extend");
+    client.reply(extend.number(1));
+    assert_eq!(client.event(), Event::Extended { op, lock });
+}
+
+/// Several servers, which the test plays.
+struct Servers {
+    engine: Engine<Seeded>,
+    connections: Vec<(NodeId, ConnectionId)>,
+}
+
+impl Servers {
+    fn new(count: u32) -> Self {
+        let mut engine = Engine::new(Policy::default(), Seeded(1));
+        for _ in 0..count {
+            engine.add_node(Endpoint::default());
+        }
+        Self { engine, connections: Vec::new() }
+    }
+
+    fn greet(&mut self) {
+        while let Some((node, id)) = self.engine.poll_connect() {
+            self.connections.push((node, id));
+            self.engine.handle_connected(id, at(0));
+        }
+        for answer in [HELLO_MAP, "-NOPERM No permissions to access a channel\r\n"] {
+            self.commands();
+            for (node, _) in self.connections.clone() {
+                self.reply(node, answer);
+            }
+        }
+    }
+
+    fn commands(&mut self) -> Vec<(ConnectionId, Command)> {
+        let mut commands = Vec::new();
+        while let Some((id, bytes)) = self.engine.poll_transmit() {
+            commands.extend(read_commands(&bytes).into_iter().map(|command| (id, command)));
+        }
+        commands
+    }
+
+    fn reply(&mut self, node: NodeId, bytes: impl AsRef<[u8]>) {
+        let &(_, id) = self.connections.iter().find(|&&(other, _)| other == node).unwrap();
+        self.engine.handle_bytes(id, bytes.as_ref(), at(0));
+    }
+}
+
+#[test]
+fn one_of_several_servers_is_asked_by_text_though_the_others_have_granted_the_lock() {
+    let mut servers = Servers::new(3);
+    let lock = servers.engine.acquire(request("a"), at(0)).unwrap();
+    servers.greet();
+    let asked = servers.commands();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    for &(node, id) in &servers.connections.clone()[..2] {
+        let (_, acquire) = asked.iter().find(|&&(other, _)| other == id).unwrap();
+        servers.reply(node, acquire.granted(1));
+    }
+    let event = servers.engine.poll_event(at(0));
+    assert!(matches!(event, Some(Event::Granted { lock: granted, .. }) if granted == lock), "{event:?}");
+    let (last, id) = servers.connections[2];
+    servers.reply(last, NO_SCRIPT);
+    let commands = servers.commands();
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert!(commands[0].0 == id && commands[0].1.by_source(), "{commands:?}");
+}
