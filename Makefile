@@ -34,7 +34,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -42,7 +42,7 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench sim search fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo test bench sim search soak fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -70,6 +70,9 @@ sim: redis-server toolchain ## random commands on real servers, SEEDS simulated 
 
 search: toolchain ## every order of events in small worlds, in full size (minutes)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
+
+soak: redis-server build $(RUNTIMES) ## five runtimes and real servers, broken for half an hour, and nobody believes wrongly (DURATION=seconds, SEED)
+	@node tests/soak/soak.js
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt

@@ -416,3 +416,19 @@ fn after_a_stall_the_loss_comes_before_a_dial_that_took_too_long() {
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
 }
+
+#[test]
+fn the_renewal_comes_a_third_of_the_lease_after_the_last_was_asked_for() {
+    let mut client = Client::ready();
+    let asked = client.now;
+    client.acquire(Request { renew: true, ttl: ms(9000), ..request("a") });
+    let mut command = client.command();
+    for round in 1..=3 {
+        client.advance(ms(300));
+        client.reply(if round == 1 { command.granted(1) } else { command.number(1) });
+        client.events();
+        command = client.advance_to_action().0.remove(0);
+        assert_eq!(command.name(), "exclusive_extend");
+        assert_eq!(client.now.since(asked), ms(round * 3000));
+    }
+}

@@ -186,3 +186,24 @@ fn nothing_is_heard_of_a_lock_that_was_cancelled_when_its_wait_was_over() {
     client.engine.cancel(lock, client.now);
     assert_eq!(client.events(), []);
 }
+
+#[test]
+fn while_the_server_may_still_answer_nothing_else_is_waited_for() {
+    let (client, _, _) = releasing();
+    let next = client.engine.poll_timeout().unwrap();
+    assert_eq!(next.since(client.now), ms(500), "nodeTimeout: there is nothing to ask again before");
+}
+
+#[test]
+fn only_what_was_released_is_counted_as_released() {
+    let (mut client, _, release) = releasing();
+    client.reply(release.number(1));
+    client.events();
+    assert_eq!(client.engine.inspect().counters.released, 1);
+    let lock = client.hold(request("a"));
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    client.reply(release.number(0));
+    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Expired });
+    assert_eq!(client.engine.inspect().counters.released, 1);
+}

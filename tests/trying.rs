@@ -63,3 +63,34 @@ fn contention_is_counted_once_however_often_it_is_asked() {
     let counters = client.engine.inspect().counters;
     assert_eq!((counters.attempts, counters.contended), (1 + 4, 1 + 1), "with the one that warms up");
 }
+
+#[test]
+fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
+    let told = |client: &mut Client| loop {
+        for event in client.advance_to_action().1 {
+            if let Event::Failed { failure, .. } = event {
+                return failure.message;
+            }
+        }
+    };
+    let mut client = Client::ready();
+    client.acquire(one_try("a"));
+    let command = client.command();
+    client.reply(command.taken(5000));
+    let Event::Failed { failure, .. } = client.event() else { panic!("granted") };
+    assert_eq!(&*failure.message, "not acquired within 0 ms (1 attempt; another holds it)");
+
+    client.wait_for(Request { wait: ms(300), ..request("a") });
+    let (commands, _) = client.advance_to_action();
+    client.reply(commands[0].taken(5000));
+    let message = told(&mut client);
+    assert!(message.starts_with("not acquired within 300 ms (2 attempts; another holds it)"), "{message}");
+
+    client.acquire(one_try("a"));
+    client.command();
+    let alone = told(&mut client);
+    assert_eq!(&*alone, "no answer within 500 ms (nodeTimeout)");
+    client.acquire(Request { wait: ms(1000), ..request("b") });
+    let repeated = told(&mut client);
+    assert_eq!(&*repeated, "no answer within 500 ms (nodeTimeout) (attempt 2, the last)");
+}

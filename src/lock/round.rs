@@ -57,11 +57,7 @@ impl Round {
     }
 
     fn ask(&self, node: NodeId, cx: &mut Context<'_>) -> Ballot {
-        match cx.ask(node, self.tag(cx), self.verb) {
-            Asked::Sent => Ballot::Asked(cx.now),
-            Asked::Waiting => Ballot::Waiting,
-            Asked::Refused(fault) => Ballot::Failed(fault, None),
-        }
+        ballot_of(cx.ask(node, self.tag(cx), self.verb), cx.now)
     }
 
     fn tag(&self, cx: &Context<'_>) -> Tag {
@@ -123,11 +119,9 @@ impl Round {
     /// The server does not have the script: it is asked again by the script's text. The time of sending stays that of
     /// the first question.
     fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
-        let tag = self.tag(cx);
-        match (cx.ask_by_source(node, tag, self.verb), self.ballot(node)) {
-            (Asked::Refused(fault), Some(ballot)) => *ballot = Ballot::Failed(fault, None),
-            (Asked::Waiting, Some(ballot)) => *ballot = Ballot::Waiting,
-            _ => {}
+        let asked = cx.ask_by_source(node, self.tag(cx), self.verb);
+        if asked != Asked::Sent {
+            self.set(node, ballot_of(asked, cx.now));
         }
     }
 
@@ -158,7 +152,7 @@ impl Round {
 
     /// Gives up on servers that were asked `patience` ago.
     fn expire(&mut self, patience: Duration, now: Instant) {
-        let (begun, several) = (self.begun, self.ballots.len() > 1);
+        let (begun, several) = (self.begun, self.is_of_several());
         for ballot in &mut self.ballots {
             if ballot.deadline(patience, begun, several).is_none_or(|deadline| deadline > now) {
                 continue;
@@ -175,8 +169,12 @@ impl Round {
 
     /// When the next server is to be given up on.
     fn deadline(&self, patience: Duration) -> Option<Instant> {
-        let several = self.ballots.len() > 1;
+        let several = self.is_of_several();
         self.ballots.iter().filter_map(|ballot| ballot.deadline(patience, self.begun, several)).min()
+    }
+
+    const fn is_of_several(&self) -> bool {
+        self.ballots.len() > 1
     }
 
     /// Asks again those that failed and may yet succeed. Their old answers, should they come, are as good.
@@ -277,5 +275,14 @@ impl Round {
         if let Some(slot) = self.ballot(node) {
             *slot = ballot;
         }
+    }
+}
+
+/// What asking came to, at that time.
+fn ballot_of(asked: Asked, now: Instant) -> Ballot {
+    match asked {
+        Asked::Sent => Ballot::Asked(now),
+        Asked::Waiting => Ballot::Waiting,
+        Asked::Refused(fault) => Ballot::Failed(fault, None),
     }
 }

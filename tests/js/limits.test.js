@@ -88,6 +88,20 @@ test("a restart without persistence forgets a lock; with appendfsync always it d
   }
 });
 
+// Redis 7.0 reads that file with the default user's rights, in which PEXPIRE stands as PEXPIREAT (redis#14541).
+test("with appendfsync always, and no more rights than the README asks for, a restart forgets no extension", async (t) => {
+  const config = { appendonly: "yes", appendfsync: "always" };
+  const key = freshKey();
+  const server = await startRedis(t, { config });
+  const lock = await openClient(t, server).acquire(key, { ttl: 1_500 });
+  await lock.extend(20_000);
+  await server.stop();
+  const again = await startRedis(t, { config, port: server.port, folder: server.folder });
+  const names = await again.send("KEYS", "*");
+  assert.ok(names.includes(`lock:${key}`), "the lock");
+  for (const name of names) assert.ok((await again.send("PTTL", name)) > 10_000, name);
+});
+
 test("a server whose clock is set forward by a lease: two holders, and the fence grows", async (t) => {
   let ahead = 0;
   const { transport } = createMemoryServer({ now: () => Date.now() + ahead });

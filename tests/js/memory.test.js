@@ -1,4 +1,4 @@
-// 100 000 cycles in one process leave no trace in it: soak.js runs them, and a million when asked to.
+// 100 000 cycles in one process leave no trace in it: memory-soak.js runs them, and a million when asked to.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { settles } from "./support/conditions.js";
@@ -12,7 +12,7 @@ test("memory of heap and wasm is back at its baseline, and no timer, lock or sub
   timeout: 120_000,
 }, async (t) => {
   const redis = await startRedis(t);
-  const worker = startWorker(t, new URL("soak.js", import.meta.url), undefined, {
+  const worker = startWorker(t, new URL("memory-soak.js", import.meta.url), undefined, {
     args: ["--expose-gc"],
     more: [`--cycles=${CYCLES}`, `--port=${redis.port}`],
   });

@@ -7,9 +7,9 @@ import { frameSplitter } from "./frames.js";
  *  chunk     replies go out in writes of at most that many bytes
  *  cutAfter  every connection is reset after that many reply bytes
  *  delay     replies go out that many ms after they came
- *  requestDelay  commands reach the server that many ms later
+ *  requestDelay  commands reach the server that many ms later, even if the client has hung up by then
  *  hold      true: replies are kept back until it is false again
- *  deaf      true: nothing goes either way, as on a dead network
+ *  deaf      true: nothing goes either way, as on a dead network; "requests" or "replies": nothing goes that way
  *  onFrame   (frame, index) => frames to send in its place; index counts the replies of one connection from 0
  */
 export async function startProxy(scope, target) {
@@ -48,6 +48,10 @@ export async function startProxy(scope, target) {
     cut() {
       for (const link of links) link.end();
     },
+    /** Ends the open connections after that many more reply bytes. */
+    cutIn(bytes) {
+      for (const link of links) link.cutIn(bytes);
+    },
   };
 
   const server = createServer((near) => {
@@ -72,11 +76,16 @@ export async function startProxy(scope, target) {
 function openLink(proxy, near, far) {
   let queue = Buffer.alloc(0);
   let sent = 0;
+  let limit = Infinity;
   let frames = 0;
   let pumping = false;
 
   const link = {
     pending: () => queue.length,
+    cutIn(bytes) {
+      limit = sent + bytes;
+      link.flush();
+    },
     send(bytes) {
       queue = Buffer.concat([queue, bytes]);
       link.flush();
@@ -92,19 +101,22 @@ function openLink(proxy, near, far) {
     },
   };
 
+  const deafTo = (way) => proxy.deaf === true || proxy.deaf === way;
+
   function pump() {
-    if (near.destroyed || proxy.hold || proxy.deaf || queue.length === 0) {
+    const end = Math.min(proxy.cutAfter, limit);
+    if (near.destroyed || proxy.hold || deafTo("replies") || (queue.length === 0 && sent < end)) {
       pumping = false;
       return;
     }
-    const size = Math.min(queue.length, proxy.chunk, proxy.cutAfter - sent);
+    const size = Math.min(queue.length, proxy.chunk, end - sent);
     if (size > 0) {
       near.write(queue.subarray(0, size));
       queue = queue.subarray(size);
       sent += size;
       proxy.replyBytes += size;
     }
-    if (sent >= proxy.cutAfter) {
+    if (sent >= end) {
       pumping = false;
       // A FIN behind the bytes, not a reset: the bytes before the cut must arrive.
       near.end();
@@ -119,20 +131,39 @@ function openLink(proxy, near, far) {
     frames += 1;
     for (const bytes of replaced) link.send(bytes);
   });
+  const requests = delayLine((bytes) => far.write(bytes));
+  const replies = delayLine(splitter);
   near.setNoDelay(true);
   near.on("data", (bytes) => {
-    if (proxy.deaf) return;
-    if (proxy.requestDelay > 0) setTimeout(() => far.write(bytes), proxy.requestDelay);
-    else far.write(bytes);
+    if (!deafTo("requests")) requests.push(bytes, proxy.requestDelay);
   });
   far.on("data", (bytes) => {
-    if (proxy.deaf) return;
-    if (proxy.delay > 0) setTimeout(splitter, proxy.delay, bytes);
-    else splitter(bytes);
+    if (!deafTo("replies")) replies.push(bytes, proxy.delay);
   });
-  for (const socket of [near, far]) {
-    socket.on("error", () => {});
-    socket.on("close", () => link.end());
-  }
+  for (const socket of [near, far]) socket.on("error", () => {});
+  near.on("close", () => requests.end(() => far.destroy()));
+  far.on("close", () => near.destroy());
   return link;
+}
+
+/** Hands bytes to `deliver` later, never out of order: a shorter delay does not overtake a longer one. */
+function delayLine(deliver) {
+  const queue = [];
+  let last = 0;
+  const run = () => {
+    while (queue.length > 0 && queue[0].due <= performance.now()) queue.shift().act();
+    if (queue.length > 0) setTimeout(run, queue[0].due - performance.now());
+  };
+  const add = (act, delay) => {
+    const now = performance.now();
+    if (queue.length === 0 && delay <= 0) return act();
+    last = Math.max(last, now + delay);
+    queue.push({ due: last, act });
+    if (queue.length === 1) setTimeout(run, delay);
+  };
+  return {
+    push: (bytes, delay) => add(() => deliver(bytes), delay),
+    /** Calls `done` when all has been delivered. */
+    end: (done) => add(done, 0),
+  };
 }

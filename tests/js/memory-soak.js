@@ -1,5 +1,5 @@
 // Acquire and release, over and over in one process, in every way there is; then memory must be where it was.
-// `node --expose-gc tests/js/soak.js` makes a million cycles; the suite fewer. Exit code 1 if anything is left.
+// `node --expose-gc tests/js/memory-soak.js` makes a million cycles; the suite fewer. Exit code 1 if anything is left.
 import { parseArgs } from "node:util";
 import { say } from "./support/processes.js";
 import { startRedis } from "./support/redis.js";

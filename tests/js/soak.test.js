@@ -1,0 +1,152 @@
+// Real processes and servers, broken for some seconds; and that the checker would notice if anything were wrong.
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { test } from "node:test";
+import { Checker } from "../soak/checker.js";
+import { Lane } from "../soak/lane.js";
+import { runSoak } from "../soak/run.js";
+import { until } from "./support/conditions.js";
+
+const linux = process.platform === "linux";
+
+test("five runtimes contend while everything around them is broken: no rule is", {
+  timeout: 120_000,
+  skip: !linux,
+}, async (t) => {
+  const { violations, counts, faults, byRuntime } = await runSoak(t, { seconds: 8, seed: 5, clients: 5 });
+  assert.deepEqual(violations, []);
+  // Else nothing was put to the test.
+  assert.ok(Object.values(faults).reduce((sum, count) => sum + count, 0) >= 40, JSON.stringify(faults));
+  assert.equal(Object.keys(byRuntime).length, 5);
+  for (const [name, { granted }] of Object.entries(byRuntime))
+    assert.ok(granted > 5, `${name}: ${granted} locks`);
+  assert.ok(counts.lost > 0 && counts.renewed > 0, JSON.stringify(counts));
+});
+
+test("clients that believe in a lock until they release it are found out", {
+  timeout: 120_000,
+  skip: !linux,
+}, async (t) => {
+  const { violations, folder } = await runSoak(t, { seconds: 3, seed: 6, clients: 3, credulous: true });
+  t.after(() => rmSync(folder, { recursive: true }));
+  assert.ok(
+    violations.some(({ rule }) => rule === "exclusion"),
+    JSON.stringify(violations),
+  );
+});
+
+/** The rules that a log breaks. `lines`: [client, line] each; `lose(checker, at)`: what a server loses beforehand. */
+function broken(lines, lose = () => {}) {
+  const checker = new Checker();
+  lose(checker);
+  for (const [client, line] of lines) checker.hear(client, { lane: "plain", id: 1, ...line });
+  for (const client of new Set(lines.map(([client]) => client))) checker.ended(client);
+  return checker.violations.map(({ rule }) => rule);
+}
+
+const asks = (at, keys = ["a"]) => ({ at, what: "asks", keys, group: "first" });
+const granted = (at, until, fence = at) => ({ at, what: "granted", from: at, until, fence: String(fence) });
+const releases = (at) => ({ at, what: "releases" });
+
+test("two believers in one key are a violation, in whatever order their logs are read", () => {
+  const one = [asks(0), granted(10, 200), releases(150)].map((line) => ["one", line]);
+  const other = [asks(5), granted(140, 300), releases(160)].map((line) => ["other", line]);
+  assert.deepEqual(broken([...one, ...other]), ["exclusion"]);
+  assert.deepEqual(broken([...other, ...one]), ["exclusion"]);
+});
+
+test("belief ends with the release, the loss or the end of validity, whichever comes first; death does not end it", () => {
+  const other = [asks(5), granted(140, 300)].map((line) => ["other", line]);
+  const withOther = (...lines) => broken([...lines.map((line) => ["one", line]), ...other]);
+  assert.deepEqual(withOther(asks(0), granted(10, 200), releases(139)), []);
+  assert.deepEqual(withOther(asks(0), granted(10, 135), releases(150)), []);
+  assert.deepEqual(withOther(asks(0), granted(10, 150), { at: 138, what: "lost" }), []);
+  assert.deepEqual(withOther(asks(0), granted(10, 200)), ["exclusion"]);
+  assert.deepEqual(withOther(asks(0), granted(10, 100), { at: 90, what: "renewed", until: 190 }), [
+    "exclusion",
+  ]);
+});
+
+test("locks of several keys exclude each other by each of them, and different keys do not", () => {
+  const log = (client, keys) => [asks(0, keys), granted(10, 200)].map((line) => [client, line]);
+  assert.deepEqual(broken([...log("one", ["a", "b"]), ...log("other", ["b", "c"])]), ["exclusion"]);
+  assert.deepEqual(broken([...log("one", ["a"]), ...log("other", ["c"])]), []);
+});
+
+test("two believers are excused if a server lost that key in between, and only then", () => {
+  const one = [asks(10), granted(20, 200)].map((line) => ["one", line]);
+  const other = [asks(10), granted(140, 300)].map((line) => ["other", line]);
+  const losing = (group, key, at) => (checker) => checker.losing(group, key, () => at)();
+  assert.deepEqual(broken([...one, ...other], losing("first", "a", 100)), []);
+  assert.deepEqual(broken([...one, ...other], losing("first", undefined, 100)), []);
+  assert.deepEqual(broken([...one, ...other], losing("first", "b", 100)), ["exclusion"]);
+  assert.deepEqual(broken([...one, ...other], losing("second", "a", 100)), ["exclusion"]);
+  assert.deepEqual(broken([...one, ...other], losing("first", "a", 5)), ["exclusion"]);
+  assert.deepEqual(broken([...one, ...other], losing("first", "a", 150)), ["exclusion"]);
+  const restart = (checker) => checker.losing("first", undefined, () => 100, { restarted: true })();
+  assert.deepEqual(broken([...one, ...other], restart), ["exclusion"]);
+});
+
+test("fences that do not grow, losses without a cause and keys that another released are violations", () => {
+  const log = (client, ...lines) => lines.map((line) => [client, line]);
+  const first = log("one", asks(0), granted(10, 100, 7), releases(50));
+  assert.deepEqual(broken([...first, ...log("other", asks(60), granted(70, 200, 7), releases(80))]), [
+    "fence",
+  ]);
+  assert.deepEqual(broken([...first, ...log("other", asks(60), granted(70, 200, 8), releases(80))]), []);
+  const lost = (at) => log("one", asks(0), granted(10, 1_000), { at, what: "lost" });
+  assert.deepEqual(broken(lost(500)), ["lost without a cause"]);
+  assert.deepEqual(broken(lost(980)), []);
+  assert.deepEqual(
+    broken([["one", asks(0)], ["one", { at: 5, what: "stepped" }], ...lost(500).slice(1)]),
+    [],
+  );
+  const released = (at, outcome) => ({ at, what: "released", outcome });
+  const gone = (at, outcome) =>
+    broken(log("one", asks(0), granted(10, 1_000), releases(490), released(at, outcome)));
+  assert.deepEqual(gone(500, "expired"), ["released by another"]);
+  assert.deepEqual(gone(1_000, "expired"), []);
+  assert.deepEqual(gone(500, "unknown"), []);
+});
+
+/** Runs a lane whose first acquire gets `lock` until it complains; resolves with the rule that it names. */
+async function complaint(lock) {
+  const said = [];
+  let asked = 0;
+  const acquire = () => {
+    asked += 1;
+    return asked === 1 ? lock : NEVER;
+  };
+  const random = { within: (_, high) => high, chance: () => false, weighted: (choices) => choices.at(-1)[1] };
+  const kind = { name: "plain", group: "first", keys: () => ["a"], options: () => ({ ttl: 200, wait: 50 }) };
+  new Lane(kind, { acquire }, { random, write: (what, more) => said.push({ what, ...more }) }).run();
+  const { rule } = await until(() => said.find(({ what }) => what === "wrong"), { what: "the complaint" });
+  return rule;
+}
+
+const NEVER = new Promise(() => {});
+
+/** A lock whose validity ends after 200 ms, with its faults. */
+function lockWith(faults) {
+  const end = performance.now() + 200;
+  return {
+    fence: 1n,
+    signal: new AbortController().signal,
+    get remaining() {
+      return Math.max(end - performance.now(), 0);
+    },
+    held: false,
+    release: async () => "expired",
+    ...faults,
+  };
+}
+
+test("promises that do not settle, and losses that are not told in time, are complained of", {
+  skip: !linux,
+}, async () => {
+  assert.equal(await complaint(NEVER), "settles");
+  assert.equal(await complaint(Promise.resolve(lockWith({}))), "loss told in time");
+  const lost = () => ({ signal: AbortSignal.timeout(50) });
+  assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), held: true }))), "loss is for good");
+  assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), release: () => NEVER }))), "settles");
+});

@@ -1,0 +1,107 @@
+// One run: faults for so many seconds, then a quiet end in which everything has to settle.
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { settles, until } from "../js/support/conditions.js";
+import { Breaker } from "./breaker.js";
+import { Checker } from "./checker.js";
+import { now } from "./host-time.js";
+import { Inspector } from "./inspector.js";
+import { LONGEST_LEASE, SERVERS } from "./locks.js";
+import { planFaults } from "./plan.js";
+import { setStage } from "./stage.js";
+import { described } from "./summary.js";
+
+const FAULTS_PER_SECOND = 14;
+/** How long all clients may take to come to an end without faults, ms. */
+const ENDING = 40_000;
+
+/**
+ * Runs, and ends with `scope`. Returns { violations, counts, faults, byClient, seconds, seed, folder }; the logs stay in `folder` if a rule
+ * was broken. `credulous`: clients that believe what they should not, as a control; `say(line)` hears of progress every 10 s.
+ */
+export async function runSoak(scope, { seconds, seed, clients, credulous = false, say = () => {} }) {
+  const folder = fileURLToPath(new URL(`../../target/soak/${seed}-${process.pid}`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  say(
+    `seed ${seed}: ${clients} clients, ${SERVERS.length} servers, ${seconds} s of faults; logs in ${folder}`,
+  );
+  const faults = planFaults(seed, {
+    ms: seconds * 1_000,
+    perSecond: FAULTS_PER_SECOND,
+    clients,
+    servers: SERVERS,
+  });
+  const note = (line) => appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify(line)}\n`);
+  const checker = new Checker((violation) => {
+    note({ violation });
+    say(described(violation));
+  });
+  const stage = await setStage(scope, { clients, seed, folder, credulous });
+  const byRuntime = {};
+  const read = (client) => {
+    const { name } = client.runtime;
+    byRuntime[name] ??= { granted: 0, lost: 0, refused: 0 };
+    const counts = byRuntime[name];
+    for (const event of client.news()) {
+      if (event.what in counts) counts[event.what] += 1;
+      checker.hear(client.name, event);
+    }
+  };
+  const breaker = new Breaker(stage, checker, {
+    onDeath(client) {
+      read(client);
+      checker.ended(client.name);
+    },
+    write: note,
+  });
+  const inspector = new Inspector(stage, checker);
+  const started = now();
+  const look = () => {
+    for (const client of stage.clients) {
+      read(client);
+      if (client.ended) endedEarly(client, checker);
+    }
+    checker.forget(now());
+  };
+  const failed = (error) => checker.violated("looking at servers", String(error));
+  const timers = [
+    setInterval(look, 500),
+    setInterval(() => inspector.look().catch(failed), 1_000),
+    setInterval(() => say(progress(now() - started, checker, breaker)), 10_000),
+  ];
+  try {
+    await breaker.carryOut(faults);
+    for (const client of stage.clients) client.tell("finish");
+    const ends = Promise.all(stage.clients.map((client) => client.worker.exit));
+    await settles(ends, ENDING, "the clients' end").catch((error) =>
+      checker.violated("settles", error.message),
+    );
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+  }
+  look();
+  for (const client of stage.clients) checker.ended(client.name);
+  await until(() => inspector.isEmpty(), {
+    within: LONGEST_LEASE + 1_500,
+    every: 50,
+    what: "the end of all leases",
+  }).catch(async () => checker.violated("orphan", `left on servers: ${(await inspector.left()).join(", ")}`));
+  await inspector.look();
+  const { violations, counts } = checker;
+  if (violations.length === 0) rmSync(folder, { recursive: true });
+  return { violations, counts, faults: breaker.counts, byRuntime, seconds, seed, folder };
+}
+
+function endedEarly(client, checker) {
+  const { code, signal, output } = client.ended;
+  client.ended = undefined;
+  if (code === 0) return;
+  checker.violated("client ended", `${client.name} ended by itself with ${code ?? signal}: ${output}`);
+}
+
+function progress(ms, checker, breaker) {
+  const { granted = 0, lost = 0 } = checker.counts;
+  const numbers = `${granted} locks, ${lost} lost, ${breaker.total} faults, ${checker.violations.length} violations`;
+  return `${String(Math.round(ms / 1_000)).padStart(5)} s: ${numbers}`;
+}

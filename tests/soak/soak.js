@@ -1,0 +1,28 @@
+// Contends, breaks and checks, for DURATION seconds, by SEED. Exit code 1 if a rule was broken.
+import { parseArgs } from "node:util";
+import { runSoak } from "./run.js";
+import { showSummary } from "./summary.js";
+
+const { values } = parseArgs({
+  options: {
+    duration: { type: "string", default: process.env.DURATION || "1800" },
+    seed: { type: "string", default: process.env.SEED || String(Date.now() % 1_000_000) },
+    clients: { type: "string", default: "10" },
+    credulous: { type: "boolean", default: false },
+  },
+});
+const cleanUps = [];
+const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
+try {
+  const result = await runSoak(scope, {
+    seconds: Number(values.duration),
+    seed: Number(values.seed),
+    clients: Number(values.clients),
+    credulous: values.credulous,
+    say: console.log,
+  });
+  showSummary(result, console.log);
+  process.exitCode = result.violations.length === 0 ? 0 : 1;
+} finally {
+  for (const cleanUp of cleanUps) await cleanUp();
+}

@@ -1,0 +1,80 @@
+// The servers, the clients, and a proxy between each two of them.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { until } from "../js/support/conditions.js";
+import { startProxy } from "../js/support/proxy.js";
+import { startRedis } from "../js/support/redis.js";
+import { programs } from "../js/support/runtimes.js";
+import { Contender } from "./contender.js";
+import { SERVERS } from "./locks.js";
+
+const DENO_SETTINGS = fileURLToPath(new URL("../js/deno.json", import.meta.url));
+
+const RUNTIMES = [
+  { name: "node20", command: process.execPath, args: [] },
+  { name: "node22", command: programs.node22, args: [] },
+  { name: "node24", command: programs.node24, args: [] },
+  {
+    name: "deno",
+    command: programs.deno,
+    args: ["run", "--quiet", "--allow-all", "--no-check", `--config=${DENO_SETTINGS}`],
+  },
+  { name: "bun", command: programs.bun, args: ["run"] },
+];
+
+/** Starts everything; returns { servers, clients, links }, `links[client][server]` being proxies. */
+export async function setStage(scope, { clients: count, seed, folder, credulous }) {
+  const servers = await Promise.all(SERVERS.map((kind) => startServer(scope, kind)));
+  const links = [];
+  const clients = [];
+  for (let index = 0; index < count; index += 1) {
+    const target = ({ redis }) => ({ host: "127.0.0.1", port: redis.port });
+    links.push(await Promise.all(servers.map((server) => startProxy(scope, target(server)))));
+    const urls = {};
+    for (const [at, { group }] of servers.entries()) {
+      urls[group] ??= [];
+      urls[group].push(links[index][at].url);
+    }
+    const runtime = RUNTIMES[index % RUNTIMES.length];
+    const client = new Contender(scope, { runtime, index, folder, urls, seed, credulous });
+    client.start();
+    clients.push(client);
+  }
+  return { servers, clients, links };
+}
+
+/** One of SERVERS, which can be killed and started again on its port, with its data if it keeps them. */
+async function startServer(scope, { group, keeps }) {
+  const folder = mkdtempSync(join(tmpdir(), "redlatch-soak-"));
+  scope.after(() => rmSync(folder, { recursive: true, force: true }));
+  const config = keeps
+    ? { appendonly: "yes", appendfsync: "always", "auto-aof-rewrite-min-size": "4mb" }
+    : { appendonly: "no" };
+  let end;
+  const server = {
+    group,
+    keeps,
+    async start() {
+      const own = {
+        after: (stop) => {
+          end = stop;
+        },
+      };
+      const before = server.redis;
+      // Somebody's connection may have taken its port for a moment.
+      await until(
+        async () => {
+          server.redis = await startRedis(own, { folder, config, port: before?.port }).catch(() => before);
+          return server.redis !== before;
+        },
+        { within: 15_000, every: 200, what: "the server's start" },
+      );
+    },
+    kill: () => server.redis.stop(),
+  };
+  await server.start();
+  scope.after(() => end());
+  return server;
+}

@@ -1,0 +1,24 @@
+// What a run came to, in lines.
+
+/** A violation in a line. */
+export const described = ({ rule, text, at }) => `VIOLATION of ${rule}: ${text} (at ${at.toFixed(1)})`;
+
+/** Prints the result of runSoak by `say(line)`. */
+export function showSummary({ violations, counts, faults, byRuntime, seconds, seed, folder }, say) {
+  const table = (title, rows) => {
+    say(`${title}:`);
+    for (const [name, number] of Object.entries(rows).sort()) say(`  ${String(number).padStart(8)}  ${name}`);
+  };
+  table("faults", faults);
+  table("what clients wrote", counts);
+  say("by runtime:");
+  for (const [name, { granted, lost, refused }] of Object.entries(byRuntime)) {
+    say(`  ${name.padEnd(8)} ${granted} granted, ${lost} lost, ${refused} refused`);
+  }
+  for (const violation of violations.slice(0, 50)) say(described(violation));
+  if (violations.length > 0) say(`The logs are in ${folder}.`);
+  const total = Object.values(faults).reduce((sum, count) => sum + count, 0);
+  say(
+    `seed ${seed}, ${seconds} s: ${counts.granted ?? 0} locks, ${total} faults, ${violations.length} violations`,
+  );
+}
