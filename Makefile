@@ -99,7 +99,7 @@ clean: ## removes what was built; the tools in .tools/ stay
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js test-runtimes test-fuzz
 # Which of the tests run as wasm; the others are native only.
-WASM_TESTS := --test 'wasm*'
+WASM_TESTS := --test 'wasm*' --test sim
 
 new-log:
 	@mkdir -p target
@@ -109,11 +109,15 @@ test-rust: toolchain
 	@.ci/step 'cargo test' cargo test --locked
 
 # wasm-pack takes wasm-bindgen-test-runner from PATH; no-install keeps it from fetching another.
+# The simulation is compared with the native build's traces: SIM_TRACES is read when the test is compiled.
 # These tests say nothing of where they run; USE_BROWSER lets them run in Chromium too, as webdriver.json sets it up.
 test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
-	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" .ci/step 'wasm-pack test --node' \
+	@.ci/step 'native traces' bash -o pipefail -c "cargo test --locked --test sim -- --nocapture the_same_seed \
+	  | sed -n 's/^traces: //p' > target/sim-traces"
+	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" SIM_TRACES="$$(cat target/sim-traces)" .ci/step 'wasm-pack test --node' \
 	  .ci/ran $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
-	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" WASM_BINDGEN_USE_BROWSER=1 .ci/step 'wasm-pack test --headless --chrome' \
+	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" SIM_TRACES="$$(cat target/sim-traces)" WASM_BINDGEN_USE_BROWSER=1 \
+	  .ci/step 'wasm-pack test --headless --chrome' \
 	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
 
 # Files by name: Node 20 searches a folder that it is given, Node 22 does not. Those in deno/ are Deno's own: see test-runtimes.

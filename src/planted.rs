@@ -96,6 +96,10 @@ bugs! {
     ExpiredIsReleased,
     /// the first of several holders who leaves takes the lock along
     LeavesForAll,
+    /// adoption only asks
+    AdoptsByAsking,
+    /// adoption that fails cleans up
+    FailedAdoptionCleansUp,
     /// who waits for another lock of the same owner is forgotten
     ParkedForgotten,
 
@@ -114,6 +118,10 @@ bugs! {
     NeverHangsUp,
     /// a subscription that is denied ends the connection
     SubscriptionNeeded,
+    /// no HELLO is a refusal
+    HelloNeeded,
+    /// no AUTH without HELLO
+    AuthForgotten,
     /// a script that is unknown is not sent by its text
     TextNotSent,
     /// a script that is unknown is sent by its text only by who heard so

@@ -432,3 +432,22 @@ fn the_renewal_comes_a_third_of_the_lease_after_the_last_was_asked_for() {
         assert_eq!(client.now.since(asked), ms(round * 3000));
     }
 }
+
+#[test]
+fn a_question_that_fails_tells_why() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    client.command();
+    client.reply("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    let event = client.event();
+    let Event::OpFailed { op: failed, failure, .. } = event else { panic!("{event:?}") };
+    assert_eq!((failed, failure.code, &*failure.prefix), (op, Code::Server, "OOM"));
+
+    let op = client.engine.verify(lock, client.now);
+    client.command();
+    let (_, events) = client.advance_to_action();
+    let [Event::OpFailed { op: failed, failure, .. }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((*failed, failure.code), (op, Code::Connection));
+    assert_eq!(&*failure.message, "no answer within 500 ms (nodeTimeout)");
+}

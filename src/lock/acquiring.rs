@@ -91,7 +91,8 @@ impl Acquiring {
         cx.count(|counters| &mut counters.attempts);
         self.begun = cx.now;
         self.woken = false;
-        let verb = if cx.spec.adopt { Verb::Extend(cx.spec.ttl) } else { Verb::Acquire };
+        let lease = if planted(Planted::AdoptsByAsking) { Duration::ZERO } else { cx.spec.ttl };
+        let verb = if cx.spec.adopt { Verb::Extend(lease) } else { Verb::Acquire };
         let round = Round::start(verb, cx);
         self.settle(round, cx)
     }
@@ -220,7 +221,7 @@ impl Acquiring {
 
     fn may_have_written(&self, round: &Round, cx: &mut Context<'_>) -> bool {
         let registered = cx.spec.wait > Duration::ZERO && cx.registers(NodeId(0));
-        !cx.spec.adopt && round.may_have_written(registered)
+        (!cx.spec.adopt || planted(Planted::FailedAdoptionCleansUp)) && round.may_have_written(registered)
     }
 
     /// Tells the application why it does not get the lock.

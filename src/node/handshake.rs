@@ -63,7 +63,9 @@ impl Handshake {
                 Next::Refused(line)
             }
             (Self::Subscribe, Reply::Push(_) | Reply::Error(_)) => Self::select(endpoint, out),
-            (Self::Hello, Reply::Error(line)) if lacks_hello(line) => Self::auth(endpoint, out),
+            (Self::Hello, Reply::Error(line)) if lacks_hello(line) && !planted(Planted::HelloNeeded) => {
+                Self::auth(endpoint, out)
+            }
             (Self::Auth, Reply::Simple(b"OK")) => Self::select(endpoint, out),
             (Self::Select, Reply::Simple(b"OK")) => Next::Done,
             (_, Reply::Error(line)) => Next::Refused(line),
@@ -72,7 +74,7 @@ impl Handshake {
     }
 
     fn auth<'a>(endpoint: &Endpoint, out: &mut Vec<u8>) -> Next<'a> {
-        if !endpoint.has_credentials() {
+        if !endpoint.has_credentials() || planted(Planted::AuthForgotten) {
             return Self::select(endpoint, out);
         }
         // Servers that lack HELLO know one password and no users.

@@ -88,12 +88,10 @@ impl Scanner {
         if self.broken.is_some() {
             return;
         }
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            self.token = self.token.saturating_sub(self.start);
-            self.searched = self.searched.saturating_sub(self.start);
-            self.start = 0;
-        }
+        self.buffer.drain(..self.start);
+        self.token = self.token.saturating_sub(self.start);
+        self.searched = self.searched.saturating_sub(self.start);
+        self.start = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -191,7 +189,7 @@ impl Scanner {
         let Some(end) = end else {
             return Ok(Token::Incomplete);
         };
-        let (content, shape) = classify(kind, line, self.level == 1 && self.elements == 0)?;
+        let (content, shape) = classify(kind, line, self.level == 1)?;
         self.shape = match (self.shape, shape) {
             (seen, Shape::Plain) => seen,
             (Shape::Push | Shape::OpaquePush, _) => Shape::OpaquePush,
@@ -290,9 +288,6 @@ fn classify(kind: u8, line: &[u8], outermost: bool) -> Result<(Content, Shape), 
 
 /// A declared length. At most 32 bits: a `usize` has no more in wasm.
 fn length(line: &[u8]) -> Result<u32, Malformed> {
-    if line.is_empty() || line.len() > LENGTH_DIGITS || !line.iter().all(u8::is_ascii_digit) {
-        return Err(Malformed::BadLength);
-    }
-    let text = core::str::from_utf8(line).map_err(|_| Malformed::BadLength)?;
-    text.parse().map_err(|_| Malformed::BadLength)
+    let text = core::str::from_utf8(line).ok().filter(|_| line.iter().all(u8::is_ascii_digit));
+    text.and_then(|digits| digits.parse().ok()).ok_or(Malformed::BadLength)
 }

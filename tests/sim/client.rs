@@ -36,8 +36,10 @@ pub struct Task {
     pub settles: Instant,
     pub stage: Stage,
     pub owner: Vec<u8>,
-    /// Whether the engine drew the token: then it is of no use after the release.
+    /// Whether an engine drew the token: then it is of no use after the release.
     pub minted: bool,
+    /// Whether another process held the lock before.
+    pub adopted: bool,
     pub questions: BTreeSet<OpId>,
 }
 
@@ -78,17 +80,18 @@ impl SimClient {
     }
 }
 
-pub fn request(op: &Op) -> Request {
+/// What an application asks for; `adopted` is the token that it was handed.
+pub fn request(op: &Op, adopted: Option<&[u8]>) -> Request {
     let millis = |n: u64| if n == u64::MAX { Duration::MAX } else { Duration::from_millis(n) };
     Request {
         keys: op.keys.iter().map(|&key| key_name(key)).collect(),
-        token: op.token.map(token_text),
+        token: adopted.map(<[u8]>::to_vec).or_else(|| op.token.map(token_text)),
         ttl: millis(op.ttl),
         wait: millis(op.wait),
         renew: op.renew,
         max_hold: op.max_hold.map_or(Duration::MAX, millis),
         fair: op.fair,
-        adopt: false,
+        adopt: adopted.is_some(),
     }
 }
 

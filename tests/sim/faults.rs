@@ -13,6 +13,7 @@ impl World<'_> {
     pub fn begin_fault(&mut self, index: usize) -> Result<(), Violation> {
         let what = self.plan.faults[index].what;
         self.trace.note(self.now, 20, &[], || format!("fault: {what:?}"));
+        self.observer.count(what.name());
         match what {
             What::Cut { client, server } => {
                 for id in self.links_between(Some(client), server) {
@@ -55,16 +56,7 @@ impl World<'_> {
                 }
                 self.at(until, Happening::Awake(client));
             }
-            What::Kill { client } => {
-                self.clients[client].alive = false;
-                self.observer.killed(client);
-                for server in 0..self.servers.len() {
-                    for id in self.links_between(Some(client), server) {
-                        self.links.get_mut(&id).expect("a link").client_open = false;
-                        self.send(id, Way::Up, Happening::ServerEnd(id));
-                    }
-                }
-            }
+            What::Kill { client } => self.kill(client),
             What::LoseKey { server, key, which } => self.lose_key(server, key, which),
             What::FlushScripts { server } => self.servers[server].memory.flush_scripts(),
             What::Trouble { server, which, lasts } => {
@@ -107,6 +99,17 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    pub fn kill(&mut self, client: usize) {
+        self.clients[client].alive = false;
+        self.observer.killed(client);
+        for server in 0..self.servers.len() {
+            for id in self.links_between(Some(client), server) {
+                self.links.get_mut(&id).expect("a link").client_open = false;
+                self.send(id, Way::Up, Happening::ServerEnd(id));
+            }
+        }
     }
 
     fn links_between(&self, client: Option<usize>, server: usize) -> Vec<LinkId> {

@@ -31,6 +31,8 @@ pub struct Hold {
     pub owner: Vec<u8>,
     /// Whether the engine drew the owner's token, for this lock alone.
     pub minted: bool,
+    /// Whether another process had it before.
+    pub adopted: bool,
     pub keys: BTreeSet<usize>,
     /// When it was asked for, in true time.
     pub asked: Micros,
@@ -40,6 +42,7 @@ pub struct Observer {
     servers: usize,
     calm: bool,
     rates_broken: bool,
+    excuses: bool,
     pub holds: Vec<Hold>,
     /// When what a lock rests on was lost: the assumptions on servers do not hold for locks asked for before. `None` for
     /// all keys.
@@ -50,12 +53,16 @@ pub struct Observer {
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
     /// Grants that servers made, by token.
     granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
+    /// Servers that extended leases, by token, and when.
+    extended: BTreeMap<Vec<u8>, Vec<(usize, Micros)>>,
     /// Servers that deleted keys of a token, and how many.
     deleted: Vec<(Vec<u8>, usize)>,
     /// Servers that said that keys are not a token's.
     denied: BTreeMap<Vec<u8>, BTreeSet<usize>>,
-    /// Tokens that nobody may extend or ask for any more.
-    released: BTreeSet<Vec<u8>>,
+    /// Tokens that a client may not extend or ask for any more.
+    released: BTreeSet<(usize, Vec<u8>)>,
+    /// Clients that let go of what a token holds, which is over then for whoever shares it, and whether they released it.
+    let_go: BTreeMap<(Vec<u8>, usize), bool>,
     lines: Vec<Lines>,
     /// How often rules came to bear, so that a world in which nothing happens does not count as a proof.
     pub coverage: BTreeMap<&'static str, u64>,
@@ -67,15 +74,18 @@ impl Observer {
             servers: plan.settings.servers,
             calm: plan.settings.calm,
             rates_broken: plan.settings.rates_broken,
+            excuses: plan.settings.excuses,
             holds: Vec::new(),
             losses: Vec::new(),
             counters_lost: false,
             stepped_back: false,
             fences: BTreeMap::new(),
             granted: BTreeMap::new(),
+            extended: BTreeMap::new(),
             deleted: Vec::new(),
             denied: BTreeMap::new(),
             released: BTreeSet::new(),
+            let_go: BTreeMap::new(),
             lines: vec![Lines::default(); plan.settings.servers],
             coverage: BTreeMap::new(),
         }
@@ -109,7 +119,7 @@ impl Observer {
     fn is_excused(&self, key: usize, since: Micros) -> bool {
         let concerns =
             |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
-        self.rates_broken || self.losses.iter().any(concerns)
+        self.excuses && (self.rates_broken || self.losses.iter().any(concerns))
     }
 
     /// A server carried out a command.
@@ -123,6 +133,9 @@ impl Observer {
     ) -> Result<(), Violation> {
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
             self.granted.entry(call.token().to_vec()).or_default().push((server, time, fence));
+        }
+        if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
+            self.extended.entry(call.token().to_vec()).or_default().push((server, time));
         }
         if let Some(call) =
             executed.call.as_ref().filter(|call| call.script.ends_with("release") && executed.count > 0)
@@ -144,8 +157,8 @@ impl Observer {
     }
 
     /// A client writes a call.
-    pub fn written(&self, script: &str, token: &[u8]) -> Result<(), Violation> {
-        if script != "exclusive_release" && script != "fair_release" && self.released.contains(token) {
+    pub fn written(&self, client: usize, script: &str, token: &[u8]) -> Result<(), Violation> {
+        if !script.ends_with("release") && self.released.contains(&(client, token.to_vec())) {
             return Err(Violation::new("asked after release", format!("{script} with a released token")));
         }
         Ok(())
@@ -173,8 +186,14 @@ impl Observer {
         Ok(())
     }
 
-    pub fn released(&mut self, owner: &[u8]) {
-        self.released.insert(owner.to_vec());
+    pub fn released(&mut self, client: usize, owner: &[u8]) {
+        self.released.insert((client, owner.to_vec()));
+    }
+
+    /// Whether another client that had this token too let go of it, and if so whether it released it.
+    pub fn let_go(&self, owner: &[u8], client: usize) -> Option<bool> {
+        let others = self.let_go.iter().filter(|((token, other), _)| token == owner && *other != client);
+        others.map(|(_, &released)| released).max()
     }
 
     /// An application is told that it has a lock. `believes` says whether another does too, now.
@@ -184,13 +203,25 @@ impl Observer {
         fence: u64,
         believes: impl Fn(&Hold) -> bool,
     ) -> Result<(), Violation> {
-        self.count("granted");
-        self.check_grant(&hold, fence)?;
+        self.count(if hold.adopted { "adopted" } else { "granted" });
+        if hold.adopted {
+            self.check_adoption(&hold)?;
+        } else {
+            self.check_grant(&hold, fence)?;
+        }
         for &key in &hold.keys {
             let mut others =
                 self.holds.iter().filter(|other| other.keys.contains(&key) && other.owner != hold.owner);
             let overlap = others.find(|other| believes(other)).cloned();
             if let Some(other) = overlap {
+                if let Some(released) = self.let_go(&other.owner, other.client) {
+                    self.count(match released {
+                        true => "two believers, shared and released",
+                        // Known, see README.md: the loss is cleaned up after with the token.
+                        false => "two believers, shared and lost",
+                    });
+                    continue;
+                }
                 if !self.is_excused(key, other.asked) {
                     let text = format!(
                         "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",
@@ -200,11 +231,11 @@ impl Observer {
                 }
                 self.count("two believers, excused");
             }
-            if self.servers == 1 {
+            if self.servers == 1 && !hold.adopted {
                 let (last, last_owner) = self.fences.get(&key).cloned().unwrap_or_default();
                 // Who enters again has the same one.
                 let grows = fence > last || fence == last && last_owner == hold.owner;
-                let reset = self.counters_lost && self.stepped_back;
+                let reset = self.excuses && self.counters_lost && self.stepped_back;
                 if !grows && !reset && !self.is_excused(key, hold.asked) {
                     let text = format!("lock:{key} had {last}, and then {fence}");
                     return Err(Violation::new("fence", text));
@@ -240,8 +271,23 @@ impl Observer {
         Ok(())
     }
 
+    /// What is told as adopted was extended, by a majority, after that was asked for.
+    fn check_adoption(&self, hold: &Hold) -> Result<(), Violation> {
+        let extended = self.extended.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
+        let servers: BTreeSet<_> =
+            extended.iter().filter(|&&(_, time)| time >= hold.asked).map(|(server, _)| server).collect();
+        if servers.len() <= self.servers / 2 {
+            let (lock, client) = (hold.lock, hold.client);
+            let text = format!("{lock:?} of client {client}: {} servers extended it", servers.len());
+            return Err(Violation::new("grant without majority", text));
+        }
+        Ok(())
+    }
+
     /// An application has a lock no more.
-    pub fn over(&mut self, client: usize, lock: LockId) {
+    pub fn over(&mut self, client: usize, lock: LockId, released: bool) {
+        let ended = self.holds.iter().find(|hold| hold.client == client && hold.lock == lock);
+        self.let_go.extend(ended.map(|hold| ((hold.owner.clone(), client), released)));
         self.holds.retain(|hold| hold.client != client || hold.lock != lock);
     }
 

@@ -1,9 +1,7 @@
-//! What a seed stands for: how the world is, what applications do in it, and what goes wrong. All of it is drawn here, before
-//! anything runs, so that parts of a plan can be left out and the rest still happens.
+//! What a seed stands for: how the world is, what applications do in it, and what goes wrong. All of it is drawn before
+//! anything runs (`drawing.rs`), so that parts of a plan can be left out and the rest still happens.
 
-use redlatch::{Duration, Policy, memory::Trouble};
-
-use crate::rng::Rng;
+use redlatch::{Policy, memory::Trouble};
 
 /// Microseconds.
 pub type Micros = u64;
@@ -46,6 +44,10 @@ pub struct Settings {
     pub with_password: bool,
     pub without_channels: bool,
     pub database: u32,
+    /// Servers that do not know HELLO, and so speak RESP2 only.
+    pub old: Vec<bool>,
+    /// Whether the observer excuses what no client can promise.
+    pub excuses: bool,
 }
 
 /// How long bytes take.
@@ -75,6 +77,19 @@ pub struct Op {
     /// A token of its own, by number: who brings the same one re-enters.
     pub token: Option<u64>,
     pub asks: Vec<(Micros, Ask)>,
+    pub handover: Option<Handover>,
+}
+
+/// Another process is told the token of a lock that is held, to adopt it.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    pub to: usize,
+    /// How long after the grant.
+    pub after: Micros,
+    /// How long the word takes.
+    pub travels: Micros,
+    /// Whether the first process ends then. Otherwise both have the lock, and who lets go of it does so for both.
+    pub dies: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -162,6 +177,30 @@ pub enum What {
     },
 }
 
+impl What {
+    /// What it counts as.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cut { .. } => "cut",
+            Self::Mute { .. } => "mute",
+            Self::Tamper { .. } => "tamper",
+            Self::Crash { keeps: true, .. } => "crash",
+            Self::Crash { keeps: false, .. } => "crash without the data",
+            Self::Pause { .. } => "pause",
+            Self::ServerStep { by: ..0, .. } => "server clock back",
+            Self::ServerStep { .. } => "server clock forward",
+            Self::ClientStep { .. } => "client clock",
+            Self::Stall { .. } => "stall",
+            Self::Suspend { .. } => "suspend",
+            Self::Kill { .. } => "kill",
+            Self::LoseKey { .. } => "key lost",
+            Self::FlushScripts { .. } => "scripts flushed",
+            Self::Trouble { .. } => "trouble",
+            Self::Deny { .. } => "deny",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tamper {
     Drop,
@@ -175,18 +214,6 @@ pub fn key_name(key: usize) -> Vec<u8> {
 }
 
 impl Plan {
-    pub fn draw(seed: u64) -> Self {
-        let mut rng = Rng::of(seed, 1);
-        let calm = rng.chance(8);
-        let mut settings = settings(&mut rng, calm);
-        let mut ops = ops(&mut rng, &settings);
-        let mut faults = if calm { Vec::new() } else { faults(&mut rng, &settings) };
-        if seed % 4 == 3 && !calm {
-            press(&mut Rng::of(seed, 2), &mut settings, &mut ops, &mut faults);
-        }
-        Self { seed, settings, ops, faults }
-    }
-
     /// By how much servers' clocks are set back, all in all: for so long may a key outlast its lease.
     pub fn set_back(&self) -> Micros {
         let steps = self.faults.iter().map(|fault| match fault.what {
@@ -195,182 +222,4 @@ impl Plan {
         });
         steps.sum()
     }
-}
-
-fn settings(rng: &mut Rng, calm: bool) -> Settings {
-    let clients = rng.pick(&[2, 2, 2, 3, 3, 3, 4, 4, 5, 8, 12, 20]);
-    let servers = rng.pick(&[1, 1, 1, 1, 1, 2, 3, 3, 4, 5, 7]);
-    let rates_broken = !calm && rng.chance(3);
-    // Two clocks that each err by this much differ by less than the allowance of 1 %.
-    let most = if rates_broken { 60_000 } else { 4_900 };
-    let rates = |rng: &mut Rng, n: usize| -> Vec<i64> {
-        let steady = rng.chance(30);
-        (0..n).map(|_| if steady { 0 } else { rng.between(0, 2 * most) as i64 - most as i64 }).collect()
-    };
-    let client_rates = rates(rng, clients);
-    let server_rates = rates(rng, servers);
-    let server_offsets =
-        (0..servers).map(|_| rng.between(0, 7200 * SECOND) as i64 - 3600 * SECOND as i64).collect();
-    // Without trouble, answers come well within the shortest time that a server may take.
-    let least = if calm { 200 } else { rng.pick(&[50, 100, 500, 2000]) };
-    let tailed = !calm && rng.chance(40);
-    // Many who ask many servers in quick succession take long, and show nothing more.
-    let small = clients * servers <= 6;
-    let policy = Policy {
-        retry_min: Duration::from_millis(if small { rng.pick(&[50, 50, 10, 1]) } else { 50 }),
-        retry_max: Duration::from_millis(if small { rng.pick(&[250, 250, 100, 60]) } else { 250 }),
-        node_timeout: rng.chance(20).then(|| Duration::from_millis(rng.pick(&[20, 100, 400]))),
-        connect_timeout: Duration::from_millis(rng.pick(&[5000, 1000, 300])),
-        ..Policy::default()
-    };
-    Settings {
-        calm,
-        clients,
-        servers,
-        keys: rng.pick(&[1, 1, 1, 2, 3]),
-        span: rng.pick(&[2, 5, 10]) * SECOND,
-        policy,
-        client_rates,
-        server_rates,
-        server_offsets,
-        rates_broken,
-        delay: Delay {
-            least,
-            most: least * rng.pick(&[1, 2, 5]),
-            tail_chance: if tailed { rng.pick(&[1, 5, 20]) } else { 0 },
-            tail: rng.pick(&[10, 100, 1000, 4000]) * MS,
-        },
-        rechunks: rng.chance(30),
-        lateness: if calm { MS } else { rng.pick(&[0, MS, 20 * MS]) },
-        lands_after_close: rng.pick(&[0, 50, 100]),
-        refused: if !calm && rng.chance(20) { rng.pick(&[5, 30]) } else { 0 },
-        with_password: rng.chance(20),
-        without_channels: rng.chance(15),
-        database: if rng.chance(10) { 3 } else { 0 },
-    }
-}
-
-/// Makes a world in which everything happens at the very end of leases: a few who hold on to one lock for longer than its
-/// lease, others who ask for it without pause, clocks as far apart as is allowed for, replies and commands that come late.
-fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    faults.retain(|_| rng.chance(30));
-    let end = if rng.chance(50) { 4_900 } else { -4_900 };
-    if !settings.rates_broken {
-        settings.client_rates.fill(end);
-        settings.server_rates.fill(-end);
-    }
-    settings.policy.retry_min = Duration::from_millis(1);
-    settings.policy.retry_max = Duration::from_millis(250);
-    settings.policy.connect_timeout = Duration::from_millis(300);
-    settings.delay = Delay {
-        least: 100,
-        most: 500,
-        tail_chance: rng.pick(&[0, 5, 20]),
-        tail: rng.pick(&[30, 100, 2000]) * MS,
-    };
-    settings.rechunks = false;
-    settings.lands_after_close = 100;
-    let ttl = rng.pick(&[300, 1000, 10_000, 30_000]);
-    let (longer, fair) = (ttl <= 1000 && rng.chance(50), settings.servers == 1 && rng.chance(30));
-    ops.truncate(4);
-    for op in ops {
-        op.at = rng.below(SECOND);
-        op.client %= 3;
-        op.keys = vec![0];
-        op.fair = fair;
-        op.ttl = ttl;
-        op.wait = u64::MAX;
-        op.renew = false;
-        op.max_hold = None;
-        op.hold = (ttl + ttl / 5) * MS;
-        op.cancel_after = None;
-        op.token = None;
-        op.asks = if longer { vec![(10 * MS, Ask::Extend(ttl * 3))] } else { Vec::new() };
-        if longer {
-            op.hold *= 3;
-        }
-    }
-}
-
-fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {
-    let fair_chance = if settings.servers == 1 { rng.pick(&[0, 0, 50, 100, 100]) } else { 0 };
-    let tokens = rng.chance(10);
-    let ttls = rng.pick(&[&[100, 150, 200][..], &[300, 1000], &[100, 1000, 5000], &[2000]]);
-    let cancels = rng.chance(40);
-    let count =
-        settings.clients as u64 * if settings.clients > 5 { rng.between(1, 2) } else { rng.between(2, 6) };
-    let op = |rng: &mut Rng| {
-        let client = rng.index(settings.clients);
-        let mut keys = vec![rng.index(settings.keys)];
-        while settings.keys > 1 && rng.chance(30) && keys.len() < 3 {
-            keys.push(rng.index(settings.keys));
-        }
-        let ttl = rng.pick(ttls);
-        let asks = (0..rng.pick(&[0, 0, 0, 1, 3])).map(|_| {
-            let ask = if rng.chance(50) { Ask::Verify } else { Ask::Extend(rng.pick(ttls)) };
-            (rng.below(2 * ttl * MS), ask)
-        });
-        let asks = asks.collect();
-        Op {
-            at: rng.below(settings.span),
-            client,
-            keys,
-            fair: rng.chance(fair_chance),
-            ttl,
-            wait: rng.pick(&[0, 50, 500, 3000, 10_000, u64::MAX]),
-            renew: rng.chance(50),
-            max_hold: rng.chance(10).then(|| rng.between(1, 2 * ttl)),
-            hold: rng.pick(&[0, MS, 20 * MS, ttl * MS / 2, ttl * MS, (3 * ttl * MS).min(4 * SECOND)]),
-            cancel_after: (cancels && rng.chance(30)).then(|| rng.below(2 * SECOND)),
-            token: (tokens && rng.chance(60)).then(|| client as u64 * 10 + rng.below(2)),
-            asks,
-        }
-    };
-    (0..count).map(|_| op(rng)).collect()
-}
-
-/// Some kinds of fault, each at a rate of its own.
-fn faults(rng: &mut Rng, settings: &Settings) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    let steps_back_in_time = rng.chance(50);
-    for kind in 0..14 {
-        if !rng.chance(30) {
-            continue;
-        }
-        for _ in 0..rng.pick(&[1, 1, 2, 5, 15]) {
-            let (client, server) = (rng.index(settings.clients), rng.index(settings.servers));
-            let lasts = rng.pick(&[5, 50, 200, 1000, 4000]) * MS;
-            let step = rng.pick(&[50 * MS, SECOND, 31 * SECOND]) as i64;
-            let what = match kind {
-                0 => What::Cut { client, server },
-                1 => What::Mute { client, server, up: rng.chance(70), down: rng.chance(70) },
-                2 => What::Tamper {
-                    client,
-                    server,
-                    how: rng.pick(&[Tamper::Drop, Tamper::Double, Tamper::Inject]),
-                },
-                3 => What::Crash { server, keeps: true, silent: rng.chance(30), down: lasts },
-                4 => What::Crash { server, keeps: rng.chance(50), silent: rng.chance(30), down: lasts },
-                5 => What::Pause { server, lasts },
-                6 => What::ServerStep { server, by: if steps_back_in_time { -step } else { step } },
-                // A wall clock set back just while the machine sleeps cannot be told from no sleep.
-                7 if client % 2 == 0 => {
-                    What::ClientStep { client, by: if rng.chance(50) { step } else { -step } }
-                }
-                7 => What::Suspend { client, lasts },
-                8 => What::Stall { client, lasts },
-                9 => What::Kill { client },
-                10 => What::LoseKey { server, key: rng.index(settings.keys), which: rng.index(5) },
-                11 => What::FlushScripts { server },
-                12 => What::Trouble { server, which: rng.pick(&Trouble::ALL), lasts },
-                _ => What::Deny {
-                    server,
-                    command: rng.pick(&["publish", "subscribe", "evalsha", "select", "zadd"]),
-                    lasts,
-                },
-            };
-            faults.push(Fault { at: rng.below(settings.span), what });
-        }
-    }
-    faults
 }

@@ -9,7 +9,7 @@ use std::{
 
 use redlatch::planted::{Planted, plant};
 
-use crate::{number, plan::Plan, world};
+use crate::{plan::Plan, seeds::number, world};
 
 /// Seeds that a bug may take to be found.
 const MOST_SEEDS: u64 = 20_000;

@@ -16,6 +16,9 @@ use crate::{
 
 pub const PASSWORD: &str = "canary-password";
 
+/// What Redis 5 says.
+const UNKNOWN_HELLO: &[u8] = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n";
+
 pub struct SimServer {
     pub memory: Server,
     pub clock: ServerClock,
@@ -26,6 +29,9 @@ pub struct SimServer {
     scanners: BTreeMap<LinkId, Scanner>,
     user: User,
     pub database: u32,
+    /// Whether it does not know HELLO, and to whom it has said so just now.
+    old: bool,
+    puzzled: Vec<LinkId>,
 }
 
 /// A call of a script, as the server read it.
@@ -52,6 +58,8 @@ pub struct Executed {
     pub hint: Option<i64>,
     /// Whether the reply says that the waiter got new places in line.
     pub joined: bool,
+    /// Whether a lease was extended.
+    pub extended: bool,
 }
 
 impl SimServer {
@@ -72,6 +80,8 @@ impl SimServer {
             scanners: BTreeMap::new(),
             user,
             database: settings.database,
+            old: settings.old[index],
+            puzzled: Vec::new(),
         };
         server.allow_all();
         server
@@ -116,10 +126,16 @@ impl SimServer {
         commands
     }
 
-    /// Carries out one command of [`commands`](Self::commands), at this time.
-    pub fn execute(&mut self, link: LinkId, command: &[u8], time: Micros) {
-        let now = self.now(time);
-        self.memory.receive(SessionId(link.0), command, now);
+    /// Carries out one command of [`commands`](Self::commands), at this time. True if it was a HELLO that it does not know.
+    pub fn execute(&mut self, link: LinkId, command: &[u8], time: Micros) -> bool {
+        let unknown = self.old && command.windows(5).any(|part| part == b"HELLO");
+        if unknown {
+            self.puzzled.push(link);
+        } else {
+            let now = self.now(time);
+            self.memory.receive(SessionId(link.0), command, now);
+        }
+        unknown
     }
 
     /// Whether all lock keys of a call are its token's.
@@ -133,7 +149,8 @@ impl SimServer {
     /// What was written to sessions since the last call.
     pub fn take_outputs(&mut self) -> Vec<(LinkId, Vec<u8>)> {
         let ids: Vec<_> = self.memory.sessions_with_output().collect();
-        ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id))).collect()
+        let puzzled = self.puzzled.drain(..).map(|link| (link, UNKNOWN_HELLO.to_vec()));
+        puzzled.chain(ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id)))).collect()
     }
 }
 
@@ -162,7 +179,16 @@ pub fn script_call(command: &[u8]) -> Option<ScriptCall> {
 impl Executed {
     /// A command, and what the server wrote back, in which the reply is the last.
     pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
-        let mut this = Self { call, mine, done: false, fence: None, count: 0, hint: None, joined: false };
+        let mut this = Self {
+            call,
+            mine,
+            done: false,
+            fence: None,
+            count: 0,
+            hint: None,
+            joined: false,
+            extended: false,
+        };
         let mut scanner = Scanner::new(Limits::default());
         scanner.push(output);
         while let Ok(Some(frame)) = scanner.next_frame() {
@@ -180,6 +206,9 @@ impl Executed {
                 _ => {}
             }
         }
+        // A lease of nothing only asks.
+        let extends = |call: &ScriptCall| call.script == "exclusive_extend" && call.arguments[1] != b"0";
+        this.extended = this.count == 1 && this.call.as_ref().is_some_and(extends);
         this
     }
 }

@@ -51,12 +51,14 @@ fn leave_out<T: Clone>(
 }
 
 fn simplify(plan: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
-    let changes: [fn(&mut Plan); 5] = [
+    let changes: [fn(&mut Plan); 7] = [
         |plan| plan.settings.rechunks = false,
         |plan| plan.settings.delay.tail_chance = 0,
         |plan| plan.settings.refused = 0,
         |plan| plan.settings.lateness = 0,
+        |plan| plan.settings.old.fill(false),
         |plan| plan.ops.iter_mut().for_each(|op| op.asks.clear()),
+        |plan| plan.ops.iter_mut().for_each(|op| op.handover = None),
     ];
     for change in changes {
         let mut simpler = plan.clone();

@@ -32,6 +32,9 @@ pub enum Happening {
     Release(usize, LockId),
     Cancel(usize, LockId),
     Question(usize, LockId, Ask),
+    /// An application hands its lock over, and another hears of it: the operation, and the token.
+    HandOver(usize, LockId),
+    Adopt(usize, usize, Vec<u8>),
     /// The client's event loop goes on.
     Awake(usize),
     Fault(usize),
@@ -145,6 +148,10 @@ impl<'p> World<'p> {
                 Ok(())
             }
             Happening::ToServer(..) | Happening::ServerEnd(_) => self.at_server(happening),
+            Happening::HandOver(client, lock) => {
+                self.hand_over(client, lock);
+                Ok(())
+            }
             Happening::Fault(index) => self.begin_fault(index),
             Happening::Mended(index) => self.end_fault(index),
             Happening::Quiet => self.begin_quiet(),
@@ -162,7 +169,9 @@ impl<'p> World<'p> {
             Happening::Timer(client, _)
             | Happening::Release(client, _)
             | Happening::Cancel(client, _)
-            | Happening::Question(client, ..) => Some(*client),
+            | Happening::Question(client, ..)
+            | Happening::HandOver(client, _)
+            | Happening::Adopt(client, ..) => Some(*client),
             Happening::Acquire(op) => Some(self.plan.ops[*op].client),
             _ => None,
         }
@@ -259,14 +268,18 @@ impl<'p> World<'p> {
         let server = &mut self.servers[index];
         let call = script_call(command);
         let mine = call.as_ref().is_some_and(|call| server.is_owner(call, self.now));
-        server.execute(id, command, self.now);
+        if server.execute(id, command, self.now) {
+            self.observer.count("connections in RESP2");
+        }
         let outputs = server.take_outputs();
         let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
         let executed = Executed::read(call, mine, own.unwrap_or_default());
         let (millis, keys) =
             (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
         self.observer.executed(index, &executed, keys, millis, self.now)?;
-        if let Some(keys) = keys.filter(|_| self.plan.settings.calm && !self.plan.settings.without_channels) {
+        let settings = &self.plan.settings;
+        let messages_arrive = settings.calm && !settings.without_channels && !settings.old[index];
+        if let Some(keys) = keys.filter(|_| messages_arrive) {
             contract::check_woken(&executed, keys, millis, &outputs)?;
         }
         for (to, output) in outputs {

@@ -1,0 +1,62 @@
+// What holds when a replica takes over. What no client can promise then is in tests/js/limits.test.js.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertLockError } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { LockLostError, ServerError } from "../support/redlatch.js";
+
+/** A master with a replica in step. */
+async function startPair(scope, config = {}) {
+  const master = await startRedis(scope, { config: { "repl-diskless-sync-delay": 0, ...config } });
+  const replica = await startRedis(scope, { config: { replicaof: ["127.0.0.1", master.port] } });
+  await until(async () => /master_link_status:up/.test(await replica.send("INFO", "replication")), {
+    what: "the replica's link",
+  });
+  return { master, replica };
+}
+
+/** Cuts the replica off: it keeps what it has and hears no more. */
+async function cutOff(replica) {
+  await replica.send("REPLICAOF", "127.0.0.1", await freePort());
+}
+
+test("a replica that had a lock refuses others, and its owner goes on with it", async (t) => {
+  const { master, replica } = await startPair(t);
+  const key = freshKey();
+  const lock = await openClient(t, master).acquire(key, { ttl: 10_000 });
+  await until(async () => (await replica.send("GET", `lock:${key}`)) === lock.token, { what: "the copy" });
+  await master.stop();
+  await replica.send("REPLICAOF", "NO", "ONE");
+  const client = openClient(t, replica);
+  assert.equal(await client.tryAcquire(key), null);
+  const adopted = await client.adopt(JSON.parse(JSON.stringify(lock)));
+  assert.equal(await adopted.release(), "released");
+});
+
+test("split brain: a master that asks for replicas gives no lock alone, and its holder hears of the end in time", async (t) => {
+  const config = { "min-replicas-to-write": 1, "min-replicas-max-lag": 1 };
+  const { master, replica } = await startPair(t, config);
+  const key = freshKey();
+  const client = openClient(t, master);
+  await until(async () => (await master.send("SET", "probe", "1").catch(() => null)) === "OK", {
+    what: "a good replica",
+  });
+  const first = await client.acquire(key, { ttl: 2_500, renew: true });
+  const lost = aborted(first.signal);
+  await cutOff(replica);
+  await replica.send("REPLICAOF", "NO", "ONE");
+  await settles(lost, 10_000, "the loss");
+  assert.ok(first.signal.reason instanceof LockLostError);
+  assert.equal(first.held, false);
+  assertLockError(await rejection(client.tryAcquire(freshKey())), {
+    type: ServerError,
+    code: "LOCK_SERVER",
+    prefix: "NOREPLICAS",
+    port: master.port,
+  });
+  // The copy ends when the lease does that was last granted there, so the first holder is out by then.
+  const second = await openClient(t, replica).acquire(key, { wait: 10_000 });
+  assert.ok(second.fence > first.fence);
+});

@@ -1,0 +1,105 @@
+//! What applications ask of the engine.
+
+use redlatch::{Duration, Instant, LockId, Policy};
+
+use crate::{
+    client::{Stage, Task, request, token_text},
+    driving::SimTask,
+    plan::{Ask, Op},
+    world::{Happening, World},
+};
+
+impl World<'_> {
+    /// Asks for a lock, or adopts the one that this token holds.
+    pub fn acquire(&mut self, client: usize, index: usize, adopted: Option<Vec<u8>>, now: Instant) {
+        let op = &self.plan.ops[index];
+        let request = request(op, adopted.as_deref());
+        let lock = self.clients[client].engine.acquire(request, now).expect("a proper request");
+        self.trace.note(self.now, 5, &lock.0.to_le_bytes(), || {
+            let verb = if adopted.is_some() { "adopts" } else { "is" };
+            format!("client {client}: {lock:?} {verb} op {index}, {op:?}")
+        });
+        let task = Task {
+            op: index,
+            asked: self.now,
+            settles: now.after(longest_wait(op, adopted.is_some(), &self.plan.settings.policy)),
+            stage: Stage::Waiting,
+            minted: op.token.is_none(),
+            adopted: adopted.is_some(),
+            owner: adopted.or_else(|| op.token.map(token_text)).unwrap_or_default(),
+            questions: Default::default(),
+        };
+        self.clients[client].tasks.insert(lock, task);
+        if let Some(span) = op.cancel_after {
+            self.after(span, Happening::Cancel(client, lock));
+        }
+    }
+
+    /// Tells another process the token of a lock that is held.
+    pub fn hand_over(&mut self, client: usize, lock: LockId) {
+        let Some(task) = self.clients[client].tasks.get(&lock) else { return };
+        let Some(handover) = self.plan.ops[task.op].handover.filter(|_| task.stage == Stage::Held) else {
+            return;
+        };
+        let (op, owner) = (task.op, task.owner.clone());
+        self.observer.count("handed over");
+        self.trace.note(self.now, 12, &lock.0.to_le_bytes(), || {
+            format!("client {client}: {lock:?} goes to client {}", handover.to)
+        });
+        self.after(handover.travels, Happening::Adopt(handover.to, op, owner));
+        if handover.dies {
+            self.kill(client);
+        }
+    }
+
+    pub fn release(&mut self, client: usize, lock: LockId, now: Instant) {
+        let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
+        if task.stage != Stage::Held {
+            return;
+        }
+        task.stage = Stage::Releasing;
+        if task.minted {
+            self.observer.released(client, &task.owner);
+        }
+        self.observer.over(client, lock, true);
+        self.trace.note(self.now, 6, &lock.0.to_le_bytes(), || format!("client {client}: release {lock:?}"));
+        self.clients[client].engine.release(lock, now);
+    }
+
+    pub fn cancel(&mut self, client: usize, lock: LockId, now: Instant) {
+        let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
+        if task.stage != Stage::Waiting {
+            return;
+        }
+        task.stage = Stage::Over;
+        self.observer.count("cancelled");
+        self.trace.note(self.now, 7, &lock.0.to_le_bytes(), || format!("client {client}: cancel {lock:?}"));
+        self.clients[client].engine.cancel(lock, now);
+    }
+
+    pub fn question(&mut self, client: usize, lock: LockId, ask: Ask, now: Instant) {
+        let SimTask { engine, task } = self.parts(client, lock);
+        let Some(task) = task.filter(|task| task.stage == Stage::Held) else { return };
+        let op = match ask {
+            Ask::Extend(ttl) => engine.extend(lock, Duration::from_millis(ttl), now),
+            Ask::Verify => engine.verify(lock, now),
+        };
+        task.questions.insert(op);
+        self.trace.note(self.now, 8, &op.0.to_le_bytes(), || format!("client {client}: {lock:?} {ask:?}"));
+    }
+}
+
+/// How long an acquire may take. A single try may need a connection, and two answers where the script is not cached.
+fn longest_wait(op: &Op, adopted: bool, policy: &Policy) -> Duration {
+    let millis = Duration::from_millis;
+    match op.wait {
+        0 => policy
+            .connect_timeout
+            .plus(policy.node_timeout.unwrap_or(millis(1000)).times(4))
+            .plus(millis(1000)),
+        u64::MAX => Duration::MAX,
+        // Re-entry goes by the lock that is held: by its time for two answers, not by its own wait.
+        wait if adopted || op.token.is_some() => millis(wait).plus(millis(2500)),
+        wait => millis(wait),
+    }
+}

@@ -1,0 +1,165 @@
+//! What applications hear from the engine, and what they may believe meanwhile.
+
+use std::collections::BTreeSet;
+
+use redlatch::{Duration, Event, Instant, LockId, Loss};
+
+use crate::{
+    client::{Stage, Task},
+    observer::{Hold, Violation},
+    world::{Happening, World},
+};
+
+impl World<'_> {
+    pub fn hear(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
+        let twice = |what: &str, lock: LockId, stage: Stage| {
+            Violation::new(
+                "settled once",
+                format!("client {client} hears {what} of {lock:?}, which is {stage:?}"),
+            )
+        };
+        match event {
+            Event::Granted { lock, fence, token } => {
+                let task = self.task(client, lock)?;
+                if task.stage != Stage::Waiting {
+                    return Err(twice("a grant", lock, task.stage));
+                }
+                task.stage = Stage::Held;
+                if let Some(token) = token {
+                    task.owner = token.to_hex();
+                }
+                let (minted, adopted) = (task.minted, task.adopted);
+                let (owner, asked, op) =
+                    (task.owner.clone(), task.asked, &self.plan.ops[self.clients[client].tasks[&lock].op]);
+                if self.clients[client].engine.remaining(lock, now) == Duration::ZERO {
+                    return Err(Violation::new(
+                        "granted with nothing left",
+                        format!("{lock:?} of client {client}"),
+                    ));
+                }
+                let keys: BTreeSet<_> = op.keys.iter().copied().collect();
+                let hold = Hold { client, lock, owner, minted, adopted, keys, asked };
+                let (clients, time) = (&self.clients, self.now);
+                self.observer.told(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
+                self.after(op.hold, Happening::Release(client, lock));
+                if let Some(handover) = op.handover.filter(|_| !adopted) {
+                    self.after(handover.after, Happening::HandOver(client, lock));
+                }
+                for &(after, ask) in &op.asks {
+                    self.after(after, Happening::Question(client, lock, ask));
+                }
+            }
+            Event::Failed { lock, failure } => {
+                let task = self.task(client, lock)?;
+                if task.stage != Stage::Waiting {
+                    return Err(twice("a failure", lock, task.stage));
+                }
+                task.stage = Stage::Over;
+                let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
+                // A token of the application's own cannot be changed for another when some of several servers granted it.
+                let gave_up = op.token.is_some() && self.servers.len() > 1;
+                let timed_out = failure.code == redlatch::Code::Timeout && (op.wait != u64::MAX || gave_up);
+                // There may be nothing to adopt any more, unless the one who handed it over still has it.
+                let gone = failure.code == redlatch::Code::Lost && self.is_gone(client, lock);
+                if self.observer.is_calm() && !timed_out && !gone {
+                    return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
+                }
+                self.observer.count("failed");
+            }
+            Event::Lost { lock, loss } => {
+                let task = self.task(client, lock)?;
+                if !matches!(task.stage, Stage::Held | Stage::Releasing) {
+                    return Err(twice("a loss", lock, task.stage));
+                }
+                task.stage = Stage::Over;
+                let owner = task.owner.clone();
+                if loss == Loss::NotOurs {
+                    self.observer.check_denied(&owner)?;
+                }
+                self.observer.over(client, lock, false);
+                let task = &self.clients[client].tasks[&lock];
+                let renewed =
+                    self.plan.ops[task.op].renew && self.observer.let_go(&task.owner, client).is_none();
+                if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
+                    return Err(Violation::new(
+                        "calm",
+                        format!("{lock:?} of client {client} lost: {loss:?}"),
+                    ));
+                }
+                self.observer.count(match loss {
+                    Loss::Expired => "lost by time",
+                    Loss::NotOurs => "lost by reply",
+                    Loss::MaxHold => "lost by maxHold",
+                });
+            }
+            Event::Released { lock, outcome } => {
+                let task = self.task(client, lock)?;
+                if task.stage != Stage::Releasing {
+                    return Err(twice("a release", lock, task.stage));
+                }
+                task.stage = Stage::Over;
+                let task = &self.clients[client].tasks[&lock];
+                let shared = self.observer.let_go(&task.owner, client).is_some();
+                if outcome == redlatch::Outcome::Released && task.minted {
+                    let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
+                    self.observer.check_released(&task.owner, keys.len())?;
+                }
+                if self.observer.is_calm() && outcome != redlatch::Outcome::Released && !shared {
+                    return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
+                }
+                self.observer.count("released");
+            }
+            // Told under the number of whoever holds the lock longest; the question's own is what counts.
+            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OpFailed { op, .. }
+                if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) =>
+            {
+                return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nobody waits longer than it said. Losses are told before belief ends, and the engine wants to be called in time for it.
+    pub fn check_beliefs(&self, client: usize, now: Instant) -> Result<(), Violation> {
+        let this = &self.clients[client];
+        let mut waiting = this.tasks.iter().filter(|(_, task)| task.stage == Stage::Waiting);
+        if let Some((lock, _)) = waiting.find(|(_, task)| now > task.settles) {
+            return Err(Violation::new(
+                "settles in time",
+                format!("{lock:?} of client {client} still waits"),
+            ));
+        }
+        for (&lock, _) in this.tasks.iter().filter(|(_, task)| task.stage == Stage::Held) {
+            let remaining = this.engine.remaining(lock, now);
+            if remaining == Duration::ZERO {
+                return Err(Violation::new(
+                    "loss told in time",
+                    format!("{lock:?} of client {client} is over"),
+                ));
+            }
+            if this.engine.poll_timeout().is_none_or(|at| at > now.after(remaining)) {
+                return Err(Violation::new(
+                    "loss told in time",
+                    format!("no timer for {lock:?} of client {client}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody has the lock any more that a client was to adopt.
+    fn is_gone(&self, client: usize, lock: LockId) -> bool {
+        let task = &self.clients[client].tasks[&lock];
+        let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
+        let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
+        task.adopted && (!held || self.observer.let_go(&task.owner, client).is_some())
+    }
+
+    fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {
+        let unknown = || {
+            Violation::new("settled once", format!("client {client} hears of {lock:?}, which is nobody's"))
+        };
+        self.clients[client].tasks.get_mut(&lock).ok_or_else(unknown)
+    }
+}

@@ -1,0 +1,41 @@
+//! The same seed is the same world: when it is run again, and when it is run as WebAssembly, where `usize` has 32 bits.
+//!
+//! `make test-wasm` compiles the native build's traces into the wasm test. So the two builds of one source are compared, and
+//! nothing has to be written down anew when the engine or a plan changes.
+
+use crate::{plan::Plan, world};
+
+const SEEDS: std::ops::Range<u64> = 0..100;
+
+fn trace(seed: u64) -> String {
+    let (summary, result) = world::run(&Plan::draw(seed), false);
+    let outcome = result.err().map(|violation| format!("{}: {}", violation.rule, violation.text));
+    assert_eq!(outcome, None, "seed {seed}");
+    format!("{:016x}/{}/{}", summary.hash, summary.events, summary.coverage.values().sum::<u64>())
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[test]
+fn the_same_seed_is_the_same_world() {
+    let traces: Vec<_> = SEEDS.map(trace).collect();
+    for (seed, first) in SEEDS.zip(&traces) {
+        assert_eq!(trace(seed), *first, "seed {seed}");
+    }
+    println!("\ntraces: {}", traces.join(" "));
+}
+
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen_test::wasm_bindgen_test]
+fn the_same_seed_is_the_same_world_as_in_the_native_build() {
+    let native: Vec<_> = option_env!("SIM_TRACES").unwrap_or_default().split_whitespace().collect();
+    assert_eq!(native.len() as u64, SEEDS.end, "`make test-wasm` tells this test the native build's traces");
+    for (seed, native) in SEEDS.zip(native) {
+        let here = trace(seed);
+        // Two stories to be compared: the one here, and the one natively.
+        assert!(
+            here == native,
+            "seed {seed} is {here}, and {native} natively (SEED={seed} cargo test --test sim seeds_hold -- --nocapture)\n{}",
+            crate::told(&Plan::draw(seed))
+        );
+    }
+}

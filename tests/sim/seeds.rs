@@ -1,0 +1,129 @@
+//! Many worlds, as many at a time as there are processors.
+//!
+//! `SEEDS` and `SEED_BASE`: how many, and from which on. `SEED`: that one, told step by step.
+
+use std::collections::BTreeMap;
+
+use crate::{plan::Plan, shrink, told, world};
+
+/// Seeds that found something once.
+const REGRESSIONS: &[u64] = &[77, 578, 2096];
+
+/// What happens in any thousand worlds: a rule that never comes to bear proves nothing.
+const COMES_TO_BEAR: &[&str] = &[
+    "granted",
+    "adopted",
+    "released",
+    "cancelled",
+    "failed",
+    "handed over",
+    "connections in RESP2",
+    "lost by time",
+    "lost by reply",
+    "lost by maxHold",
+    "two believers, excused",
+    "cut",
+    "mute",
+    "tamper",
+    "crash",
+    "crash without the data",
+    "pause",
+    "server clock back",
+    "server clock forward",
+    "client clock",
+    "stall",
+    "suspend",
+    "kill",
+    "key lost",
+    "scripts flushed",
+    "trouble",
+    "deny",
+];
+
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
+}
+
+/// Runs a world; a failure is made as small as it gets, and told.
+fn hold(seed: u64) -> world::Summary {
+    let plan = Plan::draw(seed);
+    let (summary, result) = world::run(&plan, false);
+    if let Err(violation) = result {
+        eprintln!("seed {seed}: {}: {}; making it smaller", violation.rule, violation.text);
+        let smallest = shrink::shrink(&plan, violation.rule);
+        println!("{}", told(&smallest));
+        panic!(
+            "seed {seed}: {}: {}\nAgain: SEED={seed} cargo test --test sim",
+            violation.rule, violation.text
+        );
+    }
+    summary
+}
+
+/// What many worlds came to.
+#[derive(Default)]
+struct Total {
+    events: u64,
+    /// The same in whatever order the worlds ran.
+    hash: u64,
+    coverage: BTreeMap<&'static str, u64>,
+}
+
+impl Total {
+    fn add(&mut self, seed: u64, world: world::Summary) {
+        self.events += world.events;
+        self.hash ^= world.hash.rotate_left((seed % 64) as u32);
+        for (what, count) in world.coverage {
+            *self.coverage.entry(what).or_default() += count;
+        }
+    }
+
+    fn plus(mut self, other: Self) -> Self {
+        self.events += other.events;
+        self.hash ^= other.hash;
+        for (what, count) in other.coverage {
+            *self.coverage.entry(what).or_default() += count;
+        }
+        self
+    }
+}
+
+#[test]
+fn seeds_hold() {
+    if let Some(seed) = number("SEED") {
+        hold(seed);
+        println!("{}", told(&Plan::draw(seed)));
+        return;
+    }
+    let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(10_000));
+    // Worlds are independent of each other: as many at a time as there are processors.
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let part = |worker: u64| {
+        let mut total = Total::default();
+        for seed in (base..base + seeds).filter(|seed| seed % workers == worker) {
+            total.add(seed, hold(seed));
+        }
+        total
+    };
+    let total = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..workers).map(|worker| scope.spawn(move || part(worker))).collect();
+        let join = |handle: std::thread::ScopedJoinHandle<'_, Total>| {
+            handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        handles.into_iter().map(join).reduce(Total::plus).unwrap_or_default()
+    });
+    let Total { events, hash, coverage } = total;
+    println!("simulation: {seeds} seeds from {base}, {events} events, trace hash {hash:016x}");
+    println!("simulation: {coverage:?}");
+    if seeds >= 1000 {
+        let never: Vec<_> = COMES_TO_BEAR.iter().filter(|what| !coverage.contains_key(*what)).collect();
+        assert!(never.is_empty(), "did not come to bear in {seeds} worlds: {never:?}");
+    }
+}
+
+#[test]
+fn seeds_that_once_failed_hold() {
+    for &seed in REGRESSIONS {
+        hold(seed);
+    }
+}
