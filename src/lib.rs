@@ -35,6 +35,10 @@ mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod node;
+#[cfg(not(planted))]
+mod planted;
+#[cfg(planted)]
+pub mod planted;
 pub mod resp;
 mod script;
 mod time;

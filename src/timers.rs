@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::time::Instant;
+use crate::{
+    planted::{Planted, planted},
+    time::Instant,
+};
 
 /// Everything that time alone makes a lock do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,7 +115,7 @@ impl<Owner: Ord + Copy> Agenda<Owner> {
     /// Enters `owner` for its next timer; `entered` is when it is entered for, and is kept up.
     pub(crate) fn update(&mut self, owner: Owner, entered: &mut Option<Instant>, next: Option<Instant>) {
         let Some(next) = next else { return };
-        if entered.is_some_and(|at| at <= next) {
+        if entered.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {
             return;
         }
         self.remove(owner, entered);

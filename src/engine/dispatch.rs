@@ -5,6 +5,7 @@ use crate::{
     entropy::Entropy,
     lock::{Input, Lock, LockId, Owner, World},
     node::{News, NodeId},
+    planted::{Planted, planted},
     time::Instant,
 };
 
@@ -86,7 +87,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.begin(id, lock, now);
             } else if let Some((head, behind)) = self.heads.pop() {
                 self.look_after(head, behind, now);
-            } else if core::mem::take(&mut self.unblocked) {
+            } else if core::mem::take(&mut self.unblocked) && !planted(Planted::ParkedForgotten) {
                 self.unpark(now);
             } else {
                 return;
@@ -98,6 +99,9 @@ impl<E: Entropy + 'static> Engine<E> {
     /// is to ask. If nothing is known of it, a command that ran late left it there, and it would stay for as long as we keep
     /// this client's places: it is taken out.
     fn look_after(&mut self, head: LockId, behind: LockId, now: Instant) {
+        if planted(Planted::HeadForgotten) {
+            return;
+        }
         if let Some(lock) = self.locks.get(&self.primary(head)) {
             let leaves_asking = lock.is_waiting() && !self.lines.is_first(lock.spec().lock_keys(), head);
             if leaves_asking && !self.parked.contains(&head) {

@@ -6,6 +6,7 @@ use crate::{
     entropy::Entropy,
     error::Code,
     lock::{Input, Lock, LockId, Owner, Spec},
+    planted::{Planted, planted},
     time::Instant,
 };
 
@@ -116,6 +117,9 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// One of several holders is done.
     pub(super) fn leave(&mut self, holder: LockId, held: LockId, now: Instant) {
+        if planted(Planted::LeavesForAll) {
+            self.touch(held, Input::Cancel, now);
+        }
         self.touch(held, Input::Leave(holder), now);
         self.aliases.retain(|&(alias, _)| alias != holder);
     }

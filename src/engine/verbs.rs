@@ -5,6 +5,7 @@ use crate::{
     entropy::Entropy,
     error::{Code, Failure, Misuse},
     lock::{Input, Lock, LockId, Owner, Request, Spec, Wish},
+    planted::{Planted, planted},
     time::{Duration, Instant},
 };
 
@@ -91,7 +92,9 @@ impl<E: Entropy + 'static> Engine<E> {
         }
         self.note_nodes();
         // What was due, and came first, is not heard any more either.
-        self.forget(lock);
+        if !planted(Planted::CancelledHeard) {
+            self.forget(lock);
+        }
     }
 
     /// How long a lock may still be believed in: zero if it is not held.

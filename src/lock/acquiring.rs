@@ -24,6 +24,7 @@ use crate::{
     engine::{Event, Nodes},
     entropy::jitter,
     node::NodeId,
+    planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
@@ -71,7 +72,8 @@ impl Acquiring {
 
     /// Begins, or only waits until another lock of the same owner is out of the way.
     fn start(self, parked: bool, cx: &mut Context<'_>) -> State {
-        if cx.spec.wait > Duration::ZERO && cx.spec.wait < Duration::MAX && !cx.timers.is_set(Timer::Wait) {
+        let longest = if planted(Planted::WaitsForEver) { Duration::ZERO } else { Duration::MAX };
+        if cx.spec.wait > Duration::ZERO && cx.spec.wait < longest && !cx.timers.is_set(Timer::Wait) {
             cx.timers.set(Timer::Wait, cx.now.after(cx.spec.wait));
         }
         if parked {
@@ -158,6 +160,7 @@ impl Acquiring {
             // then asked for no more: see above. A token of the application's own cannot be changed for another.
             let used = cx.owner.clone();
             match Owner::new(None, cx.world.entropy) {
+                Ok(_) if planted(Planted::TokenAskedAgain) => {}
                 Ok(owner) if used.minted.is_some() => *cx.owner = owner,
                 _ => {
                     self.written = true;
@@ -195,6 +198,9 @@ impl Acquiring {
         if cx.spec.queues() && placed && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
             return;
         }
+        if planted(Planted::NoSafetyNet) && placed && cx.wakes(NodeId(0)) {
+            return;
+        }
         let longest = cx.policy.retry_max;
         let (min, max) = if cx.world.nodes.count() == 1 && cx.wakes(NodeId(0)) {
             (longest, longest.times(4))
@@ -214,7 +220,7 @@ impl Acquiring {
 
     fn may_have_written(&self, round: &Round, cx: &mut Context<'_>) -> bool {
         let registered = cx.spec.wait > Duration::ZERO && cx.registers(NodeId(0));
-        !cx.spec.adopt && round.may_have_written(registered)
+        (!cx.spec.adopt || planted(Planted::FailedAdoptionCleansUp)) && round.may_have_written(registered)
     }
 
     /// Tells the application why it does not get the lock.
@@ -231,7 +237,7 @@ impl Acquiring {
         if let Some(round) = self.round.take() {
             self.written |= self.may_have_written(&round, cx);
         }
-        if self.written {
+        if self.written && !planted(Planted::NoCleanUp) {
             Releasing::begin(false, true, cx.spec.ttl.max(cx.place_lease()), cx)
         } else {
             State::Done
@@ -250,6 +256,7 @@ fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
     let mut lease = Lease::new(cx.world.nodes.count());
     for (node, ballot) in round.ballots() {
         if let Ballot::Answered(sent, Answer::Fence(_) | Answer::Flag(true)) = *ballot {
+            let sent = if planted(Planted::ValidityFromReply) { cx.now } else { sent };
             lease.granted(Nodes::index(node), validity(sent, cx.spec.ttl, cx.policy.drift));
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     error::Fault,
+    planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
 };
@@ -53,8 +54,9 @@ impl Ballot {
 pub(super) fn is_yes(answer: Answer, keys: usize) -> bool {
     match answer {
         Answer::Fence(_) => true,
-        Answer::Wait { .. } => false,
+        Answer::Wait { .. } => planted(Planted::NoIsYes),
         Answer::Flag(flag) => flag,
+        Answer::Count(count) if planted(Planted::SomeKeysAreAll) => count > 0,
         Answer::Count(count) => usize::try_from(count) == Ok(keys),
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     engine::{Event, Loss, Nodes},
     error::{Code, Failure, Fault},
     node::NodeId,
+    planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
@@ -87,7 +88,7 @@ impl Held {
     }
 
     pub(crate) fn close(&mut self) {
-        self.closing = true;
+        self.closing = !planted(Planted::ExtendsAfterRelease);
     }
 
     pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
@@ -100,7 +101,9 @@ impl Held {
     }
 
     fn arm(&self, cx: &mut Context<'_>) {
-        cx.timers.set(Timer::Lease, self.end(cx.spec));
+        if !planted(Planted::LossNotTimed) {
+            cx.timers.set(Timer::Lease, self.end(cx.spec));
+        }
     }
 
     fn arm_entries(&self, cx: &mut Context<'_>) {
@@ -216,7 +219,7 @@ impl Held {
                 State::Held(self)
             }
             Verdict::Yes => {
-                if self.renew && extends {
+                if self.renew && extends && !planted(Planted::RenewsOnce) {
                     let sent = round.first_sent().unwrap_or(cx.now);
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
                 }
@@ -256,11 +259,13 @@ impl Held {
         cx: &mut Context<'_>,
     ) {
         let asked = match verb {
+            Verb::Extend(Duration::ZERO) if planted(Planted::VerifyExtends) => cx.spec.ttl,
             Verb::Extend(ttl) => ttl,
             _ => cx.spec.ttl,
         };
         match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
+                let sent = if planted(Planted::ExtensionFromReply) { cx.now } else { sent };
                 self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
             }
             Some((_, Answer::Flag(false))) => self.lease.revoked(Nodes::index(node)),
@@ -300,6 +305,9 @@ impl Held {
 
     /// The lock is held no more; whatever is left of it is released. `tell` if the application asked for that.
     fn end_with(mut self, tell: bool, why: &str, cx: &mut Context<'_>) -> State {
+        if planted(Planted::QuestionsForgotten) {
+            self.ops = Ops::default();
+        }
         let failure = Failure::new(Code::Lost, 0, why);
         self.ops.fail(&failure, cx);
         self.ops.serve_queued(Duration::ZERO);

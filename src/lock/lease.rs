@@ -4,7 +4,10 @@
 //! MIN_VALIDITY = TTL - elapsed - CLOCK_DRIFT. Elapsed counts from before the request was sent, for the server cannot
 //! have started its clock earlier than that.
 
-use crate::time::{Duration, Instant};
+use crate::{
+    planted::{Planted, planted},
+    time::{Duration, Instant},
+};
 
 /// On top of the rate error: Redis expires with a resolution of 1 ms, and we round to 1 ms.
 const RESOLUTION: Duration = Duration::from_millis(2);
@@ -13,12 +16,12 @@ const RESOLUTION: Duration = Duration::from_millis(2);
 pub(crate) const SHORTEST: Duration = Duration::from_millis(100);
 
 /// What is taken off a lease because the server's clock may run faster than ours, `drift` millionths.
-pub(crate) const fn allowance(ttl: Duration, drift: u32) -> Duration {
-    ttl.millionths(drift).plus(RESOLUTION)
+pub(crate) fn allowance(ttl: Duration, drift: u32) -> Duration {
+    if planted(Planted::NoAllowance) { Duration::ZERO } else { ttl.millionths(drift).plus(RESOLUTION) }
 }
 
 /// Until when a lease of `ttl` counts that was asked for at `sent`.
-pub(crate) const fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instant {
+pub(crate) fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instant {
     sent.after(ttl.minus(allowance(ttl, drift)))
 }
 
@@ -66,6 +69,7 @@ impl Lease {
 
     /// Until when at least `quorum` servers keep it: the quorum-th largest.
     pub(crate) fn validity(&self, quorum: usize) -> Instant {
+        let quorum = if planted(Planted::ValidityOfOne) { 1 } else { quorum };
         let kept = || self.until.iter().flatten();
         let by_quorum = |until: &&Instant| kept().filter(|each| each >= until).count() >= quorum;
         kept().filter(by_quorum).max().copied().unwrap_or_default()

@@ -5,6 +5,7 @@
 //! by a message when it is their turn, or become the first.
 
 use super::LockId;
+use crate::planted::{Planted, planted};
 
 /// Our fair waiters by the keys they wait for, in the order in which they joined.
 #[derive(Clone, Debug, Default, Hash)]
@@ -45,7 +46,7 @@ impl Lines {
         let led = line.first() == Some(&lock);
         line.retain(|&each| each != lock);
         match line.first().copied() {
-            Some(first) if led => self.promoted.push(first),
+            Some(first) if led && !planted(Planted::NextNotTold) => self.promoted.push(first),
             Some(_) => {}
             None => self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place))),
         }

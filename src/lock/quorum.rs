@@ -2,9 +2,11 @@
 //!
 //! Source: design rule 2; a majority, because two majorities have a server in common.
 
+use crate::planted::{Planted, planted};
+
 /// How many of `nodes` servers are a majority.
-pub(crate) const fn quorum(nodes: usize) -> usize {
-    (nodes / 2).saturating_add(1)
+pub(crate) fn quorum(nodes: usize) -> usize {
+    (nodes / 2).saturating_add(if planted(Planted::QuorumOfHalf) { 0 } else { 1 })
 }
 
 /// The state of a vote.
@@ -32,14 +34,14 @@ pub(crate) enum Verdict {
 
 impl Tally {
     /// Decides as early as can be.
-    pub(crate) const fn verdict(self) -> Verdict {
+    pub(crate) fn verdict(self) -> Verdict {
         let nodes = self.yes.saturating_add(self.no).saturating_add(self.failed).saturating_add(self.pending);
         let quorum = quorum(nodes);
         if self.yes >= quorum {
             Verdict::Yes
         } else if self.no > nodes.saturating_sub(quorum) {
             Verdict::No
-        } else if self.yes.saturating_add(self.pending) < quorum {
+        } else if self.yes.saturating_add(self.pending) < quorum && !planted(Planted::VoteNeverFails) {
             Verdict::Failed
         } else {
             Verdict::Open

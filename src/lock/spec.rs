@@ -4,6 +4,7 @@ use super::{keys, lease};
 use crate::{
     engine::into_sorted_set,
     error::Misuse,
+    planted::{Planted, planted},
     script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script},
     time::Duration,
 };
@@ -92,6 +93,9 @@ impl Spec {
             return Err(Misuse::BadLease);
         }
         let mut keys = into_sorted_set(request.keys.iter().cloned());
+        if planted(Planted::DuplicatesCount) {
+            keys.clone_from(&request.keys);
+        }
         let count = keys.len();
         keys::push_derived(
             if fair { &["fence", "queue", "places"] } else { &["fence", "waiters"] },

@@ -1,5 +1,6 @@
 use crate::{
     entropy::{Entropy, jitter},
+    planted::{Planted, planted},
     time::{Duration, Instant},
 };
 
@@ -17,7 +18,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn allows(&self, now: Instant) -> bool {
-        self.failures == 0 || self.until <= now
+        self.failures == 0 || self.until <= now && !planted(Planted::BackoffForEver)
     }
 
     pub(crate) fn failed(&mut self, now: Instant, entropy: &mut dyn Entropy) {

@@ -22,6 +22,7 @@ use crate::{
     entropy::Entropy,
     error::Fault,
     lock::LockId,
+    planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
 };
@@ -229,6 +230,7 @@ impl Node {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.link {
             Link::Down => None,
+            Link::Dialing { .. } if planted(Planted::DialsForEver) => None,
             Link::Dialing { until, .. } => Some(*until),
             Link::Up(connection) => connection.deadline(),
         }
@@ -307,11 +309,14 @@ impl Node {
             Link::Down => Vec::new(),
         };
         self.last_fault = Some(fault.clone());
+        if planted(Planted::WaitingForgotten) {
+            self.waiting.clear();
+        }
         News::Down {
             unanswered,
             waiting: core::mem::take(&mut self.waiting),
             fault,
-            close: id.filter(|_| close),
+            close: id.filter(|_| close && !planted(Planted::NeverHangsUp)),
         }
     }
 }

@@ -72,6 +72,10 @@ impl World<'_> {
                     return Err(twice("a loss", lock, task.stage));
                 }
                 task.stage = Stage::Over;
+                let owner = task.owner.clone();
+                if loss == Loss::NotOurs {
+                    self.observer.check_denied(&owner)?;
+                }
                 self.observer.over(client, lock);
                 let task = &self.clients[client].tasks[&lock];
                 let renewed = self.plan.ops[task.op].renew && !self.observer.let_go(&task.owner, client);

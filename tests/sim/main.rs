@@ -16,6 +16,7 @@
 mod asking;
 mod client;
 mod clock;
+mod contract;
 mod drawing;
 mod driving;
 mod faults;
@@ -26,6 +27,8 @@ mod line;
 mod network;
 mod observer;
 mod plan;
+#[cfg(planted)]
+mod planted;
 mod rng;
 mod sameness;
 #[cfg(not(target_arch = "wasm32"))]

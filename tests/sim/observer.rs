@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redlatch::{LockId, memory::Keyspace};
 
 use crate::{
+    contract,
     line::Lines,
     plan::{Micros, Plan},
     server::Executed,
@@ -56,6 +57,8 @@ pub struct Observer {
     extended: BTreeMap<Vec<u8>, Vec<(usize, Micros)>>,
     /// Servers that deleted keys of a token, and how many.
     deleted: Vec<(Vec<u8>, usize)>,
+    /// Servers that said that keys are not a token's.
+    denied: BTreeMap<Vec<u8>, BTreeSet<usize>>,
     /// Tokens that a client may not extend or ask for any more.
     released: BTreeSet<(usize, Vec<u8>)>,
     /// Whose lock it is, of those who share a token: of who was granted or adopted it last.
@@ -82,6 +85,7 @@ impl Observer {
             granted: BTreeMap::new(),
             extended: BTreeMap::new(),
             deleted: Vec::new(),
+            denied: BTreeMap::new(),
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
             let_go: BTreeSet::new(),
@@ -137,11 +141,18 @@ impl Observer {
             self.extended.entry(call.token().to_vec()).or_default().push((server, time));
         }
         if let Some(call) =
-            executed.call.as_ref().filter(|call| call.script.ends_with("release") && executed.deleted > 0)
+            executed.call.as_ref().filter(|call| call.script.ends_with("release") && executed.count > 0)
         {
-            self.deleted.push((call.token().to_vec(), executed.deleted));
+            self.deleted.push((call.token().to_vec(), executed.count));
+        }
+        if let Some(call) = executed.call.as_ref().filter(|call| call.script == "exclusive_extend")
+            && executed.done
+            && executed.count == 0
+        {
+            self.denied.entry(call.token().to_vec()).or_default().insert(server);
         }
         let Some(keys) = keys else { return Ok(()) };
+        contract::check(executed, keys, now)?;
         if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
             return Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii())));
         }
@@ -162,6 +173,18 @@ impl Observer {
             self.deleted.iter().filter(|(token, deleted)| token == owner && *deleted == keys).count();
         if servers <= self.servers / 2 {
             return Err(Violation::new("released", format!("{servers} servers deleted the keys")));
+        }
+        Ok(())
+    }
+
+    /// What is told as "not ours" is what so many servers said that no majority is left.
+    pub fn check_denied(&self, owner: &[u8]) -> Result<(), Violation> {
+        let servers = self.denied.get(owner).map_or(0, BTreeSet::len);
+        if self.servers - servers > self.servers / 2 {
+            return Err(Violation::new(
+                "lost by reply",
+                format!("{servers} servers said that it is not ours"),
+            ));
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ const COMES_TO_BEAR: &[&str] = &[
     "deny",
 ];
 
-fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 

@@ -50,8 +50,12 @@ pub struct Executed {
     pub mine: bool,
     /// The fencing token, if the reply grants.
     pub fence: Option<u64>,
-    /// How many keys a release deleted.
-    pub deleted: usize,
+    /// Whether it was carried out, and not refused.
+    pub done: bool,
+    /// What else the reply counts: the keys that a release deleted, or 1 for an extension.
+    pub count: usize,
+    /// The ms after which the reply says to ask again.
+    pub hint: Option<i64>,
     /// Whether the reply says that the waiter got new places in line.
     pub joined: bool,
     /// Whether a lease was extended.
@@ -175,25 +179,36 @@ pub fn script_call(command: &[u8]) -> Option<ScriptCall> {
 impl Executed {
     /// A command, and what the server wrote back, in which the reply is the last.
     pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
-        let mut this = Self { call, mine, fence: None, deleted: 0, joined: false, extended: false };
+        let mut this = Self {
+            call,
+            mine,
+            done: false,
+            fence: None,
+            count: 0,
+            hint: None,
+            joined: false,
+            extended: false,
+        };
         let mut scanner = Scanner::new(Limits::default());
         scanner.push(output);
         while let Ok(Some(frame)) = scanner.next_frame() {
             let Ok(Reply::Array(parts)) = decode(frame) else { continue };
+            this.done = true;
             match parts.as_slice() {
                 [Reply::Bulk(_), Reply::Integer(1), Reply::Bulk(text)] => {
                     this.fence = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
                 }
-                [Reply::Bulk(_), Reply::Integer(count)] => {
-                    this.deleted = usize::try_from(*count).unwrap_or(0)
+                [Reply::Bulk(_), Reply::Integer(count)] => this.count = usize::try_from(*count).unwrap_or(0),
+                [_, Reply::Integer(0), Reply::Integer(hint), rest @ ..] => {
+                    this.hint = Some(*hint);
+                    this.joined = matches!(rest, [Reply::Integer(1), _]);
                 }
-                [_, Reply::Integer(0), _, Reply::Integer(joined), _] => this.joined = *joined == 1,
                 _ => {}
             }
         }
         // A lease of nothing only asks.
         let extends = |call: &ScriptCall| call.script == "exclusive_extend" && call.arguments[1] != b"0";
-        this.extended = this.deleted == 1 && this.call.as_ref().is_some_and(extends);
+        this.extended = this.count == 1 && this.call.as_ref().is_some_and(extends);
         this
     }
 }

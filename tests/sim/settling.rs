@@ -22,6 +22,13 @@ impl World<'_> {
             }
         }
         for (index, server) in self.servers.iter().enumerate() {
+            for client in (0..self.clients.len()).filter(|&client| self.clients[client].alive) {
+                let open = self.links.values().filter(|link| (link.client, link.server) == (client, index));
+                if open.filter(|link| link.client_open).count() > 1 {
+                    let text = format!("client {client} left more than one open to server {index}");
+                    return Err(Violation::new("one connection to each server", text));
+                }
+            }
             // What was not asked for any more is not left to expire, if nothing went wrong.
             let millis = server.now(self.now).as_micros() / 1000;
             let keys = server.memory.database(server.database).filter(|_| self.plan.settings.calm);

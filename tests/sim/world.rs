@@ -6,6 +6,7 @@ use redlatch::LockId;
 
 use crate::{
     client::SimClient,
+    contract,
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
     plan::{Ask, Delay, MS, Micros, Plan, SECOND, Tamper},
@@ -276,6 +277,11 @@ impl<'p> World<'p> {
         let (millis, keys) =
             (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
         self.observer.executed(index, &executed, keys, millis, self.now)?;
+        let settings = &self.plan.settings;
+        let messages_arrive = settings.calm && !settings.without_channels && !settings.old[index];
+        if let Some(keys) = keys.filter(|_| messages_arrive) {
+            contract::check_woken(&executed, keys, millis, &outputs)?;
+        }
         for (to, output) in outputs {
             self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
             let Some(link) = self.links.get_mut(&to) else { continue };

@@ -1,6 +1,7 @@
 //! `lua/exclusive_*.lua`.
 
 use super::{Call, FENCE_KEPT, MOST_DEAD, Outcome, Reply, lua};
+use crate::planted::{Planted, planted};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease) = (call.text(1)?, call.number(2)?);
@@ -22,7 +23,7 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
         match owner {
             _ if is_mine => mine = mine.saturating_add(1),
             Some(_) => {
-                taken = true;
+                taken = n == 1 || !planted(Planted::TakesForeignKeys);
                 let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", key)?;
                 wait = if pttl < 0 || wait < 0 { -1 } else { pttl.max(wait) };
             }
@@ -46,7 +47,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
         locks.iter().zip(fences).zip(waiters).zip(absent).zip(claims)
     {
         keep_fence(call, fence, &counter(&text, claim, claimed, mine == n), lease, mine == n)?;
-        if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
+        if absent
+            || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease
+            || planted(Planted::AcquireShortens)
+        {
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
         }
         if !waiter.is_empty() {
@@ -82,6 +86,7 @@ pub(super) fn mint(call: &Call<'_>, last: f64, mine: bool) -> Vec<u8> {
     let micros = call.now.as_micros();
     let part = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     let time = part(micros / 1_000_000) * 1_000_000.0 + part(micros % 1_000_000);
+    let last = if planted(Planted::FenceFromClock) { 0.0 } else { last };
     let fence = if !mine || last == 0.0 { lua::max(last + 1.0, time) } else { last };
     format!("{fence:.0}").into_bytes()
 }
@@ -96,7 +101,8 @@ pub(super) fn keep_fence(
 ) -> Outcome<()> {
     let at = "redis.call('SET', KEYS[n + i], text .. claimed, 'PX'";
     let left = if mine { call.pttl(at, key)? } else { 0 };
-    call.set(at, key, counter, lease.saturating_add(FENCE_KEPT).max(left))
+    let kept = if planted(Planted::FenceForgotten) { 0 } else { FENCE_KEPT };
+    call.set(at, key, counter, lease.saturating_add(kept).max(left))
 }
 
 pub(super) fn granted(call: &Call<'_>, fence: &[u8]) -> Outcome<Reply> {
@@ -107,7 +113,9 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let n = call.locks(2)?;
     for key in call.keys_of(0, n) {
-        if call.get("if redis.call('GET', KEYS[i]) ~= token", key)?.as_deref() != Some(token) {
+        if call.get("if redis.call('GET', KEYS[i]) ~= token", key)?.as_deref() != Some(token)
+            && !planted(Planted::ExtendsForeign)
+        {
             return call.reply([0]);
         }
     }
@@ -126,7 +134,7 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
             )?;
         }
     }
-    if lease > 0 {
+    if lease > 0 && !planted(Planted::ExtendsNothing) {
         let kept = lease.saturating_add(FENCE_KEPT);
         for (key, fence) in call.keys_of(0, n).iter().zip(call.keys_of(1, n)) {
             call.lengthen("redis.call('PEXPIRE', KEYS[i], lease)", key, lease)?;
@@ -183,7 +191,9 @@ pub(super) fn release_key(
     match call.get("redis.pcall('GET', KEYS[i])", key) {
         Err(_) => Ok(false),
         Ok(None) => Ok(true),
-        Ok(Some(owner)) if owner == token && is_claimed(call, fence, claim) => {
+        Ok(Some(owner))
+            if owner == token && is_claimed(call, fence, claim) || planted(Planted::DeletesForeign) =>
+        {
             let at = "deleted = deleted + redis.call('DEL', KEYS[i])";
             let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
             *deleted = deleted.saturating_add(count.into());

@@ -5,6 +5,7 @@ use super::{
     exclusive::{COUNTER, counter, granted, is_late, keep_fence, mint, release_key},
     lua,
 };
+use crate::planted::{Planted, planted};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
@@ -33,7 +34,7 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     }
 
     let turn = if mine < n { look_at_queues(call, queues, places, waiter)? } else { Turn::default() };
-    if held == 0 && !forever && turn.first {
+    if held == 0 && !forever && (turn.first || planted(Planted::Barging)) {
         let text = mint(call, last, mine == n);
         for ((((key, fence), queue), absent), claimed) in
             locks.iter().zip(fences).zip(queues).zip(absent).zip(claims)
@@ -47,10 +48,14 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
         return granted(call, &text);
     }
 
+    let join = join || planted(Planted::TryStandsInLine);
     let placed = !join || stand_in_line(call, queues, places, waiter, place_lease)?;
     let mut wait = held;
     if !turn.first {
         wait = held.max(if turn.behind_next { place_lease } else { turn.ahead });
+    }
+    if planted(Planted::HintOfZero) {
+        wait = 0;
     }
     if forever {
         wait = -1;
@@ -112,7 +117,7 @@ fn live_head(
     for _ in 0..MOST_DEAD {
         let Some(head) = first(call, queue)? else { return Ok(None) };
         let left = kept(call, places, &head)?.saturating_sub(call.now());
-        if head == waiter || left > 0 {
+        if head == waiter || left > 0 && !planted(Planted::PurgesLive) {
             return Ok(Some((head, left)));
         }
         call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
@@ -159,7 +164,7 @@ fn stand_in_line(
                 let set = keyspace.sorted_set(queue, now)?;
                 Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
             })?;
-            let ticket = tail.saturating_add(1);
+            let ticket = if planted(Planted::TicketByTime) { call.now() } else { tail.saturating_add(1) };
             call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter)?;
         }
         let now = call.now();
@@ -191,7 +196,7 @@ pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     call.time()?;
     let (mut deleted, mut wakes) = (0_i64, Vec::new());
     for (((key, fence), queue), places) in locks.iter().zip(fences).zip(queues).zip(places) {
-        if !waiter.is_empty() {
+        if !waiter.is_empty() && !planted(Planted::StaysInLine) {
             call.zrem("redis.call('ZREM', queue, waiter)", queue, &[waiter])?;
         }
         if !release_key(call, [key, fence], token, claim, &mut deleted)? {
@@ -200,7 +205,9 @@ pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
         for _ in 0..MOST_DEAD {
             let Some(head) = first(call, queue)? else { break };
             if kept(call, places, &head)? > call.now() {
-                wakes.push(head);
+                if !planted(Planted::WakesNobody) {
+                    wakes.push(head);
+                }
                 break;
             }
             call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
