@@ -12,6 +12,7 @@ mod support;
 use redlatch::{Code, Duration, Event, Failure, LockId, Loss, Misuse, Outcome, Policy, Request, Vote};
 use support::{
     at, ms, one_try, request,
+    servers::Servers,
     world::{Mode, World},
 };
 
@@ -412,4 +413,24 @@ fn what_a_server_may_have_granted_without_an_answer_is_released_before_the_next_
     let (event, took) = world.next_event(0, ms(20_000)).unwrap();
     assert!(matches!(event, Event::Granted { .. }), "{event:?}");
     assert!(took < ms(5000), "in our own way for {took:?}");
+}
+
+#[test]
+fn a_connection_that_is_not_made_holds_a_vote_up_for_a_second() {
+    let mut servers = Servers::new(3);
+    servers.engine.acquire(one_try("a"), at(0)).unwrap();
+    servers.greet(2);
+    let asked = servers.commands();
+    let [(first, _), (second, _)] = servers.connections.clone()[..] else { panic!("two connections") };
+    servers.reply(first, asked[0].1.granted(1));
+    servers.reply(second, asked[1].1.taken(5000));
+    assert_eq!(servers.engine.poll_event(at(0)), None, "the third decides");
+    servers.engine.handle_timeout(at(999));
+    assert_eq!(servers.engine.poll_event(at(999)), None);
+    servers.engine.handle_timeout(at(1000));
+    let event = servers.engine.poll_event(at(1000));
+    assert!(
+        matches!(&event, Some(Event::Failed { failure, .. }) if failure.code == Code::Quorum && failure.votes.len() == 3),
+        "{event:?}"
+    );
 }

@@ -94,3 +94,17 @@ fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
     let repeated = told(&mut client);
     assert_eq!(&*repeated, "no answer within 500 ms (nodeTimeout) (attempt 2, the last)");
 }
+
+#[test]
+fn what_waits_and_what_is_held_are_counted_apart() {
+    let mut client = Client::ready();
+    let held = client.hold(request("a"));
+    client.wait_for(request("b"));
+    let counts = |client: &Client| {
+        let snapshot = client.engine.inspect();
+        (snapshot.held, snapshot.waiting, snapshot.releasing)
+    };
+    assert_eq!(counts(&client), (1, 1, 0));
+    client.engine.release(held, client.now);
+    assert_eq!(counts(&client), (0, 1, 1));
+}

@@ -9,8 +9,8 @@
 
 mod support;
 
-use redlatch::{ConnectionId, Endpoint, Engine, Event, NodeId, Policy};
-use support::{Client, Command, HELLO_MAP, Seeded, at, ms, read_commands, request};
+use redlatch::Event;
+use support::{Client, at, ms, request, servers::Servers};
 
 const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
@@ -73,53 +73,11 @@ fn an_extension_is_sent_as_text_too() {
     assert_eq!(client.event(), Event::Extended { op, lock });
 }
 
-/// Several servers, which the test plays.
-struct Servers {
-    engine: Engine<Seeded>,
-    connections: Vec<(NodeId, ConnectionId)>,
-}
-
-impl Servers {
-    fn new(count: u32) -> Self {
-        let mut engine = Engine::new(Policy::default(), Seeded(1));
-        for _ in 0..count {
-            engine.add_node(Endpoint::default());
-        }
-        Self { engine, connections: Vec::new() }
-    }
-
-    fn greet(&mut self) {
-        while let Some((node, id)) = self.engine.poll_connect() {
-            self.connections.push((node, id));
-            self.engine.handle_connected(id, at(0));
-        }
-        for answer in [HELLO_MAP, "-NOPERM No permissions to access a channel\r\n"] {
-            self.commands();
-            for (node, _) in self.connections.clone() {
-                self.reply(node, answer);
-            }
-        }
-    }
-
-    fn commands(&mut self) -> Vec<(ConnectionId, Command)> {
-        let mut commands = Vec::new();
-        while let Some((id, bytes)) = self.engine.poll_transmit() {
-            commands.extend(read_commands(&bytes).into_iter().map(|command| (id, command)));
-        }
-        commands
-    }
-
-    fn reply(&mut self, node: NodeId, bytes: impl AsRef<[u8]>) {
-        let &(_, id) = self.connections.iter().find(|&&(other, _)| other == node).unwrap();
-        self.engine.handle_bytes(id, bytes.as_ref(), at(0));
-    }
-}
-
 #[test]
 fn one_of_several_servers_is_asked_by_text_though_the_others_have_granted_the_lock() {
     let mut servers = Servers::new(3);
     let lock = servers.engine.acquire(request("a"), at(0)).unwrap();
-    servers.greet();
+    servers.greet(3);
     let asked = servers.commands();
     assert_eq!(asked.len(), 3, "{asked:?}");
     for &(node, id) in &servers.connections.clone()[..2] {

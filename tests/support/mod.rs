@@ -13,6 +13,7 @@
 )]
 
 mod seeded;
+pub mod servers;
 pub mod world;
 
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
