@@ -211,7 +211,10 @@ impl Observer {
         believes: impl Fn(&Hold) -> bool,
     ) -> Result<(), Violation> {
         self.count(if hold.adopted { "adopted" } else { "granted" });
-        if hold.adopted {
+        let enters = |other: &Hold| other.client == hold.client && other.owner == hold.owner;
+        if hold.adopted && self.holds.iter().any(enters) {
+            self.count("adopted twice");
+        } else if hold.adopted {
             self.check_adoption(&hold)?;
         } else {
             self.check_grant(&hold, fence)?;
