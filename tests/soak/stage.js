@@ -1,5 +1,6 @@
 // The servers, the clients, and a proxy between each two of them.
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -45,6 +46,12 @@ export async function setStage(scope, { clients: count, seed, folder, credulous 
   return { servers, clients, links };
 }
 
+/** A port that the kernel gives to nobody else while its server is down: below those that it hands out. */
+function lastingPort() {
+  const lowest = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s/)[0]);
+  return randomInt(10_000, Math.max(lowest, 10_100));
+}
+
 /** One of SERVERS, which can be killed and started again on its port, with its data if it keeps them. */
 async function startServer(scope, { group, keeps }) {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-soak-"));
@@ -63,10 +70,11 @@ async function startServer(scope, { group, keeps }) {
         },
       };
       const before = server.redis;
-      // Somebody's connection may have taken its port for a moment.
+      // The port may be somebody else's when it is drawn, and for a moment afterwards.
       await until(
         async () => {
-          server.redis = await startRedis(own, { folder, config, port: before?.port }).catch(() => before);
+          const port = before?.port ?? lastingPort();
+          server.redis = await startRedis(own, { folder, config, port }).catch(() => before);
           return server.redis !== before;
         },
         { within: 15_000, every: 200, what: "the server's start" },
