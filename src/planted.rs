@@ -98,6 +98,12 @@ bugs! {
     LeavesForAll,
     /// adoption only asks
     AdoptsByAsking,
+    /// who adopts a lock claims nothing
+    AdoptsWithoutClaim,
+    /// a late acquire takes the claim away from who adopted the lock
+    LateAcquireUnclaims,
+    /// a release that looks at no claim
+    ClaimNotLookedAt,
     /// adoption that fails cleans up
     FailedAdoptionCleansUp,
     /// who waits for another lock of the same owner is forgotten

@@ -74,7 +74,7 @@ pub(super) fn is_late(counter: &[u8], claim: &[u8]) -> bool {
 /// What a counter holds: the last fence, and a claim if there is one. Without a claim of its own an acquire leaves the one
 /// that was there, if all keys are `mine` already.
 pub(super) fn counter(fence: &[u8], claim: &[u8], claimed: Option<Vec<u8>>, mine: bool) -> Vec<u8> {
-    match claimed.filter(|_| mine && claim.is_empty()) {
+    match claimed.filter(|_| mine && claim.is_empty() && !planted(Planted::LateAcquireUnclaims)) {
         Some(claimed) => [fence, b" ", &claimed].concat(),
         None if claim.is_empty() => fence.to_vec(),
         None => [fence, b" ", claim].concat(),
@@ -119,7 +119,7 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
             return call.reply([0]);
         }
     }
-    if !claim.is_empty() {
+    if !claim.is_empty() && !planted(Planted::AdoptsWithoutClaim) {
         for key in call.keys_of(1, n) {
             let text = "local fence = string.match(redis.call('GET', KEYS[n + i]) or ''";
             let last = call.get(text, key)?.unwrap_or_default();
@@ -205,7 +205,7 @@ pub(super) fn release_key(
 
 /// Whether the keys were last claimed by this claim, or by none.
 fn is_claimed(call: &mut Call<'_>, fence: &[u8], claim: &[u8]) -> bool {
-    if claim.is_empty() {
+    if claim.is_empty() || planted(Planted::ClaimNotLookedAt) {
         return true;
     }
     let counter = call.get("redis.pcall('GET', KEYS[n + i])", fence).ok().flatten().unwrap_or_default();

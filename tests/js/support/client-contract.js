@@ -217,7 +217,8 @@ export const CHECKS = {
     let cut;
     const real = await forwardingTo(redis, (args, connection) => {
       if (!args[0].startsWith("EVAL") || cut !== undefined) return undefined;
-      cut = args.at(4);
+      // The nonce, which stands behind the keys.
+      cut = args[3 + Number(args[2])];
       connection.cut();
       return null;
     });
