@@ -78,7 +78,8 @@ function join(socket, target) {
   let end = [1001, "the Redis server closed the connection"];
   socket.on("message", (data, isBinary) => {
     if (!isBinary) socket.close(1003, "binary frames only");
-    else if (!redis.write(data)) socket.pause();
+    // Not once it has ended: the closing handshake of what is paused is never seen through.
+    else if (!redis.destroyed && !redis.write(data)) socket.pause();
   });
   socket.on("error", () => {});
   socket.on("close", () => redis.destroy());
@@ -93,7 +94,10 @@ function join(socket, target) {
     // The WebSocket protocol has room for 123 bytes.
     end = [1011, Buffer.from(reason).subarray(0, 120).toString()];
   });
-  redis.on("close", () => socket.close(...end));
+  redis.on("close", () => {
+    socket.resume();
+    socket.close(...end);
+  });
 }
 
 const { port, host, origin: origins, help, servers: urls } = readArguments();
