@@ -62,23 +62,22 @@ impl Context<'_> {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
+        let waits = verb != Verb::Release { waited: false } && self.registers(node);
+        let (name, none): (_, &[u8]) = (self.name(), &[]);
+        let waiter = if waits { name.as_slice() } else { none };
         // A token that is drawn here is asked for by no other lock. One of the application's own may be, and a lock may be
         // adopted: a claim tells them apart, so that what one leaves behind, or sent long ago, does not free the other.
-        let waits = verb != Verb::Release { waited: false } && self.registers(node);
-        let waiter = if waits { self.name() } else { Vec::new() };
-        let name = self.name();
-        let claim: &[u8] = if self.owner.minted.is_none() { &name } else { &[] };
+        let claim = if self.owner.minted.is_none() { name.as_slice() } else { none };
         let token = self.owner.token.as_slice();
         let join: &[u8] = if self.spec.wait > Duration::ZERO { b"1" } else { b"0" };
-        let none: &[u8] = &[];
         let (call, arguments, count) = match verb {
             Verb::Acquire => {
                 push_decimal(self.spec.ttl.as_millis(), &mut lease);
                 push_decimal(self.place_lease().as_millis(), &mut kept);
                 let call = self.spec.acquire();
                 match self.spec.fair {
-                    true => (call, [token, &lease, &waiter, &kept, join, claim], 6),
-                    false => (call, [token, &lease, &waiter, &kept, claim, none], 5),
+                    true => (call, [token, &lease, waiter, &kept, join, claim], 6),
+                    false => (call, [token, &lease, waiter, &kept, claim, none], 5),
                 }
             }
             Verb::Adopt => {
@@ -90,7 +89,7 @@ impl Context<'_> {
                 push_decimal(ttl.as_millis(), &mut lease);
                 (self.spec.extend(), [token, &lease, none, none, none, none], 3)
             }
-            Verb::Release { .. } => (self.spec.release(), [token, &waiter, &name, none, none, none], 3),
+            Verb::Release { .. } => (self.spec.release(), [token, waiter, &name, none, none, none], 3),
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };

@@ -126,12 +126,8 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
             let fence = lua::leading_digits(&last).unwrap_or(b"0");
             let at = "redis.call('SET', KEYS[n + i], fence .. ' ' .. claim, 'PX'";
             let left = call.pttl(at, key)?;
-            call.set(
-                at,
-                key,
-                &counter(fence, claim, None, true),
-                lease.saturating_add(FENCE_KEPT).max(left),
-            )?;
+            let counter = [fence, b" ", claim].concat();
+            call.set(at, key, &counter, lease.saturating_add(FENCE_KEPT).max(left))?;
         }
     }
     if lease > 0 && !planted(Planted::ExtendsNothing) {
