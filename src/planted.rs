@@ -128,9 +128,9 @@ bugs! {
     HelloNeeded,
     /// no AUTH without HELLO
     AuthForgotten,
-    /// a script that is unknown is not sent by its text
-    TextNotSent,
-    /// a script that is unknown is sent by its text only by who heard so
+    /// that a script is unknown is not told to who asked
+    UnknownUnheard,
+    /// a script that is unknown is asked for by its hash again
     UnknownForgotten,
 
     // The fair queue.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::NodeSnapshot;
 use crate::{
     entropy::{Entropy, EntropyUnavailable, push_hex},
-    node::{Asked, Command, ConnectionId, Endpoint, Form, News, Node, NodeId, Tag},
+    node::{Asked, Command, ConnectionId, Endpoint, News, Node, NodeId, Tag},
     time::{Duration, Instant},
 };
 
@@ -75,14 +75,7 @@ impl Nodes {
         (0..).map(NodeId).zip(&mut self.list)
     }
 
-    pub(crate) fn ask(
-        &mut self,
-        node: NodeId,
-        tag: Tag,
-        command: &Command<'_>,
-        form: Form,
-        now: Instant,
-    ) -> Asked {
+    pub(crate) fn ask(&mut self, node: NodeId, tag: Tag, command: &Command<'_>, now: Instant) -> Asked {
         let Self { list, last_connection, connects, .. } = self;
         let Some(server) = list.get_mut(Self::index(node)) else {
             return Asked::Waiting;
@@ -92,7 +85,7 @@ impl Nodes {
             connects.push_back((node, ConnectionId(*last_connection)));
             ConnectionId(*last_connection)
         };
-        server.ask(tag, command, form, dial, now)
+        server.ask(tag, command, dial, now)
     }
 
     /// The server that a connection belongs to, if it is still its connection.

@@ -6,7 +6,7 @@ use super::{Lines, Lock, LockId, Owner, Policy, Spec, Verb};
 use crate::{
     engine::{Counters, Event, Nodes, Notes},
     entropy::Entropy,
-    node::{Asked, Command, Form, NodeId, Tag},
+    node::{Asked, Command, NodeId, Tag},
     planted::{Planted, planted},
     resp::push_decimal,
     time::{Duration, Instant},
@@ -51,14 +51,6 @@ impl Context<'_> {
     }
 
     pub(super) fn ask(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
-        self.send(node, tag, verb, Form::Hash)
-    }
-
-    pub(super) fn ask_by_source(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
-        self.send(node, tag, verb, Form::Source)
-    }
-
-    pub(super) fn send(&mut self, node: NodeId, tag: Tag, verb: Verb, form: Form) -> Asked {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
@@ -93,7 +85,7 @@ impl Context<'_> {
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };
-        self.world.nodes.ask(node, tag, &command, form, self.now)
+        self.world.nodes.ask(node, tag, &command, self.now)
     }
 
     /// Whether asking that server enters us among those who wait there.

@@ -80,7 +80,7 @@ impl Round {
             Input::Down(node, fault) => self.on_down(node, fault),
             Input::Timer(Timer::Round) => self.expire(cx.spec.node_timeout, cx.now),
             Input::Reply(node, serial, reply) if self.is(serial) => self.on_reply(node, reply),
-            Input::NoScript(..) if planted(Planted::TextNotSent) => {}
+            Input::NoScript(..) if planted(Planted::UnknownUnheard) => {}
             Input::NoScript(node, serial) if serial == self.serial => self.on_no_script(node, cx),
             _ => return false,
         }
@@ -116,10 +116,10 @@ impl Round {
         }
     }
 
-    /// The server does not have the script: it is asked again by the script's text. The time of sending stays that of
-    /// the first question.
+    /// The server does not have the script: it is asked again, which sends the script's text. The time of sending stays
+    /// that of the first question.
     fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
-        let asked = cx.ask_by_source(node, self.tag(cx), self.verb);
+        let asked = cx.ask(node, self.tag(cx), self.verb);
         if asked != Asked::Sent {
             self.set(node, ballot_of(asked, cx.now));
         }

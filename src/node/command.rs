@@ -19,7 +19,7 @@ pub(crate) struct Command<'a> {
 
 /// How a script is named to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Form {
+pub(super) enum Form {
     /// By its SHA-1.
     Hash,
     /// By its text, once the server said that it does not know the SHA-1.

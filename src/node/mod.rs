@@ -28,7 +28,7 @@ use crate::{
 };
 
 use backoff::Backoff;
-pub(crate) use command::{Command, Form};
+pub(crate) use command::Command;
 use connection::{Connection, Said};
 pub use endpoint::{Carrier, Endpoint};
 
@@ -128,7 +128,6 @@ impl Node {
         &mut self,
         tag: Tag,
         command: &Command<'_>,
-        form: Form,
         dial: impl FnOnce() -> ConnectionId,
         now: Instant,
     ) -> Asked {
@@ -137,7 +136,7 @@ impl Node {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(Fault::Overloaded);
                 }
-                connection.pipeline.push(tag, command, form, now, &mut connection.out);
+                connection.pipeline.push(tag, command, now, &mut connection.out);
                 Asked::Sent
             }
             Link::Up(_) | Link::Dialing { .. } => {

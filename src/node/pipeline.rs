@@ -64,8 +64,8 @@ pub(crate) struct Pipeline {
     queue: VecDeque<Pending>,
     held: VecDeque<Held>,
     nonce: u64,
-    /// Scripts that the server said it does not have, and has not carried out since: they are sent by their text. If only
-    /// the lock that heard it did so, and it heard it too late, nobody ever would.
+    /// Scripts that the server said it does not have, and has not carried out since: they are sent by their text, whoever
+    /// asks. The lock that heard of it may have given up by then.
     unknown: Vec<&'static Script>,
 }
 
@@ -79,18 +79,11 @@ impl Pipeline {
         self.queue.len().saturating_add(self.held.len())
     }
 
-    pub(crate) fn push(
-        &mut self,
-        tag: Tag,
-        command: &Command<'_>,
-        form: Form,
-        now: Instant,
-        out: &mut Vec<u8>,
-    ) {
+    pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
         let Command { script, patience, .. } = *command;
-        let form = if self.unknown.contains(&script) { Form::Source } else { form };
+        let form = if self.unknown.contains(&script) { Form::Source } else { Form::Hash };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
             Order::PerKey => command.keys.to_vec(),
@@ -193,7 +186,7 @@ mod tests {
         Tag { lock: LockId(lock), round: 1 }
     }
 
-    fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script, form: Form) -> String {
+    fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
         let mut out = Vec::new();
         let command = Command {
             script,
@@ -201,7 +194,7 @@ mod tests {
             arguments: &[b"t"],
             patience: Duration::from_millis(500),
         };
-        pipeline.push(tag(lock), &command, form, Instant::from_micros(3), &mut out);
+        pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -216,17 +209,16 @@ mod tests {
         let by_hash = format!(
             "*6\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\n00000000000000ab\r\n$1\r\nt\r\n"
         );
-        assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE, Form::Hash), by_hash);
-        assert!(
-            pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE, Form::Source).contains(EXCLUSIVE_RELEASE.source)
-        );
+        assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE), by_hash);
+        pipeline.pair(&Reply::Error(b"NOSCRIPT No matching script. Please use EVAL."), &mut Vec::new());
+        assert!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source));
     }
 
     #[test]
     fn replies_are_paired_in_order_by_nonce() {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
-        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
-        pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE, Form::Hash);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+        pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE);
         assert_eq!(
             pipeline.pair(&released(b"0000000000000001"), &mut Vec::new()),
             Paired::Answer(tag(7), Answer::Count(1))
@@ -259,7 +251,7 @@ mod tests {
         ];
         for reply in replies {
             let mut pipeline = Pipeline::new(1, Order::AsSent);
-            pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+            pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
             assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{reply:?}");
         }
     }
@@ -268,7 +260,7 @@ mod tests {
     fn a_grant_without_a_proper_fence_is_a_mismatch() {
         for fence in [b"0".as_slice(), b"", b"-1", b"+1", b"1e3", b"18446744073709551616"] {
             let mut pipeline = Pipeline::new(1, Order::AsSent);
-            pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE, Form::Hash);
+            pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
             let reply =
                 Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Bulk(fence)]);
             assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{fence:?}");
@@ -280,7 +272,7 @@ mod tests {
     fn a_script_that_is_unknown_is_sent_by_its_text_until_it_was_carried_out() {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
-        let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script, Form::Hash);
+        let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
         sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
         pipeline.pair(&line, &mut Vec::new());
         assert!(sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
@@ -294,9 +286,9 @@ mod tests {
     fn unknown_script_is_told_once() {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
-        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
         assert_eq!(pipeline.pair(&line, &mut Vec::new()), Paired::NoScript(tag(7)));
-        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Source);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
         assert!(matches!(pipeline.pair(&line, &mut Vec::new()), Paired::Error(..)));
     }
 
@@ -304,7 +296,7 @@ mod tests {
     fn silence_counts_from_the_last_sign_of_life() {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
-        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE, Form::Hash);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
         assert_eq!(pipeline.silent_at(Instant::from_micros(1)), Some(Instant::from_micros(500_003)));
         assert_eq!(pipeline.silent_at(Instant::from_micros(9)), Some(Instant::from_micros(500_009)));
     }
@@ -318,7 +310,7 @@ mod tests {
             arguments: &[],
             patience: Duration::from_millis(500),
         };
-        pipeline.push(tag(1), &command, Form::Hash, Instant::from_micros(3), &mut out);
+        pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
         !out.is_empty()
     }
 
