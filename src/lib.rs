@@ -28,6 +28,10 @@
     )
 )]
 
+// For what tests in here share with those in tests/.
+#[cfg(test)]
+extern crate self as redlatch;
+
 mod engine;
 mod entropy;
 mod error;

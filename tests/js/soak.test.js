@@ -148,5 +148,7 @@ test("promises that do not settle, and losses that are not told in time, are com
   assert.equal(await complaint(Promise.resolve(lockWith({}))), "loss told in time");
   const lost = () => ({ signal: AbortSignal.timeout(50) });
   assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), held: true }))), "loss is for good");
+  const dead = { signal: AbortSignal.abort(), held: true };
+  assert.equal(await complaint(Promise.resolve(lockWith(dead))), "loss is for good");
   assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), release: () => NEVER }))), "settles");
 });

@@ -27,6 +27,7 @@ mod network;
 mod queue;
 mod settling;
 mod setup;
+mod shared;
 mod world;
 
 #[path = "../support/mod.rs"]

@@ -13,6 +13,7 @@ use crate::{
     network::{Link, State},
     queue::Queue,
     setup::{Budget, Setup},
+    shared::Shared,
     support::ms,
 };
 
@@ -22,14 +23,14 @@ pub type Violation = String;
 #[derive(Clone, Hash)]
 pub struct World {
     pub tick: u64,
-    pub clients: Vec<Client>,
-    pub servers: Vec<Server>,
-    pub links: Vec<Link>,
+    pub clients: Vec<Shared<Client>>,
+    pub servers: Vec<Shared<Server>>,
+    pub links: Vec<Shared<Link>>,
     pub budget: Budget,
     sessions: u64,
     /// The last fence that a grant of each key had.
-    fences: BTreeMap<&'static str, u64>,
-    pub queue: Queue,
+    fences: Shared<BTreeMap<&'static str, u64>>,
+    pub queue: Shared<Queue>,
     /// A server has forgotten a lock: no client can see that in time.
     is_weak: bool,
     /// What this world has come to, for the report; not part of the state.
@@ -47,19 +48,19 @@ impl std::hash::Hash for News {
 impl World {
     /// With connections made and scripts known, so that the search begins where it gets interesting.
     pub fn new(setup: &Setup) -> Self {
-        let mut servers = vec![Server::new(); setup.servers];
+        let mut servers = vec![Shared::new(Server::new()); setup.servers];
         for server in &mut servers {
             know_scripts(server);
         }
         let mut world = Self {
             tick: 0,
-            clients: (0..setup.plans.len()).map(|index| Client::new(index, setup)).collect(),
+            clients: (0..setup.plans.len()).map(|index| Shared::new(Client::new(index, setup))).collect(),
             servers,
             links: Vec::new(),
             budget: Budget::default(),
             sessions: 1,
-            fences: BTreeMap::new(),
-            queue: Queue::default(),
+            fences: Shared::default(),
+            queue: Shared::default(),
             is_weak: false,
             news: News::default(),
         };
@@ -76,8 +77,8 @@ impl World {
                 self.drain(index)?;
             }
             Action::Timer(index) => {
-                let client = &mut self.clients[index];
-                client.engine.handle_timeout(client.now(self.tick));
+                let now = self.clients[index].now(self.tick);
+                self.clients[index].engine.handle_timeout(now);
                 self.drain(index)?;
             }
             Action::Dial(index) => {
@@ -118,7 +119,7 @@ impl World {
                 self.servers[server].restart(true);
                 let links = &mut self.links;
                 links.iter_mut().filter(|link| link.server == server).for_each(|link| link.up.clear());
-                let ended = |link: &Link| link.server == server && link.state == State::Open;
+                let ended = |link: &Shared<Link>| link.server == server && link.state == State::Open;
                 while let Some(index) = self.links.iter().position(ended) {
                     self.end(index)?;
                 }
@@ -182,7 +183,7 @@ impl World {
         }
         let client = &mut self.clients[index];
         while let Some(connection) = client.engine.poll_close() {
-            let mine = |link: &&mut Link| link.client == index && link.connection == connection;
+            let mine = |link: &&mut Shared<Link>| link.client == index && link.connection == connection;
             for link in self.links.iter_mut().filter(mine) {
                 link.state = State::Abandoned;
                 link.down.clear();
@@ -190,7 +191,7 @@ impl World {
         }
         while let Some((node, connection)) = client.engine.poll_connect() {
             self.sessions += 1;
-            self.links.push(Link {
+            self.links.push(Shared::new(Link {
                 client: index,
                 server: node.0 as usize,
                 connection,
@@ -198,10 +199,10 @@ impl World {
                 state: State::Dialing,
                 up: VecDeque::new(),
                 down: VecDeque::new(),
-            });
+            }));
         }
         while let Some((connection, bytes)) = client.engine.poll_transmit() {
-            let mine = |link: &&mut Link| link.client == index && link.connection == connection;
+            let mine = |link: &&mut Shared<Link>| link.client == index && link.connection == connection;
             if let Some(link) = self.links.iter_mut().find(mine) {
                 link.up.push_back(bytes);
             }

@@ -76,6 +76,8 @@ export class Lane {
     this.#hold = hold;
     lock.signal.addEventListener("abort", () => this.#lost(hold));
     this.#believe(hold, "granted", { fence: lock.fence === null ? null : String(lock.fence) });
+    // The process was stopped between the promise and here: a signal that has aborted calls no listener.
+    if (lock.signal.aborted) this.#lost(hold);
     this.#watchLoss(hold);
     await this.#work(hold, options.ttl);
     await this.#release(hold);

@@ -19,7 +19,7 @@ pub mod world;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use redlatch::{
     ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine, Event,
-    FAIR_ACQUIRE, FAIR_RELEASE, Instant, LockId, Policy, Request,
+    FAIR_ACQUIRE, FAIR_RELEASE, Failure, Instant, LockId, Policy, Request,
 };
 
 pub use seeded::Seeded;
@@ -30,6 +30,14 @@ pub const fn ms(millis: u64) -> Duration {
 
 pub fn at(millis: u64) -> Instant {
     Instant::default().after(ms(millis))
+}
+
+/// How an acquire failed, by an event that says so.
+pub fn failure(event: Event) -> Failure {
+    match event {
+        Event::Failed { failure, .. } => failure,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A request for one key with a lease of 10 s and a wait of 5 s.

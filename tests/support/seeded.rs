@@ -1,3 +1,5 @@
+//! Randomness that can be had again.
+
 use redlatch::{Entropy, EntropyUnavailable};
 
 /// splitmix64 (Steele, Lea and Flood 2014).

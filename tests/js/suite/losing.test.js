@@ -114,6 +114,35 @@ test("the wall clock counts too: a machine that slept has no lock left", async (
   assert.equal(lock.remaining, 0);
 });
 
+test("rule 6: a process that is stopped while a grant is told hears of the loss all the same", async (t) => {
+  const seen = new Set();
+  for (let reading = 0; reading < 12; reading += 1) {
+    let readings = Number.NEGATIVE_INFINITY;
+    let stopped = 0;
+    const clock = {
+      now: () => {
+        if (readings === reading) stopped = 3_000;
+        readings += 1;
+        return performance.now() + stopped;
+      },
+      wall: () => Date.now(),
+      setTimeout: (fn, ms) => setTimeout(fn, ms),
+      clearTimeout: (handle) => clearTimeout(handle),
+    };
+    const client = openClient(t, redis, { clock });
+    await (await client.acquire(freshKey())).release();
+    readings = 0;
+    const lock = await client.acquire(freshKey(), { ttl: 1_000, wait: 0 }).catch(() => undefined);
+    const first = lock?.signal.aborted ? "lost at first sight" : "not lost yet";
+    if (lock === undefined || lock.remaining > 0) continue;
+    await settles(aborted(lock.signal), 500, "the signal");
+    assert.equal(lock.held, false);
+    seen.add(first);
+  }
+  // Both are possible: who takes a lock looks at its signal before it listens.
+  assert.deepEqual([...seen].sort(), ["lost at first sight", "not lost yet"]);
+});
+
 test("rule 6: a loss is told once", async (t) => {
   const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 150 });
   let told = 0;

@@ -1,20 +1,14 @@
 //! Locks of several independent servers: majorities, validity, clean-up.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
+mod residue;
+mod tokens;
 
-use redlatch::{Code, Duration, Event, Failure, LockId, Loss, Misuse, Outcome, Policy, Request, Vote};
-use support::{
+use crate::support::{
     at, ms, one_try, request,
     servers::Servers,
     world::{Mode, World},
 };
+use redlatch::{Code, Duration, Event, Failure, LockId, Loss, Misuse, Outcome, Policy, Request, Vote};
 
 /// A lease of 2 s: servers have 100 ms to answer.
 fn short(wait: u64) -> Request {
@@ -39,10 +33,7 @@ fn granted(event: Option<(Event, Duration)>) -> bool {
 }
 
 fn failure(event: Option<(Event, Duration)>) -> Failure {
-    match event {
-        Some((Event::Failed { failure, .. }, _)) => failure,
-        other => panic!("{other:?}"),
-    }
+    crate::support::failure(event.unwrap().0)
 }
 
 fn set(world: &mut World, modes: &[Mode]) {
@@ -173,33 +164,6 @@ fn an_even_split_of_two_and_of_three_clients_resolves() {
 }
 
 #[test]
-fn attempts_that_left_something_are_released_under_their_own_token() {
-    let mut world = warm(3, 1);
-    world.servers[0].keys.insert("k".into(), ("another".into(), world.now.after(ms(1000))));
-    world.servers[1].mode = Mode::Refusing;
-    let lock = world.acquire(0, short(10_000));
-    world.run_for(ms(1));
-    let first = world.holders("k")[2].unwrap().to_owned();
-    world.run_for(ms(3));
-    assert_eq!(world.holders("k")[2], None, "in the way of others until the next attempt");
-    world.servers[1].mode = Mode::Up;
-    let (event, _) = world.next_event(0, ms(5000)).unwrap();
-    assert!(matches!(event, Event::Granted { lock: granted, .. } if granted == lock));
-    assert_ne!(world.holders("k")[2].unwrap(), first, "a token that was released is not asked for again");
-}
-
-#[test]
-fn a_reply_that_is_lost_after_the_grant_is_released() {
-    let mut world = warm(3, 1);
-    set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
-    world.servers[0].loses_reply = true;
-    world.acquire(0, short(0));
-    assert_eq!(failure(world.next_event(0, ms(5000))).code, Code::Quorum);
-    world.run_for(ms(1500));
-    assert_eq!(world.holders("k"), [None, None, None]);
-}
-
-#[test]
 fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
     let mut world = warm(5, 1);
     let lock = world.acquire(0, Request { renew: true, ..short(0) });
@@ -293,15 +257,6 @@ fn fair_on_several_servers_is_refused() {
 }
 
 #[test]
-fn a_token_of_the_applications_own_is_not_asked_for_again_once_it_was_released() {
-    let mut world = warm(3, 1);
-    set(&mut world, &[Mode::Up, Mode::Refusing, Mode::Refusing]);
-    world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
-    let failure = failure(world.next_event(0, ms(5000)));
-    assert_eq!((failure.code, failure.attempts), (Code::Quorum, 1));
-}
-
-#[test]
 fn grants_that_come_after_the_majority_count() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(50)]);
@@ -348,71 +303,6 @@ fn a_server_whose_connection_comes_late_is_asked_too_until_the_release() {
     world.release(0, lock);
     world.run_for(ms(1000));
     assert_eq!(world.holders("k"), [None, None, None]);
-}
-
-#[test]
-fn a_token_of_the_applications_own_waits_for_a_lock_that_is_held() {
-    let mut world = warm(3, 2);
-    let held = world.acquire(0, short(0));
-    assert!(granted(world.next_event(0, ms(100))));
-    let lock = world.acquire(1, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
-    world.run_for(ms(500));
-    assert_eq!(world.heard(1), []);
-    world.release(0, held);
-    assert!(granted(world.next_event(1, ms(1000))));
-    assert!(believes(&world, 1, lock));
-}
-
-#[test]
-fn servers_that_were_never_reached_are_not_pursued_with_releases() {
-    let mut world = warm(3, 1);
-    set(&mut world, &[Mode::Up, Mode::Down, Mode::Down]);
-    world.acquire(0, short(10_000));
-    world.run_for(ms(8000));
-    assert!(world.clients[0].engine.busy() <= 3, "{} clean-ups", world.clients[0].engine.busy());
-}
-
-#[test]
-fn a_server_that_errs_is_not_pursued_with_a_release_for_every_attempt() {
-    let mut world = warm(3, 2);
-    let held = world.acquire(1, Request { renew: true, ..short(0) });
-    assert!(granted(world.next_event(1, ms(100))));
-    world.servers[0].keys.clear();
-    world.servers[0].mode = Mode::Refusing;
-    world.acquire(0, Request { ttl: ms(30_000), ..short(60_000) });
-    world.run_for(ms(20_000));
-    assert!(world.clients[0].engine.busy() <= 2, "{} clean-ups", world.clients[0].engine.busy());
-    let before = world.servers[0].commands;
-    world.run_for(ms(10_000));
-    // Two in three seconds are the other client's renewals.
-    let asked = world.servers[0].commands - before;
-    assert!(asked <= 10_000 / 50 + 70, "{asked} commands in 10 s");
-    world.servers[0].mode = Mode::Up;
-    world.release(1, held);
-    assert!(granted(world.next_event(0, ms(1000))));
-}
-
-#[test]
-fn a_token_of_the_applications_own_is_asked_for_again_after_an_error_that_may_pass() {
-    let mut world = warm(3, 1);
-    set(&mut world, &[Mode::Refusing, Mode::Refusing, Mode::Refusing]);
-    let lock = world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
-    world.run_for(ms(500));
-    assert_eq!(world.heard(0), []);
-    set(&mut world, &[Mode::Up, Mode::Up, Mode::Up]);
-    assert!(granted(world.next_event(0, ms(1000))));
-    assert!(believes(&world, 0, lock));
-}
-
-#[test]
-fn what_a_server_may_have_granted_without_an_answer_is_released_before_the_next_attempt() {
-    let mut world = warm(3, 1);
-    world.servers[0].loses_reply = true;
-    world.servers[2].keys.insert("k".into(), ("another".into(), world.now.after(ms(60_000))));
-    world.acquire(0, Request { ttl: ms(30_000), ..short(20_000) });
-    let (event, took) = world.next_event(0, ms(20_000)).unwrap();
-    assert!(matches!(event, Event::Granted { .. }), "{event:?}");
-    assert!(took < ms(5000), "in our own way for {took:?}");
 }
 
 #[test]

@@ -1,17 +1,8 @@
 //! Which reply belongs to which command: late, duplicated, foreign, cut and re-chunked replies.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, HELLO_MAP, ms, one_try, request};
 use proptest::prelude::*;
 use redlatch::{Code, Duration, Event, Request};
-use support::{Client, ms, one_try, request};
 
 /// The connection was given up, and the acquire that was in flight on it failed or goes on over another one.
 fn burned(client: &mut Client) -> bool {
@@ -121,7 +112,7 @@ fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     let lock = client.acquire(Request { renew: true, ..request("a") });
     client.connect();
     client.commands();
-    deliver(&mut client, support::HELLO_MAP);
+    deliver(&mut client, HELLO_MAP);
     client.command();
     deliver(&mut client, ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
     client.command();

@@ -1,16 +1,7 @@
 //! Servers that do not have a script: they did nothing, and are asked once more by the script's text.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, at, ms, request, servers::Servers};
 use redlatch::Event;
-use support::{Client, at, ms, request, servers::Servers};
 
 const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 

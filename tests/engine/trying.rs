@@ -1,16 +1,7 @@
 //! Tries: one attempt, which waits for the answer and for nothing else.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, fair, ms, one_try, request};
 use redlatch::{Code, Event, Request};
-use support::{Client, fair, ms, one_try, request};
 
 #[test]
 fn a_try_asks_once_and_leaves_nothing() {

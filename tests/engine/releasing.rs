@@ -1,18 +1,9 @@
 //! Letting go: what the application is told, and what goes on behind its back.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, Command, ms, request};
 use redlatch::{Event, LockId, Outcome, Request};
-use support::{Client, ms, request};
 
-fn releasing() -> (Client, LockId, support::Command) {
+fn releasing() -> (Client, LockId, Command) {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.release(lock, client.now);

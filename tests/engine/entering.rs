@@ -1,22 +1,13 @@
 //! The same owner again: re-entry by token, and adoption of a lock that another process took.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, at, ms, request};
 use redlatch::{Code, Duration, Event, LockId, Loss, Outcome, Request};
-use support::{Client, at, ms, request};
 
-fn mine() -> Request {
+pub fn mine() -> Request {
     Request { token: Some(b"mine".to_vec()), ..request("a") }
 }
 
-fn held(request: Request) -> (Client, LockId) {
+pub fn held(request: Request) -> (Client, LockId) {
     let mut client = Client::ready();
     let lock = client.hold(request);
     (client, lock)
@@ -186,158 +177,6 @@ fn an_entry_that_is_cancelled_leaves_the_lock_alone() {
 }
 
 #[test]
-fn adoption_extends_what_another_process_took() {
-    let mut client = Client::ready();
-    let lock = client.acquire(Request { adopt: true, ..mine() });
-    let asked = client.now;
-    let extend = client.command();
-    assert_eq!(
-        (extend.name(), &extend.arguments()[1..]),
-        ("exclusive_extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
-    );
-    client.advance(ms(7));
-    client.reply(extend.number(1));
-    assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
-    assert_eq!(client.engine.remaining(lock, asked), ms(9898));
-    client.engine.extend(lock, ms(20_000), client.now);
-    let renewal = client.command();
-    assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");
-    client.reply(renewal.number(1));
-    client.events();
-    client.engine.release(lock, client.now);
-    let release = client.command();
-    assert_eq!(release.arguments()[1], "mine");
-    assert_eq!(release.arguments()[3], extend.arguments()[3], "what it claimed");
-}
-
-#[test]
-fn adoption_of_what_the_token_does_not_hold_fails_at_once_and_touches_nothing() {
-    let mut client = Client::ready();
-    client.acquire(Request { adopt: true, ..mine() });
-    let extend = client.command();
-    client.reply(extend.number(0));
-    assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Lost));
-    assert_eq!((client.commands(), client.engine.busy()), (vec![], 0));
-}
-
-#[test]
-fn adoption_that_gets_no_answer_releases_nothing() {
-    let mut client = Client::ready();
-    client.acquire(Request { adopt: true, wait: ms(0), ..mine() });
-    client.command();
-    let (commands, events) = client.advance_to_action();
-    assert!(matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Connection));
-    assert_eq!(commands, [], "the lock is still the other process's");
-    assert_eq!(client.engine.busy(), 0);
-}
-
-/// What a lock of the application's own token is acquired and released with, and not asked of by anybody else.
-#[test]
-fn each_lock_under_a_token_of_its_own_has_its_claim() {
-    for fair in [false, true] {
-        let mut client = Client::ready();
-        let mut claims = Vec::new();
-        for _ in 0..2 {
-            let lock = client.acquire(Request { fair, ..mine() });
-            let acquire = client.command();
-            client.reply(acquire.granted(1));
-            client.events();
-            client.engine.release(lock, client.now);
-            let release = client.command();
-            client.reply(release.number(1));
-            client.events();
-            let claim = acquire.arguments().last().unwrap().clone();
-            assert_eq!(release.arguments()[3], claim);
-            assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}");
-            claims.push(claim);
-        }
-        assert_ne!(claims[0], claims[1], "a release of the first that runs late does not free the second");
-    }
-}
-
-#[test]
-fn a_token_that_is_drawn_is_claimed_by_nobody_who_did_not_adopt_it() {
-    let mut client = Client::ready();
-    let lock = client.acquire(request("a"));
-    let acquire = client.command();
-    assert_eq!(acquire.arguments().last().unwrap(), "");
-    client.reply(acquire.granted(1));
-    client.engine.release(lock, client.now);
-    let claim = client.command().arguments()[3].clone();
-    assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}: it is not freed if it was adopted since");
-}
-
-#[test]
-fn a_token_is_not_asked_for_again_before_its_release_is_confirmed() {
-    let (mut client, first) = held(mine());
-    client.engine.release(first, client.now);
-    client.command();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
-    let second = client.acquire(mine());
-    while client.connection.is_none() {
-        client.advance_to_timeout();
-        client.drain_connections();
-    }
-    client.greet();
-    let release = client.command();
-    assert_eq!(release.name(), "exclusive_release", "and nothing else: it could free what is taken after it");
-    client.events();
-    client.reply(release.number(1));
-    let acquire = client.command();
-    client.reply(acquire.granted(2));
-    assert!(
-        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == second))
-    );
-}
-
-#[test]
-fn two_acquires_with_one_token_share_one_lock() {
-    let mut client = Client::ready();
-    let (first, second) = (client.acquire(mine()), client.acquire(mine()));
-    let acquire = client.command();
-    client.reply(acquire.granted(1));
-    let question = client.command();
-    assert_eq!(question.name(), "exclusive_extend");
-    client.reply(question.number(1));
-    let granted: Vec<_> = client
-        .events()
-        .iter()
-        .map(|event| match event {
-            Event::Granted { lock, .. } => *lock,
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(granted, [first, second]);
-    client.engine.release(first, client.now);
-    assert_eq!(client.commands(), []);
-    assert!(client.engine.remaining(second, client.now) > Duration::ZERO);
-}
-
-#[test]
-fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_its_wait() {
-    let (mut client, first) = held(mine());
-    let both = || Request { keys: vec![b"a".to_vec(), b"b".to_vec()], wait: ms(500), ..mine() };
-    let second = client.acquire(both());
-    let (commands, events) = client.advance_to_action();
-    assert_eq!(commands, []);
-    assert!(
-        matches!(&events[..], [Event::Failed { lock, failure }] if *lock == second && failure.code == Code::Timeout)
-    );
-    let third = client.acquire(both());
-    client.engine.release(first, client.now);
-    let release = client.command();
-    client.reply(release.number(1));
-    let acquire = client.command();
-    client.reply(acquire.granted(2));
-    assert!(
-        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == third))
-    );
-    client.acquire(Request { wait: ms(0), ..both() });
-    let question = client.command();
-    assert_eq!(question.name(), "exclusive_extend");
-}
-
-#[test]
 fn those_who_watch_hear_of_renewals_under_a_number_they_know() {
     let (mut client, outer) = held(Request { renew: true, ..mine() });
     client.engine.observe();
@@ -378,41 +217,6 @@ fn an_entry_that_fails_stands_for_nothing_and_frees_a_lock_that_nobody_else_hold
     client.reply("-LOADING Redis is loading the dataset in memory\r\n");
     assert!(matches!(client.event(), Event::Failed { lock, .. } if lock == again));
     assert_eq!(client.command().name(), "exclusive_release");
-}
-
-#[test]
-fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
-    let mut client = Client::new();
-    client.acquire(Request { wait: ms(0), ..request("warm-up") });
-    let channel = client.greet_with_wakes();
-    let acquire = client.command();
-    client.reply(acquire.taken(1));
-    client.events();
-    let first = client.hold(mine());
-    client.engine.release(first, client.now);
-    client.command();
-    let second = client.acquire(mine());
-    client.advance(ms(10));
-    client.message(&channel, &second.0.to_string());
-    assert_eq!(client.commands(), []);
-}
-
-#[test]
-fn thousands_may_ask_with_one_token_at_once() {
-    let mut client = Client::ready();
-    let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
-    let acquire = client.command();
-    client.reply(acquire.granted(1));
-    // The first entry is asked for at once, the others together when it was answered.
-    for _ in 0..2 {
-        let question = client.command();
-        client.reply(question.number(1));
-    }
-    let granted = client.events().into_iter().map(|event| match event {
-        Event::Granted { lock, .. } => lock,
-        other => panic!("{other:?}"),
-    });
-    assert_eq!(granted.collect::<Vec<_>>(), asked);
 }
 
 #[test]

@@ -1,23 +1,7 @@
 //! Making connections: on demand, with a handshake, never in a storm.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
-use redlatch::{Carrier, Code, Duration, Endpoint, Event, Failure, Policy, Request};
-use support::{Client, HELLO_MAP, ms, one_try, request};
-
-fn failure(event: Event) -> Failure {
-    match event {
-        Event::Failed { failure, .. } => failure,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::support::{Client, HELLO_MAP, at, failure, ms, one_try, request};
+use redlatch::{Carrier, Code, Duration, Endpoint, Event, Policy, Request};
 
 #[test]
 fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
@@ -204,8 +188,8 @@ fn without_randomness_no_lock_is_asked_for() {
     }
     let mut engine = redlatch::Engine::new(Policy::default(), Nothing);
     engine.add_node(Endpoint::default());
-    engine.acquire(request("a"), support::at(0)).unwrap();
-    assert_eq!(failure(engine.poll_event(support::at(0)).unwrap()).code, Code::Internal);
+    engine.acquire(request("a"), at(0)).unwrap();
+    assert_eq!(failure(engine.poll_event(at(0)).unwrap()).code, Code::Internal);
     assert!(engine.poll_connect().is_none());
 }
 

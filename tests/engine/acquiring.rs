@@ -1,23 +1,7 @@
 //! Taking a lock: one attempt, waiting, giving up.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
-use redlatch::{Code, Duration, Event, Misuse, Request};
-use support::{Client, at, ms, one_try, request};
-
-fn failure(event: Event) -> redlatch::Failure {
-    match event {
-        Event::Failed { failure, .. } => failure,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::support::{Client, at, failure, ms, one_try, request};
+use redlatch::{Duration, Event, Misuse, Request};
 
 #[test]
 fn a_free_lock_is_granted_with_its_fence_and_token() {
@@ -38,72 +22,6 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
         }
         other => panic!("{other:?}"),
     }
-}
-
-#[test]
-fn validity_counts_from_before_the_winning_attempt_was_sent() {
-    let mut client = Client::ready();
-    let lock = client.acquire(request("a"));
-    let first = client.command();
-    client.advance(ms(30));
-    client.reply(first.taken(5000));
-    client.advance_to_timeout();
-    let asked = client.now;
-    let second = client.command();
-    client.advance(ms(123));
-    client.reply(second.granted(1));
-    client.event();
-    assert_eq!(client.engine.remaining(lock, client.now), ms(10_000 - 100 - 2 - 123));
-    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 100 - 2), "not from the first attempt");
-}
-
-#[test]
-fn a_grant_with_nothing_left_is_never_handed_out() {
-    let mut client = Client::with(
-        redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
-        Default::default(),
-    );
-    client.acquire(request("warm-up"));
-    client.greet();
-    let acquire = client.command();
-    client.reply(acquire.granted(1));
-    client.event();
-    let lock = client.acquire(Request { ttl: ms(1000), wait: Duration::ZERO, ..request("a") });
-    let command = client.command();
-    client.advance(ms(1000 - 10 - 2));
-    client.reply(command.granted(1));
-    let failure = failure(client.event());
-    assert_eq!(failure.code, Code::Connection, "not that another holds it");
-    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
-    assert_eq!(client.command().name(), "exclusive_release");
-}
-
-/// The loss would be told at once: 2 ms, at least, before validity ends.
-#[test]
-fn a_grant_with_no_more_left_than_the_notice_of_its_loss_is_none() {
-    for (late, granted) in [(94, true), (95, false)] {
-        let patient = redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() };
-        let mut client = Client::with(patient, Default::default());
-        client.acquire(Request { ttl: ms(100), ..one_try("a") });
-        client.greet();
-        let command = client.command();
-        client.advance(ms(late));
-        client.reply(command.granted(1));
-        let event = client.event();
-        assert_eq!(matches!(event, Event::Granted { .. }), granted, "after {late} ms: {event:?}");
-    }
-}
-
-#[test]
-fn a_grant_that_runs_out_before_it_is_told_is_not_told() {
-    let mut client = Client::ready();
-    let lock = client.acquire(Request { ttl: ms(100), ..request("a") });
-    let command = client.command();
-    client.reply(command.granted(1));
-    client.advance(ms(97));
-    assert_eq!(failure(client.event()).code, Code::Connection);
-    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
-    assert_eq!(client.command().name(), "exclusive_release");
 }
 
 #[test]
@@ -209,70 +127,6 @@ fn an_answer_that_was_lost_blocks_nobody() {
 }
 
 #[test]
-fn an_attempt_without_answer_ends_as_a_connection_error_and_is_released() {
-    let mut client = Client::ready();
-    client.acquire(one_try("a"));
-    let acquire = client.command();
-    client.advance_to_timeout();
-    let failure = failure(client.event());
-    assert_eq!(failure.code, Code::Connection);
-    assert!(failure.message.contains("no answer within 500 ms"), "{}", failure.message);
-    let release = client.command();
-    assert_eq!(release.name(), "exclusive_release");
-    assert_eq!(release.arguments()[1], acquire.arguments()[1]);
-    client.reply(acquire.granted(1) + &release.number(1));
-    assert!(client.events().is_empty(), "settled once");
-    assert_eq!(client.engine.busy(), 0);
-}
-
-#[test]
-fn errors_that_may_pass_are_retried_within_the_wait_and_told_at_its_end() {
-    for line in [
-        "LOADING Redis is loading",
-        "BUSY Redis is busy",
-        "OOM command not allowed",
-        "MASTERDOWN Link",
-        "TRYAGAIN x",
-    ] {
-        let mut client = Client::ready();
-        client.acquire(Request { wait: ms(400), ..request("a") });
-        for _ in 0..3 {
-            client.command();
-            client.reply(format!("-{line}\r\n"));
-            assert!(client.events().is_empty(), "{line}");
-            client.advance_to_timeout();
-            if client.now >= at(1400) {
-                break;
-            }
-        }
-        client.run_for(ms(400));
-        client.commands();
-        let failure = failure(client.event());
-        assert_eq!(failure.code, Code::Server, "{line}");
-        assert!(line.starts_with(&*failure.prefix) && failure.message.starts_with(line), "{failure:?}");
-    }
-}
-
-#[test]
-fn final_errors_are_told_at_once() {
-    for line in [
-        "NOPERM no permission",
-        "WRONGTYPE Operation",
-        "NOAUTH Authentication required.",
-        "CROSSSLOT Keys",
-        "ERR unknown command",
-    ] {
-        let mut client = Client::ready();
-        client.acquire(request("a"));
-        client.command();
-        client.reply(format!("-{line}\r\n"));
-        let failure = failure(client.event());
-        assert_eq!((failure.code, failure.attempts), (Code::Server, 1), "{line}");
-        assert_eq!(&*failure.message, line);
-    }
-}
-
-#[test]
 fn requests_out_of_order_are_refused_with_nothing_sent() {
     let mut client = Client::ready();
     let keyed = |keys: &[&str]| Request {
@@ -344,23 +198,6 @@ fn an_answer_to_an_earlier_attempt_does_not_decide_the_next() {
 }
 
 #[test]
-fn a_grant_that_comes_too_late_is_asked_for_again_within_the_wait() {
-    let mut client = Client::with(
-        redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
-        Default::default(),
-    );
-    client.acquire(Request { ttl: ms(1000), ..request("a") });
-    client.greet();
-    let first = client.command();
-    client.advance(ms(988));
-    client.reply(first.granted(1));
-    let (again, events) = client.advance_to_action();
-    assert_eq!((again[0].name(), events), ("exclusive_acquire", vec![]));
-    client.reply(again[0].granted(1));
-    assert!(matches!(client.event(), Event::Granted { .. }));
-}
-
-#[test]
 fn what_an_earlier_attempt_may_have_written_is_released_in_the_end() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
@@ -375,25 +212,4 @@ fn what_an_earlier_attempt_may_have_written_is_released_in_the_end() {
     client.reply(second.taken(60_000));
     client.engine.cancel(lock, client.now);
     assert_eq!(client.command().name(), "exclusive_release", "the first attempt may still be carried out");
-}
-
-#[test]
-fn every_error_that_may_pass_is_retried() {
-    for prefix in [
-        "READONLY",
-        "LOADING",
-        "BUSY",
-        "TRYAGAIN",
-        "MASTERDOWN",
-        "CLUSTERDOWN",
-        "OOM",
-        "MISCONF",
-        "NOREPLICAS",
-    ] {
-        let mut client = Client::ready();
-        client.acquire(request("a"));
-        client.command();
-        client.reply(format!("-{prefix} x\r\n"));
-        assert_eq!(client.events(), [], "{prefix}");
-    }
 }

@@ -1,16 +1,7 @@
 //! Waiting with wake-ups: messages are hints, and polling is the safety net.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, HELLO_MAP, fair, ms, number, request};
 use redlatch::{Event, Request};
-use support::{Client, HELLO_MAP, fair, ms, number, request};
 
 #[test]
 fn who_waits_leaves_word_where_a_message_reaches_it() {

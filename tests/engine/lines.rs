@@ -1,16 +1,7 @@
 //! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "tests may fail"
-)]
 
-mod support;
-
+use crate::support::{Client, Command, fair, ms, number};
 use redlatch::{Event, Request};
-use support::{Client, Command, fair, ms, number};
 
 fn no(command: &Command, joined: u8, head: u32) -> String {
     format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:{joined}\r\n:{head}\r\n", command.nonce())
@@ -166,19 +157,23 @@ fn a_fair_waiter_whose_question_failed_asks_again_though_it_is_not_the_first() {
 
 #[test]
 fn a_fair_lock_that_is_adopted_takes_part_in_no_line() {
-    let (mut client, _) = Client::woken();
-    client.wait_for(fair("a"));
+    let loading = "-LOADING Redis is loading the dataset in memory\r\n";
+    let mut client = Client::ready();
     client.acquire(Request { adopt: true, token: Some(b"theirs".to_vec()), ..fair("a") });
     client.command();
-    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    client.reply(loading);
+    client.wait_for(fair("a"));
     let end = client.now.after(ms(1100));
-    let mut tried_again = false;
-    while client.now < end && !tried_again {
-        let (commands, _) = client.advance_to_action();
-        tried_again = commands.iter().any(|command| command.name() == "exclusive_extend");
-        commands.iter().for_each(|command| client.reply(command.taken(60_000)));
+    let mut asked = Vec::new();
+    while client.now < end {
+        for command in client.advance_to_action().0 {
+            let is_waiter = command.name() == "fair_acquire";
+            client.reply(if is_waiter { command.taken(60_000) } else { loading.to_owned() });
+            asked.push(is_waiter);
+        }
     }
-    assert!(tried_again);
+    assert!(asked.contains(&true), "the waiter is the first in line");
+    assert!(asked.contains(&false), "and the other tries again");
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! Adoption of a lock that another process took, and who claims what.
+
+use crate::entering::mine;
+use crate::support::{Client, ms, request};
+use redlatch::{Code, Event, Request};
+
+#[test]
+fn adoption_extends_what_another_process_took() {
+    let mut client = Client::ready();
+    let lock = client.acquire(Request { adopt: true, ..mine() });
+    let asked = client.now;
+    let extend = client.command();
+    assert_eq!(
+        (extend.name(), &extend.arguments()[1..]),
+        ("exclusive_extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
+    );
+    client.advance(ms(7));
+    client.reply(extend.number(1));
+    assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
+    assert_eq!(client.engine.remaining(lock, asked), ms(9898));
+    client.engine.extend(lock, ms(20_000), client.now);
+    let renewal = client.command();
+    assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");
+    client.reply(renewal.number(1));
+    client.events();
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    assert_eq!(release.arguments()[1], "mine");
+    assert_eq!(release.arguments()[3], extend.arguments()[3], "what it claimed");
+}
+
+#[test]
+fn adoption_of_what_the_token_does_not_hold_fails_at_once_and_touches_nothing() {
+    let mut client = Client::ready();
+    client.acquire(Request { adopt: true, ..mine() });
+    let extend = client.command();
+    client.reply(extend.number(0));
+    assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Lost));
+    assert_eq!((client.commands(), client.engine.busy()), (vec![], 0));
+}
+
+#[test]
+fn adoption_that_gets_no_answer_releases_nothing() {
+    let mut client = Client::ready();
+    client.acquire(Request { adopt: true, wait: ms(0), ..mine() });
+    client.command();
+    let (commands, events) = client.advance_to_action();
+    assert!(matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Connection));
+    assert_eq!(commands, [], "the lock is still the other process's");
+    assert_eq!(client.engine.busy(), 0);
+}
+
+/// What a lock of the application's own token is acquired and released with, and not asked of by anybody else.
+#[test]
+fn each_lock_under_a_token_of_its_own_has_its_claim() {
+    for fair in [false, true] {
+        let mut client = Client::ready();
+        let mut claims = Vec::new();
+        for _ in 0..2 {
+            let lock = client.acquire(Request { fair, ..mine() });
+            let acquire = client.command();
+            client.reply(acquire.granted(1));
+            client.events();
+            client.engine.release(lock, client.now);
+            let release = client.command();
+            client.reply(release.number(1));
+            client.events();
+            let claim = acquire.arguments().last().unwrap().clone();
+            assert_eq!(release.arguments()[3], claim);
+            assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}");
+            claims.push(claim);
+        }
+        assert_ne!(claims[0], claims[1], "a release of the first that runs late does not free the second");
+    }
+}
+
+#[test]
+fn a_token_that_is_drawn_is_claimed_by_nobody_who_did_not_adopt_it() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let acquire = client.command();
+    assert_eq!(acquire.arguments().last().unwrap(), "");
+    client.reply(acquire.granted(1));
+    client.engine.release(lock, client.now);
+    let claim = client.command().arguments()[3].clone();
+    assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}: it is not freed if it was adopted since");
+}

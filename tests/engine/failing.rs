@@ -1,0 +1,89 @@
+//! Errors of the server while a lock is asked for.
+
+use crate::support::{Client, at, failure, ms, one_try, request};
+use redlatch::{Code, Request};
+
+#[test]
+fn an_attempt_without_answer_ends_as_a_connection_error_and_is_released() {
+    let mut client = Client::ready();
+    client.acquire(one_try("a"));
+    let acquire = client.command();
+    client.advance_to_timeout();
+    let failure = failure(client.event());
+    assert_eq!(failure.code, Code::Connection);
+    assert!(failure.message.contains("no answer within 500 ms"), "{}", failure.message);
+    let release = client.command();
+    assert_eq!(release.name(), "exclusive_release");
+    assert_eq!(release.arguments()[1], acquire.arguments()[1]);
+    client.reply(acquire.granted(1) + &release.number(1));
+    assert!(client.events().is_empty(), "settled once");
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn errors_that_may_pass_are_retried_within_the_wait_and_told_at_its_end() {
+    for line in [
+        "LOADING Redis is loading",
+        "BUSY Redis is busy",
+        "OOM command not allowed",
+        "MASTERDOWN Link",
+        "TRYAGAIN x",
+    ] {
+        let mut client = Client::ready();
+        client.acquire(Request { wait: ms(400), ..request("a") });
+        for _ in 0..3 {
+            client.command();
+            client.reply(format!("-{line}\r\n"));
+            assert!(client.events().is_empty(), "{line}");
+            client.advance_to_timeout();
+            if client.now >= at(1400) {
+                break;
+            }
+        }
+        client.run_for(ms(400));
+        client.commands();
+        let failure = failure(client.event());
+        assert_eq!(failure.code, Code::Server, "{line}");
+        assert!(line.starts_with(&*failure.prefix) && failure.message.starts_with(line), "{failure:?}");
+    }
+}
+
+#[test]
+fn final_errors_are_told_at_once() {
+    for line in [
+        "NOPERM no permission",
+        "WRONGTYPE Operation",
+        "NOAUTH Authentication required.",
+        "CROSSSLOT Keys",
+        "ERR unknown command",
+    ] {
+        let mut client = Client::ready();
+        client.acquire(request("a"));
+        client.command();
+        client.reply(format!("-{line}\r\n"));
+        let failure = failure(client.event());
+        assert_eq!((failure.code, failure.attempts), (Code::Server, 1), "{line}");
+        assert_eq!(&*failure.message, line);
+    }
+}
+
+#[test]
+fn every_error_that_may_pass_is_retried() {
+    for prefix in [
+        "READONLY",
+        "LOADING",
+        "BUSY",
+        "TRYAGAIN",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "OOM",
+        "MISCONF",
+        "NOREPLICAS",
+    ] {
+        let mut client = Client::ready();
+        client.acquire(request("a"));
+        client.command();
+        client.reply(format!("-{prefix} x\r\n"));
+        assert_eq!(client.events(), [], "{prefix}");
+    }
+}

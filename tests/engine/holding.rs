@@ -1,0 +1,169 @@
+//! Holding a lock: extending, renewing, verifying, losing.
+
+use crate::support::{Client, ms, request};
+use redlatch::{Code, Event, LockId, Loss, Outcome};
+
+pub const VALID: u64 = 10_000 - 100 - 2;
+
+pub fn held() -> (Client, LockId) {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    (client, lock)
+}
+
+#[test]
+fn an_extension_counts_from_before_it_was_sent() {
+    let (mut client, lock) = held();
+    client.advance(ms(4000));
+    let asked = client.now;
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    assert_eq!(extend.name(), "exclusive_extend");
+    assert_eq!(extend.arguments()[2], "20000");
+    client.advance(ms(300));
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
+    client.reply(extend.number(1));
+    assert_eq!(client.event(), Event::Extended { op, lock });
+    assert_eq!(client.engine.remaining(lock, asked), ms(20_000 - 200 - 2));
+    let (_, events) = client.advance_to_action();
+    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
+    assert!(client.now.since(asked) > ms(19_700));
+}
+
+#[test]
+fn an_extension_never_shortens() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(100), client.now);
+    let extend = client.command();
+    client.reply(extend.number(1));
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
+}
+
+#[test]
+fn an_extension_without_answer_leaves_the_lease_as_it_was() {
+    let (mut client, lock) = held();
+    let granted = client.now;
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    client.command();
+    let (_, events) = client.advance_to_action();
+    assert!(
+        matches!(&events[..], [Event::OpFailed { op: failed, failure, .. }] if *failed == op && failure.code == Code::Connection)
+    );
+    assert_eq!(client.engine.remaining(lock, granted), ms(VALID));
+}
+
+#[test]
+fn questions_that_meet_one_in_flight_are_asked_together_after_it() {
+    let (mut client, lock) = held();
+    let first = client.engine.extend(lock, ms(11_000), client.now);
+    let second = client.engine.extend(lock, ms(15_000), client.now);
+    let third = client.engine.verify(lock, client.now);
+    let extend = client.command();
+    client.reply(extend.number(1));
+    assert_eq!(client.event(), Event::Extended { op: first, lock });
+    let both = client.command();
+    assert_eq!(both.arguments()[2], "15000");
+    client.reply(both.number(1));
+    assert_eq!(
+        client.events(),
+        [Event::Extended { op: second, lock }, Event::Verified { op: third, lock, ours: true }]
+    );
+}
+
+#[test]
+fn verifying_asks_and_changes_nothing() {
+    let (mut client, lock) = held();
+    let op = client.engine.verify(lock, client.now);
+    let verify = client.command();
+    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("exclusive_extend", "0"));
+    client.advance(ms(200));
+    client.reply(verify.number(1));
+    assert_eq!(client.event(), Event::Verified { op, lock, ours: true });
+    assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 200));
+    let op = client.engine.verify(lock, client.now);
+    let verify = client.command();
+    client.reply(verify.number(0));
+    assert_eq!(
+        client.events(),
+        [Event::Lost { lock, loss: Loss::NotOurs }, Event::Verified { op, lock, ours: false }]
+    );
+}
+
+#[test]
+fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
+    let (mut client, lock) = held();
+    client.engine.release(lock, client.now);
+    client.command();
+    let op = client.engine.extend(lock, ms(1000), client.now);
+    assert!(
+        matches!(client.event(), Event::OpFailed { op: failed, failure, .. } if failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn an_answer_to_an_earlier_extension_does_not_serve_the_next() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    let first = client.command();
+    client.run_for(ms(500));
+    client.events();
+    let op = client.engine.extend(lock, ms(60_000), client.now);
+    let second = client.command();
+    client.reply(first.number(1));
+    assert_eq!(client.events(), []);
+    assert!(client.engine.remaining(lock, client.now) <= ms(VALID));
+    client.reply(second.number(1));
+    assert_eq!(client.event(), Event::Extended { op, lock });
+}
+
+#[test]
+fn an_extensions_answer_is_no_releases() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    client.events();
+    client.reply(extend.number(1));
+    assert_eq!(client.events(), []);
+    client.reply(release.number(1));
+    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+}
+
+#[test]
+fn every_question_is_answered_when_the_lock_ends() {
+    let (mut client, lock) = held();
+    let asked = client.engine.extend(lock, ms(20_000), client.now);
+    let queued = [client.engine.extend(lock, ms(20_000), client.now), client.engine.verify(lock, client.now)];
+    client.command();
+    client.engine.release(lock, client.now);
+    let failed: Vec<_> = client
+        .events()
+        .into_iter()
+        .map(|event| match event {
+            Event::OpFailed { op, failure, .. } if failure.code == Code::Lost => op,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(failed, [asked, queued[0], queued[1]]);
+}
+
+#[test]
+fn a_question_that_fails_tells_why() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    client.command();
+    client.reply("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    let event = client.event();
+    let Event::OpFailed { op: failed, failure, .. } = event else { panic!("{event:?}") };
+    assert_eq!((failed, failure.code, &*failure.prefix), (op, Code::Server, "OOM"));
+
+    let op = client.engine.verify(lock, client.now);
+    client.command();
+    let (_, events) = client.advance_to_action();
+    let [Event::OpFailed { op: failed, failure, .. }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((*failed, failure.code), (op, Code::Connection));
+    assert_eq!(&*failure.message, "no answer within 500 ms (nodeTimeout)");
+}

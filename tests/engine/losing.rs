@@ -1,0 +1,134 @@
+//! Losing a lock: once, before validity ends, and before anything else is told.
+
+use crate::holding::{VALID, held};
+use crate::support::{Client, ms, request};
+use redlatch::{Code, Duration, Event, Loss};
+
+#[test]
+fn the_loss_is_told_once_and_before_validity_ends_though_no_server_answers() {
+    let (mut client, lock) = held();
+    let granted = client.now;
+    let (commands, events) = client.advance_to_action();
+    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
+    assert_eq!(client.now.since(granted), ms(VALID - 25));
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+    assert_eq!(commands[0].name(), "exclusive_release", "what may be left is freed");
+    client.run_for(ms(60_000));
+    assert_eq!(client.events(), []);
+    assert_eq!(client.engine.busy(), 0);
+}
+
+#[test]
+fn belief_ends_by_the_clock_though_no_timer_ran() {
+    let (client, lock) = held();
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(1))), ms(VALID - 1));
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID))), Duration::ZERO);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_the_answer_that_arrived_meanwhile() {
+    let (mut client, lock) = held();
+    let op = client.engine.extend(lock, ms(10_000), client.now);
+    let extend = client.command();
+    client.advance(ms(20_000));
+    client.reply(extend.number(1));
+    let events = client.events();
+    assert_eq!(events[0], Event::Lost { lock, loss: Loss::Expired });
+    assert!(
+        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(events.len(), 2);
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO, "lost stays lost");
+}
+
+#[test]
+fn a_definite_no_is_a_loss_at_once() {
+    let (mut client, lock) = held();
+    let op = client.engine.extend(lock, ms(20_000), client.now);
+    let extend = client.command();
+    client.reply(extend.number(0));
+    let events = client.events();
+    assert_eq!(events[0], Event::Lost { lock, loss: Loss::NotOurs });
+    assert!(
+        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+    );
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_what_is_asked_then() {
+    let (mut client, lock) = held();
+    client.advance(ms(20_000));
+    let op = client.engine.extend(lock, ms(10_000), client.now);
+    let names: Vec<_> = client.commands().iter().map(|c| c.name().to_owned()).collect();
+    assert_eq!(names, ["exclusive_release"]);
+    assert!(
+        matches!(&client.events()[..], [Event::Lost { .. }, Event::OpFailed { op: failed, .. }] if *failed == op)
+    );
+
+    let (mut client, lock) = held();
+    client.advance(ms(20_000));
+    client.engine.release(lock, client.now);
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Expired }]);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_a_closed_connection() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    client.command();
+    client.advance(ms(20_000));
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
+}
+
+#[test]
+fn belief_ends_when_the_loss_is_told_though_no_timer_ran() {
+    let (client, lock) = held();
+    assert!(client.engine.remaining(lock, client.now.after(ms(VALID - 26))) > Duration::ZERO);
+    assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID - 25))), Duration::ZERO);
+}
+
+#[test]
+fn a_late_no_is_a_loss_at_once() {
+    let (mut client, lock) = held();
+    client.engine.extend(lock, ms(10_000), client.now);
+    let extend = client.command();
+    client.run_for(ms(600));
+    assert!(matches!(client.event(), Event::OpFailed { .. }));
+    client.reply(extend.number(0));
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
+}
+
+#[test]
+fn a_no_to_a_question_long_before_the_last_is_a_loss_at_once_too() {
+    let (mut client, lock) = held();
+    let asked: Vec<_> = (0..3)
+        .map(|_| {
+            client.engine.extend(lock, ms(10_000), client.now);
+            let extend = client.command();
+            client.advance(ms(500));
+            client.engine.handle_timeout(client.now);
+            assert!(matches!(client.event(), Event::OpFailed { .. }));
+            extend
+        })
+        .collect();
+    client.reply(asked[0].number(0));
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
+}
+
+#[test]
+fn after_a_stall_the_loss_comes_before_a_dial_that_took_too_long() {
+    let policy = redlatch::Policy { connect_timeout: ms(500), ..Default::default() };
+    let mut client = Client::with(policy, redlatch::Endpoint::default());
+    client.acquire(request("a"));
+    client.greet();
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    let Event::Granted { lock, .. } = client.event() else { panic!() };
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.engine.verify(lock, client.now);
+    client.advance(ms(20_000));
+    client.engine.handle_timeout(client.now);
+    assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
+}

@@ -1,0 +1,72 @@
+//! What is left on several servers by attempts that came to nothing: it is released, and nobody is pursued for it.
+
+use super::{failure, granted, set, short, warm};
+use crate::support::{ms, world::Mode};
+use redlatch::{Code, Event, Request};
+
+#[test]
+fn attempts_that_left_something_are_released_under_their_own_token() {
+    let mut world = warm(3, 1);
+    world.servers[0].keys.insert("k".into(), ("another".into(), world.now.after(ms(1000))));
+    world.servers[1].mode = Mode::Refusing;
+    let lock = world.acquire(0, short(10_000));
+    world.run_for(ms(1));
+    let first = world.holders("k")[2].unwrap().to_owned();
+    world.run_for(ms(3));
+    assert_eq!(world.holders("k")[2], None, "in the way of others until the next attempt");
+    world.servers[1].mode = Mode::Up;
+    let (event, _) = world.next_event(0, ms(5000)).unwrap();
+    assert!(matches!(event, Event::Granted { lock: granted, .. } if granted == lock));
+    assert_ne!(world.holders("k")[2].unwrap(), first, "a token that was released is not asked for again");
+}
+
+#[test]
+fn a_reply_that_is_lost_after_the_grant_is_released() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
+    world.servers[0].loses_reply = true;
+    world.acquire(0, short(0));
+    assert_eq!(failure(world.next_event(0, ms(5000))).code, Code::Quorum);
+    world.run_for(ms(1500));
+    assert_eq!(world.holders("k"), [None, None, None]);
+}
+
+#[test]
+fn servers_that_were_never_reached_are_not_pursued_with_releases() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Down, Mode::Down]);
+    world.acquire(0, short(10_000));
+    world.run_for(ms(8000));
+    assert!(world.clients[0].engine.busy() <= 3, "{} clean-ups", world.clients[0].engine.busy());
+}
+
+#[test]
+fn a_server_that_errs_is_not_pursued_with_a_release_for_every_attempt() {
+    let mut world = warm(3, 2);
+    let held = world.acquire(1, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(1, ms(100))));
+    world.servers[0].keys.clear();
+    world.servers[0].mode = Mode::Refusing;
+    world.acquire(0, Request { ttl: ms(30_000), ..short(60_000) });
+    world.run_for(ms(20_000));
+    assert!(world.clients[0].engine.busy() <= 2, "{} clean-ups", world.clients[0].engine.busy());
+    let before = world.servers[0].commands;
+    world.run_for(ms(10_000));
+    // Two in three seconds are the other client's renewals.
+    let asked = world.servers[0].commands - before;
+    assert!(asked <= 10_000 / 50 + 70, "{asked} commands in 10 s");
+    world.servers[0].mode = Mode::Up;
+    world.release(1, held);
+    assert!(granted(world.next_event(0, ms(1000))));
+}
+
+#[test]
+fn what_a_server_may_have_granted_without_an_answer_is_released_before_the_next_attempt() {
+    let mut world = warm(3, 1);
+    world.servers[0].loses_reply = true;
+    world.servers[2].keys.insert("k".into(), ("another".into(), world.now.after(ms(60_000))));
+    world.acquire(0, Request { ttl: ms(30_000), ..short(20_000) });
+    let (event, took) = world.next_event(0, ms(20_000)).unwrap();
+    assert!(matches!(event, Event::Granted { .. }), "{event:?}");
+    assert!(took < ms(5000), "in our own way for {took:?}");
+}

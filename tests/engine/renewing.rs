@@ -1,0 +1,151 @@
+//! Renewal: at a third of the lease, until the release.
+
+use crate::holding::VALID;
+use crate::support::{Client, ms, request};
+use redlatch::{Duration, Event, Loss, Outcome, Request};
+
+#[test]
+fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    for _ in 0..20 {
+        let before = client.now;
+        let (commands, events) = client.advance_to_action();
+        assert_eq!((commands[0].name(), events), ("exclusive_extend", vec![]));
+        assert_eq!(client.now.since(before).as_millis(), 3333);
+        client.reply(commands[0].number(1));
+        assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
+    }
+    client.engine.release(lock, client.now);
+    let release = client.command();
+    client.reply(release.number(1));
+    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+    client.run_for(ms(60_000));
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn a_renewal_that_fails_is_tried_again_in_shorter_steps_and_the_loss_is_told_in_time() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let granted = client.now;
+    let mut pauses = Vec::new();
+    let lost = loop {
+        let before = client.now;
+        let (commands, mut events) = client.advance_to_action();
+        if let Some(event) = events.pop() {
+            break event;
+        }
+        assert_eq!(commands[0].name(), "exclusive_extend");
+        pauses.push(client.now.since(before));
+        client.reply("-BUSY Redis is busy running a script\r\n");
+    };
+    assert_eq!(lost, Event::Lost { lock, loss: Loss::Expired });
+    assert!(pauses.is_sorted_by(|a, b| a >= b), "{pauses:?}");
+    assert!((5..40).contains(&pauses.len()), "{pauses:?}");
+    assert_eq!(client.now.since(granted), ms(VALID - 25));
+}
+
+#[test]
+fn a_lost_connection_is_made_anew_for_the_renewal() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.run_for(ms(3400));
+    client.greet();
+    let renewal = client.command();
+    assert_eq!(renewal.name(), "exclusive_extend");
+    client.reply(renewal.number(1));
+    assert!(client.engine.remaining(lock, client.now) > ms(VALID - 100));
+}
+
+#[test]
+fn after_a_release_no_extension_is_sent_ever() {
+    // The renewal is due, in flight, or about to be sent as text, when the release is asked for.
+    for reply in ["", "-NOSCRIPT No matching script.\r\n", "-BUSY Redis is busy\r\n"] {
+        let mut client = Client::ready();
+        let lock = client.hold(Request { renew: true, ..request("a") });
+        let (renewal, _) = client.advance_to_action();
+        client.engine.extend(lock, ms(20_000), client.now);
+        client.engine.release(lock, client.now);
+        assert_eq!(client.command().name(), "exclusive_release");
+        client.reply(if reply.is_empty() { renewal[0].number(1) } else { reply.to_owned() });
+        client.run_for(ms(30_000));
+        let names: Vec<_> = client.commands().iter().map(|command| command.name().to_owned()).collect();
+        assert!(!names.contains(&"exclusive_extend".to_owned()), "{names:?}");
+    }
+}
+
+#[test]
+fn the_longest_hold_ends_a_renewed_lock() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, max_hold: ms(7000), ..request("a") });
+    let granted = client.now;
+    loop {
+        let (commands, events) = client.advance_to_action();
+        if let [Event::Lost { lock: lost, loss }] = events[..] {
+            assert_eq!((lost, loss, commands[0].name()), (lock, Loss::MaxHold, "exclusive_release"));
+            break;
+        }
+        client.reply(commands[0].number(1));
+    }
+    assert_eq!(client.now.since(granted), ms(7000));
+}
+
+#[test]
+fn renewals_that_are_always_answered_late_still_renew() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let end = client.now.after(ms(60_000));
+    let mut answers = std::collections::VecDeque::new();
+    while client.now < end {
+        for command in client.commands() {
+            answers.push_back((client.now.after(ms(600)), command.number(1)));
+        }
+        assert_eq!(client.events(), [], "every extension was carried out");
+        let timer = client.engine.poll_timeout().unwrap();
+        match answers.front() {
+            Some((when, _)) if *when <= timer => {
+                let (when, answer) = answers.pop_front().unwrap();
+                client.now = client.now.max(when);
+                client.reply(answer);
+            }
+            _ => client.advance_to_timeout(),
+        }
+    }
+    assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
+}
+
+#[test]
+fn a_verification_that_fails_does_not_put_the_renewal_off() {
+    let mut client = Client::ready();
+    let lock = client.hold(Request { renew: true, ..request("a") });
+    let held_at = client.now;
+    loop {
+        client.engine.verify(lock, client.now);
+        if client.commands().iter().any(|command| command.arguments()[2] != "0") {
+            break;
+        }
+        client.reply("-BUSY Redis is busy running a script\r\n");
+        client.events();
+        client.advance(ms(100));
+        client.engine.handle_timeout(client.now);
+    }
+    assert!(client.now.since(held_at) <= ms(3500), "{:?}", client.now.since(held_at));
+}
+
+#[test]
+fn the_renewal_comes_a_third_of_the_lease_after_the_last_was_asked_for() {
+    let mut client = Client::ready();
+    let asked = client.now;
+    client.acquire(Request { renew: true, ttl: ms(9000), ..request("a") });
+    let mut command = client.command();
+    for round in 1..=3 {
+        client.advance(ms(300));
+        client.reply(if round == 1 { command.granted(1) } else { command.number(1) });
+        client.events();
+        command = client.advance_to_action().0.remove(0);
+        assert_eq!(command.name(), "exclusive_extend");
+        assert_eq!(client.now.since(asked), ms(round * 3000));
+    }
+}

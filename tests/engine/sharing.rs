@@ -1,0 +1,110 @@
+//! Several acquires under one token: they share a lock, or wait for each other.
+
+use crate::entering::{held, mine};
+use crate::support::{Client, ms, request};
+use redlatch::{Code, Duration, Event, Request};
+
+#[test]
+fn a_token_is_not_asked_for_again_before_its_release_is_confirmed() {
+    let (mut client, first) = held(mine());
+    client.engine.release(first, client.now);
+    client.command();
+    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    let second = client.acquire(mine());
+    while client.connection.is_none() {
+        client.advance_to_timeout();
+        client.drain_connections();
+    }
+    client.greet();
+    let release = client.command();
+    assert_eq!(release.name(), "exclusive_release", "and nothing else: it could free what is taken after it");
+    client.events();
+    client.reply(release.number(1));
+    let acquire = client.command();
+    client.reply(acquire.granted(2));
+    assert!(
+        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == second))
+    );
+}
+
+#[test]
+fn two_acquires_with_one_token_share_one_lock() {
+    let mut client = Client::ready();
+    let (first, second) = (client.acquire(mine()), client.acquire(mine()));
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    let question = client.command();
+    assert_eq!(question.name(), "exclusive_extend");
+    client.reply(question.number(1));
+    let granted: Vec<_> = client
+        .events()
+        .iter()
+        .map(|event| match event {
+            Event::Granted { lock, .. } => *lock,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(granted, [first, second]);
+    client.engine.release(first, client.now);
+    assert_eq!(client.commands(), []);
+    assert!(client.engine.remaining(second, client.now) > Duration::ZERO);
+}
+
+#[test]
+fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_its_wait() {
+    let (mut client, first) = held(mine());
+    let both = || Request { keys: vec![b"a".to_vec(), b"b".to_vec()], wait: ms(500), ..mine() };
+    let second = client.acquire(both());
+    let (commands, events) = client.advance_to_action();
+    assert_eq!(commands, []);
+    assert!(
+        matches!(&events[..], [Event::Failed { lock, failure }] if *lock == second && failure.code == Code::Timeout)
+    );
+    let third = client.acquire(both());
+    client.engine.release(first, client.now);
+    let release = client.command();
+    client.reply(release.number(1));
+    let acquire = client.command();
+    client.reply(acquire.granted(2));
+    assert!(
+        client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == third))
+    );
+    client.acquire(Request { wait: ms(0), ..both() });
+    let question = client.command();
+    assert_eq!(question.name(), "exclusive_extend");
+}
+
+#[test]
+fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
+    let mut client = Client::new();
+    client.acquire(Request { wait: ms(0), ..request("warm-up") });
+    let channel = client.greet_with_wakes();
+    let acquire = client.command();
+    client.reply(acquire.taken(1));
+    client.events();
+    let first = client.hold(mine());
+    client.engine.release(first, client.now);
+    client.command();
+    let second = client.acquire(mine());
+    client.advance(ms(10));
+    client.message(&channel, &second.0.to_string());
+    assert_eq!(client.commands(), []);
+}
+
+#[test]
+fn thousands_may_ask_with_one_token_at_once() {
+    let mut client = Client::ready();
+    let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    // The first entry is asked for at once, the others together when it was answered.
+    for _ in 0..2 {
+        let question = client.command();
+        client.reply(question.number(1));
+    }
+    let granted = client.events().into_iter().map(|event| match event {
+        Event::Granted { lock, .. } => lock,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(granted.collect::<Vec<_>>(), asked);
+}

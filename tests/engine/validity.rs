@@ -1,0 +1,87 @@
+//! What is left of a lease when it is granted: counted from before it was asked for, and never nothing.
+
+use crate::support::{Client, failure, ms, one_try, request};
+use redlatch::{Code, Duration, Event, Request};
+
+#[test]
+fn validity_counts_from_before_the_winning_attempt_was_sent() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let first = client.command();
+    client.advance(ms(30));
+    client.reply(first.taken(5000));
+    client.advance_to_timeout();
+    let asked = client.now;
+    let second = client.command();
+    client.advance(ms(123));
+    client.reply(second.granted(1));
+    client.event();
+    assert_eq!(client.engine.remaining(lock, client.now), ms(10_000 - 100 - 2 - 123));
+    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 100 - 2), "not from the first attempt");
+}
+
+#[test]
+fn a_grant_with_nothing_left_is_never_handed_out() {
+    let mut client = Client::with(
+        redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
+        Default::default(),
+    );
+    client.acquire(request("warm-up"));
+    client.greet();
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    client.event();
+    let lock = client.acquire(Request { ttl: ms(1000), wait: Duration::ZERO, ..request("a") });
+    let command = client.command();
+    client.advance(ms(1000 - 10 - 2));
+    client.reply(command.granted(1));
+    let failure = failure(client.event());
+    assert_eq!(failure.code, Code::Connection, "not that another holds it");
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+/// The loss would be told at once: 2 ms, at least, before validity ends.
+#[test]
+fn a_grant_with_no_more_left_than_the_notice_of_its_loss_is_none() {
+    for (late, granted) in [(94, true), (95, false)] {
+        let patient = redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() };
+        let mut client = Client::with(patient, Default::default());
+        client.acquire(Request { ttl: ms(100), ..one_try("a") });
+        client.greet();
+        let command = client.command();
+        client.advance(ms(late));
+        client.reply(command.granted(1));
+        let event = client.event();
+        assert_eq!(matches!(event, Event::Granted { .. }), granted, "after {late} ms: {event:?}");
+    }
+}
+
+#[test]
+fn a_grant_that_runs_out_before_it_is_told_is_not_told() {
+    let mut client = Client::ready();
+    let lock = client.acquire(Request { ttl: ms(100), ..request("a") });
+    let command = client.command();
+    client.reply(command.granted(1));
+    client.advance(ms(97));
+    assert_eq!(failure(client.event()).code, Code::Connection);
+    assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
+    assert_eq!(client.command().name(), "exclusive_release");
+}
+
+#[test]
+fn a_grant_that_comes_too_late_is_asked_for_again_within_the_wait() {
+    let mut client = Client::with(
+        redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
+        Default::default(),
+    );
+    client.acquire(Request { ttl: ms(1000), ..request("a") });
+    client.greet();
+    let first = client.command();
+    client.advance(ms(988));
+    client.reply(first.granted(1));
+    let (again, events) = client.advance_to_action();
+    assert_eq!((again[0].name(), events), ("exclusive_acquire", vec![]));
+    client.reply(again[0].granted(1));
+    assert!(matches!(client.event(), Event::Granted { .. }));
+}
