@@ -172,7 +172,8 @@ export interface Lock extends AsyncDisposable {
   readonly remaining: number;
   /**
    * Aborts with LockLostError when the lock is lost, before its validity ends, and when the client is closed while the
-   * lock is held. A release does not abort it.
+   * lock is held. A release does not abort it. A process that was stopped just then may find it aborted at first sight:
+   * look at `signal.aborted` before you add a listener, or hand it to what does so, such as `fetch`.
    */
   readonly signal: AbortSignal;
   /**

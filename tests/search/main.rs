@@ -85,5 +85,6 @@ searches! {
     fair_with_a_break
     redlock_of_two
     redlock_of_three
+    redlock_that_expires
     redlock_with_a_break
 }

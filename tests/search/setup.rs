@@ -5,7 +5,7 @@ use redlatch::Policy;
 use crate::support::ms;
 
 /// Milliseconds in which nothing but what is searched happens.
-pub const TICK: u64 = 40;
+pub const TICK: u64 = 120;
 
 /// A step of a client's plan. Slots are counted by the acquisitions of that client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -88,11 +88,8 @@ pub fn setups(full: bool) -> Vec<Setup> {
     let size = |small: u64, large: u64| if full { large } else { small };
     let a: &[&str] = &["a"];
     let two = || vec![plan(a, 3), plan(a, 3)];
-    // In small size nobody releases: with three servers, that alone is fifty times as many states.
-    let tries = || {
-        let try_once = if full { plan(a, 0) } else { vec![Op::Acquire { keys: a, wait: 0 }] };
-        vec![try_once.clone(), try_once]
-    };
+    // Nobody releases: with three servers, that alone is fifty times as many states.
+    let tries = || vec![vec![Op::Acquire { keys: a, wait: 0 }]; 2];
     let budget = Budget::default();
     vec![
         setup("single", two(), size(3, 5), &["granted", "timed out", "lost", "released"]),
@@ -181,12 +178,29 @@ pub fn setups(full: bool) -> Vec<Setup> {
             budget: Budget { breaks: 1, ..budget },
             ..setup("fair_with_a_break", two(), size(1, 3), &["granted", "released"])
         },
-        Setup { servers: 2, ..setup("redlock_of_two", two(), size(0, 2), &["granted", "released"]) },
-        Setup { servers: 3, ..setup("redlock_of_three", tries(), size(0, 1), &["granted", "timed out"]) },
+        Setup {
+            servers: 2,
+            ttl: 1,
+            ..setup("redlock_of_two", two(), size(0, 1), &["granted", "lost", "released"])
+        },
+        Setup {
+            servers: 3,
+            ..setup(
+                "redlock_of_three",
+                if full { vec![plan(a, 0), plan(a, 0)] } else { tries() },
+                0,
+                &["granted", "timed out", "released"],
+            )
+        },
+        Setup {
+            servers: if full { 3 } else { 2 },
+            ttl: 1,
+            ..setup("redlock_that_expires", tries(), 1, &["granted", "timed out", "lost"])
+        },
         Setup {
             servers: if full { 3 } else { 2 },
             budget: Budget { breaks: 1, ..budget },
-            ..setup("redlock_with_a_break", tries(), size(0, 0), &["granted", "timed out"])
+            ..setup("redlock_with_a_break", tries(), 0, &["granted", "timed out"])
         },
     ]
 }
