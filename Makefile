@@ -66,7 +66,8 @@ fuzz-short: nightly ## every fuzz target for 20 seconds
 sim: redis-server toolchain ## random commands on real servers, SEEDS simulated worlds from SEED_BASE on, and planted bugs
 	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
-	RUSTFLAGS="$${RUSTFLAGS:-} --cfg planted" cargo test --locked --test sim --target-dir target/planted -- --nocapture planted
+	RUSTFLAGS="$${RUSTFLAGS:-} --cfg planted" cargo test --locked --test sim --test search --target-dir target/planted \
+	  -- --nocapture planted
 
 search: toolchain ## every order of events in small worlds, in full size (minutes)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1

@@ -24,6 +24,8 @@ mod action;
 mod client;
 mod explore;
 mod network;
+#[cfg(planted)]
+mod planted;
 mod queue;
 mod settling;
 mod setup;

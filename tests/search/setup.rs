@@ -74,7 +74,7 @@ fn setup(name: &'static str, plans: Vec<Vec<Op>>, horizon: u64, expected: &[&'st
         servers: 1,
         plans,
         horizon,
-        ttl: 3,
+        ttl: 2,
         renew: false,
         fair: false,
         policy: policy(),
@@ -96,7 +96,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         setup(
             "single_with_extension",
             vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Extend(0), Op::Release(0)], plan(a, 3)],
-            size(2, 5),
+            size(2, 4),
             &["granted", "timed out", "lost", "released"],
         ),
         Setup {
@@ -112,11 +112,11 @@ pub fn setups(full: bool) -> Vec<Setup> {
             // An error of nearly a half is allowed for: more than the tick by which the clock is wrong.
             policy: Policy { drift: 450_000, ..policy() },
             budget: Budget { lags: 1, ..budget },
-            ..setup("single_with_a_slow_clock", two(), size(3, 5), &["granted", "lost"])
+            ..setup("single_with_a_slow_clock", two(), size(3, 4), &["granted", "lost"])
         },
         Setup {
             budget: Budget { crashes: 1, ..budget },
-            ..setup("single_with_a_crash", two(), size(1, 3), &["granted", "lost"])
+            ..setup("single_with_a_crash", two(), size(1, 2), &["granted", "lost"])
         },
         Setup {
             renew: true,
@@ -193,9 +193,9 @@ pub fn setups(full: bool) -> Vec<Setup> {
             )
         },
         Setup {
-            servers: if full { 3 } else { 2 },
+            servers: 2,
             ttl: 1,
-            ..setup("redlock_that_expires", tries(), 1, &["granted", "timed out", "lost"])
+            ..setup("redlock_that_expires", tries(), size(1, 2), &["granted", "timed out", "lost"])
         },
         Setup {
             servers: if full { 3 } else { 2 },
