@@ -29,6 +29,16 @@ pub enum Action {
     LoseKey(usize, &'static str),
 }
 
+impl Action {
+    /// Whether something goes wrong, of which there is only so much.
+    pub const fn is_fault(self) -> bool {
+        matches!(
+            self,
+            Self::Cut(_) | Self::Abandon(_) | Self::TickWithout(_) | Self::Crash(_) | Self::LoseKey(..)
+        )
+    }
+}
+
 impl World {
     /// Everything that may happen in this state.
     pub fn actions(&self, setup: &Setup) -> Vec<Action> {

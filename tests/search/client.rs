@@ -3,7 +3,7 @@
 use redlatch::{Duration, Endpoint, Engine, Event, Instant, LockId, Outcome, Request};
 
 use crate::{
-    setup::{Op, Setup, TICK},
+    setup::{Op, Setup, TICK, lease},
     support::{Seeded, ms},
 };
 
@@ -49,6 +49,8 @@ pub struct Client {
     pub slots: Vec<Slot>,
     /// Ticks by which its clock is behind.
     pub lag: u64,
+    /// Extensions that were asked for and not answered.
+    pub questions: usize,
 }
 
 impl Client {
@@ -57,7 +59,7 @@ impl Client {
         for _ in 0..setup.servers {
             engine.add_node(Endpoint::default());
         }
-        Self { engine, step: 0, slots: Vec::new(), lag: 0 }
+        Self { engine, step: 0, slots: Vec::new(), lag: 0, questions: 0 }
     }
 
     pub fn now(&self, tick: u64) -> Instant {
@@ -97,7 +99,8 @@ impl Client {
                 }
             }
             Op::Extend(slot) => {
-                self.engine.extend(self.slots[slot].lock, ms(setup.ttl * TICK), now);
+                self.engine.extend(self.slots[slot].lock, lease(setup.ttl), now);
+                self.questions += 1;
             }
             Op::Cancel(slot) => {
                 self.slots[slot].status = Status::Over;
@@ -117,7 +120,7 @@ impl Client {
         let request = Request {
             keys: keys.iter().map(|key| key.as_bytes().to_vec()).collect(),
             token: token.map(|token| token.as_bytes().to_vec()),
-            ttl: ms(setup.ttl * TICK),
+            ttl: lease(setup.ttl),
             wait: ms(wait * TICK),
             renew: setup.renew,
             max_hold: Duration::MAX,
@@ -153,6 +156,10 @@ impl Client {
                         Outcome::Unknown => "unknown",
                     },
                 ),
+                Event::Extended { .. } | Event::OpFailed { .. } => {
+                    self.questions -= 1;
+                    continue;
+                }
                 _ => continue,
             };
             let slot = self.slots.iter().position(|slot| slot.lock == lock && slot.status != Status::Over);

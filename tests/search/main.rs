@@ -45,7 +45,7 @@ fn is_full() -> bool {
 fn search(name: &str) {
     let all = setups(is_full());
     let setup: &Setup = all.iter().find(|setup| setup.name == name).unwrap();
-    let report = explore(setup);
+    let report = explore(setup).unwrap_or_else(|violation| panic!("{violation}"));
     println!("search: {report}");
     let expected = if is_full() { setup.expected.as_slice() } else { &["granted"] };
     for outcome in expected {

@@ -19,6 +19,9 @@ impl World<'_> {
             let verb = if adopted.is_some() { "adopts" } else { "is" };
             format!("client {client}: {lock:?} {verb} op {index}, {op:?}")
         });
+        if let Some(owner) = &adopted {
+            self.observer.claims(owner, client);
+        }
         let task = Task {
             op: index,
             asked: self.now,

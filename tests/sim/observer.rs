@@ -198,7 +198,12 @@ impl Observer {
         self.let_go.iter().any(|(token, other)| token == owner && *other != client)
     }
 
-    /// Whether another client has taken it over.
+    /// An application adopts what this token holds, or was granted it.
+    pub fn claims(&mut self, owner: &[u8], client: usize) {
+        self.claimants.insert(owner.to_vec(), client);
+    }
+
+    /// Whether another client has taken it over, or has asked to: then it may have done so on some servers.
     pub fn taken_over(&self, owner: &[u8], client: usize) -> bool {
         self.claimants.get(owner).is_some_and(|&claimant| claimant != client)
     }
@@ -251,7 +256,10 @@ impl Observer {
                 }
             }
         }
-        self.claimants.insert(hold.owner.clone(), hold.client);
+        // Who enters again claims nothing.
+        if hold.adopted || !self.holds.iter().any(enters) {
+            self.claims(&hold.owner, hold.client);
+        }
         self.holds.push(hold);
         Ok(())
     }

@@ -132,7 +132,9 @@ test("rule 6: a process that is stopped while a grant is told hears of the loss 
     const client = openClient(t, redis, { clock });
     await (await client.acquire(freshKey())).release();
     readings = 0;
-    const lock = await client.acquire(freshKey(), { ttl: 1_000, wait: 0 }).catch(() => undefined);
+    const lock = await client.acquire(freshKey(), { ttl: 1_000, wait: 0 }).catch((error) => {
+      assert.match(error.code, /^LOCK_(TIMEOUT|CONNECTION)$/);
+    });
     const first = lock?.signal.aborted ? "lost at first sight" : "not lost yet";
     if (lock === undefined || lock.remaining > 0) continue;
     await settles(aborted(lock.signal), 500, "the signal");
