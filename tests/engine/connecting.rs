@@ -1,7 +1,7 @@
 //! Making connections: on demand, with a handshake, never in a storm.
 
 use crate::support::{Client, HELLO_MAP, at, failure, ms, one_try, request};
-use redlatch::{Carrier, Code, Duration, Endpoint, Event, Policy, Request};
+use redlatch::{Code, Duration, Endpoint, Event, Policy, Request};
 
 #[test]
 fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
@@ -290,44 +290,4 @@ fn at_the_end_of_time_no_call_lasts_for_ever() {
         client.engine.handle_timeout(client.now);
     }
     assert_eq!(client.events(), []);
-}
-
-fn on_commands() -> Client {
-    let endpoint = Endpoint {
-        password: "unused".into(),
-        database: 3,
-        carrier: Carrier::Commands,
-        ..Endpoint::default()
-    };
-    Client::with(Policy::default(), endpoint)
-}
-
-#[test]
-fn a_carrier_of_commands_is_not_greeted_and_its_waiters_poll() {
-    let mut client = on_commands();
-    client.acquire(request("a"));
-    client.connect();
-    let acquire = client.command();
-    assert_eq!(acquire.name(), "exclusive_acquire");
-    assert!(!client.engine.inspect().nodes[0].wakes);
-    client.reply(acquire.taken(60_000));
-    let asked = client.now;
-    let (commands, _) = client.advance_to_action();
-    assert_eq!(commands.len(), 1);
-    assert!(client.now < asked.after(ms(251)), "polled without messages, so soon");
-}
-
-#[test]
-fn over_a_carrier_of_commands_no_release_overtakes_its_acquire() {
-    let mut client = on_commands();
-    let given_up = client.acquire(request("a"));
-    client.connect();
-    let acquire = client.command();
-    client.engine.cancel(given_up, client.now);
-    assert!(client.commands().is_empty(), "the acquire is under way");
-    client.acquire(request("b"));
-    assert_eq!(client.command().name(), "exclusive_acquire", "other keys do not wait");
-    client.reply(acquire.granted(1));
-    let release = client.command();
-    assert_eq!((release.name(), release.keys()[0].as_str()), ("exclusive_release", "a"));
 }

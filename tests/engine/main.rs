@@ -9,6 +9,7 @@
 
 mod acquiring;
 mod adopting;
+mod carriers;
 mod connecting;
 mod entering;
 mod failing;

@@ -1,0 +1,165 @@
+use super::*;
+use crate::{
+    lock::LockId,
+    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
+};
+
+fn tag(lock: u32) -> Tag {
+    Tag { lock: LockId(lock), round: 1 }
+}
+
+fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
+    let mut out = Vec::new();
+    let command =
+        Command { script, keys: &[b"k".to_vec()], arguments: &[b"t"], patience: Duration::from_millis(500) };
+    pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn released(nonce: &[u8]) -> Reply<'_> {
+    Reply::Array(vec![Reply::Bulk(nonce), Reply::Integer(1)])
+}
+
+#[test]
+fn commands_are_written_by_hash_and_by_source() {
+    let mut pipeline = Pipeline::new(0xab, Order::AsSent);
+    let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
+    let by_hash = format!(
+        "*6\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\n00000000000000ab\r\n$1\r\nt\r\n"
+    );
+    assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE), by_hash);
+    pipeline.pair(&Reply::Error(b"NOSCRIPT No matching script. Please use EVAL."), &mut Vec::new());
+    assert!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source));
+}
+
+#[test]
+fn replies_are_paired_in_order_by_nonce() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+    pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE);
+    assert_eq!(
+        pipeline.pair(&released(b"0000000000000001"), &mut Vec::new()),
+        Paired::Answer(tag(7), Answer::Count(1))
+    );
+    assert_eq!(
+        pipeline.pair(&released(b"0000000000000002"), &mut Vec::new()),
+        Paired::Answer(tag(8), Answer::Count(1))
+    );
+    assert_eq!(
+        pipeline.pair(&released(b"0000000000000003"), &mut Vec::new()),
+        Paired::Mismatch,
+        "nothing was asked"
+    );
+}
+
+#[test]
+fn anothers_reply_is_a_mismatch() {
+    let replies = [
+        released(b"0000000000000002"),
+        released(b"00000000000000001"),
+        released(b""),
+        Reply::Integer(1),
+        Reply::Simple(b"OK"),
+        Reply::Null,
+        Reply::Opaque,
+        Reply::Array(vec![]),
+        Reply::Array(vec![Reply::Bulk(b"0000000000000001")]),
+        Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(-1)]),
+        Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
+    ];
+    for reply in replies {
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+        assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{reply:?}");
+    }
+}
+
+#[test]
+fn a_grant_without_a_proper_fence_is_a_mismatch() {
+    for fence in [b"0".as_slice(), b"", b"-1", b"+1", b"1e3", b"18446744073709551616"] {
+        let mut pipeline = Pipeline::new(1, Order::AsSent);
+        pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
+        let reply =
+            Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Bulk(fence)]);
+        assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{fence:?}");
+    }
+}
+
+/// One reply was lost, so that every error goes to the command before, which nobody waits for any more.
+#[test]
+fn a_script_that_is_unknown_is_sent_by_its_text_until_it_was_carried_out() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
+    let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
+    sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
+    pipeline.pair(&line, &mut Vec::new());
+    assert!(sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
+    assert!(!sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source), "only that one");
+    let reply = [Reply::Bulk(b"0000000000000002"), Reply::Integer(0), Reply::Integer(5)];
+    assert!(matches!(pipeline.pair(&Reply::Array(reply.to_vec()), &mut Vec::new()), Paired::Answer(..)));
+    assert!(!sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
+}
+
+#[test]
+fn unknown_script_is_told_once() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
+    pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+    assert_eq!(pipeline.pair(&line, &mut Vec::new()), Paired::NoScript(tag(7)));
+    pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+    assert!(matches!(pipeline.pair(&line, &mut Vec::new()), Paired::Error(..)));
+}
+
+#[test]
+fn silence_counts_from_the_last_sign_of_life() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
+    pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+    assert_eq!(pipeline.silent_at(Instant::from_micros(1)), Some(Instant::from_micros(500_003)));
+    assert_eq!(pipeline.silent_at(Instant::from_micros(9)), Some(Instant::from_micros(500_009)));
+}
+
+fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
+    let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+    let mut out = Vec::new();
+    let command = Command {
+        script: &EXCLUSIVE_RELEASE,
+        keys: &keys,
+        arguments: &[],
+        patience: Duration::from_millis(500),
+    };
+    pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
+    !out.is_empty()
+}
+
+#[test]
+fn without_an_order_commands_on_one_key_wait_for_each_other() {
+    let mut pipeline = Pipeline::new(1, Order::PerKey);
+    assert!(pushed_on(&mut pipeline, &["a"]));
+    assert!(pushed_on(&mut pipeline, &["b"]), "another key");
+    assert!(!pushed_on(&mut pipeline, &["b", "a"]));
+    assert!(!pushed_on(&mut pipeline, &["a"]), "behind one that is not sent itself");
+    assert!(pushed_on(&mut pipeline, &["c"]));
+    assert_eq!(pipeline.len(), 5);
+
+    // Nonces in the order in which the commands were pushed, replies in that in which they were sent.
+    let mut answered = |nonce: &[u8]| {
+        let mut out = Vec::new();
+        assert!(matches!(pipeline.pair(&released(nonce), &mut out), Paired::Answer(..)), "{nonce:?}");
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(answered(b"0000000000000001"), "", "b is not answered");
+    let freed = answered(b"0000000000000002");
+    assert!(freed.contains("0000000000000003") && !freed.contains("0000000000000004"), "{freed}");
+    assert_eq!(answered(b"0000000000000005"), "");
+    assert!(answered(b"0000000000000003").contains("0000000000000004"));
+    assert_eq!(answered(b"0000000000000004"), "");
+}
+
+#[test]
+fn without_an_order_nothing_is_forgotten() {
+    let mut pipeline = Pipeline::new(1, Order::PerKey);
+    pushed_on(&mut pipeline, &["a"]);
+    pushed_on(&mut pipeline, &["a"]);
+    assert_eq!(pipeline.into_tags().count(), 2);
+}

@@ -1,0 +1,99 @@
+//! Holding a lock of several servers: renewals, and losing it.
+
+use super::{believes, granted, set, short, warm};
+use crate::support::{ms, world::Mode};
+use redlatch::{Event, Loss, Request};
+
+#[test]
+fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
+    let mut world = warm(5, 1);
+    let lock = world.acquire(0, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(0, ms(100))));
+    set(&mut world, &[Mode::Down, Mode::Hung]);
+    world.run_for(ms(20_000));
+    assert!(believes(&world, 0, lock) && world.heard(0).is_empty());
+    set(&mut world, &[Mode::Down, Mode::Hung, Mode::Hung]);
+    let (event, took) = world.next_event(0, ms(5000)).unwrap();
+    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
+    assert!(took < ms(2000), "{took:?}");
+}
+
+#[test]
+fn a_release_at_any_moment_of_a_renewal_is_followed_by_no_extension() {
+    for (servers, modes) in [
+        (1, vec![Mode::Up]),
+        (1, vec![Mode::Slow(90)]),
+        (1, vec![Mode::Hung]),
+        (3, vec![Mode::Up, Mode::Slow(40), Mode::Hung]),
+    ] {
+        for steps in 0..120 {
+            let mut world = warm(servers, 1);
+            let lock = world.acquire(0, Request { renew: true, ..short(0) });
+            assert!(granted(world.next_event(0, ms(500))));
+            set(&mut world, &modes);
+            world.extend(0, lock, ms(3000));
+            let end = world.now.after(ms(1500));
+            for _ in 0..steps {
+                world.step(end);
+            }
+            let before = world.written.len();
+            world.release(0, lock);
+            world.run_for(ms(6000));
+            let after = &world.written[before..];
+            assert!(
+                !after.iter().any(|name| name.ends_with("_extend")),
+                "{modes:?}, {steps} steps: {after:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn servers_that_restart_empty_end_the_lock_once_they_are_a_majority() {
+    let mut world = warm(5, 1);
+    let lock = world.acquire(0, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(0, ms(100))));
+    for emptied in [0, 1] {
+        world.servers[emptied].keys.clear();
+    }
+    world.run_for(ms(5000));
+    assert!(believes(&world, 0, lock));
+    world.servers[2].keys.clear();
+    let (event, _) = world.next_event(0, ms(1500)).unwrap();
+    assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs });
+}
+
+#[test]
+fn grants_that_come_after_the_majority_count() {
+    let mut world = warm(3, 1);
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(50)]);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.run_for(ms(100));
+    // Without the third server's grant, this would be the end.
+    world.servers[0].keys.clear();
+    world.clients[0].engine.verify(lock, world.now);
+    world.run_for(ms(300));
+    assert!(believes(&world, 0, lock));
+}
+
+#[test]
+fn belief_that_is_gone_does_not_come_back() {
+    let mut world = warm(3, 1);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.run_for(ms(100));
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(90)]);
+    world.servers[0].keys.clear();
+    world.servers[1].keys.clear();
+    world.clients[0].engine.extend(lock, ms(20_000), world.now);
+    let mut gone = false;
+    let end = world.now.after(ms(5000));
+    world.run_for(ms(0));
+    while world.step(end) {
+        let believed = believes(&world, 0, lock);
+        assert!(!(gone && believed));
+        gone |= !believed;
+    }
+    assert!(gone);
+}
