@@ -1,5 +1,6 @@
-import { copyFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { copyDocument } from "./documents.mjs";
 import { root, template } from "./paths.mjs";
 
 /** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts documents and examples beside it. */
@@ -11,7 +12,7 @@ export function stamp(folder) {
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   cpSync(join(template, "examples"), join(folder, "examples"), { recursive: true });
   for (const name of manifest.files) {
-    if (name !== "dist" && name !== "examples") copyFileSync(join(root, name), join(folder, name));
+    if (name !== "dist" && name !== "examples") copyDocument(name, folder, manifest.files);
   }
   return manifest;
 }

@@ -148,12 +148,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether nobody has the lock any more that a client was to adopt, or to enter again after it was handed over.
+    /// Whether nobody has the lock any more that a client was to adopt, or to enter again after it was handed over. Who adopts
+    /// may have had it before, and let go of it: then those who handed it over still believe in it.
     fn is_gone(&self, client: usize, lock: LockId) -> bool {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
-        task.adopted && !held || self.observer.let_go(&task.owner, client)
+        let let_go = self.observer.let_go(&task.owner, client);
+        let_go || task.adopted && (!held || self.observer.let_go_by(&task.owner, client))
     }
 
     fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {

@@ -203,6 +203,11 @@ impl Observer {
         self.claimants.insert(owner.to_vec(), client);
     }
 
+    /// Whether this client let go of it.
+    pub fn let_go_by(&self, owner: &[u8], client: usize) -> bool {
+        self.let_go.contains(&(owner.to_vec(), client))
+    }
+
     /// Whether another client has taken it over, or has asked to: then it may have done so on some servers.
     pub fn taken_over(&self, owner: &[u8], client: usize) -> bool {
         self.claimants.get(owner).is_some_and(|&claimant| claimant != client)

@@ -48,6 +48,18 @@ test("the tarball has the documents, the examples and what its entries lead to, 
   assert.ok(packed.files.length > 30 && packed.files.includes("dist/core.wasm"));
 });
 
+test("links in the documents lead to what is in the tarball", () => {
+  const links = packed.files
+    .filter((name) => name.endsWith(".md"))
+    .flatMap((name) => [...String(read(name)).matchAll(/\]\((?!\w+:|#)([^)#]+)/g)].map(([, path]) => path));
+  assert.ok(links.includes("examples/websocket-bridge.mjs"), links.join());
+  const isThere = (path) => packed.files.some((file) => file === path || file.startsWith(`${path}/`));
+  assert.deepEqual(
+    links.filter((path) => !isThere(path)),
+    [],
+  );
+});
+
 test("every condition of an entry has the same types, and says so first", () => {
   for (const [path, conditions] of Object.entries(manifest.exports)) {
     if (typeof conditions === "string") continue;
