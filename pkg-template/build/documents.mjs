@@ -9,11 +9,14 @@ import { root } from "./paths.mjs";
  */
 export function copyDocument(name, folder, files) {
   const text = readFileSync(join(root, name), "utf8");
-  const packed = text.replace(/\[([^\]]+)\]\((?!\w+:|#)([^)#]+)(#[^)]*)?\)/g, (_, words, path, anchor = "") => {
-    if (!existsSync(join(root, path))) throw new Error(`${name}: ${path} does not exist`);
-    const there = path.replace(/^pkg-template\//, "");
-    const isThere = files.some((file) => there === file || there.startsWith(`${file}/`));
-    return isThere ? `[${words}](${there}${anchor})` : words;
-  });
+  const packed = text.replace(
+    /\[([^\]]+)\]\((?!\w+:|#)([^)#]+)(#[^)]*)?\)/g,
+    (_, words, path, anchor = "") => {
+      if (!existsSync(join(root, path))) throw new Error(`${name}: ${path} does not exist`);
+      const there = path.replace(/^pkg-template\//, "");
+      const isThere = files.some((file) => there === file || there.startsWith(`${file}/`));
+      return isThere ? `[${words}](${there}${anchor})` : words;
+    },
+  );
   writeFileSync(join(folder, name), packed);
 }
