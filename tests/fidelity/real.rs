@@ -204,9 +204,12 @@ impl Connection {
         bytes
     }
 
-    /// Whether the server ended the connection.
+    /// Whether the server ended the connection. It is reset if the server had not read all that was sent.
     pub fn is_over(&mut self) -> bool {
-        self.0.fill_buf().is_ok_and(<[u8]>::is_empty)
+        match self.0.fill_buf() {
+            Ok(bytes) => bytes.is_empty(),
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
     }
 
     fn read_line(&mut self) -> String {
