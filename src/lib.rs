@@ -28,10 +28,6 @@
     )
 )]
 
-// For what tests in here share with those in tests/.
-#[cfg(test)]
-extern crate self as redlatch;
-
 mod engine;
 mod entropy;
 mod error;
