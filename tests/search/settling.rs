@@ -17,20 +17,19 @@ impl World {
         self.budget = Budget::default();
         let end = self.tick + LONGEST;
         let calm = Setup { horizon: end, ..crate::setup::like(setup) };
-        let mut steps = 0..MOST_STEPS;
-        while !self.is_at_rest(&calm) {
-            if steps.next().is_none() {
-                return Err(self.unrest());
+        for _ in 0..MOST_STEPS {
+            if self.is_at_rest(&calm) {
+                return Ok(());
             }
             // In the order in which they are listed, time last: whoever can do something does.
             let action = self.actions(&calm).into_iter().find(|action| *action != Action::Tick);
             match action {
                 Some(action) => self.act(action, &calm)?,
                 None if self.tick < end => self.act(Action::Tick, &calm)?,
-                None => return Err(self.unrest()),
+                None => break,
             }
         }
-        Ok(())
+        Err(self.unrest())
     }
 
     /// Leases that nobody knows of are over by then: nothing is under way, and a lease is shorter than the wait.
