@@ -53,12 +53,14 @@ local function live_head(queue, places)
   return '', 1
 end
 
-local first, ahead, behind_next, own = true, 1, false, 0
+local first, stood, ahead, behind_next, own = true, false, 1, false, 0
 if mine < n then
   for i = 1, n do
     local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
     local head, left = live_head(queue, places)
-    if head and head ~= waiter then
+    if head == waiter then
+      stood = true
+    elseif head then
       first = false
       ahead = math.max(ahead, left)
       local whose, number = string.match(head, '^([^:]*):?(.*)$')
@@ -70,7 +72,18 @@ if mine < n then
   end
 end
 
+-- This client has been heard of: the places of all its waiters in a queue are kept.
+local function keep_places(queue, places)
+  redis.call('ZADD', places, now + place_lease, client)
+  -- Never shorten: other clients may be more patient.
+  for _, key in ipairs({queue, places}) do
+    if redis.call('PTTL', key) < place_lease * 4 then redis.call('PEXPIRE', key, place_lease * 4) end
+  end
+end
+
 if held == 0 and not forever and first then
+  -- Others of its client may stand behind it. Before anything is taken: this may be refused, as to stand in line may be.
+  for i = 1, stood and n or 0 do keep_places(KEYS[2 * n + i], KEYS[3 * n + i]) end
   local fence = last
   if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
   local text = string.format('%.0f', fence)
@@ -99,11 +112,7 @@ if join then
     end
     local gone = redis.call('ZRANGEBYSCORE', places, '-inf', now, 'LIMIT', 0, most_dead)
     if #gone > 0 then redis.call('ZREM', places, unpack(gone)) end
-    redis.call('ZADD', places, now + place_lease, client)
-    -- Never shorten: other clients may be more patient.
-    for _, key in ipairs({queue, places}) do
-      if redis.call('PTTL', key) < place_lease * 4 then redis.call('PEXPIRE', key, place_lease * 4) end
-    end
+    keep_places(queue, places)
   end
 end
 local wait = held

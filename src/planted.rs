@@ -142,6 +142,10 @@ bugs! {
     Barging,
     /// a place kept for no longer than an attempt takes
     PlaceLeaseShort,
+    /// who is served does not keep its client's other places
+    ServedUnheard,
+    /// the next in line of a client begins a pause of its own
+    HeartbeatRestarts,
     /// who leaves stays in line
     StaysInLine,
     /// a single try stands in line

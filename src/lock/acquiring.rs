@@ -55,10 +55,7 @@ impl Acquiring {
             Input::Timer(Timer::Retry) => self.attempt(cx),
             Input::Wake => self.wake(cx),
             Input::Promoted => {
-                // It may be about to ask: because it was woken, or does not know whether it has a place.
-                if self.round.is_none() && !cx.timers.is_set(Timer::Retry) {
-                    self.schedule(cx);
-                }
+                self.take_the_lead(cx);
                 State::Acquiring(self)
             }
             Input::Timer(Timer::Wait) => self.give_up(cx),
@@ -91,6 +88,9 @@ impl Acquiring {
         cx.count(|counters| &mut counters.attempts);
         self.begun = cx.now;
         self.woken = false;
+        if cx.spec.queues() {
+            cx.world.lines.ask(cx.spec.lock_keys(), cx.now);
+        }
         let verb = if cx.spec.adopt { Verb::Adopt } else { Verb::Acquire };
         let round = Round::start(verb, cx);
         self.settle(round, cx)
@@ -137,7 +137,7 @@ impl Acquiring {
                     cx.observe(Event::Contended { lock: cx.holder() });
                 }
                 self.look_at_line(&round, cx);
-                Outcome::Taken(longest_wait(&round))
+                Outcome::Taken(round.longest_wait())
             }
             Verdict::Failed | Verdict::Open => Outcome::Faulty(round.clone()),
         };
@@ -201,21 +201,36 @@ impl Acquiring {
         if planted(Planted::NoSafetyNet) && placed && cx.wakes(NodeId(0)) {
             return;
         }
+        let due = cx.now.after(self.pause(cx));
+        cx.timers.set(Timer::Retry, due);
+    }
+
+    /// The first of our line left, and now this one asks for all, as soon after the last of us as it would have done.
+    fn take_the_lead(&self, cx: &mut Context<'_>) {
+        let asked = cx.world.lines.last_asked(cx.spec.lock_keys());
+        let begun = asked.filter(|_| !planted(Planted::HeartbeatRestarts)).unwrap_or(cx.now);
+        let due = begun.after(self.pause(cx)).max(cx.now);
+        // It may be asking, or about to: because it was woken, or does not know whether it has a place.
+        if self.round.is_none() && cx.timers.get(Timer::Retry).is_none_or(|retry| due < retry) {
+            cx.timers.set(Timer::Retry, due);
+        }
+    }
+
+    fn pause(&self, cx: &mut Context<'_>) -> Duration {
         let longest = cx.policy.retry_max;
         let (min, max) = if cx.world.nodes.count() == 1 && cx.wakes(NodeId(0)) {
             (longest, longest.times(4))
         } else {
             (cx.policy.retry_min, longest)
         };
-        let mut pause = jitter(min, max, cx.world.entropy);
-        if let Outcome::Taken(Some(left)) = self.last
-            && left < pause
-        {
+        let pause = jitter(min, max, cx.world.entropy);
+        match self.last {
             // It comes free sooner: ask just after, and not all at once.
-            pause =
-                left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.world.entropy)).min(pause);
+            Outcome::Taken(Some(left)) if left < pause => {
+                left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.world.entropy)).min(pause)
+            }
+            _ => pause,
         }
-        cx.timers.set(Timer::Retry, cx.now.after(pause));
     }
 
     fn may_have_written(&self, round: &Round, cx: &mut Context<'_>) -> bool {
@@ -261,17 +276,6 @@ fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
         }
     }
     lease
-}
-
-/// How long the holder may keep it, by the word of those who said no.
-fn longest_wait(round: &Round) -> Option<Duration> {
-    let mut longest = Some(Duration::ZERO);
-    for (_, ballot) in round.ballots() {
-        if let Ballot::Answered(_, Answer::Wait { left: wait, .. }) = *ballot {
-            longest = longest.zip(wait).map(|(a, b)| a.max(b));
-        }
-    }
-    longest
 }
 
 fn grant(round: Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> State {

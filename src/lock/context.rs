@@ -107,10 +107,11 @@ impl Context<'_> {
         name
     }
 
-    /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts.
+    /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts, and
+    /// a second at least, for a process may stand still for a while however often it asks.
     pub(super) fn place_lease(&self) -> Duration {
-        let pauses = if planted(Planted::PlaceLeaseShort) { 1 } else { 12 };
-        self.policy.retry_max.times(pauses).max(Duration::from_millis(300))
+        let (pauses, least) = if planted(Planted::PlaceLeaseShort) { (1, 300) } else { (12, 1000) };
+        self.policy.retry_max.times(pauses).max(Duration::from_millis(least))
     }
 
     pub(super) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {

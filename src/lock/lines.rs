@@ -2,10 +2,14 @@
 //!
 //! On the server, a place in a queue is kept as long as its client asks for any of its waiters there. And a client's first
 //! waiter in a queue is served before its others. So only the first asks, as the heartbeat of all; the others are woken
-//! by a message when it is their turn, or become the first.
+//! by a message when it is their turn, or become the first. A new first goes on where the last one was in its pause: were
+//! each to begin one of its own, a line whose first is served, or leaves, sooner than that would not be heard of at all.
 
 use super::LockId;
-use crate::planted::{Planted, planted};
+use crate::{
+    planted::{Planted, planted},
+    time::Instant,
+};
 
 /// Our fair waiters by the keys they wait for, in the order in which they joined.
 #[derive(Clone, Debug, Default, Hash)]
@@ -21,6 +25,8 @@ pub(crate) struct Lines {
 struct Line {
     keys: Vec<Vec<u8>>,
     locks: Vec<LockId>,
+    /// When one of them asked last.
+    asked: Instant,
 }
 
 impl Lines {
@@ -29,20 +35,23 @@ impl Lines {
         self.waiting.binary_search_by(|line| line.keys.as_slice().cmp(keys))
     }
 
-    fn line(&mut self, keys: &[Vec<u8>]) -> Option<&mut Vec<LockId>> {
+    fn line(&mut self, keys: &[Vec<u8>]) -> Option<&mut Line> {
         let place = self.find(keys).ok()?;
-        self.waiting.get_mut(place).map(|line| &mut line.locks)
+        self.waiting.get_mut(place)
     }
 
     pub(crate) fn join(&mut self, keys: &[Vec<u8>], lock: LockId) {
         match self.find(keys) {
-            Ok(_) => self.line(keys).into_iter().for_each(|line| line.push(lock)),
-            Err(place) => self.waiting.insert(place, Line { keys: keys.to_vec(), locks: vec![lock] }),
+            Ok(_) => self.line(keys).into_iter().for_each(|line| line.locks.push(lock)),
+            Err(place) => {
+                let line = Line { keys: keys.to_vec(), locks: vec![lock], asked: Instant::default() };
+                self.waiting.insert(place, line);
+            }
         }
     }
 
     pub(crate) fn leave(&mut self, keys: &[Vec<u8>], lock: LockId) {
-        let Some(line) = self.line(keys) else { return };
+        let Some(Line { locks: line, .. }) = self.line(keys) else { return };
         let led = line.first() == Some(&lock);
         line.retain(|&each| each != lock);
         match line.first().copied() {
@@ -57,10 +66,20 @@ impl Lines {
         line.is_some_and(|line| line.locks.first() == Some(&lock))
     }
 
+    /// One of the line, whoever it is, asks: the places of all are kept.
+    pub(crate) fn ask(&mut self, keys: &[Vec<u8>], now: Instant) {
+        self.line(keys).into_iter().for_each(|line| line.asked = now);
+    }
+
+    /// When one of the line asked last.
+    pub(crate) fn last_asked(&mut self, keys: &[Vec<u8>]) -> Option<Instant> {
+        self.line(keys).map(|line| line.asked)
+    }
+
     /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.
     pub(crate) fn recall(&mut self, keys: &[Vec<u8>], first: LockId) {
         if self.is_first(keys, first) {
-            let line = self.line(keys).cloned().unwrap_or_default();
+            let line = self.line(keys).map(|line| line.locks.clone()).unwrap_or_default();
             self.recalled.extend(line.iter().skip(1).rev());
         }
     }

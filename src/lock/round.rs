@@ -247,6 +247,15 @@ impl Round {
         })
     }
 
+    /// How long the holder may keep it, by the word of those who said no; `None` for ever.
+    pub(crate) fn longest_wait(&self) -> Option<Duration> {
+        let mut waits = self.ballots.iter().filter_map(|ballot| match *ballot {
+            Ballot::Answered(_, Answer::Wait { left, .. }) => Some(left),
+            _ => None,
+        });
+        waits.try_fold(Duration::ZERO, |longest, left| Some(longest.max(left?)))
+    }
+
     /// How each server voted; those that have not answered, though there was a `wait` of so many ms, failed.
     pub(crate) fn votes(&self, wait: u64) -> Vec<(NodeId, Vote)> {
         let open = self.tally(0).verdict() == Verdict::Open;

@@ -1,6 +1,6 @@
 //! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
 
-use crate::support::{Client, Command, fair, ms, number};
+use crate::support::{Client, Command, at, fair, ms, number};
 use redlatch::{Event, Request};
 
 fn no(command: &Command, joined: u8, head: u32) -> String {
@@ -45,6 +45,35 @@ fn one_of_a_clients_fair_waiters_asks_for_all() {
     client.advance(ms(10));
     client.message(&channel, number(&waiters[20].1));
     assert_eq!(number(&client.command()), number(&waiters[20].1));
+}
+
+/// Any who asks keeps the places of all. A new first that began a pause of its own would leave before it asks.
+#[test]
+fn a_line_is_heard_of_in_time_however_many_leave_it() {
+    let (mut client, _) = Client::woken();
+    let waiters: Vec<_> = (0..100).map(|_| client.wait_for(fair("a")).0).collect();
+    let (mut heard, mut longest) = (client.now, ms(0));
+    let mut answer = |client: &mut Client| {
+        for command in client.commands() {
+            if command.name() == "fair_release" {
+                client.reply(command.number(0));
+                continue;
+            }
+            client.reply(command.taken(60_000));
+            longest = longest.max(client.now.since(heard));
+            heard = client.now;
+        }
+    };
+    for (first, leaves) in waiters.into_iter().zip((1..).map(|nth| at(40 * nth))) {
+        while client.engine.poll_timeout().is_some_and(|due| due < leaves) {
+            client.advance_to_timeout();
+            answer(&mut client);
+        }
+        client.advance(leaves.since(client.now));
+        client.engine.cancel(first, client.now);
+        answer(&mut client);
+    }
+    assert!((ms(500)..=ms(1000)).contains(&longest), "{longest:?}, of 3000 ms that places are kept");
 }
 
 #[test]

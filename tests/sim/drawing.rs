@@ -24,6 +24,10 @@ impl Plan {
         if rng.chance(20) {
             hand_over(&mut rng, &settings, &mut ops);
         }
+        let mut rng = Rng::of(seed, 4);
+        if calm && settings.servers == 1 && rng.chance(30) {
+            crowd(&mut rng, &mut settings, &mut ops);
+        }
         Self { seed, settings, ops, faults }
     }
 }
@@ -122,6 +126,38 @@ fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut
         if longer {
             op.hold *= 3;
         }
+    }
+}
+
+/// Makes a line that is served, or left, quickly, and for longer than places in it are kept.
+fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
+    settings.policy.retry_min = Duration::from_millis(10);
+    settings.policy.retry_max = Duration::from_millis(60);
+    settings.delay.least = 2 * MS;
+    settings.delay.most = 2 * MS;
+    let mut clients = rng.between(1, 3).min(settings.clients as u64);
+    let (leave, hold) = (rng.chance(50), rng.pick(&[0, 0, 10 * MS]));
+    ops.clear();
+    if hold == 0 {
+        clients = 1;
+    }
+    let count = rng.between(150, 300);
+    for number in 0..count {
+        ops.push(Op {
+            at: number * 100,
+            client: rng.below(clients) as usize,
+            keys: vec![0],
+            fair: true,
+            ttl: 10_000,
+            wait: if leave && number + 10 < count { 500 + 20 * number } else { u64::MAX },
+            renew: false,
+            max_hold: None,
+            hold: if leave && number == 0 { 4 * SECOND } else { hold },
+            cancel_after: None,
+            token: None,
+            asks: Vec::new(),
+            handover: None,
+        });
     }
 }
 

@@ -36,6 +36,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let turn = if mine < n { look_at_queues(call, queues, places, waiter)? } else { Turn::default() };
     if held == 0 && !forever && (turn.first || planted(Planted::Barging)) {
         let text = mint(call, last, mine == n);
+        let stood = turn.stood && !planted(Planted::ServedUnheard);
+        for (queue, places) in queues.iter().zip(places).filter(|_| stood) {
+            keep_places(call, queue, places, waiter, place_lease)?;
+        }
         for ((((key, fence), queue), absent), claimed) in
             locks.iter().zip(fences).zip(queues).zip(absent).zip(claims)
         {
@@ -66,6 +70,8 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 /// Whose turn it is.
 struct Turn {
     first: bool,
+    /// Whether the waiter is the head of a queue.
+    stood: bool,
     /// ms that the places of those ahead are kept.
     ahead: i64,
     /// Whether there is somebody between the head and the waiter.
@@ -76,7 +82,7 @@ struct Turn {
 
 impl Default for Turn {
     fn default() -> Self {
-        Self { first: true, ahead: 1, behind_next: false, own: 0 }
+        Self { first: true, stood: false, ahead: 1, behind_next: false, own: 0 }
     }
 }
 
@@ -90,6 +96,7 @@ fn look_at_queues(
     for (queue, places) in queues.iter().zip(places) {
         let Some((head, left)) = live_head(call, queue, places, waiter)? else { continue };
         if head == waiter {
+            turn.stood = true;
             continue;
         }
         turn.first = false;
@@ -156,7 +163,6 @@ fn stand_in_line(
                 Ok(keyspace.sorted_set(queue, now)?.is_some_and(|set| set.score(waiter).is_some()))
             })?;
     }
-    let client = lua::split_waiter(waiter).0;
     for (queue, places) in queues.iter().zip(places) {
         if !placed {
             call.zrem("redis.call('ZREM', queue, waiter)", queue, &[waiter])?;
@@ -179,13 +185,26 @@ fn stand_in_line(
             let gone: Vec<&[u8]> = gone.iter().map(Vec::as_slice).collect();
             call.zrem("redis.call('ZREM', places, unpack(gone))", places, &gone)?;
         }
-        let until = now.saturating_add(place_lease);
-        call.zadd("redis.call('ZADD', places, now + place_lease, client)", places, until, client)?;
-        for key in [queue, places] {
-            call.lengthen("redis.call('PEXPIRE', key, place_lease * 4)", key, place_lease.saturating_mul(4))?;
-        }
+        keep_places(call, queue, places, waiter, place_lease)?;
     }
     Ok(placed)
+}
+
+/// Keeps the places of all waiters of this one's client in a queue.
+fn keep_places(
+    call: &mut Call<'_>,
+    queue: &[u8],
+    places: &[u8],
+    waiter: &[u8],
+    place_lease: i64,
+) -> Outcome<()> {
+    let client = lua::split_waiter(waiter).0;
+    let until = call.now().saturating_add(place_lease);
+    call.zadd("redis.call('ZADD', places, now + place_lease, client)", places, until, client)?;
+    for key in [queue, places] {
+        call.lengthen("redis.call('PEXPIRE', key, place_lease * 4)", key, place_lease.saturating_mul(4))?;
+    }
+    Ok(())
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {

@@ -11,8 +11,8 @@ import { assertAllExpire, inLine, keysLeft } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
-/** max(12 * retry.max, 300) ms: how long a place is kept without word of its client. */
-const PLACE = 300;
+/** max(12 * retry.max, 1000) ms: how long a place is kept without word of its client. */
+const PLACE = 1_000;
 const NAMES = [0, 1, 2, 3, 4];
 /** What a loaded machine may add to any of these times. */
 const SLACK = 400;

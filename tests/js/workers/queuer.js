@@ -1,9 +1,10 @@
-// Stands in line for a fair lock whenever it is told to, and notes on the server when it was its turn.
+// Stands in line for a fair lock whenever it is told to, and notes on the server when it was its turn; holds it for `hold` ms.
+import { setTimeout as pause } from "node:timers/promises";
 import { input, say } from "../support/processes.js";
 import { adminClient } from "../support/raw-client.js";
 import { createClient } from "../support/redlatch.js";
 
-const { port, key, orders, retry, user } = input();
+const { port, key, orders, retry, user, hold = 0 } = input();
 const [boss, notes] = await Promise.all([
   adminClient({ host: "127.0.0.1", port }),
   adminClient({ host: "127.0.0.1", port }),
@@ -14,6 +15,7 @@ const client = createClient({ url: `redis://${login}127.0.0.1:${port}`, ttl: 20_
 async function stand(name, token) {
   const lock = await client.acquire(key, { fair: true, token });
   await notes.send("RPUSH", "served", name);
+  await pause(hold);
   if (!lock.held) say({ problem: `${name} was served with nothing left` });
   if ((await lock.release()) !== "released") say({ problem: `${name} could not release` });
 }
