@@ -41,26 +41,25 @@ for i = 1, n do
   end
 end
 
--- The head of a queue is dead if its client has not been heard of within the lease.
+-- The head of a queue is dead if its client has not been heard of within the lease, and does not ask just now.
 local function live_head(queue, places)
   for _ = 1, most_dead do
     local head = redis.call('ZRANGE', queue, 0, 0)[1]
     if not head then return nil, 0 end
-    local kept = tonumber(redis.call('ZSCORE', places, string.match(head, '^[^:]+')) or 0)
-    if head == waiter or kept > now then return head, kept - now end
+    local whose = string.match(head, '^[^:]+')
+    local kept = tonumber(redis.call('ZSCORE', places, whose) or 0)
+    if kept > now or head == waiter or join and whose == client then return head, kept - now end
     redis.call('ZREM', queue, head)
   end
   return '', 1
 end
 
-local first, stood, ahead, behind_next, own = true, false, 1, false, 0
+local first, ahead, behind_next, own = true, 1, false, 0
 if mine < n then
   for i = 1, n do
     local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
     local head, left = live_head(queue, places)
-    if head == waiter then
-      stood = true
-    elseif head then
+    if head and head ~= waiter then
       first = false
       ahead = math.max(ahead, left)
       local whose, number = string.match(head, '^([^:]*):?(.*)$')
@@ -72,7 +71,7 @@ if mine < n then
   end
 end
 
--- This client has been heard of: the places of all its waiters in a queue are kept.
+-- This client is heard of: the places of all its waiters in a queue are kept.
 local function keep_places(queue, places)
   redis.call('ZADD', places, now + place_lease, client)
   -- Never shorten: other clients may be more patient.
@@ -82,8 +81,11 @@ local function keep_places(queue, places)
 end
 
 if held == 0 and not forever and first then
-  -- Others of its client may stand behind it. Before anything is taken: this may be refused, as to stand in line may be.
-  for i = 1, stood and n or 0 do keep_places(KEYS[2 * n + i], KEYS[3 * n + i]) end
+  -- Others of its client may stand behind it. Before anything is taken, for this may be denied.
+  for i = 1, n do
+    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
+    if redis.call('ZRANGE', queue, 0, 0)[1] then keep_places(queue, places) end
+  end
   local fence = last
   if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
   local text = string.format('%.0f', fence)
@@ -106,7 +108,7 @@ if join then
   for i = 1, n do
     local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
     if not placed then
-      redis.call('ZREM', queue, waiter)
+      -- Who stands there already goes to the end.
       local tail = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')
       redis.call('ZADD', queue, (tonumber(tail[2]) or 0) + 1, waiter)
     end

@@ -88,8 +88,9 @@ impl Acquiring {
         cx.count(|counters| &mut counters.attempts);
         self.begun = cx.now;
         self.woken = false;
-        if cx.spec.queues() {
-            cx.world.lines.ask(cx.spec.lock_keys(), cx.now);
+        // A single try keeps nobody's place.
+        if cx.spec.queues() && cx.spec.wait > Duration::ZERO {
+            cx.world.lines.hear(cx.spec.lock_keys(), cx.now);
         }
         let verb = if cx.spec.adopt { Verb::Adopt } else { Verb::Acquire };
         let round = Round::start(verb, cx);
@@ -205,13 +206,16 @@ impl Acquiring {
         cx.timers.set(Timer::Retry, due);
     }
 
-    /// The first of our line left, and now this one asks for all, as soon after the last of us as it would have done.
+    /// The first of our line left, and now this one asks for all.
     fn take_the_lead(&self, cx: &mut Context<'_>) {
-        let asked = cx.world.lines.last_asked(cx.spec.lock_keys());
-        let begun = asked.filter(|_| !planted(Planted::HeartbeatRestarts)).unwrap_or(cx.now);
+        if self.round.is_some() || planted(Planted::NoSafetyNet) {
+            return;
+        }
+        let heard = cx.world.lines.last_heard(cx.spec.lock_keys());
+        let begun = heard.filter(|_| !planted(Planted::HeartbeatRestarts)).unwrap_or(cx.now);
         let due = begun.after(self.pause(cx)).max(cx.now);
-        // It may be asking, or about to: because it was woken, or does not know whether it has a place.
-        if self.round.is_none() && cx.timers.get(Timer::Retry).is_none_or(|retry| due < retry) {
+        // It may be about to ask: because it was woken, or does not know whether it has a place.
+        if cx.timers.get(Timer::Retry).is_none_or(|retry| due < retry) {
             cx.timers.set(Timer::Retry, due);
         }
     }

@@ -107,11 +107,15 @@ impl Context<'_> {
         name
     }
 
-    /// How long a place among those who wait is kept without word from us: three of the longest pauses between attempts, and
-    /// a second at least, for a process may stand still for a while however often it asks.
+    /// How long the server remembers one who waits without word of it: for twelve of the longest pauses between attempts, or
+    /// three with wake-ups. A place in line is kept for 3 s at least: how often a process asks does not tell for how long it,
+    /// or its connection, may be slow.
     pub(super) fn place_lease(&self) -> Duration {
-        let (pauses, least) = if planted(Planted::PlaceLeaseShort) { (1, 300) } else { (12, 1000) };
-        self.policy.retry_max.times(pauses).max(Duration::from_millis(least))
+        let least = if self.spec.fair { 3000 } else { 300 };
+        match planted(Planted::PlaceLeaseShort) {
+            true => self.policy.retry_max,
+            false => self.policy.retry_max.times(12).max(Duration::from_millis(least)),
+        }
     }
 
     pub(super) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {

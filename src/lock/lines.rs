@@ -2,8 +2,8 @@
 //!
 //! On the server, a place in a queue is kept as long as its client asks for any of its waiters there. And a client's first
 //! waiter in a queue is served before its others. So only the first asks, as the heartbeat of all; the others are woken
-//! by a message when it is their turn, or become the first. A new first goes on where the last one was in its pause: were
-//! each to begin one of its own, a line whose first is served, or leaves, sooner than that would not be heard of at all.
+//! by a message when it is their turn, or become the first. A new first counts its pause from when one of them asked last: were
+//! it to begin a pause when it becomes the first, a line whose first leaves sooner than that would not be heard of at all.
 
 use super::LockId;
 use crate::{
@@ -25,8 +25,8 @@ pub(crate) struct Lines {
 struct Line {
     keys: Vec<Vec<u8>>,
     locks: Vec<LockId>,
-    /// When one of them asked last.
-    asked: Instant,
+    /// When one of them asked last, and thereby kept the places of all.
+    heard: Instant,
 }
 
 impl Lines {
@@ -44,17 +44,17 @@ impl Lines {
         match self.find(keys) {
             Ok(_) => self.line(keys).into_iter().for_each(|line| line.locks.push(lock)),
             Err(place) => {
-                let line = Line { keys: keys.to_vec(), locks: vec![lock], asked: Instant::default() };
+                let line = Line { keys: keys.to_vec(), locks: vec![lock], heard: Instant::default() };
                 self.waiting.insert(place, line);
             }
         }
     }
 
     pub(crate) fn leave(&mut self, keys: &[Vec<u8>], lock: LockId) {
-        let Some(Line { locks: line, .. }) = self.line(keys) else { return };
-        let led = line.first() == Some(&lock);
-        line.retain(|&each| each != lock);
-        match line.first().copied() {
+        let Some(Line { locks, .. }) = self.line(keys) else { return };
+        let led = locks.first() == Some(&lock);
+        locks.retain(|&each| each != lock);
+        match locks.first().copied() {
             Some(first) if led && !planted(Planted::NextNotTold) => self.promoted.push(first),
             Some(_) => {}
             None => self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place))),
@@ -66,14 +66,15 @@ impl Lines {
         line.is_some_and(|line| line.locks.first() == Some(&lock))
     }
 
-    /// One of the line, whoever it is, asks: the places of all are kept.
-    pub(crate) fn ask(&mut self, keys: &[Vec<u8>], now: Instant) {
-        self.line(keys).into_iter().for_each(|line| line.asked = now);
+    /// One of those who wait asks.
+    pub(crate) fn hear(&mut self, keys: &[Vec<u8>], now: Instant) {
+        self.line(keys).into_iter().for_each(|line| line.heard = now);
     }
 
-    /// When one of the line asked last.
-    pub(crate) fn last_asked(&mut self, keys: &[Vec<u8>]) -> Option<Instant> {
-        self.line(keys).map(|line| line.asked)
+    /// When one of them asked last.
+    pub(crate) fn last_heard(&self, keys: &[Vec<u8>]) -> Option<Instant> {
+        let line = self.find(keys).ok().and_then(|place| self.waiting.get(place));
+        line.map(|line| line.heard)
     }
 
     /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.

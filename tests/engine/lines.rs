@@ -1,7 +1,7 @@
 //! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
 
-use crate::support::{Client, Command, at, fair, ms, number};
-use redlatch::{Event, Request};
+use crate::support::{Client, Command, fair, ms, number};
+use redlatch::{Duration, Event, Request};
 
 fn no(command: &Command, joined: u8, head: u32) -> String {
     format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:{joined}\r\n:{head}\r\n", command.nonce())
@@ -47,33 +47,51 @@ fn one_of_a_clients_fair_waiters_asks_for_all() {
     assert_eq!(number(&client.command()), number(&waiters[20].1));
 }
 
-/// Any who asks keeps the places of all. A new first that began a pause of its own would leave before it asks.
-#[test]
-fn a_line_is_heard_of_in_time_however_many_leave_it() {
+/// The longest that the server hears nothing that keeps the places of 100 waiters, while the first leaves every 40 ms.
+fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
     let (mut client, _) = Client::woken();
     let waiters: Vec<_> = (0..100).map(|_| client.wait_for(fair("a")).0).collect();
     let (mut heard, mut longest) = (client.now, ms(0));
     let mut answer = |client: &mut Client| {
         for command in client.commands() {
-            if command.name() == "fair_release" {
-                client.reply(command.number(0));
-                continue;
+            let waits = command.name() == "fair_acquire" && command.arguments()[5] == "1";
+            if waits {
+                heard = client.now;
             }
-            client.reply(command.taken(60_000));
             longest = longest.max(client.now.since(heard));
-            heard = client.now;
+            client.reply(if command.name() == "fair_acquire" {
+                command.taken(60_000)
+            } else {
+                command.number(0)
+            });
         }
     };
-    for (first, leaves) in waiters.into_iter().zip((1..).map(|nth| at(40 * nth))) {
+    for first in waiters {
+        let leaves = client.now.after(ms(40));
         while client.engine.poll_timeout().is_some_and(|due| due < leaves) {
             client.advance_to_timeout();
             answer(&mut client);
         }
         client.advance(leaves.since(client.now));
+        before_leaving(&mut client);
         client.engine.cancel(first, client.now);
         answer(&mut client);
     }
-    assert!((ms(500)..=ms(1000)).contains(&longest), "{longest:?}, of 3000 ms that places are kept");
+    longest
+}
+
+#[test]
+fn a_line_is_heard_of_in_time_however_quickly_it_is_left() {
+    let longest = longest_silence(|_| {});
+    assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
+}
+
+#[test]
+fn a_try_is_no_word_of_those_who_wait() {
+    let longest = longest_silence(|client| {
+        client.acquire(Request { wait: ms(0), ..fair("a") });
+    });
+    assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
 }
 
 #[test]

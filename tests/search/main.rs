@@ -84,6 +84,7 @@ searches! {
     multi_in_opposite_order
     fair_with_three_waiters
     fair_with_aborts
+    fair_with_two_of_a_client
     fair_with_a_break
     redlock_of_two
     redlock_of_three

@@ -175,6 +175,23 @@ pub fn setups(full: bool) -> Vec<Setup> {
         },
         Setup {
             fair: true,
+            ..setup(
+                "fair_with_two_of_a_client",
+                vec![
+                    vec![
+                        Op::Acquire { keys: a, wait: 6 },
+                        Op::Acquire { keys: a, wait: 6 },
+                        Op::Cancel(0),
+                        Op::Release(1),
+                    ],
+                    plan(a, 6),
+                ],
+                size(0, 2),
+                &["granted", "released"],
+            )
+        },
+        Setup {
+            fair: true,
             budget: Budget { breaks: 1, ..budget },
             ..setup("fair_with_a_break", two(), size(1, 3), &["granted", "released"])
         },

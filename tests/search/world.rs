@@ -14,7 +14,7 @@ use crate::{
     queue::Queue,
     setup::{Budget, Setup},
     shared::Shared,
-    support::ms,
+    support::{ms, split_commands},
 };
 
 /// What rule was broken, and how.
@@ -148,10 +148,12 @@ impl World {
         let link = &mut self.links[index];
         let (server, session) = (link.server, link.session);
         let bytes = link.up.pop_front().unwrap();
-        let before = self.owner(server, "a").map(<[u8]>::to_vec);
-        self.servers[server].receive(session, &bytes, instant(self.tick));
-        let owner = self.owner(server, "a").map(<[u8]>::to_vec);
-        self.queue.saw(&bytes, before.as_deref(), owner.as_deref())?;
+        for (bytes, command) in split_commands(&bytes) {
+            let before = self.owner(server, "a").map(<[u8]>::to_vec);
+            self.servers[server].receive(session, bytes, instant(self.tick));
+            let owner = self.owner(server, "a").map(<[u8]>::to_vec);
+            self.queue.saw(&command, before.as_deref(), owner.as_deref())?;
+        }
         for link in self.links.iter_mut().filter(|link| link.server == server) {
             let output = self.servers[server].take_output(link.session);
             if !output.is_empty() && link.state == State::Open {

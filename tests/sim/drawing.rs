@@ -129,36 +129,41 @@ fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut
     }
 }
 
-/// Makes a line that is served, or left, quickly, and for longer than places in it are kept.
+/// Makes a line that is served, or left, quickly, and for longer than places in it are kept, while others only try.
 fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
-    settings.policy.retry_min = Duration::from_millis(10);
-    settings.policy.retry_max = Duration::from_millis(60);
-    settings.delay.least = 2 * MS;
-    settings.delay.most = 2 * MS;
-    let mut clients = rng.between(1, 3).min(settings.clients as u64);
-    let (leave, hold) = (rng.chance(50), rng.pick(&[0, 0, 10 * MS]));
-    ops.clear();
-    if hold == 0 {
-        clients = 1;
-    }
-    let count = rng.between(150, 300);
-    for number in 0..count {
-        ops.push(Op {
-            at: number * 100,
-            client: rng.below(clients) as usize,
-            keys: vec![0],
-            fair: true,
-            ttl: 10_000,
-            wait: if leave && number + 10 < count { 500 + 20 * number } else { u64::MAX },
-            renew: false,
-            max_hold: None,
-            hold: if leave && number == 0 { 4 * SECOND } else { hold },
-            cancel_after: None,
-            token: None,
-            asks: Vec::new(),
-            handover: None,
-        });
-    }
+    settings.policy.retry_max = Duration::from_millis(250);
+    settings.delay.least = 4 * MS;
+    settings.delay.most = 4 * MS;
+    let leave = rng.chance(50);
+    // A client that serves itself alone, and at once, is never told to wait.
+    let (clients, hold) = if rng.chance(50) { (1, 0) } else { (rng.between(1, 3), 15 * MS) };
+    let count = rng.between(350, 450);
+    let tries = rng.pick(&[0, 0, 50]);
+    let waiter = Op {
+        at: 0,
+        client: 0,
+        keys: vec![0],
+        fair: true,
+        ttl: 10_000,
+        wait: u64::MAX,
+        renew: false,
+        max_hold: None,
+        hold,
+        cancel_after: None,
+        token: None,
+        asks: Vec::new(),
+        handover: None,
+    };
+    let first = Op { hold: if leave { 6 * SECOND } else { hold }, ..waiter.clone() };
+    let waits = |number| if leave && number + 10 < count { 500 + 20 * number } else { u64::MAX };
+    *ops = vec![first];
+    ops.extend((1..count).map(|number| Op {
+        at: number * 100,
+        client: (number % clients) as usize % settings.clients,
+        wait: waits(number),
+        ..waiter.clone()
+    }));
+    ops.extend((0..tries).map(|number| Op { at: SECOND + number * 100 * MS, wait: 0, ..waiter.clone() }));
 }
 
 fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {

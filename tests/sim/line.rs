@@ -1,6 +1,6 @@
 //! First in, first out: who joined a fair queue when, by the server's own order, and who is served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redlatch::memory::{Keyspace, Value};
 
@@ -54,13 +54,14 @@ impl Lines {
         }
         for (queue, places) in call.keys_of(QUEUE).iter().zip(call.keys_of(QUEUE + 1)) {
             let members: Vec<&[u8]> = set(keys, queue, now);
+            let standing: BTreeSet<&[u8]> = members.iter().copied().collect();
             // Seen for the first time, or since something was lost: as it is.
             let found = || members.iter().map(|member| Place { waiter: member.to_vec(), kept: 0 }).collect();
             let line = self.0.entry(queue.clone()).or_insert_with(found);
             if executed.fence.is_some()
                 && !executed.mine
                 && let Some(ahead) = line.iter().take_while(|place| place.waiter != *own).next()
-                && members.contains(&ahead.waiter.as_slice())
+                && standing.contains(ahead.waiter.as_slice())
                 && ahead.kept > now as i64
             {
                 let text = format!(
@@ -74,7 +75,7 @@ impl Lines {
             if executed.joined {
                 line.retain(|place| place.waiter != *own);
             }
-            for place in line.iter().filter(|place| !members.contains(&place.waiter.as_slice())) {
+            for place in line.iter().filter(|place| !standing.contains(place.waiter.as_slice())) {
                 let left = leaves && place.waiter == *own;
                 if !left && (place.kept > now as i64 || calm) {
                     let text =
@@ -82,9 +83,10 @@ impl Lines {
                     return Err(Violation::new("live waiter dropped", text));
                 }
             }
-            line.retain(|place| members.contains(&place.waiter.as_slice()));
+            line.retain(|place| standing.contains(place.waiter.as_slice()));
+            let known: BTreeSet<Vec<u8>> = line.iter().map(|place| place.waiter.clone()).collect();
             for &member in &members {
-                if !line.iter().any(|place| place.waiter == member) {
+                if !known.contains(member) {
                     line.push(Place { waiter: member.to_vec(), kept: 0 });
                 }
             }

@@ -121,20 +121,25 @@ pub fn number(command: &Command) -> &str {
     command.arguments()[3].split(':').nth(1).unwrap()
 }
 
-/// The commands in what a client wrote, as a server reads them.
-pub fn read_commands(mut bytes: &[u8]) -> Vec<Command> {
+/// The commands in what a client wrote, as a server reads them, each with its bytes.
+pub fn split_commands(mut bytes: &[u8]) -> Vec<(&[u8], Command)> {
     let mut commands = Vec::new();
     while !bytes.is_empty() {
         let (frame, used) = decode(bytes).unwrap().expect("whole commands");
-        bytes = &bytes[used..];
         let OwnedFrame::Array(parts) = frame else { panic!("{frame:?}") };
         let text = |part: OwnedFrame| match part {
             OwnedFrame::BulkString(bytes) => String::from_utf8(bytes).unwrap(),
             other => panic!("{other:?}"),
         };
-        commands.push(Command(parts.into_iter().map(text).collect()));
+        commands.push((&bytes[..used], Command(parts.into_iter().map(text).collect())));
+        bytes = &bytes[used..];
     }
     commands
+}
+
+/// The commands in what a client wrote.
+pub fn read_commands(bytes: &[u8]) -> Vec<Command> {
+    split_commands(bytes).into_iter().map(|(_, command)| command).collect()
 }
 
 pub const HELLO_MAP: &str =

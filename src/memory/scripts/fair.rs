@@ -33,12 +33,14 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
         }
     }
 
-    let turn = if mine < n { look_at_queues(call, queues, places, waiter)? } else { Turn::default() };
+    let turn = if mine < n { look_at_queues(call, queues, places, waiter, join)? } else { Turn::default() };
     if held == 0 && !forever && (turn.first || planted(Planted::Barging)) {
         let text = mint(call, last, mine == n);
-        let stood = turn.stood && !planted(Planted::ServedUnheard);
-        for (queue, places) in queues.iter().zip(places).filter(|_| stood) {
-            keep_places(call, queue, places, waiter, place_lease)?;
+        for (queue, places) in queues.iter().zip(places) {
+            let others = head_of(call, "if redis.call('ZRANGE', queue, 0, 0)[1] then", queue)?.is_some();
+            if others && !planted(Planted::ServedUnheard) {
+                keep_places(call, queue, places, waiter, place_lease)?;
+            }
         }
         for ((((key, fence), queue), absent), claimed) in
             locks.iter().zip(fences).zip(queues).zip(absent).zip(claims)
@@ -70,8 +72,6 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 /// Whose turn it is.
 struct Turn {
     first: bool,
-    /// Whether the waiter is the head of a queue.
-    stood: bool,
     /// ms that the places of those ahead are kept.
     ahead: i64,
     /// Whether there is somebody between the head and the waiter.
@@ -82,7 +82,7 @@ struct Turn {
 
 impl Default for Turn {
     fn default() -> Self {
-        Self { first: true, stood: false, ahead: 1, behind_next: false, own: 0 }
+        Self { first: true, ahead: 1, behind_next: false, own: 0 }
     }
 }
 
@@ -91,12 +91,12 @@ fn look_at_queues(
     queues: &[Vec<u8>],
     places: &[Vec<u8>],
     waiter: &[u8],
+    join: bool,
 ) -> Outcome<Turn> {
     let mut turn = Turn::default();
     for (queue, places) in queues.iter().zip(places) {
-        let Some((head, left)) = live_head(call, queue, places, waiter)? else { continue };
+        let Some((head, left)) = live_head(call, queue, places, waiter, join)? else { continue };
         if head == waiter {
-            turn.stood = true;
             continue;
         }
         turn.first = false;
@@ -120,11 +120,14 @@ fn live_head(
     queue: &[u8],
     places: &[u8],
     waiter: &[u8],
+    join: bool,
 ) -> Outcome<Option<(Vec<u8>, i64)>> {
+    let client = lua::split_waiter(waiter).0;
     for _ in 0..MOST_DEAD {
         let Some(head) = first(call, queue)? else { return Ok(None) };
         let left = kept(call, places, &head)?.saturating_sub(call.now());
-        if head == waiter || left > 0 && !planted(Planted::PurgesLive) {
+        let is_ours = head == waiter || join && lua::split_waiter(&head).0 == client;
+        if is_ours || left > 0 && !planted(Planted::PurgesLive) {
             return Ok(Some((head, left)));
         }
         call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
@@ -133,7 +136,11 @@ fn live_head(
 }
 
 fn first(call: &mut Call<'_>, queue: &[u8]) -> Outcome<Option<Vec<u8>>> {
-    call.call("local head = redis.call('ZRANGE', queue, 0, 0)[1]", "zrange", |keyspace, now| {
+    head_of(call, "local head = redis.call('ZRANGE', queue, 0, 0)[1]", queue)
+}
+
+fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8>>> {
+    call.call(at, "zrange", |keyspace, now| {
         let set = keyspace.sorted_set(queue, now)?;
         Ok(set.and_then(|set| set.entries().first()).map(|(_, head)| head.clone()))
     })
@@ -165,7 +172,6 @@ fn stand_in_line(
     }
     for (queue, places) in queues.iter().zip(places) {
         if !placed {
-            call.zrem("redis.call('ZREM', queue, waiter)", queue, &[waiter])?;
             let tail = call.call("redis.call('ZRANGE', queue, -1, -1,", "zrange", |keyspace, now| {
                 let set = keyspace.sorted_set(queue, now)?;
                 Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
