@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::{plan::Plan, shrink, told, world};
 
 /// Seeds that found something once.
-const REGRESSIONS: &[u64] = &[77, 578, 2096, 21340, 22469, 32619];
+const REGRESSIONS: &[u64] = &[77, 578, 2096, 21340, 22469, 32619, 402_224, 461_545];
 
 /// What happens in any thousand worlds: a rule that never comes to bear proves nothing.
 const COMES_TO_BEAR: &[&str] = &[

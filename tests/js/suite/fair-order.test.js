@@ -19,8 +19,8 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
   const key = freshKey();
   const holder = await openClient(t, own, QUICK).acquire(key, { fair: true });
   const script = new URL("../workers/queuer.js", import.meta.url);
-  // Four processes of very different patience: the order must not depend on who asks most often. The line takes two seconds, in
-  // which each process is served every 40 ms or so: less than the pauses of most of them, and places are kept for one second.
+  // Four processes of very different patience: the order must not depend on who asks most often. The line takes longer than
+  // places in it are kept (3 s; 12 s for the last), and each process is served more often than the patient ones ask.
   const retries = [
     { min: 1, max: 5 },
     { min: 5, max: 50 },
@@ -28,7 +28,7 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
     { min: 500, max: 1_000 },
   ];
   const workers = retries.map((retry, at) =>
-    startWorker(t, script, { port: own.port, key, orders: `orders:${at}`, retry, hold: 8 }),
+    startWorker(t, script, { port: own.port, key, orders: `orders:${at}`, retry, hold: 18 }),
   );
   await Promise.all(workers.map((worker) => worker.said((message) => message.ready, 15_000)));
   for (const at of count(200)) {

@@ -16,14 +16,14 @@ const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
 test("rule 9: an impatient client that comes and goes does not cost a patient one its place", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
-  // Heartbeats every 5 to 20 s, and a lease of 60 s on its place.
-  const patient = openClient(t, redis, { ...QUICK, retry: { min: 1_000, max: 5_000 } });
+  // Heartbeats every 15 to 60 s, and a lease of 180 s on its place.
+  const patient = openClient(t, redis, { ...QUICK, retry: { min: 1_000, max: 15_000 } });
   const served = [];
   const turns = await lineUp(redis, key, ["patient"], () => patient.acquire(key, { fair: true }), served);
   const impatient = openClient(t, redis, QUICK);
   await rejection(impatient.acquire(key, { fair: true, wait: 50 }));
-  // Longer than the impatient one's line would be remembered (four leases of a second), and shorter than the patient one's pause.
-  await pause(4_300);
+  // Longer than the impatient one's line would be remembered (four leases of 3 s), and shorter than the patient one's pause.
+  await pause(12_500);
   assert.equal(await inLine(redis, key), 1, "the patient one still has its place");
   turns.push(...(await lineUp(redis, key, ["late"], () => impatient.acquire(key, { fair: true }), served)));
   await holder.release();
@@ -114,9 +114,9 @@ for (const wakes of [true, false]) {
 
     sleeper.signal("SIGSTOP");
     // The dead head is purged by whoever asks next; the one between stands first then.
-    await until(async () => (await inLine(redis, key)) <= 2, { within: 3_000, what: "the purge" });
+    await until(async () => (await inLine(redis, key)) <= 2, { within: 8_000, what: "the purge" });
     sleeper.signal("SIGCONT");
-    await until(async () => (await inLine(redis, key)) === 3, { within: 3_000, what: "the return" });
+    await until(async () => (await inLine(redis, key)) === 3, { within: 8_000, what: "the return" });
     await holder.release();
     await (await settles(between.promise, 5_000, "the one between")).release();
     await redis.send("RPUSH", `orders:${wakes}`, "go home");
