@@ -186,7 +186,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
                     ],
                     plan(a, 6),
                 ],
-                size(0, 2),
+                size(0, 3),
                 &["granted", "released"],
             )
         },
