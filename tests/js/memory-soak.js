@@ -23,7 +23,12 @@ const { createClient } = await import("./support/redlatch.js");
 
 const cleanUps = [];
 const port = values.port ?? (await startRedis({ after: (cleanUp) => cleanUps.unshift(cleanUp) })).port;
-const client = createClient({ url: `redis://127.0.0.1:${port}`, ttl: 60_000, wait: 60_000 });
+const client = createClient({
+  url: `redis://127.0.0.1:${port}`,
+  ttl: 60_000,
+  nodeTimeout: 10_000,
+  wait: 60_000,
+});
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
 
 async function cycle(lane, at) {

@@ -13,18 +13,21 @@ import { NEEDED } from "../support/rights.js";
 const redis = await startRedis({ after });
 const guarded = await startRedis({ after }, { password: "right" });
 
+/** Where asking again may help, `wait` passes in full. */
+const SHORT = 1_000;
+
 /** The error of tryAcquire and that of acquire with a short wait: the same kind, and never a plain "no". */
-async function bothErrors(t, server, options = {}) {
+async function bothErrors(t, server, wait = 2_000) {
   return [
-    await rejection(openClient(t, server, options).tryAcquire(freshKey())),
-    await rejection(openClient(t, server, options).acquire(freshKey(), { wait: 300 })),
+    await rejection(openClient(t, server).tryAcquire(freshKey())),
+    await rejection(openClient(t, server).acquire(freshKey(), { wait })),
   ];
 }
 
 test("nobody listens", async (t) => {
   const port = await freePort();
   const started = performance.now();
-  for (const error of await bothErrors(t, `redis://127.0.0.1:${port}`)) {
+  for (const error of await bothErrors(t, `redis://127.0.0.1:${port}`, SHORT)) {
     assertLockError(error, {
       type: ConnectionError,
       code: "LOCK_CONNECTION",
@@ -32,11 +35,11 @@ test("nobody listens", async (t) => {
       says: [/ECONNREFUSED|refused/],
     });
   }
-  assert.ok(performance.now() - started < 3_000);
+  assert.ok(performance.now() - started < 5_000);
 });
 
 test("a host that does not exist", async (t) => {
-  for (const error of await bothErrors(t, "redis://no-such-host.invalid:6379")) {
+  for (const error of await bothErrors(t, "redis://no-such-host.invalid:6379", SHORT)) {
     assertLockError(error, {
       type: ConnectionError,
       code: "LOCK_CONNECTION",
@@ -70,7 +73,7 @@ test("the server dies while locks are waited for, and comes back", async (t) => 
     code: "LOCK_CONNECTION",
     port: own.port,
   });
-  const waiting = client.acquire(freshKey(), { wait: 10_000 });
+  const waiting = client.acquire(freshKey(), { wait: 20_000 });
   await startRedis(t, { port: own.port });
   const lock = await waiting;
   assert.equal(await lock.release(), "released");
@@ -122,7 +125,7 @@ test("rule 14: a final refusal is told at once, not after `wait`", async (t) => 
     const started = performance.now();
     const error = await rejection(openClient(t, url).acquire(key, { wait: 30_000 }));
     assert.equal(error.prefix, prefix);
-    assert.ok(performance.now() - started < 2_000, prefix);
+    assert.ok(performance.now() - started < 4_000, prefix);
   }
 });
 
@@ -179,7 +182,7 @@ test("a key of another type is left as it is", async (t) => {
   const key = freshKey();
   await redis.send("RPUSH", `lock:${key}`, "not a lock");
   const client = openClient(t, redis);
-  for (const wait of [0, 300]) {
+  for (const wait of [0, 2_000]) {
     const error = await rejection(client.acquire(key, { wait }));
     assertLockError(error, {
       type: ServerError,
@@ -196,9 +199,10 @@ test("rule 14: a replica", async (t) => {
   const master = await startRedis(t, { config: { "repl-diskless-sync-delay": 0 } });
   const replica = await startRedis(t, { config: { replicaof: ["127.0.0.1", master.port] } });
   await until(async () => /master_link_status:up/.test(await replica.send("INFO", "replication")), {
+    within: 20_000,
     what: "the replica's link",
   });
-  for (const error of await bothErrors(t, replica)) {
+  for (const error of await bothErrors(t, replica, SHORT)) {
     assertLockError(error, {
       type: ServerError,
       code: "LOCK_SERVER",
@@ -220,7 +224,7 @@ test("rule 14: a server that is still loading: waited for, and named when it tak
       return LOADING;
     }),
   );
-  for (const error of await bothErrors(t, fake)) {
+  for (const error of await bothErrors(t, fake, SHORT)) {
     assertLockError(error, {
       type: ServerError,
       code: "LOCK_SERVER",
@@ -230,7 +234,9 @@ test("rule 14: a server that is still loading: waited for, and named when it tak
     });
   }
   loading = 3;
-  const lock = await openClient(t, fake, { retry: { min: 5, max: 20 } }).acquire(freshKey(), { wait: 5_000 });
+  const lock = await openClient(t, fake, { retry: { min: 5, max: 20 } }).acquire(freshKey(), {
+    wait: 10_000,
+  });
   assert.equal(loading, 0);
   assert.equal(await lock.release(), "released");
 });
@@ -252,9 +258,9 @@ test("a server that is loading during the handshake", async (t) => {
 test("rule 13: a server that is out of memory: no new lock, but the old ones can be extended and released", async (t) => {
   const full = await startRedis(t, { config: { "maxmemory-policy": "noeviction" } });
   const client = openClient(t, full);
-  const lock = await client.acquire("old", { ttl: 5_000 });
+  const lock = await client.acquire("old", { ttl: 20_000 });
   await full.send("CONFIG", "SET", "maxmemory", 1);
-  for (const error of await bothErrors(t, full)) {
+  for (const error of await bothErrors(t, full, SHORT)) {
     assertLockError(error, {
       type: ServerError,
       code: "LOCK_SERVER",
@@ -263,8 +269,8 @@ test("rule 13: a server that is out of memory: no new lock, but the old ones can
       says: [/OOM/, /memory/],
     });
   }
-  await lock.extend(20_000);
-  assert.ok((await full.send("PTTL", "lock:old")) > 10_000);
+  await lock.extend(60_000);
+  assert.ok((await full.send("PTTL", "lock:old")) > 30_000);
   assert.equal(await lock.verify(), true);
   assert.equal(await lock.release(), "released");
   assert.equal(await full.send("EXISTS", "lock:old"), 0);

@@ -14,14 +14,14 @@ test("a lock is a key with its owner's token and a time to live, under the prefi
   const key = freshKey();
   const lock = await openClient(t, redis).acquire(key, { ttl: 5_000 });
   const left = await redis.send("PTTL", `lock:${key}`);
-  assert.ok(left > 4_000 && left <= 5_000, `PTTL ${left}`);
+  assert.ok(left > 3_000 && left <= 5_000, `PTTL ${left}`);
   assert.deepEqual(lock.keys, [key]);
   assert.match(lock.token, /^[0-9a-f]{40}$/);
   assert.equal(await redis.send("GET", `lock:${key}`), lock.token);
   assert.equal(typeof lock.fence, "bigint");
   assert.equal(lock.held, true);
   assert.ok(
-    lock.remaining > 4_000 && lock.remaining <= 5_000 - 52,
+    lock.remaining > 3_000 && lock.remaining <= 5_000 - 52,
     `remaining ${lock.remaining} leaves room for drift`,
   );
   assert.ok(lock.signal instanceof AbortSignal && !lock.signal.aborted);
@@ -48,7 +48,7 @@ test("tryAcquire answers null at once when another holds the key, and leaves not
   const holder = await openClient(t, redis).acquire(key);
   const started = performance.now();
   assert.equal(await openClient(t, redis).tryAcquire(key), null);
-  assert.ok(performance.now() - started < 1_000);
+  assert.ok(performance.now() - started < 4_000);
   assert.equal(await redis.send("GET", `lock:${key}`), holder.token);
   await holder.release();
   assert.equal(await redis.send("EXISTS", `lock:${key}`), 0);
@@ -66,7 +66,7 @@ test("acquire waits for the holder and gets the lock when it is released", async
   const key = freshKey();
   const first = await openClient(t, redis).acquire(key);
   let granted = false;
-  const waiting = openClient(t, redis, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 5_000 });
+  const waiting = openClient(t, redis, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 20_000 });
   waiting.then(() => (granted = true));
   // Some polls have gone by: the waiter has had every chance to overtake.
   const asked = async () =>
@@ -82,10 +82,10 @@ test("acquire waits for the holder and gets the lock when it is released", async
 
 test("acquire gets the lock of a holder that never releases when the lease ends", async (t) => {
   const key = freshKey();
-  const dead = await openClient(t, redis).acquire(key, { ttl: 300 });
   const started = performance.now();
+  const dead = await openClient(t, redis).acquire(key, { ttl: 300 });
   const lock = await openClient(t, redis, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 5_000 });
-  assert.ok(performance.now() - started > 150, "not before the lease ended");
+  assert.ok(performance.now() - started > 295, "not before the lease ended");
   assert.equal(dead.held, false);
   await lock.release();
 });
@@ -93,14 +93,14 @@ test("acquire gets the lock of a holder that never releases when the lease ends"
 test("acquire gives up after `wait` with the number of attempts, and leaves the holder alone", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis).acquire(key);
+  const client = openClient(t, redis, { retry: { min: 10, max: 30 } });
+  await (await client.acquire(freshKey())).release();
   const started = performance.now();
-  const error = await rejection(
-    openClient(t, redis, { retry: { min: 10, max: 30 } }).acquire(key, { wait: 300 }),
-  );
+  const error = await rejection(client.acquire(key, { wait: 1_000 }));
   const took = performance.now() - started;
-  assertLockError(error, { type: LockTimeoutError, code: "LOCK_TIMEOUT", says: [/300/] });
+  assertLockError(error, { type: LockTimeoutError, code: "LOCK_TIMEOUT", says: [/1000/] });
   assert.ok(Number.isInteger(error.attempts) && error.attempts >= 2, `attempts: ${error.attempts}`);
-  assert.ok(took >= 290 && took < 1_300, `took ${took} ms`);
+  assert.ok(took >= 990 && took < 4_000, `took ${took} ms`);
   assert.equal(await redis.send("GET", `lock:${key}`), holder.token);
   await holder.release();
 });

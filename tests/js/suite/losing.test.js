@@ -7,37 +7,43 @@ import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
+const TTL = 800;
+
+/** The signal came before validity ended, but for what timers were late. */
+function assertInTime({ lost, paused, left, lateness, renew }) {
+  assert.ok(left <= TTL - TTL / 100 - 2, `${left} ms of ${TTL} left`);
+  // What a server still answered to a renewal was sent before it was stopped.
+  const longest = renew ? TTL : left;
+  assert.ok(lost - paused < longest + lateness, `${lost - paused} ms, with timers ${lateness} ms late`);
+}
 
 for (const renew of [false, true]) {
   test(`rule 6: a server stopped for longer than the lease: lost in time (renew: ${renew})`, async (t) => {
     const own = await startRedis(t);
     const key = freshKey();
     const client = openClient(t, own);
-    // On a live connection, so that asking and sending are the same moment: validity counts from the sending.
     await (await client.acquire(freshKey())).release();
-    const started = performance.now();
-    const lock = await client.acquire(key, { ttl: 800, renew });
+    const lateness = measureLateness(t);
+    const lock = await client.acquire(key, { ttl: TTL, renew });
     own.pause();
+    const left = lock.remaining;
     const paused = performance.now();
     let heldUntil = paused;
     const watch = setInterval(() => {
-      if (lock.held) heldUntil = performance.now();
+      const now = performance.now();
+      if (lock.held) heldUntil = now;
     }, 1);
-    const lost = await settles(aborted(lock.signal), 3_000, "the loss");
+    const lost = await settles(aborted(lock.signal), 5_000, "the loss");
     clearInterval(watch);
-    assert.ok(heldUntil < paused + 800, `held ${heldUntil - paused} ms after the server stopped`);
-    if (!renew)
-      assert.ok(
-        lost - started < 800,
-        `the signal came ${lost - started} ms after a lease of 800 ms was asked for`,
-      );
+    assertInTime({ lost, paused, left, lateness: lateness(), renew });
+    assert.ok(heldUntil < paused + TTL, `held ${heldUntil - paused} ms after the server stopped`);
     assert.ok(lock.signal.reason instanceof LockLostError);
     assert.equal(typeof lock.signal.reason.since, "number");
     assert.equal(lock.held, false);
     assert.equal(lock.remaining, 0);
 
     own.resume();
-    const next = await openClient(t, own, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 5_000 });
+    const next = await openClient(t, own, { retry: { min: 5, max: 20 } }).acquire(key, { wait: 10_000 });
     assert.equal(lock.held, false, "lost is lost for ever");
     assert.notEqual(await lock.release(), "released");
     assert.equal(await own.send("GET", `lock:${key}`), next.token, "the old holder's release harms nobody");
@@ -50,24 +56,25 @@ for (const renew of [false, true]) {
     const own = await startRedis(t);
     const client = openClient(t, own);
     await (await client.acquire(freshKey())).release();
-    const started = performance.now();
-    const lock = await client.acquire(freshKey(), { ttl: 800, renew });
-    own.pause();
-    // From here on nothing but the client's own timer can notice.
     const lateness = measureLateness(t);
-    const lost = await settles(aborted(lock.signal), 3_000, "the loss");
-    assert.ok(lost - started < 800 + lateness(), `${lost - started} ms, with timers ${lateness()} ms late`);
+    const lock = await client.acquire(freshKey(), { ttl: TTL, renew });
+    own.pause();
+    const left = lock.remaining;
+    const paused = performance.now();
+    // From here on nothing but the client's own timer can notice.
+    const lost = await settles(aborted(lock.signal), 5_000, "the loss");
+    assertInTime({ lost, paused, left, lateness: lateness(), renew });
     assert.ok(lock.signal.reason instanceof LockLostError);
   });
 }
 
 test("rule 6: `held` is false after a stalled event loop although no timer ran", async (t) => {
-  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 200 });
+  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 1_000 });
   assert.equal(lock.held, true);
-  stall(230);
+  stall(1_000);
   assert.equal(lock.held, false);
   assert.equal(lock.remaining, 0);
-  await settles(aborted(lock.signal), 500, "the signal after the stall");
+  await settles(aborted(lock.signal), 5_000, "the signal after the stall");
   assert.ok(lock.signal.reason instanceof LockLostError);
 });
 
@@ -75,12 +82,13 @@ test("rule 1: a lock is never handed out with nothing left: the event loop stall
   const key = freshKey();
   const client = openClient(t, redis);
   await (await client.acquire(freshKey())).release();
-  const acquiring = client.acquire(key, { ttl: 150, wait: 5_000 });
+  const acquiring = client.acquire(key, { ttl: 1_000, wait: 10_000 });
   // The command leaves in a microtask; the reply waits in the socket until the stall is over.
   await Promise.resolve();
-  await new Promise(setImmediate);
-  stall(200);
+  const { attempts } = client.inspect().counters;
+  stall(1_000);
   const lock = await acquiring;
+  assert.ok(client.inspect().counters.attempts > attempts, "the first grant came too late");
   assert.equal(lock.held, true);
   assert.ok(lock.remaining > 0);
   await lock.release();
@@ -90,12 +98,9 @@ test("rule 6: a renewed lock that was stalled beyond its lease is lost and stays
   const key = freshKey();
   const lock = await openClient(t, redis).acquire(key, { ttl: 200, renew: true });
   stall(250);
-  await settles(aborted(lock.signal), 500, "the signal after the stall");
+  await settles(aborted(lock.signal), 5_000, "the signal after the stall");
   assert.equal(lock.held, false);
-  await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, {
-    within: 1_000,
-    what: "the end of the key",
-  });
+  await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, { what: "the end of the key" });
   assert.equal(lock.held, false);
 });
 
@@ -137,7 +142,7 @@ test("rule 6: a process that is stopped while a grant is told hears of the loss 
     });
     const first = lock?.signal.aborted ? "lost at first sight" : "not lost yet";
     if (lock === undefined || lock.remaining > 0) continue;
-    await settles(aborted(lock.signal), 500, "the signal");
+    await settles(aborted(lock.signal), 5_000, "the signal");
     assert.equal(lock.held, false);
     seen.add(first);
   }
@@ -146,7 +151,7 @@ test("rule 6: a process that is stopped while a grant is told hears of the loss 
 });
 
 test("rule 6: a loss is told once", async (t) => {
-  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 150 });
+  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 1_000 });
   let told = 0;
   lock.signal.addEventListener("abort", () => (told += 1));
   await until(() => told > 0);

@@ -44,7 +44,7 @@ function trappingClient(t, options = {}) {
     }
     return { Core, abandon: instance.abandon };
   };
-  const client = openClient({ url: server.url, ...options }, loadTrapping, nodeTransport);
+  const client = openClient({ url: server.url, nodeTimeout: 2_000, ...options }, loadTrapping, nodeTransport);
   t.after(() => client.close({ timeout: 200 }));
   return { client, plan };
 }
@@ -52,10 +52,10 @@ function trappingClient(t, options = {}) {
 test("a trap loses all leases cleanly, and the next call works", async (t) => {
   const events = [];
   const { client, plan } = trappingClient(t, { observe: (event) => events.push(event) });
-  const renewed = await client.acquire("renewed", { ttl: 300, renew: true });
-  const several = await client.acquire(["several-a", "several-b"], { ttl: 300 });
-  const entered = await client.acquire("entered", { ttl: 300, token: "mine" });
-  const again = await client.acquire("entered", { ttl: 300, token: "mine" });
+  const renewed = await client.acquire("renewed", { ttl: 1_500, renew: true });
+  const several = await client.acquire(["several-a", "several-b"], { ttl: 20_000 });
+  const entered = await client.acquire("entered", { ttl: 20_000, token: "mine" });
+  const again = await client.acquire("entered", { ttl: 20_000, token: "mine" });
   const locks = [renewed, several, entered, again];
   const aborted = locks.map(
     ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve)),
@@ -81,7 +81,7 @@ test("a trap loses all leases cleanly, and the next call works", async (t) => {
   assert.equal(events.filter(({ type }) => type === "lost").length, locks.length);
 
   // What was lost ends with its lease: nobody renews it, and a new lock has a larger fence.
-  const next = await client.acquire("renewed", { ttl: 300, wait: 5_000 });
+  const next = await client.acquire("renewed", { ttl: 5_000, wait: 10_000 });
   assert.ok(next.fence > renewed.fence);
   assert.equal(plan.cores, 2);
   assert.equal(await next.release(), "released");
@@ -96,7 +96,7 @@ test("wherever it traps, every promise settles, and the next call works", async 
     plan.trapIn = method;
     try {
       client.inspect();
-      const lock = await client.acquire(key, { ttl: 1_000, wait: 5_000 });
+      const lock = await client.acquire(key, { ttl: 5_000, wait: 10_000 });
       const aborted = AbortSignal.timeout(10);
       await Promise.allSettled([
         client.acquire(key, { signal: aborted }),
@@ -104,14 +104,14 @@ test("wherever it traps, every promise settles, and the next call works", async 
         lock.extend(),
         lock.verify(),
       ]);
-      assert.ok(lock.remaining <= 1_000);
+      assert.ok(lock.remaining <= 5_000);
       await server.send("CLIENT", "KILL", "SKIPME", "yes");
       await client.acquire(`${key}-again`);
       await lock.release();
     } catch (error) {
       assert.ok(error instanceof InternalError, String(error));
     }
-    const lock = await client.acquire(`${key}-next`, { ttl: 1_000 });
+    const lock = await client.acquire(`${key}-next`, { ttl: 5_000 });
     assert.equal(lock.held, true);
     await client.close({ timeout: 500 });
     assert.match(await lock.release(), /^(released|unknown|expired)$/);

@@ -9,6 +9,7 @@ const raw = await adminClient({ host: "127.0.0.1", port });
 const client = createClient({
   url: `redis://127.0.0.1:${port}`,
   ttl: 20_000,
+  nodeTimeout: 10_000,
   wait: 100_000,
   retry: { min: 1, max: 8 },
 });

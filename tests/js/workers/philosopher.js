@@ -8,6 +8,7 @@ const raw = await adminClient({ host: "127.0.0.1", port });
 const client = createClient({
   url: `redis://127.0.0.1:${port}`,
   ttl: 20_000,
+  nodeTimeout: 10_000,
   wait: 60_000,
   retry: { min: 2, max: 20 },
 });

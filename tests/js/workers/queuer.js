@@ -10,7 +10,13 @@ const [boss, notes] = await Promise.all([
   adminClient({ host: "127.0.0.1", port }),
 ]);
 const login = user === undefined ? "" : `${user}:pw@`;
-const client = createClient({ url: `redis://${login}127.0.0.1:${port}`, ttl: 20_000, wait: Infinity, retry });
+const client = createClient({
+  url: `redis://${login}127.0.0.1:${port}`,
+  ttl: 20_000,
+  nodeTimeout: 10_000,
+  wait: Infinity,
+  retry,
+});
 
 async function stand(name, token) {
   const lock = await client.acquire(key, { fair: true, token });

@@ -4,7 +4,7 @@ import { input, say } from "../support/processes.js";
 import { createClient } from "../support/redlatch.js";
 
 const { url, key, retry, hold = 0, ttl = 20_000, fair = true } = input();
-const client = createClient({ url, wait: Infinity, retry, ttl });
+const client = createClient({ url, wait: Infinity, retry, ttl, nodeTimeout: 2_000 });
 say({ ready: true });
 const lock = await client.acquire(key, { fair });
 say({ served: true, fence: String(lock.fence) });
