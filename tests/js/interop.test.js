@@ -74,9 +74,9 @@ for (const [library, open] of Object.entries(libraries)) {
       assert.ok(release, "they can have what is free");
       assert.equal(await client.tryAcquire(key, { fair }), null, "we cannot have what is theirs");
       const waiting = client.acquire(key, { fair, wait: 5_000 });
-      assert.equal((await rejection(client.acquire(key, { fair, wait: 50 }))).code, "LOCK_TIMEOUT");
+      assert.equal((await rejection(client.acquire(key, { fair, wait: 500 }))).code, "LOCK_TIMEOUT");
       await release();
-      const next = await settles(waiting, 2_000, "our turn after theirs");
+      const next = await settles(waiting, 4_000, "our turn after theirs");
       assert.equal(await take(name), null);
       assert.equal(await next.release(), "released");
       const again = await take(name);

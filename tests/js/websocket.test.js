@@ -33,7 +33,9 @@ test("the essential tests over the bridge, with the WebSocket of ws", async (t) 
 
 /** A client over `url`, with other options of fromWebSocket and createClient. */
 function openClient(scope, url, options = {}, more = {}) {
-  const client = createClient({ transport: fromWebSocket(url, { WebSocket, ...options }), ...more });
+  const transport = fromWebSocket(url, { WebSocket, ...options });
+  // As in support/clients.js.
+  const client = createClient({ transport, nodeTimeout: 2_000, ...more });
   scope.after(() => client.close({ timeout: 200 }));
   return client;
 }
@@ -322,7 +324,12 @@ test("bridge: text is refused", async () => {
 });
 
 test("bridge: as many bytes as there are, both ways", async (t) => {
-  const client = openClient(t, toServer, {}, { url: servers.main, prefix: "" });
+  const client = openClient(
+    t,
+    toServer,
+    {},
+    { url: servers.main, prefix: "", nodeTimeout: 30_000, wait: 30_000 },
+  );
   const names = Array.from({ length: 300 }, (_, at) => `${at}`.padEnd(20_000, "x"));
   const locks = await Promise.all(names.map((name) => client.acquire(name)));
   const outcomes = await Promise.all(locks.map((lock) => lock.release()));

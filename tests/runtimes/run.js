@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { notRun, runtimes } from "./runtimes.js";
 
 /** For a file, ms. Not all runtimes hold a test to its own limit. */
-const LIMIT = 120_000;
+const LIMIT = 300_000;
 /** What a file that was told to end may take to end its servers, ms. */
 const GRACE = 5_000;
 

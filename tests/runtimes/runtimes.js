@@ -53,8 +53,8 @@ export const runtimes = [
 /** Of the suite, by file: why it is run on the Node.js that is installed (make test-js) and on no other runtime. */
 export const notRun = {
   "lasting.test.js":
-    "a lease of 100 ms, renewed for 20 s: with several runtimes at once on one machine, any of them loses it",
-  "redlock-outages.test.js": "forty clients at once, and 300 ms for an answer: as above",
+    "half a minute of waiting for what the core alone decides, and its own tests show in virtual time",
+  "redlock-outages.test.js": "forty clients at once, for half a minute: as above",
   "splitting.test.js":
     "half a minute on what is the same on all: the core, with bytes from the test's own transport",
 };

@@ -2,17 +2,17 @@
 import { aborted, equal, ok, pause, rejects, until } from "./kit.js";
 
 export const holding = {
-  async "a renewed lock outlives its lease many times"({ connect, key, send }) {
+  async "a renewed lock outlives its lease"({ connect, key, send }) {
     const [client, other] = [connect(), connect()];
     const name = key();
-    const lock = await client.acquire(name, { ttl: 600, renew: true });
-    const end = Date.now() + 2_000;
+    const lock = await client.acquire(name, { ttl: 2_000, renew: true });
+    const end = Date.now() + 4_200;
     while (Date.now() < end) {
       equal(await other.tryAcquire(name), null, "the other's try");
       equal(lock.held, true, "held");
       await pause(50);
     }
-    ok(client.inspect().counters.renewed >= 4, "it was renewed");
+    ok(client.inspect().counters.renewed >= 2, "it was renewed");
     equal(await lock.release(), "released");
     equal(await send("EXISTS", `lock:${name}`), 0);
   },
@@ -20,10 +20,10 @@ export const holding = {
   async "a lock that is not renewed is lost before its lease ends on the server"({ connect, key, redlatch }) {
     const name = key();
     const began = Date.now();
-    const lock = await connect("main", { drift: 0.5 }).acquire(name, { ttl: 1_000 });
+    const lock = await connect("main", { drift: 0.5 }).acquire(name, { ttl: 3_000 });
     await aborted(lock.signal);
     const took = Date.now() - began;
-    ok(took > 400 && took < 900, `half of the lease is over; it took ${took} ms`);
+    ok(took > 1_300 && took < 2_900, `half of the lease is over; it took ${took} ms`);
     equal(lock.held, false, "held");
     equal(lock.remaining, 0, "remaining");
     ok(lock.signal.reason instanceof redlatch.LockLostError, "the reason is a LockLostError");
@@ -48,13 +48,13 @@ export const holding = {
     const began = Date.now();
     await aborted(lock.signal, 5_000);
     // The lease was renewed at most just before the pause.
-    ok(Date.now() - began < 2_000, `told ${Date.now() - began} ms after the pause`);
+    ok(Date.now() - began < 3_000, `told ${Date.now() - began} ms after the pause`);
     ok(lock.signal.reason instanceof redlatch.LockLostError, "the reason is a LockLostError");
   },
 
   async "extend lengthens the lease, and says so when the lock is gone"({ connect, key, redlatch, send }) {
     const name = key();
-    const lock = await connect().acquire(name, { ttl: 1_000 });
+    const lock = await connect().acquire(name, { ttl: 5_000 });
     await lock.extend(20_000);
     ok(lock.remaining > 15_000, "remaining");
     ok((await send("PTTL", `lock:${name}`)) > 15_000, "the key's time to live");
@@ -75,19 +75,20 @@ export const holding = {
   },
 
   async "maxHold ends a renewal that would never end"({ connect, key }) {
-    const lock = await connect().acquire(key(), { ttl: 500, renew: true, maxHold: 900 });
     const began = Date.now();
-    await aborted(lock.signal, 5_000);
+    const lock = await connect().acquire(key(), { ttl: 2_000, renew: true, maxHold: 2_500 });
+    await aborted(lock.signal, 8_000);
     const took = Date.now() - began;
-    ok(took > 700 && took < 2_500, `it took ${took} ms`);
+    ok(took > 2_400 && took < 6_000, `after its maxHold; it took ${took} ms`);
+    ok(lock.signal.reason.message.includes("maxHold"), `that is the reason: ${lock.signal.reason.message}`);
   },
 
   async "using renews, releases, and settles as its body does"({ connect, key, send }) {
     const client = connect();
     const name = key();
-    const outcome = await client.using(name, { ttl: 600 }, async (lock) => {
-      await pause(1_800);
-      equal(await send("GET", `lock:${name}`), lock.token, "the key after three leases");
+    const outcome = await client.using(name, { ttl: 2_000 }, async (lock) => {
+      await pause(3_000);
+      equal(await send("GET", `lock:${name}`), lock.token, "the key after its first lease");
       return "done";
     });
     equal(outcome, "done");

@@ -10,13 +10,13 @@ export const releasing = {
     equal(outcomes.join(), "released,released");
     equal(await lock.release(), "released");
     const taken = await client.acquire(second);
-    await send("SET", `lock:${second}`, "a stranger's", "PX", 5_000);
+    await send("SET", `lock:${second}`, "a stranger's", "PX", 20_000);
     equal(await taken.release(), "expired");
     equal(await send("GET", `lock:${second}`), "a stranger's", "the stranger's lock");
   },
 
   async "a release without an answer is unknown, and throws nothing"({ connect, key, turn }) {
-    const lock = await connect("victim").acquire(key(), { ttl: 600 });
+    const lock = await connect("victim", { nodeTimeout: 500 }).acquire(key(), { ttl: 5_000 });
     await turn("victim", "stop");
     equal(await lock.release(), "unknown");
     equal(lock.held, false, "held");
@@ -25,7 +25,7 @@ export const releasing = {
   async "a lock is handed over as JSON"({ connect, key, redlatch, send }) {
     const [mine, heir] = [connect(), connect()];
     const name = key();
-    const lock = await mine.acquire(name, { ttl: 5_000 });
+    const lock = await mine.acquire(name, { ttl: 10_000 });
     const adopted = await heir.adopt(JSON.parse(JSON.stringify(lock)), { ttl: 20_000 });
     equal(adopted.fence, lock.fence, "the fence");
     ok((await send("PTTL", `lock:${name}`)) > 15_000, "the lease was extended");

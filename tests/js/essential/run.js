@@ -53,7 +53,7 @@ function stageOf(redlatch, { control, servers }, options) {
       const client = redlatch.createClient({
         ...(Array.isArray(where) ? { nodes: urls } : { url: urls[0] }),
         // Short leases have short deadlines, which a busy machine misses; no test here is about them.
-        nodeTimeout: 1_000,
+        nodeTimeout: 2_000,
         ...options,
         ...more,
       });

@@ -37,10 +37,13 @@ async function release(key, waiter) {
 }
 
 test("rule 11: the sleep hint is never 0, up to the very end of lease and place", async () => {
-  for (let round = 0; round < 40; round += 1) {
+  let rounds = 0;
+  for (let tries = 0; rounds < 40; tries += 1) {
+    assert.ok(tries < 400, `only ${rounds} rounds in which the lease did not end before the next question`);
     const key = freshKey();
     assert.equal((await ask(key, "holder:1", { lease: 20 }))[0], 1);
-    assert.equal((await ask(key, "dead:1", { place: 30 }))[0], 0);
+    if ((await ask(key, "dead:1", { place: 30 }))[0] === 1) continue;
+    rounds += 1;
     for (;;) {
       const [granted, hint] = await ask(key, "live:1", { place: 1_000 });
       if (granted === 1) break;

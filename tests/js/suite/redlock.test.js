@@ -12,7 +12,9 @@ import { assertAllExpire, keysLeft, loadScripts } from "../support/server-state.
 
 const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis({ after })));
 const three = servers.slice(0, 3);
-const QUICK = { ttl: 10_000, wait: 10_000, retry: { min: 5, max: 40 }, nodeTimeout: 200 };
+const QUICK = { ttl: 10_000, wait: 10_000, retry: { min: 5, max: 40 }, nodeTimeout: 2_000 };
+/** Nothing listens there: it is below the ports that systems give out. */
+const DOWN = { port: 1, url: "redis://127.0.0.1:1" };
 
 /** A proxy before each of the servers. */
 const proxied = (t, list) => Promise.all(list.map(({ port }) => startProxy(t, { host: "127.0.0.1", port })));
@@ -38,12 +40,12 @@ test("rule 2: a lock on three servers: held by all, without a fence, and free ev
   const lock = await client.acquire(key);
   assert.equal(lock.fence, null);
   assert.equal(JSON.parse(JSON.stringify(lock)).fence, null);
-  assert.ok(lock.remaining > 9_000 && lock.remaining <= 10_000 - 102, `remaining ${lock.remaining}`);
+  assert.ok(lock.remaining > 8_000 && lock.remaining <= 10_000 - 102, `remaining ${lock.remaining}`);
   await until(async () => (await owners(three, key)).every((owner) => owner === lock.token));
   assert.equal(await openClient(t, three, QUICK).tryAcquire(key), null);
   assert.equal(await lock.verify(), true);
   await lock.extend(20_000);
-  assert.ok(lock.remaining > 19_000);
+  assert.ok(lock.remaining > 15_000);
   assert.equal(await lock.release(), "released");
   await gone(three, key);
   for (const server of three) await assertAllExpire(server);
@@ -66,7 +68,6 @@ for (const [what, upset] of [
     await three[2].send("SCRIPT", "FLUSH");
     const lock = await client.acquire(key);
     await until(async () => (await owners(three, key)).every((owner) => owner === lock.token), {
-      within: 2_000,
       what: "the lock on the third server",
     });
     await lock.release();
@@ -81,7 +82,7 @@ test("rule 12: several keys on several servers: all or nothing", async (t) => {
   assert.equal(await client.tryAcquire([b, c]), null);
   await gone(three, c);
   assert.equal(await lock.release(), "released");
-  const other = await client.acquire([c, b], { wait: 1_000 });
+  const other = await client.acquire([c, b], { wait: 5_000 });
   await other.release();
 });
 
@@ -153,16 +154,16 @@ test("rule 2: a server that restarts empty gives nobody a second lock", async (t
   const forgetful = await startRedis(t);
   const list = [servers[0], servers[1], forgetful];
   const key = freshKey();
-  const lock = await (await readyClient(t, list)).acquire(key, { ttl: 5_000, renew: true });
+  const lock = await (await readyClient(t, list)).acquire(key, { ttl: 6_000, renew: true });
   await until(async () => (await owners(list, key)).every((owner) => owner === lock.token));
   await forgetful.stop();
   const again = await startRedis(t, { port: forgetful.port, folder: forgetful.folder });
   const rival = openClient(t, list, QUICK);
   assert.equal(await rival.tryAcquire(key), null);
-  assert.ok((await rejection(rival.acquire(key, { wait: 150 }))) instanceof LockTimeoutError);
+  assert.ok((await rejection(rival.acquire(key, { wait: 1_000 }))) instanceof LockTimeoutError);
   assert.equal(lock.held, true);
   assert.equal(await lock.verify(), true);
-  await lock.extend(6_000);
+  await lock.extend(10_000);
   assert.equal(lock.signal.aborted, false);
   assert.equal(await lock.release(), "released");
   await gone([servers[0], servers[1], again], key);
@@ -170,13 +171,16 @@ test("rule 2: a server that restarts empty gives nobody a second lock", async (t
 
 test("rule 5: two of three servers that forget are a loss: the lock is lost at the next renewal", async (t) => {
   const key = freshKey();
-  const lock = await (await readyClient(t, three)).acquire(key, { ttl: 600, renew: true });
+  const client = await readyClient(t, three);
+  const lock = await client.acquire(key, { ttl: 3_000, renew: true });
   await servers[0].send("DEL", `lock:${key}`);
-  await pause(300);
+  const { renewed } = client.inspect().counters;
+  await until(() => client.inspect().counters.renewed > renewed, { what: "a renewal" });
   assert.equal(lock.held, true, "one is a minority");
   await servers[1].send("DEL", `lock:${key}`);
-  await settles(aborted(lock.signal), 500, "the loss");
+  await settles(aborted(lock.signal), 5_000, "the loss");
   assert.ok(lock.signal.reason instanceof LockLostError);
+  assert.match(lock.signal.reason.message, /no longer ours/, "not that its lease is over");
   assert.equal(lock.held, false);
   await gone(three, key);
 });
@@ -204,18 +208,19 @@ for (const count of [2, 3]) {
 
 test("rule 1: validity counts from the winning attempt's sending, not from replies and not from earlier attempts", async (t) => {
   const key = freshKey();
-  const blocker = await openClient(t, three, QUICK).acquire(key, { ttl: 700 });
   const proxies = await proxied(t, three);
-  const client = await readyClient(t, proxies, { ...QUICK, nodeTimeout: 600 });
-  for (const proxy of proxies) proxy.delay = 250;
+  const client = await readyClient(t, proxies);
   const started = performance.now();
-  const lock = await client.acquire(key, { ttl: 3_000 });
+  const blocker = await openClient(t, three, QUICK).acquire(key, { ttl: 3_000 });
+  for (const proxy of proxies) proxy.delay = 250;
+  const lock = await client.acquire(key, { ttl: 30_000 });
+  const { remaining } = lock;
   const granted = performance.now();
   assert.equal(blocker.held, false);
   // At least one answer's time is gone, and what went into earlier attempts is not.
-  assert.ok(lock.remaining <= 3_000 - 32 - 245, `remaining ${lock.remaining}`);
-  assert.ok(lock.remaining > 3_000 - 32 - 600, `remaining ${lock.remaining}`);
-  assert.ok(granted - started > 650, `the lock was had after ${granted - started} ms`);
+  assert.ok(remaining <= 30_000 - 302 - 245, `remaining ${remaining}`);
+  assert.ok(remaining > 30_000 - 302 - 2_000, `remaining ${remaining}`);
+  assert.ok(granted - started > 2_900, `the lock was had after ${granted - started} ms`);
   const left = await Promise.all(three.map((server) => server.send("PTTL", `lock:${key}`)));
   assert.ok(lock.remaining <= Math.max(...left), `remaining ${lock.remaining}, but servers say ${left}`);
   for (const proxy of proxies) proxy.delay = 0;
@@ -224,18 +229,16 @@ test("rule 1: validity counts from the winning attempt's sending, not from repli
 
 test("QuorumError has a vote for each server, in their order, each with its own outcome", async (t) => {
   const key = freshKey();
-  const dead = await startRedis(t);
   const guarded = await startRedis(t, { password: "pw" });
-  await servers[0].send("SET", `lock:${key}`, "another", "PX", 10_000);
-  await dead.stop();
-  const list = [servers[0], servers[1], dead, `redis://127.0.0.1:${guarded.port}`];
+  await servers[0].send("SET", `lock:${key}`, "another", "PX", 60_000);
+  const list = [servers[0], servers[1], DOWN, `redis://127.0.0.1:${guarded.port}`];
   const client = openClient(t, list, QUICK);
   for (const verb of ["acquire", "tryAcquire"]) {
     const error = await rejection(client[verb](key, { wait: 0 }));
     assertLockError(error, { type: QuorumError, code: "LOCK_QUORUM", says: [/major|quorum/i, /4/] });
     assert.deepEqual(
       error.votes.map(({ node }) => node.replace(/.*:/, "")),
-      [servers[0], servers[1], dead, guarded].map(({ port }) => String(port)),
+      [servers[0], servers[1], DOWN, guarded].map(({ port }) => String(port)),
     );
     // With two out of reach a majority of three is impossible: the others' answers may not have been waited for.
     assert.match(error.votes[0].outcome, /^(held|failed)$/);
@@ -247,7 +250,7 @@ test("QuorumError has a vote for each server, in their order, each with its own 
     assertLockError(error.votes[2].error, {
       type: ConnectionError,
       code: "LOCK_CONNECTION",
-      port: dead.port,
+      port: DOWN.port,
     });
     // So is it with the third that fails: its own reason is there when it came before the decision.
     assert.match(String(error.votes[3].error.prefix), /^(NOAUTH|undefined)$/);
@@ -267,10 +270,8 @@ test("QuorumError has a vote for each server, in their order, each with its own 
 });
 
 test("a minority that is down is observed as degraded, and the lock is had", async (t) => {
-  const dead = await startRedis(t);
-  await dead.stop();
   const events = [];
-  const client = openClient(t, [...three.slice(0, 2), dead], {
+  const client = openClient(t, [...three.slice(0, 2), DOWN], {
     ...QUICK,
     observe: (event) => events.push(event),
   });
@@ -288,9 +289,7 @@ test("a minority that is down is observed as degraded, and the lock is had", asy
 });
 
 test("with one server in `nodes` the word quorum never appears", async (t) => {
-  const dead = await startRedis(t);
-  await dead.stop();
-  const error = await rejection(openClient(t, [dead], QUICK).acquire("k", { wait: 0 }));
+  const error = await rejection(openClient(t, [DOWN], QUICK).acquire("k", { wait: 0 }));
   assert.ok(error instanceof ConnectionError);
   assert.doesNotMatch(error.message, /quorum|majority/i);
 });
