@@ -70,15 +70,21 @@ async function startServer(scope, { group, keeps }) {
         },
       };
       const before = server.redis;
+      let problem;
       // The port may be somebody else's when it is drawn, and for a moment afterwards.
       await until(
         async () => {
           const port = before?.port ?? lastingPort();
-          server.redis = await startRedis(own, { folder, config, port }).catch(() => before);
+          server.redis = await startRedis(own, { folder, config, port }).catch((error) => {
+            problem = error;
+            return before;
+          });
           return server.redis !== before;
         },
-        { within: 15_000, every: 200, what: "the server's start" },
-      );
+        { within: 60_000, every: 200, what: "the server's start" },
+      ).catch((error) => {
+        throw new Error(error.message, { cause: problem });
+      });
     },
     kill: () => server.redis.stop(),
   };

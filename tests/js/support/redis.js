@@ -84,7 +84,12 @@ async function launch(port, folder, config, user) {
     });
     exit.then(() => resolve(false));
   });
-  const ready = await settles(listening, 10_000, "the start of redis-server");
+  const ready = await settles(listening, 30_000, "the start of redis-server").catch((error) => {
+    log.push(String(error));
+    return false;
+  });
+  // One that is late would keep the port from the next.
+  if (!ready) signal(child, "SIGKILL");
   return { child, exit, log, ready };
 }
 
