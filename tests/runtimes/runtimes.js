@@ -41,7 +41,7 @@ export const runtimes = [
     // Its own limit for a test is 5 s, also for those in a group that has another.
     args: (file, report) => [
       "test",
-      "--timeout=90000",
+      "--timeout=240000",
       "--reporter=junit",
       `--reporter-outfile=${report}`,
       file,
