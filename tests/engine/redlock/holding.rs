@@ -1,8 +1,11 @@
 //! Holding a lock of several servers: renewals, and losing it.
 
 use super::{believes, granted, set, short, warm};
-use crate::support::{ms, world::Mode};
-use redlatch::{Event, Loss, Request};
+use crate::support::{
+    ms,
+    world::{Mode, World},
+};
+use redlatch::{Event, Loss, Policy, Request};
 
 #[test]
 fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
@@ -96,4 +99,19 @@ fn belief_that_is_gone_does_not_come_back() {
         gone |= !believed;
     }
     assert!(gone);
+}
+
+#[test]
+fn the_late_grant_of_a_third_server_lengthens_no_validity() {
+    let mut world = World::new(3, 1, &Policy::default());
+    set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(550)]);
+    let lock = world.acquire(0, Request { ttl: ms(2730), ..short(2000) });
+    assert!(granted(world.next_event(0, ms(2000))));
+    let end = world.now.after(world.clients[0].engine.remaining(lock, world.now));
+    world.run_for(ms(2300));
+    assert_eq!(world.holders("k").iter().flatten().count(), 3, "it has granted since");
+    assert_eq!(world.now.after(world.clients[0].engine.remaining(lock, world.now)), end);
+    let (event, took) = world.next_event(0, ms(2000)).unwrap();
+    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
+    assert!(took <= ms(420), "{took:?}");
 }
