@@ -69,25 +69,12 @@ pub(crate) fn jitter(min: Duration, max: Duration, entropy: &mut dyn Entropy) ->
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
+#[path = "../tests/support/seeded.rs"]
+pub(crate) mod seeded;
 
-    /// A small deterministic generator (splitmix64, Steele, Lea and Flood 2014).
-    #[derive(Clone, Debug)]
-    pub(crate) struct Seeded(pub(crate) u64);
-
-    impl Entropy for Seeded {
-        fn fill(&mut self, buffer: &mut [u8]) -> Result<(), EntropyUnavailable> {
-            for byte in buffer {
-                self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut z = self.0;
-                z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                *byte = (z ^ (z >> 31)).to_le_bytes()[0];
-            }
-            Ok(())
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::{seeded::Seeded, *};
 
     #[test]
     fn token_text_and_words_agree() {

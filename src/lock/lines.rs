@@ -35,6 +35,10 @@ impl Lines {
         self.waiting.binary_search_by(|line| line.keys.as_slice().cmp(keys))
     }
 
+    fn look(&self, keys: &[Vec<u8>]) -> Option<&Line> {
+        self.find(keys).ok().and_then(|place| self.waiting.get(place))
+    }
+
     fn line(&mut self, keys: &[Vec<u8>]) -> Option<&mut Line> {
         let place = self.find(keys).ok()?;
         self.waiting.get_mut(place)
@@ -62,8 +66,7 @@ impl Lines {
     }
 
     pub(crate) fn is_first(&self, keys: &[Vec<u8>], lock: LockId) -> bool {
-        let line = self.find(keys).ok().and_then(|place| self.waiting.get(place));
-        line.is_some_and(|line| line.locks.first() == Some(&lock))
+        self.look(keys).is_some_and(|line| line.locks.first() == Some(&lock))
     }
 
     /// One of those who wait asks.
@@ -73,8 +76,7 @@ impl Lines {
 
     /// When one of them asked last.
     pub(crate) fn last_heard(&self, keys: &[Vec<u8>]) -> Option<Instant> {
-        let line = self.find(keys).ok().and_then(|place| self.waiting.get(place));
-        line.map(|line| line.heard)
+        self.look(keys).map(|line| line.heard)
     }
 
     /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.

@@ -35,7 +35,7 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::tests::Seeded;
+    use crate::entropy::seeded::Seeded;
 
     #[test]
     fn waits_grow_and_stay_within_a_second() {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createMemoryServer } from "redlatch/memory";
 import { freshKey, openClient } from "./support/clients.js";
 import { aborted, settles, until } from "./support/conditions.js";
-import { startRedis } from "./support/redis.js";
+import { nobody, startRedis } from "./support/redis.js";
 
 /** Both believe, and whoever writes with the fence of the first is told from the second. */
 function assertTwoBelieve(first, second) {
@@ -25,8 +25,8 @@ test("a failover to a replica that had not heard of the lock: two holders, and t
   const key = freshKey();
   await replica.send("REPLICAOF", "127.0.0.1", master.port);
   await until(isReplica(replica, master), { within: 10_000, what: "the replica's first copy" });
-  // The link is down when the lock is taken: nobody listens there, as it is below the ports that systems give out.
-  await replica.send("REPLICAOF", "127.0.0.1", 1);
+  // The link is down when the lock is taken.
+  await replica.send("REPLICAOF", "127.0.0.1", nobody[0].port);
   const first = await openClient(t, master).acquire(key);
   await master.stop();
   await replica.send("REPLICAOF", "NO", "ONE");

@@ -18,8 +18,9 @@ pub mod world;
 
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use redlatch::{
-    ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine, Event,
-    FAIR_ACQUIRE, FAIR_RELEASE, Failure, Instant, LockId, Policy, Request,
+    ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine,
+    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, Failure, Instant, LockId, Policy,
+    Request,
 };
 
 pub use seeded::Seeded;

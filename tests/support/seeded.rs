@@ -1,6 +1,7 @@
 //! Randomness that can be had again.
 
-use redlatch::{Entropy, EntropyUnavailable};
+// Of whoever includes it: for the unit tests that is the crate itself.
+use super::{Entropy, EntropyUnavailable};
 
 /// splitmix64 (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug, Hash)]

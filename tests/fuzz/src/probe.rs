@@ -1,6 +1,8 @@
 //! An engine with one server, for targets that need no more than one conversation.
 
-use redlatch::{ConnectionId, Duration, Endpoint, Engine, Event, Instant, Policy, Request};
+use redlatch::{
+    ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Event, Instant, Policy, Request,
+};
 
 use super::reference::{self, Value};
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assertLockError } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { aborted, rejection, settles, until } from "../support/conditions.js";
-import { startRedis } from "../support/redis.js";
+import { nobody, startRedis } from "../support/redis.js";
 import { LockLostError, ServerError } from "../support/redlatch.js";
 
 /** A master with a replica in step. */
@@ -17,9 +17,9 @@ async function startPair(scope, config = {}) {
   return { master, replica };
 }
 
-/** Cuts the replica off: it keeps what it has and hears no more. On that port nobody listens, meanwhile or ever. */
+/** Cuts the replica off: it keeps what it has and hears no more. */
 async function cutOff(replica) {
-  await replica.send("REPLICAOF", "127.0.0.1", 1);
+  await replica.send("REPLICAOF", "127.0.0.1", nobody[0].port);
 }
 
 test("a replica that had a lock refuses others, and its owner goes on with it", async (t) => {

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { freshKey } from "../support/clients.js";
 import { measureLateness, settles, until } from "../support/conditions.js";
 import { forwardingTo, startFakeServer } from "../support/fake-server.js";
-import { startRedis } from "../support/redis.js";
+import { nobody, startRedis } from "../support/redis.js";
 import { ConnectionError, createClient, QuorumError, ServerError } from "../support/redlatch.js";
 import { assertAllExpire, keysLeft, loadScripts } from "../support/server-state.js";
 
@@ -38,8 +38,7 @@ const slow = await times(3, async (at) => {
 /** For each state a server's URL by its place. */
 const states = {
   up: healthy.map(({ url }) => url),
-  // Below the ports that systems give out: a free one may be taken meanwhile.
-  down: healthy.map((_, at) => `redis://127.0.0.1:${at + 1}`),
+  down: nobody.map(({ url }) => url),
   hung: hung.map(({ url }) => url),
   slow: slow.map(({ url }) => url),
   refusing: guarded.map(({ port }) => `redis://127.0.0.1:${port}`),

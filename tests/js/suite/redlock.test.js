@@ -2,19 +2,18 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { assertLockError } from "../support/assertions.js";
+import { assertLockError, NOT_OURS } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { aborted, rejection, settles, until } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
-import { startRedis } from "../support/redis.js";
+import { nobody, startRedis } from "../support/redis.js";
 import { ConnectionError, LockLostError, LockTimeoutError, QuorumError } from "../support/redlatch.js";
 import { assertAllExpire, keysLeft, loadScripts } from "../support/server-state.js";
 
 const servers = await Promise.all(Array.from({ length: 5 }, () => startRedis({ after })));
 const three = servers.slice(0, 3);
 const QUICK = { ttl: 10_000, wait: 10_000, retry: { min: 5, max: 40 }, nodeTimeout: 2_000 };
-/** Nothing listens there: it is below the ports that systems give out. */
-const DOWN = { port: 1, url: "redis://127.0.0.1:1" };
+const [DOWN] = nobody;
 
 /** A proxy before each of the servers. */
 const proxied = (t, list) => Promise.all(list.map(({ port }) => startProxy(t, { host: "127.0.0.1", port })));
@@ -180,7 +179,7 @@ test("rule 5: two of three servers that forget are a loss: the lock is lost at t
   await servers[1].send("DEL", `lock:${key}`);
   await settles(aborted(lock.signal), 5_000, "the loss");
   assert.ok(lock.signal.reason instanceof LockLostError);
-  assert.match(lock.signal.reason.message, /no longer ours/, "not that its lease is over");
+  assert.match(lock.signal.reason.message, NOT_OURS, "not that its lease is over");
   assert.equal(lock.held, false);
   await gone(three, key);
 });

@@ -2,30 +2,24 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { ENDED, NOT_OURS } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
-import { aborted, measureLateness, settles, until } from "../support/conditions.js";
+import { aborted, measureLateness, settles, until, untilRenewed } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
-/** What a loss says of its cause: the clock, or a server's word. */
-const ENDED = /validity .* has ended/;
-const NOT_OURS = /the server says .* no longer ours/;
 
 test("rule 5: renewal keeps a lease for longer than it lasts, and stops with the release", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis);
   const lock = await client.acquire(key, { ttl: 1_500, renew: true });
-  await until(
-    async () => {
-      assert.equal(lock.held, true);
-      assert.equal(await redis.send("GET", `lock:${key}`), lock.token);
-      // At a third of the lease each: the fourth is beyond its end.
-      return client.inspect().counters.renewed >= 5;
-    },
-    { every: 20, within: 10_000 },
-  );
+  // The fourth is beyond the end of the first lease.
+  await untilRenewed(client, 5, async () => {
+    assert.equal(lock.held, true);
+    assert.equal(await redis.send("GET", `lock:${key}`), lock.token);
+  });
   assert.equal(lock.signal.aborted, false);
   assert.equal(await lock.release(), "released");
   assert.equal(lock.signal.aborted, false, "a release is not a loss");
@@ -71,9 +65,7 @@ test("rule 5: renewal survives a short silence of the server", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
   const client = openClient(t, proxy, { nodeTimeout: 100 });
   const lock = await client.acquire(freshKey(), { ttl: 1_800, renew: true });
-  const renewals = (count) =>
-    until(() => client.inspect().counters.renewed >= count, { within: 10_000, what: `${count} renewals` });
-  await renewals(1);
+  await untilRenewed(client, 1);
   proxy.hold = true;
   await until(() => proxy.held > 0, { what: "a reply to a renewal" });
   const { renewed } = client.inspect().counters;
@@ -82,7 +74,7 @@ test("rule 5: renewal survives a short silence of the server", async (t) => {
   assert.equal(client.inspect().counters.renewed, renewed);
   proxy.hold = false;
   // By then the lease of before the silence is over.
-  await renewals(renewed + 3);
+  await untilRenewed(client, renewed + 3);
   assert.equal(lock.held, true);
   assert.equal(lock.signal.aborted, false);
   await lock.release();

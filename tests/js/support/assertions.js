@@ -3,6 +3,10 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { LockError } from "./redlatch.js";
 
+/** What a loss says of its cause: our clock, or a server's word. */
+export const ENDED = /validity .* has ended/;
+export const NOT_OURS = /the server says .* no longer ours/;
+
 /** Checks class, code, prefix, node and the readability of the message. `says`: patterns that must occur in it. */
 export function assertLockError(error, { type, code, prefix, port, says = [] }) {
   assert.ok(error instanceof type, `${type.name} expected, got ${inspect(error)}`);

@@ -12,6 +12,16 @@ export async function until(check, { within = 5_000, every = 5, what = "the cond
   }
 }
 
+/** Until `client` has renewed `count` times, each at a third of a lease; `check()` has to hold all the time. */
+export const untilRenewed = (client, count, check) =>
+  until(
+    async () => {
+      await check?.();
+      return client.inspect().counters.renewed >= count;
+    },
+    { within: 10_000, what: `${count} renewals` },
+  );
+
 /** `promise`, or an error after `within` ms. */
 export async function settles(promise, within = 5_000, what = "the promise") {
   let timer;

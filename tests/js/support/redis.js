@@ -22,6 +22,12 @@ export async function freePort() {
   return port;
 }
 
+/** Servers where nobody listens, now or later: below the ports that systems give out, a free one of which may be taken meanwhile. */
+export const nobody = Array.from({ length: 7 }, (_, at) => ({
+  port: 1 + at,
+  url: `redis://127.0.0.1:${1 + at}`,
+}));
+
 /** Whether this machine has ::1. */
 export function hasIPv6() {
   return new Promise((resolve) => {

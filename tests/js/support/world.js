@@ -1,6 +1,6 @@
 // The servers that the essential tests run against, and their control over HTTP: for tests in workerd and in browsers,
 // which can neither start a process nor send it a signal.
-import { startRedis } from "./redis.js";
+import { nobody, startRedis } from "./redis.js";
 import { ANY_PREFIX } from "./rights.js";
 import { startSite } from "./site.js";
 import { startTlsRedis } from "./tls-server.js";
@@ -22,11 +22,9 @@ export async function startWorld(scope, site = {}) {
     ),
   );
   const { tlsPort, authority } = await startTlsRedis(scope);
-  // Below the ports that systems give out: a free one may be taken meanwhile.
-  const down = 1;
   const servers = {
     ...Object.fromEntries(Object.entries(running).map(([name, { url }]) => [name, url])),
-    down: `redis://127.0.0.1:${down}`,
+    down: nobody[0].url,
     tls: `rediss://localhost:${tlsPort}`,
     tlsOfAnother: `rediss://127.0.0.2:${tlsPort}`,
   };
