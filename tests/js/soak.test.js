@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { Checker } from "../soak/checker.js";
 import { Lane } from "../soak/lane.js";
 import { runSoak } from "../soak/run.js";
+import { startServer } from "../soak/stage.js";
 import { until } from "./support/conditions.js";
+import { rawClient } from "./support/raw-client.js";
 
 const linux = process.platform === "linux";
 
@@ -33,6 +36,27 @@ test("clients that believe in a lock until they release it are found out", {
     violations.some(({ rule }) => rule === "exclusion"),
     JSON.stringify(violations),
   );
+});
+
+test("a server that is killed while it is being started is away for as long as was meant", async (t) => {
+  const server = await startServer(t, { group: "redlock", keeps: false });
+  const { port } = server.redis;
+  const looks = [];
+  const look = async () => {
+    await pause(300);
+    const client = await rawClient({ host: "127.0.0.1", port }).catch((error) => error);
+    looks.push(client.code ?? "it is there");
+    client.close?.();
+  };
+  let second;
+  await server.restart(async () => {
+    await look();
+    setImmediate(() => {
+      second = server.restart(look);
+    });
+  });
+  await second;
+  assert.deepEqual(looks, ["ECONNREFUSED", "ECONNREFUSED"]);
 });
 
 /** The rules that a log breaks. `lines`: [client, line] each; `lose(checker, at)`: what a server loses beforehand. */

@@ -143,9 +143,7 @@ export class Breaker {
     const over = server.keeps
       ? () => {}
       : this.#checker.losing(server.group, undefined, now, { restarted: true });
-    await server.kill();
-    await lasts();
-    await server.start();
+    await server.restart(lasts);
     over();
   }
 

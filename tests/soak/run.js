@@ -11,8 +11,11 @@ import { LONGEST_LEASE, SERVERS } from "./locks.js";
 import { planFaults } from "./plan.js";
 import { setStage } from "./stage.js";
 import { described } from "./summary.js";
+import { Wire } from "./wire.js";
 
 const FAULTS_PER_SECOND = 14;
+/** For how many violations it is kept what went over the connections: some 50 MB each. */
+const WIRES = 3;
 /** How long all clients may take to come to an end without faults, ms. */
 const ENDING = 40_000;
 
@@ -33,11 +36,15 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
     servers: SERVERS,
   });
   const note = (line) => appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify(line)}\n`);
+  const wire = new Wire();
   const checker = new Checker((violation) => {
     note({ violation });
+    if (checker.violations.length <= WIRES) {
+      wire.writeTo(join(folder, `wire-${checker.violations.length}.jsonl`));
+    }
     say(described(violation));
   });
-  const stage = await setStage(scope, { clients, seed, folder, credulous });
+  const stage = await setStage(scope, { clients, seed, folder, credulous, wire });
   const byRuntime = {};
   const read = (client) => {
     const { name } = client.runtime;

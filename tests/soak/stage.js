@@ -25,8 +25,8 @@ const RUNTIMES = [
   { name: "bun", command: programs.bun, args: ["run"] },
 ];
 
-/** Starts everything; returns { servers, clients, links }, `links[client][server]` being proxies. */
-export async function setStage(scope, { clients: count, seed, folder, credulous }) {
+/** Starts everything; returns { servers, clients, links }, `links[client][server]` being proxies, to which `wire` listens. */
+export async function setStage(scope, { clients: count, seed, folder, credulous, wire }) {
   const servers = await Promise.all(SERVERS.map((kind) => startServer(scope, kind)));
   const links = [];
   const clients = [];
@@ -35,6 +35,7 @@ export async function setStage(scope, { clients: count, seed, folder, credulous 
     links.push(await Promise.all(servers.map((server) => startProxy(scope, target(server)))));
     const urls = {};
     for (const [at, { group }] of servers.entries()) {
+      links[index][at].tap = wire.tap(index, at);
       urls[group] ??= [];
       urls[group].push(links[index][at].url);
     }
@@ -53,42 +54,54 @@ function lastingPort() {
 }
 
 /** One of SERVERS, which can be killed and started again on its port, with its data if it keeps them. */
-async function startServer(scope, { group, keeps }) {
+export async function startServer(scope, { group, keeps }) {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-soak-"));
   scope.after(() => rmSync(folder, { recursive: true, force: true }));
   const config = keeps
     ? { appendonly: "yes", appendfsync: "always", "auto-aof-rewrite-min-size": "4mb" }
     : { appendonly: "no" };
   let end;
+  async function start() {
+    const own = {
+      after: (stop) => {
+        end = stop;
+      },
+    };
+    const before = server.redis;
+    let problem;
+    // The port may be somebody else's when it is drawn, and for a moment afterwards.
+    await until(
+      async () => {
+        const port = before?.port ?? lastingPort();
+        server.redis = await startRedis(own, { folder, config, port }).catch((error) => {
+          problem = error;
+          return before;
+        });
+        return server.redis !== before;
+      },
+      { within: 60_000, every: 200, what: "the server's start" },
+    ).catch((error) => {
+      throw new Error(error.message, { cause: problem });
+    });
+  }
+  let last = Promise.resolve();
   const server = {
     group,
     keeps,
-    async start() {
-      const own = {
-        after: (stop) => {
-          end = stop;
-        },
-      };
-      const before = server.redis;
-      let problem;
-      // The port may be somebody else's when it is drawn, and for a moment afterwards.
-      await until(
-        async () => {
-          const port = before?.port ?? lastingPort();
-          server.redis = await startRedis(own, { folder, config, port }).catch((error) => {
-            problem = error;
-            return before;
-          });
-          return server.redis !== before;
-        },
-        { within: 60_000, every: 200, what: "the server's start" },
-      ).catch((error) => {
-        throw new Error(error.message, { cause: problem });
+    /**
+     * Kills it, and starts it again when `absence()` has resolved. One restart after the other, though plans leave some time between
+     * them: one that is just being started cannot be killed, and would be there while it is thought to be away.
+     */
+    restart(absence) {
+      last = last.then(async () => {
+        await server.redis.stop();
+        await absence();
+        await start();
       });
+      return last;
     },
-    kill: () => server.redis.stop(),
   };
-  await server.start();
+  await start();
   scope.after(() => end());
   return server;
 }

@@ -11,6 +11,8 @@ import { frameSplitter } from "./frames.js";
  *  hold      true: replies are kept back until it is false again
  *  deaf      true: nothing goes either way, as on a dead network; "requests" or "replies": nothing goes that way
  *  onFrame   (frame, index) => frames to send in its place; index counts the replies of one connection from 0
+ *  tap       (stage, bytes, connection) hears of all that passes: "asked" by the client, "delivered" to the server,
+ *            "answered" by it, "told" to the client; connections count from 1
  */
 export async function startProxy(scope, target) {
   const links = new Set();
@@ -22,6 +24,7 @@ export async function startProxy(scope, target) {
     requestDelay: 0,
     deaf: false,
     onFrame: null,
+    tap: null,
     connections: 0,
     replyBytes: 0,
     get chunk() {
@@ -79,6 +82,8 @@ function openLink(proxy, near, far) {
   let limit = Infinity;
   let frames = 0;
   let pumping = false;
+  const number = proxy.connections;
+  const tap = (stage, bytes) => proxy.tap?.(stage, bytes, number);
 
   const link = {
     pending: () => queue.length,
@@ -112,6 +117,7 @@ function openLink(proxy, near, far) {
     const size = Math.min(queue.length, proxy.chunk, end - sent);
     if (size > 0) {
       near.write(queue.subarray(0, size));
+      tap("told", queue.subarray(0, size));
       queue = queue.subarray(size);
       sent += size;
       proxy.replyBytes += size;
@@ -131,13 +137,18 @@ function openLink(proxy, near, far) {
     frames += 1;
     for (const bytes of replaced) link.send(bytes);
   });
-  const requests = delayLine((bytes) => far.write(bytes));
+  const requests = delayLine((bytes) => {
+    far.write(bytes);
+    tap("delivered", bytes);
+  });
   const replies = delayLine(splitter);
   near.setNoDelay(true);
   near.on("data", (bytes) => {
+    tap("asked", bytes);
     if (!deafTo("requests")) requests.push(bytes, proxy.requestDelay);
   });
   far.on("data", (bytes) => {
+    tap("answered", bytes);
     if (!deafTo("replies")) replies.push(bytes, proxy.delay);
   });
   for (const socket of [near, far]) socket.on("error", () => {});
