@@ -28,6 +28,10 @@ impl Plan {
         if calm && settings.servers == 1 && rng.chance(30) {
             crowd(&mut rng, &mut settings, &mut ops);
         }
+        let mut rng = Rng::of(seed, 5);
+        if settings.servers > 2 && !calm && !settings.rates_broken && rng.chance(30) {
+            outage(&mut rng, &mut settings, &mut ops, &mut faults);
+        }
         Self { seed, settings, ops, faults }
     }
 }
@@ -164,6 +168,36 @@ fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
         ..waiter.clone()
     }));
     ops.extend((0..tries).map(|number| Op { at: SECOND + number * 100 * MS, wait: 0, ..waiter.clone() }));
+}
+
+/// Makes a world in which servers that forget everything stay away until all leases are over, as Redlock demands, and in
+/// which locks are renewed by what is left.
+fn outage(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: &mut Vec<Fault>) {
+    let ttl = rng.pick(&[300, 1000, 3000]);
+    settings.span = 10 * SECOND;
+    settings.policy.retry_min = Duration::from_millis(10);
+    settings.policy.retry_max = Duration::from_millis(80);
+    settings.policy.node_timeout = Some(Duration::from_millis(200));
+    settings.delay.tail_chance = rng.pick(&[2, 10, 30]);
+    settings.delay.tail = rng.pick(&[250, 600]) * MS;
+    for op in ops {
+        op.at = rng.below(8 * SECOND);
+        op.client %= 5;
+        op.keys = vec![0];
+        op.ttl = ttl;
+        op.wait = 4_000;
+        op.renew = rng.chance(70);
+        op.hold = rng.below(2 * ttl) * MS;
+        op.asks.clear();
+    }
+    faults.retain(|fault| {
+        !matches!(fault.what, What::Crash { .. } | What::LoseKey { .. } | What::ServerStep { .. })
+    });
+    for _ in 0..rng.between(1, 3) {
+        let server = rng.index(settings.servers);
+        let what = What::Crash { server, keeps: false, silent: rng.chance(50), down: 2 * ttl * MS };
+        faults.push(Fault { at: rng.below(settings.span), what });
+    }
 }
 
 fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {

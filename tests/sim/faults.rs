@@ -73,7 +73,7 @@ impl World<'_> {
 
     pub fn end_fault(&mut self, index: usize) -> Result<(), Violation> {
         match self.plan.faults[index].what {
-            What::Crash { server, .. } => self.servers[server].down = false,
+            What::Crash { server, .. } => self.restart(server),
             What::Pause { server, .. } => return self.resume(server),
             What::Trouble { server, .. } => self.servers[server].memory.set_trouble(None),
             What::Deny { server, .. } => self.servers[server].allow_all(),
@@ -87,7 +87,7 @@ impl World<'_> {
         self.trace.note(self.now, 21, &[], || "quiet from here on".to_owned());
         self.quiet = true;
         for server in 0..self.servers.len() {
-            self.servers[server].down = false;
+            self.restart(server);
             self.servers[server].memory.set_trouble(None);
             self.servers[server].allow_all();
             self.resume(server)?;
@@ -157,7 +157,8 @@ impl World<'_> {
         this.silent = silent;
         self.backlogs[server].clear();
         if !keeps {
-            self.observer.lost(server, None, true, self.now);
+            self.servers[server].forgot.get_or_insert(self.now);
+            self.observer.forgot(server);
         }
         for id in self.links_between(None, server) {
             self.links.get_mut(&id).expect("a link").server_open = false;
@@ -167,6 +168,17 @@ impl World<'_> {
             } else {
                 self.send(id, Way::Down, Happening::ClientEnd(id));
             }
+        }
+    }
+
+    /// A server that forgot everything is no excuse if it stays away until all leases are over: so Redlock asks for it.
+    fn restart(&mut self, server: usize) {
+        let this = &mut self.servers[server];
+        this.down = false;
+        if let Some(since) = this.forgot.take()
+            && self.now < since + self.plan.longest_lease()
+        {
+            self.observer.lost(server, None, true, since);
         }
     }
 

@@ -63,6 +63,18 @@ fn restarts_without_the_keys_break_exclusion() {
 }
 
 #[test]
+fn servers_of_a_redlock_that_are_back_too_soon_without_the_keys_break_exclusion() {
+    sees("exclusion", |plan, _| {
+        // One after the other; the worlds in which they stay away for long enough are those of `outage` in `drawing.rs`.
+        let servers = plan.settings.servers;
+        plan.faults.extend((0..servers).filter(|_| servers > 2).map(|server| Fault {
+            at: SECOND + server as u64 * 100 * MS,
+            what: What::Crash { server, keeps: false, silent: false, down: 5 * MS },
+        }));
+    });
+}
+
+#[test]
 fn keys_that_are_deleted_or_evicted_break_exclusion() {
     sees("exclusion", |plan, rng| {
         on_all_servers(plan, rng, |server| What::LoseKey { server, key: 0, which: 0 });

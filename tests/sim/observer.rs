@@ -102,6 +102,12 @@ impl Observer {
         self.calm
     }
 
+    /// A server crashed and has lost everything, but gives nothing to anybody yet.
+    pub fn forgot(&mut self, server: usize) {
+        self.counters_lost = true;
+        self.lines[server].clear();
+    }
+
     /// A server lost a key, or all of them.
     pub fn lost(&mut self, server: usize, key: Option<usize>, with_counters: bool, time: Micros) {
         self.losses.push((time, key));

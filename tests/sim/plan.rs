@@ -16,6 +16,21 @@ pub struct Plan {
     pub faults: Vec<Fault>,
 }
 
+impl Plan {
+    /// When all leases that were given out before are over by any clock, in true time from then.
+    pub fn longest_lease(&self) -> Micros {
+        let of = |op: &Op| {
+            let extensions = op.asks.iter().filter_map(|&(_, ask)| match ask {
+                Ask::Extend(ttl) => Some(ttl),
+                Ask::Verify => None,
+            });
+            extensions.fold(op.ttl, u64::max)
+        };
+        let longest = self.ops.iter().map(of).max().unwrap_or_default() * MS;
+        longest + longest / 10 + MS
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub clients: usize,

@@ -26,6 +26,8 @@ pub struct SimServer {
     /// Refuses connections, or does not answer at all.
     pub down: bool,
     pub silent: bool,
+    /// When it lost everything, if it has not been back since.
+    pub forgot: Option<Micros>,
     scanners: BTreeMap<LinkId, Scanner>,
     user: User,
     pub database: u32,
@@ -77,6 +79,7 @@ impl SimServer {
             paused: false,
             down: false,
             silent: false,
+            forgot: None,
             scanners: BTreeMap::new(),
             user,
             database: settings.database,
