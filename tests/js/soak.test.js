@@ -1,11 +1,15 @@
 // Real processes and servers, broken for some seconds; and that the checker would notice if anything were wrong.
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Checker } from "../soak/checker.js";
+import { Contender } from "../soak/contender.js";
+import { Inspector } from "../soak/inspector.js";
 import { Lane } from "../soak/lane.js";
-import { runSoak } from "../soak/run.js";
+import { endedEarly, runSoak } from "../soak/run.js";
 import { startServer } from "../soak/stage.js";
 import { until } from "./support/conditions.js";
 import { rawClient } from "./support/raw-client.js";
@@ -133,19 +137,23 @@ test("fences that do not grow, losses without a cause and keys that another rele
   assert.deepEqual(gone(500, "unknown"), []);
 });
 
-/** Runs a lane whose first acquire gets `lock` until it complains; resolves with the rule that it names. */
-async function complaint(lock) {
+/** What a lane says that asks, and goes on as `after(lane)` says, until it complains; resolves with the rule that it names. */
+async function complaint(acquire, after = (lane) => lane.run()) {
   const said = [];
+  const random = { within: (_, high) => high, chance: () => false, weighted: (choices) => choices.at(-1)[1] };
+  const kind = { name: "plain", group: "first", keys: () => ["a"], options: () => ({ ttl: 200, wait: 50 }) };
+  after(new Lane(kind, { acquire }, { random, write: (what, more) => said.push({ what, ...more }) }));
+  const { rule } = await until(() => said.find(({ what }) => what === "wrong"), { what: "the complaint" });
+  return rule;
+}
+
+/** Gives `lock` to the first who asks. */
+function once(lock) {
   let asked = 0;
-  const acquire = () => {
+  return () => {
     asked += 1;
     return asked === 1 ? lock : NEVER;
   };
-  const random = { within: (_, high) => high, chance: () => false, weighted: (choices) => choices.at(-1)[1] };
-  const kind = { name: "plain", group: "first", keys: () => ["a"], options: () => ({ ttl: 200, wait: 50 }) };
-  new Lane(kind, { acquire }, { random, write: (what, more) => said.push({ what, ...more }) }).run();
-  const { rule } = await until(() => said.find(({ what }) => what === "wrong"), { what: "the complaint" });
-  return rule;
 }
 
 const NEVER = new Promise(() => {});
@@ -168,11 +176,67 @@ function lockWith(faults) {
 test("promises that do not settle, and losses that are not told in time, are complained of", {
   skip: !linux,
 }, async () => {
-  assert.equal(await complaint(NEVER), "settles");
-  assert.equal(await complaint(Promise.resolve(lockWith({}))), "loss told in time");
+  assert.equal(await complaint(once(NEVER)), "settles");
+  assert.equal(await complaint(once(Promise.resolve(lockWith({})))), "loss told in time");
   const lost = () => ({ signal: AbortSignal.timeout(50) });
-  assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), held: true }))), "loss is for good");
+  assert.equal(
+    await complaint(once(Promise.resolve(lockWith({ ...lost(), held: true })))),
+    "loss is for good",
+  );
+  assert.equal(await complaint(once(Promise.resolve(lockWith({ held: true })))), "release is for good");
   const dead = { signal: AbortSignal.abort(), held: true };
-  assert.equal(await complaint(Promise.resolve(lockWith(dead))), "loss is for good");
-  assert.equal(await complaint(Promise.resolve(lockWith({ ...lost(), release: () => NEVER }))), "settles");
+  assert.equal(await complaint(once(Promise.resolve(lockWith(dead)))), "loss is for good");
+  assert.equal(
+    await complaint(once(Promise.resolve(lockWith({ ...lost(), release: () => NEVER })))),
+    "settles",
+  );
+});
+
+test("a lane that gets no lock though faults are over is complained of", {
+  skip: !linux,
+}, async () => {
+  const refuse = () => Promise.reject(Object.assign(new Error("held"), { code: "LOCK_TIMEOUT" }));
+  assert.equal(await complaint(refuse, (lane) => lane.finish()), "recovery");
+});
+
+test("a clock that has gone astray is a violation", () => {
+  const finished = (astray) => broken([["one", { at: 10, what: "finished", astray }]]);
+  assert.deepEqual(finished(-5), ["clock"]);
+  assert.deepEqual(finished(0.5), []);
+});
+
+test("keys that never expire, leases that are too long, and locks that are left are found on servers", async (t) => {
+  const server = await startServer(t, { group: "first", keeps: false });
+  const checker = new Checker();
+  const inspector = new Inspector({ servers: [server] }, checker);
+  assert.equal(await inspector.isEmpty(), true);
+  await server.redis.send("SET", "lock:left", "x", "PX", 3_000);
+  await inspector.look();
+  assert.deepEqual(checker.violations, []);
+  assert.deepEqual(await inspector.left(), ["lock:left"]);
+  await server.redis.send("SET", "lock:long", "x", "PX", 60_000);
+  await server.redis.send("SET", "{lock:a}:redlatch:fence:lock:a", "1");
+  await inspector.look();
+  assert.deepEqual(checker.violations.map(({ rule, text }) => `${rule}: ${text.split(" ")[0]}`).sort(), [
+    "expiry: lock:long",
+    "expiry: {lock:a}:redlatch:fence:lock:a",
+  ]);
+});
+
+test("a client that ends by itself is a violation", {
+  skip: !linux,
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "redlatch-soak-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const runtime = { name: "node", command: process.execPath, args: [] };
+  const client = new Contender(t, { runtime, index: 0, folder, urls: { first: ["nonsense"] }, seed: 1 });
+  client.start();
+  await until(() => client.ended, { within: 20_000, what: "its end" });
+  const checker = new Checker();
+  endedEarly(client, checker);
+  assert.deepEqual(
+    checker.violations.map(({ rule }) => rule),
+    ["client ended"],
+  );
+  assert.match(checker.violations[0].text, /nonsense|URL/);
 });

@@ -100,7 +100,8 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
   return { violations, counts, faults: breaker.counts, byRuntime, seconds, seed, folder };
 }
 
-function endedEarly(client, checker) {
+/** For a client that ended, though nobody had killed it or told it to. */
+export function endedEarly(client, checker) {
   const { code, signal, output } = client.ended;
   client.ended = undefined;
   if (code === 0) return;
