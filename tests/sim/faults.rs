@@ -175,10 +175,11 @@ impl World<'_> {
     fn restart(&mut self, server: usize) {
         let this = &mut self.servers[server];
         this.down = false;
-        if let Some(since) = this.forgot.take()
-            && self.now < since + self.plan.longest_lease()
-        {
+        let Some(since) = this.forgot.take() else { return };
+        if self.now < since + self.plan.longest_lease() {
             self.observer.lost(server, None, true, since);
+        } else {
+            self.observer.count("back after all leases");
         }
     }
 

@@ -27,6 +27,7 @@ const COMES_TO_BEAR: &[&str] = &[
     "tamper",
     "crash",
     "crash without the data",
+    "back after all leases",
     "pause",
     "server clock back",
     "server clock forward",
