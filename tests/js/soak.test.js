@@ -141,7 +141,12 @@ test("fences that do not grow, losses without a cause and keys that another rele
 async function complaint(acquire, after = (lane) => lane.run()) {
   const said = [];
   const random = { within: (_, high) => high, chance: () => false, weighted: (choices) => choices.at(-1)[1] };
-  const kind = { name: "plain", group: "first", keys: () => ["a"], options: () => ({ ttl: 200, wait: 50 }) };
+  const kind = {
+    name: "plain",
+    group: "first",
+    keys: () => ["a"],
+    options: () => ({ ttl: 1_000, wait: 50 }),
+  };
   after(new Lane(kind, { acquire }, { random, write: (what, more) => said.push({ what, ...more }) }));
   const { rule } = await until(() => said.find(({ what }) => what === "wrong"), { what: "the complaint" });
   return rule;
@@ -184,6 +189,8 @@ test("promises that do not settle, and losses that are not told in time, are com
     "loss is for good",
   );
   assert.equal(await complaint(once(Promise.resolve(lockWith({ held: true })))), "release is for good");
+  const revived = { ...lost(), release: async () => "released" };
+  assert.equal(await complaint(once(Promise.resolve(lockWith(revived)))), "loss is for good");
   const dead = { signal: AbortSignal.abort(), held: true };
   assert.equal(await complaint(once(Promise.resolve(lockWith(dead)))), "loss is for good");
   assert.equal(

@@ -5,6 +5,7 @@ use redlatch::{Duration, Policy, memory::Trouble};
 use crate::{
     plan::{Ask, Delay, Fault, Handover, MS, Op, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
+    scenarios::{crowd, outage, press},
 };
 
 impl Plan {
@@ -17,6 +18,10 @@ impl Plan {
         if seed % 4 == 3 && !calm {
             press(&mut Rng::of(seed, 2), &mut settings, &mut ops, &mut faults);
         }
+        let mut rng = Rng::of(seed, 5);
+        if settings.servers > 2 && !calm && !settings.rates_broken && rng.chance(30) {
+            outage(&mut rng, &mut settings, &mut ops, &mut faults);
+        }
         let mut rng = Rng::of(seed, 3);
         if rng.chance(20) {
             settings.old = (0..settings.servers).map(|_| rng.chance(70)).collect();
@@ -27,10 +32,6 @@ impl Plan {
         let mut rng = Rng::of(seed, 4);
         if calm && settings.servers == 1 && rng.chance(30) {
             crowd(&mut rng, &mut settings, &mut ops);
-        }
-        let mut rng = Rng::of(seed, 5);
-        if settings.servers > 2 && !calm && !settings.rates_broken && rng.chance(30) {
-            outage(&mut rng, &mut settings, &mut ops, &mut faults);
         }
         Self { seed, settings, ops, faults }
     }
@@ -88,115 +89,6 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         database: if rng.chance(10) { 3 } else { 0 },
         old: vec![false; servers],
         excuses: true,
-    }
-}
-
-/// Makes a world in which everything happens at the very end of leases: a few who hold on to one lock for longer than its
-/// lease, others who ask for it without pause, clocks as far apart as is allowed for, replies and commands that come late.
-fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
-    faults.retain(|_| rng.chance(30));
-    let end = if rng.chance(50) { 4_900 } else { -4_900 };
-    if !settings.rates_broken {
-        settings.client_rates.fill(end);
-        settings.server_rates.fill(-end);
-    }
-    settings.policy.retry_min = Duration::from_millis(1);
-    settings.policy.retry_max = Duration::from_millis(250);
-    settings.policy.connect_timeout = Duration::from_millis(300);
-    settings.delay = Delay {
-        least: 100,
-        most: 500,
-        tail_chance: rng.pick(&[0, 5, 20]),
-        tail: rng.pick(&[30, 100, 2000]) * MS,
-    };
-    settings.rechunks = false;
-    settings.lands_after_close = 100;
-    let ttl = rng.pick(&[300, 1000, 10_000, 30_000]);
-    let (longer, fair) = (ttl <= 1000 && rng.chance(50), settings.servers == 1 && rng.chance(30));
-    ops.truncate(4);
-    for op in ops {
-        op.at = rng.below(SECOND);
-        op.client %= 3;
-        op.keys = vec![0];
-        op.fair = fair;
-        op.ttl = ttl;
-        op.wait = u64::MAX;
-        op.renew = false;
-        op.max_hold = None;
-        op.hold = (ttl + ttl / 5) * MS;
-        op.cancel_after = None;
-        op.token = None;
-        op.asks = if longer { vec![(10 * MS, Ask::Extend(ttl * 3))] } else { Vec::new() };
-        if longer {
-            op.hold *= 3;
-        }
-    }
-}
-
-/// Makes a line that is served, or left, quickly, and for longer than places in it are kept, while others only try.
-fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
-    settings.policy.retry_max = Duration::from_millis(250);
-    settings.delay.least = 4 * MS;
-    settings.delay.most = 4 * MS;
-    let leave = rng.chance(50);
-    // A client that serves itself alone, and at once, is never told to wait.
-    let (clients, hold) = if rng.chance(50) { (1, 0) } else { (rng.between(1, 3), 15 * MS) };
-    let count = rng.between(350, 450);
-    let tries = rng.pick(&[0, 0, 50]);
-    let waiter = Op {
-        at: 0,
-        client: 0,
-        keys: vec![0],
-        fair: true,
-        ttl: 10_000,
-        wait: u64::MAX,
-        renew: false,
-        max_hold: None,
-        hold,
-        cancel_after: None,
-        token: None,
-        asks: Vec::new(),
-        handover: None,
-    };
-    let first = Op { hold: if leave { 6 * SECOND } else { hold }, ..waiter.clone() };
-    let waits = |number| if leave && number + 10 < count { 500 + 20 * number } else { u64::MAX };
-    *ops = vec![first];
-    ops.extend((1..count).map(|number| Op {
-        at: number * 100,
-        client: (number % clients) as usize % settings.clients,
-        wait: waits(number),
-        ..waiter.clone()
-    }));
-    ops.extend((0..tries).map(|number| Op { at: SECOND + number * 100 * MS, wait: 0, ..waiter.clone() }));
-}
-
-/// Makes a world in which servers that forget everything stay away until all leases are over, as Redlock demands, and in
-/// which locks are renewed by what is left.
-fn outage(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: &mut Vec<Fault>) {
-    let ttl = rng.pick(&[300, 1000, 3000]);
-    settings.span = 10 * SECOND;
-    settings.policy.retry_min = Duration::from_millis(10);
-    settings.policy.retry_max = Duration::from_millis(80);
-    settings.policy.node_timeout = Some(Duration::from_millis(200));
-    settings.delay.tail_chance = rng.pick(&[2, 10, 30]);
-    settings.delay.tail = rng.pick(&[250, 600]) * MS;
-    for op in ops {
-        op.at = rng.below(8 * SECOND);
-        op.client %= 5;
-        op.keys = vec![0];
-        op.ttl = ttl;
-        op.wait = 4_000;
-        op.renew = rng.chance(70);
-        op.hold = rng.below(2 * ttl) * MS;
-        op.asks.clear();
-    }
-    faults.retain(|fault| {
-        !matches!(fault.what, What::Crash { .. } | What::LoseKey { .. } | What::ServerStep { .. })
-    });
-    for _ in 0..rng.between(1, 3) {
-        let server = rng.index(settings.servers);
-        let what = What::Crash { server, keeps: false, silent: rng.chance(50), down: 2 * ttl * MS };
-        faults.push(Fault { at: rng.below(settings.span), what });
     }
 }
 

@@ -177,7 +177,7 @@ impl World<'_> {
         this.down = false;
         let Some(since) = this.forgot.take() else { return };
         if self.now < since + self.plan.longest_lease() {
-            self.observer.lost(server, None, true, since);
+            self.observer.back_too_soon(since);
         } else {
             self.observer.count("back after all leases");
         }

@@ -2,14 +2,14 @@
 //! observer finds the rule broken: so its excuses are not empty, and it would find a client that breaks the rule.
 
 use crate::{
-    plan::{Fault, MS, Plan, SECOND, What},
+    plan::{Fault, MS, Micros, Plan, SECOND, What},
     rng::Rng,
     world,
 };
 
 /// Looks for a world in which `rule` is broken by what `spoil` does to it, and only by that.
 fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
-    // Every fourth is under pressure: `drawing.rs`, `press`.
+    // Every fourth is under pressure: `scenarios.rs`, `press`.
     let seen = (3..4000).step_by(4).find(|&seed| {
         let mut sound = Plan::draw(seed);
         sound.faults.clear();
@@ -62,16 +62,40 @@ fn restarts_without_the_keys_break_exclusion() {
     });
 }
 
+/// The servers of a Redlock crash without their data, one after the other.
+fn crash_one_after_the_other(plan: &mut Plan, down: Micros) {
+    let servers = plan.settings.servers;
+    if servers > 2 {
+        plan.faults.extend((0..servers).map(|server| Fault {
+            at: SECOND + server as u64 * 100 * MS,
+            what: What::Crash { server, keeps: false, silent: false, down },
+        }));
+    }
+}
+
 #[test]
 fn servers_of_a_redlock_that_are_back_too_soon_without_the_keys_break_exclusion() {
-    sees("exclusion", |plan, _| {
-        // One after the other; the worlds in which they stay away for long enough are those of `outage` in `drawing.rs`.
-        let servers = plan.settings.servers;
-        plan.faults.extend((0..servers).filter(|_| servers > 2).map(|server| Fault {
-            at: SECOND + server as u64 * 100 * MS,
-            what: What::Crash { server, keeps: false, silent: false, down: 5 * MS },
-        }));
-    });
+    sees("exclusion", |plan, _| crash_one_after_the_other(plan, 5 * MS));
+}
+
+#[test]
+fn servers_of_a_redlock_that_stay_away_until_all_leases_are_over_break_nothing() {
+    let mut stayed_away = 0;
+    for seed in (3..2000).step_by(4) {
+        let mut plan = Plan::draw(seed);
+        let lease = plan.longest_lease();
+        if plan.settings.calm || plan.settings.rates_broken || lease > 4 * SECOND {
+            continue;
+        }
+        plan.faults.clear();
+        plan.settings.excuses = false;
+        plan.settings.span = plan.settings.span.max(2 * SECOND + lease);
+        crash_one_after_the_other(&mut plan, lease);
+        let (summary, result) = world::run(&plan, false);
+        assert!(result.is_ok(), "seed {seed}: {result:?}");
+        stayed_away += summary.coverage.get("back after all leases").unwrap_or(&0);
+    }
+    assert!(stayed_away > 100, "{stayed_away} servers stayed away");
 }
 
 #[test]

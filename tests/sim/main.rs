@@ -19,6 +19,7 @@ mod clock;
 mod contract;
 mod drawing;
 mod driving;
+mod excuses;
 mod faults;
 mod hearing;
 #[cfg(not(target_arch = "wasm32"))]
@@ -31,6 +32,7 @@ mod plan;
 mod planted;
 mod rng;
 mod sameness;
+mod scenarios;
 #[cfg(not(target_arch = "wasm32"))]
 mod seeds;
 mod server;

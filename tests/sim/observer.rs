@@ -6,6 +6,7 @@ use redlatch::{LockId, memory::Keyspace};
 
 use crate::{
     contract,
+    excuses::Excuses,
     line::Lines,
     plan::{Micros, Plan},
     server::Executed,
@@ -41,14 +42,8 @@ pub struct Hold {
 pub struct Observer {
     servers: usize,
     calm: bool,
-    rates_broken: bool,
-    excuses: bool,
+    excuses: Excuses,
     pub holds: Vec<Hold>,
-    /// When what a lock rests on was lost: the assumptions on servers do not hold for locks asked for before. `None` for
-    /// all keys.
-    losses: Vec<(Micros, Option<usize>)>,
-    counters_lost: bool,
-    stepped_back: bool,
     /// The largest fencing token told for a key, and to whom.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
     /// Grants that servers made, by token.
@@ -75,12 +70,8 @@ impl Observer {
         Self {
             servers: plan.settings.servers,
             calm: plan.settings.calm,
-            rates_broken: plan.settings.rates_broken,
-            excuses: plan.settings.excuses,
+            excuses: Excuses::new(&plan.settings),
             holds: Vec::new(),
-            losses: Vec::new(),
-            counters_lost: false,
-            stepped_back: false,
             fences: BTreeMap::new(),
             granted: BTreeMap::new(),
             extended: BTreeMap::new(),
@@ -102,33 +93,32 @@ impl Observer {
         self.calm
     }
 
-    /// A server crashed and has lost everything, but gives nothing to anybody yet.
-    pub fn forgot(&mut self, server: usize) {
-        self.counters_lost = true;
-        self.lines[server].clear();
-    }
-
     /// A server lost a key, or all of them.
     pub fn lost(&mut self, server: usize, key: Option<usize>, with_counters: bool, time: Micros) {
-        self.losses.push((time, key));
-        self.counters_lost |= with_counters;
+        self.excuses.keys_lost(key, time);
+        if with_counters {
+            self.excuses.counters_lost();
+        }
         self.lines[server].clear();
     }
 
-    /// A server's clock was set. Forward, leases end early.
-    pub fn stepped(&mut self, server: usize, by: i64, time: Micros) {
-        if by > 0 {
-            self.losses.push((time, None));
-            self.lines[server].clear();
-        } else {
-            self.stepped_back = true;
-        }
+    /// A server crashed and lost everything. Whether that excuses anything depends on when it is back.
+    pub fn forgot(&mut self, server: usize) {
+        self.excuses.counters_lost();
+        self.lines[server].clear();
     }
 
-    fn is_excused(&self, key: usize, since: Micros) -> bool {
-        let concerns =
-            |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
-        self.excuses && (self.rates_broken || self.losses.iter().any(concerns))
+    /// It is back too soon: locks asked for before it crashed may have two believers.
+    pub fn back_too_soon(&mut self, crashed: Micros) {
+        self.excuses.keys_lost(None, crashed);
+    }
+
+    /// A server's clock was set.
+    pub fn stepped(&mut self, server: usize, by: i64, time: Micros) {
+        self.excuses.clock_set(by, time);
+        if by > 0 {
+            self.lines[server].clear();
+        }
     }
 
     /// A server carried out a command.
@@ -246,7 +236,7 @@ impl Observer {
                 }
                 // What is lost of either's: of a majority, some servers may have granted long before it is told.
                 let since = self.first_grant(&hold).map_or(other.asked, |first| first.min(other.asked));
-                if !self.is_excused(key, since) {
+                if !self.excuses.two_believers(key, since) {
                     let text = format!(
                         "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",
                         other.client, hold.client, other.lock, hold.lock
@@ -259,8 +249,8 @@ impl Observer {
                 let (last, last_owner) = self.fences.get(&key).cloned().unwrap_or_default();
                 // Who enters again has the same one.
                 let grows = fence > last || fence == last && last_owner == hold.owner;
-                let reset = self.excuses && self.counters_lost && self.stepped_back;
-                if !grows && !reset && !self.is_excused(key, hold.asked) {
+                let excused = self.excuses.fence_reset() || self.excuses.two_believers(key, hold.asked);
+                if !grows && !excused {
                     let text = format!("lock:{key} had {last}, and then {fence}");
                     return Err(Violation::new("fence", text));
                 }

@@ -17,7 +17,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// When all leases that were given out before are over by any clock, in true time from then.
+    /// How long, in true time, every lease given out until now lasts at most, by clocks that are up to 6 % slow.
     pub fn longest_lease(&self) -> Micros {
         let of = |op: &Op| {
             let extensions = op.asks.iter().filter_map(|&(_, ask)| match ask {

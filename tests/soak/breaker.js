@@ -30,11 +30,14 @@ export class Breaker {
   async carryOut(faults) {
     const start = now();
     const running = [];
+    let failure;
     for (const fault of faults) {
       await pause(Math.max(start + fault.at - now(), 0));
+      if (failure !== undefined) throw failure;
       const done = this.#inject(fault);
-      // Heard of below.
-      done.catch(() => {});
+      done.catch((error) => {
+        failure ??= error;
+      });
       running.push(done);
     }
     await Promise.all(running);

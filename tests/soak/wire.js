@@ -1,5 +1,5 @@
 // Everything that lately went over the connections, for who wants to know how a violation came about.
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { now } from "./host-time.js";
 
 /** For how long it is kept, ms: a client that is stopped writes late what it believed. */
@@ -21,11 +21,12 @@ export class Wire {
   }
 
   /** A line of JSON for each chunk; the bytes as latin1. */
-  writeTo(file) {
-    const lines = this.#passed.map(({ bytes, ...more }) =>
-      JSON.stringify({ ...more, bytes: bytes.toString("latin1") }),
-    );
-    writeFileSync(file, `${lines.join("\n")}\n`);
+  writeTo(path) {
+    const file = openSync(path, "w");
+    for (const { bytes, ...more } of this.#passed) {
+      writeSync(file, `${JSON.stringify({ ...more, bytes: bytes.toString("latin1") })}\n`);
+    }
+    closeSync(file);
   }
 
   #forget(at) {
