@@ -1,7 +1,7 @@
 //! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
 
 use crate::support::{Client, Command, fair, ms, number};
-use redlatch::{Duration, Event, Request};
+use redlatch::{Duration, Endpoint, Event, Policy, Request};
 
 fn no(command: &Command, joined: u8, head: u32) -> String {
     format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:{joined}\r\n:{head}\r\n", command.nonce())
@@ -92,6 +92,37 @@ fn a_try_is_no_word_of_those_who_wait() {
         client.acquire(Request { wait: ms(0), ..fair("a") });
     });
     assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
+}
+
+#[test]
+fn who_takes_the_lead_with_an_attempt_under_way_waits_for_its_answer() {
+    let mut client = Client::ready();
+    let (first, _) = client.wait_for(fair("a"));
+    client.acquire(fair("a"));
+    client.command();
+    client.engine.cancel(first, client.now);
+    assert_eq!(client.command().name(), "fair_release");
+    client.run_for(ms(450));
+    assert_eq!(client.commands(), [], "a pause is 250 ms at most, and an answer may take 500");
+}
+
+#[test]
+fn who_takes_the_lead_asks_when_the_line_is_due_though_it_would_itself_ask_later() {
+    let policy = Policy { retry_min: ms(250), retry_max: ms(250), ..Policy::default() };
+    let mut client = Client::with(policy, Endpoint::default());
+    let first = client.acquire(fair("a"));
+    client.greet();
+    let attempt = client.command();
+    client.reply(attempt.taken(60_000));
+    client.acquire(fair("a"));
+    client.command();
+    let asked = client.now;
+    client.advance(ms(100));
+    client.reply("-LOADING Redis is loading the dataset in memory\r\n");
+    client.engine.cancel(first, client.now);
+    assert_eq!(client.command().name(), "fair_release");
+    let (commands, _) = client.advance_to_action();
+    assert_eq!((commands[0].name(), client.now.since(asked)), ("fair_acquire", ms(250)));
 }
 
 #[test]
