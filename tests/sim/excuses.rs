@@ -4,7 +4,7 @@ use crate::plan::{Micros, Settings};
 
 pub struct Excuses {
     /// Whether anything is excused.
-    granted: bool,
+    enabled: bool,
     rates_broken: bool,
     /// When what a lock rests on was lost: locks asked for before may have two believers. `None` for all keys.
     losses: Vec<(Micros, Option<usize>)>,
@@ -15,7 +15,7 @@ pub struct Excuses {
 impl Excuses {
     pub fn new(settings: &Settings) -> Self {
         Self {
-            granted: settings.excuses,
+            enabled: settings.excuses,
             rates_broken: settings.rates_broken,
             losses: Vec::new(),
             counters_lost: false,
@@ -46,11 +46,11 @@ impl Excuses {
     pub fn two_believers(&self, key: usize, since: Micros) -> bool {
         let concerns =
             |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
-        self.granted && (self.rates_broken || self.losses.iter().any(concerns))
+        self.enabled && (self.rates_broken || self.losses.iter().any(concerns))
     }
 
     /// Whether fencing tokens may begin anew.
     pub fn fence_reset(&self) -> bool {
-        self.granted && self.counters_lost && self.stepped_back
+        self.enabled && self.counters_lost && self.stepped_back
     }
 }

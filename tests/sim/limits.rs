@@ -1,5 +1,6 @@
 //! What no client can promise is seen. In worlds where nothing goes wrong but one assumption, and that is not excused, the
 //! observer finds the rule broken: so its excuses are not empty, and it would find a client that breaks the rule.
+//! And what needs no excuse holds without one: servers that stay away for long enough.
 
 use crate::{
     plan::{Fault, MS, Micros, Plan, SECOND, What},
@@ -81,10 +82,13 @@ fn servers_of_a_redlock_that_are_back_too_soon_without_the_keys_break_exclusion(
 #[test]
 fn servers_of_a_redlock_that_stay_away_until_all_leases_are_over_break_nothing() {
     let mut stayed_away = 0;
+    // Under pressure, as above.
     for seed in (3..2000).step_by(4) {
         let mut plan = Plan::draw(seed);
         let lease = plan.longest_lease();
-        if plan.settings.calm || plan.settings.rates_broken || lease > 4 * SECOND {
+        // Longer leases only make longer worlds.
+        let wanted = plan.settings.servers > 2 && lease < 4 * SECOND;
+        if !wanted || plan.settings.calm || plan.settings.rates_broken {
             continue;
         }
         plan.faults.clear();

@@ -33,14 +33,15 @@ export class Breaker {
     let failure;
     for (const fault of faults) {
       await pause(Math.max(start + fault.at - now(), 0));
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) break;
       const done = this.#inject(fault);
       done.catch((error) => {
         failure ??= error;
       });
       running.push(done);
     }
-    await Promise.all(running);
+    await Promise.allSettled(running);
+    if (failure !== undefined) throw failure;
   }
 
   async #inject(fault) {

@@ -20,7 +20,7 @@ const WIRES = 3;
 const ENDING = 40_000;
 
 /**
- * Runs, and ends with `scope`. Returns { violations, counts, faults, byClient, seconds, seed, folder }; the logs stay in `folder` if a rule
+ * Runs, and ends with `scope`. Returns { violations, counts, faults, byRuntime, seconds, seed, folder }; the logs stay in `folder` if a rule
  * was broken. `credulous`: clients that believe what they should not, as a control; `say(line)` hears of progress every 10 s.
  */
 export async function runSoak(scope, { seconds, seed, clients, credulous = false, say = () => {} }) {
@@ -100,7 +100,7 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
   return { violations, counts, faults: breaker.counts, byRuntime, seconds, seed, folder };
 }
 
-/** Ending is in order only for who was told to, and then with code 0. */
+/** Who is told to end does so with code 0; nobody else ends, but by being killed. */
 export function endedEarly(client, checker) {
   const { code, signal, output } = client.ended;
   client.ended = undefined;

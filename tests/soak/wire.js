@@ -20,7 +20,7 @@ export class Wire {
     };
   }
 
-  /** A line of JSON for each chunk; the bytes as latin1. */
+  /** A line of JSON for each chunk; the bytes as latin1. One by one: all in one text may be too long for a text. */
   writeTo(path) {
     const file = openSync(path, "w");
     for (const { bytes, ...more } of this.#passed) {
