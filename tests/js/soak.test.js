@@ -182,21 +182,15 @@ test("promises that do not settle, and losses that are not told in time, are com
   skip: !linux,
 }, async () => {
   assert.equal(await complaint(once(NEVER)), "settles");
-  assert.equal(await complaint(once(Promise.resolve(lockWith({})))), "loss told in time");
+  assert.equal(await complaint(once(lockWith({}))), "loss told in time");
   const lost = () => ({ signal: AbortSignal.timeout(50) });
-  assert.equal(
-    await complaint(once(Promise.resolve(lockWith({ ...lost(), held: true })))),
-    "loss is for good",
-  );
-  assert.equal(await complaint(once(Promise.resolve(lockWith({ held: true })))), "release is for good");
+  assert.equal(await complaint(once(lockWith({ ...lost(), held: true }))), "loss is for good");
+  assert.equal(await complaint(once(lockWith({ held: true }))), "release is for good");
   const revived = { ...lost(), release: async () => "released" };
-  assert.equal(await complaint(once(Promise.resolve(lockWith(revived)))), "loss is for good");
+  assert.equal(await complaint(once(lockWith(revived))), "loss is for good");
   const dead = { signal: AbortSignal.abort(), held: true };
-  assert.equal(await complaint(once(Promise.resolve(lockWith(dead)))), "loss is for good");
-  assert.equal(
-    await complaint(once(Promise.resolve(lockWith({ ...lost(), release: () => NEVER })))),
-    "settles",
-  );
+  assert.equal(await complaint(once(lockWith(dead))), "loss is for good");
+  assert.equal(await complaint(once(lockWith({ ...lost(), release: () => NEVER }))), "settles");
 });
 
 test("a lane that gets no lock though faults are over is complained of", {

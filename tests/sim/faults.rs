@@ -197,6 +197,6 @@ impl World<'_> {
         let this = &mut self.servers[server];
         let (now, number) = (this.now(self.now).as_micros() / 1000, this.database);
         Keyspace::remove(this.memory.database_mut(number), &name, now);
-        self.observer.lost(server, Some(key), which == 1, self.now);
+        self.observer.lost(server, key, which == 1, self.now);
     }
 }

@@ -93,10 +93,10 @@ impl Observer {
         self.calm
     }
 
-    /// A server lost a key, or all of them.
-    pub fn lost(&mut self, server: usize, key: Option<usize>, with_counters: bool, time: Micros) {
-        self.excuses.keys_lost(key, time);
-        if with_counters {
+    /// A server lost what it stores about a key: its fence counter, or something else.
+    pub fn lost(&mut self, server: usize, key: usize, counter: bool, time: Micros) {
+        self.excuses.keys_lost(Some(key), time);
+        if counter {
             self.excuses.counters_lost();
         }
         self.lines[server].clear();

@@ -116,8 +116,9 @@ function openLink(proxy, near, far) {
     }
     const size = Math.min(queue.length, proxy.chunk, end - sent);
     if (size > 0) {
-      near.write(queue.subarray(0, size));
-      tap("told", queue.subarray(0, size));
+      const bytes = queue.subarray(0, size);
+      near.write(bytes);
+      tap("told", bytes);
       queue = queue.subarray(size);
       sent += size;
       proxy.replyBytes += size;
