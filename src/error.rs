@@ -1,4 +1,4 @@
-//! What can go wrong: [`Misuse`] is ours, a [`Fault`] is the peer's or the network's, a [`Failure`] is what the application is told.
+//! What can go wrong: [`InvalidRequest`] is ours, a [`Fault`] is the peer's or the network's, a [`Failure`] is what the application is told.
 
 use std::rc::Rc;
 
@@ -57,7 +57,7 @@ impl Code {
 /// A call that the core refuses, with nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Misuse {
+pub enum InvalidRequest {
     /// No server was added.
     NoNode,
     /// No key, or an empty one.
@@ -70,7 +70,7 @@ pub enum Misuse {
     BadLease,
 }
 
-impl Misuse {
+impl InvalidRequest {
     /// What was wrong and what is accepted, for people.
     #[must_use]
     pub const fn describe(self) -> &'static str {

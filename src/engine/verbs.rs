@@ -3,7 +3,7 @@
 use super::{Engine, Event, OpId, Outcome, holders::Hold};
 use crate::{
     entropy::Entropy,
-    error::{Code, Failure, Misuse},
+    error::{Code, Failure, InvalidRequest},
     lock::{Input, Lock, LockId, Owner, Request, Spec, Wish},
     planted::{Planted, planted},
     time::{Duration, Instant},
@@ -16,14 +16,14 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Asks for a lock. [`Event::Granted`] or [`Event::Failed`] follows, once.
     ///
     /// # Errors
-    /// [`Misuse`] if the request is not in order, with nothing sent.
-    pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, Misuse> {
+    /// [`InvalidRequest`] if the request is not in order, with nothing sent.
+    pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, InvalidRequest> {
         self.run_due(now);
         if self.nodes.count() == 0 {
-            return Err(Misuse::NoNode);
+            return Err(InvalidRequest::NoNode);
         }
         if request.fair && self.nodes.count() > 1 {
-            return Err(Misuse::FairOnSeveral);
+            return Err(InvalidRequest::FairOnSeveral);
         }
         let spec = Spec::new(&request, &self.policy)?;
         let id = self.next_lock();

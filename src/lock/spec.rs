@@ -3,7 +3,7 @@
 use super::{keys, lease};
 use crate::{
     engine::into_sorted_set,
-    error::Misuse,
+    error::InvalidRequest,
     planted::{Planted, planted},
     script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script},
     time::Duration,
@@ -81,16 +81,16 @@ pub(crate) struct Call<'a> {
 }
 
 impl Spec {
-    pub(crate) fn new(request: &Request, policy: &Policy) -> Result<Self, Misuse> {
+    pub(crate) fn new(request: &Request, policy: &Policy) -> Result<Self, InvalidRequest> {
         let &Request { ttl, wait, renew, max_hold, fair, adopt, .. } = request;
         if request.keys.is_empty() || request.keys.iter().any(Vec::is_empty) {
-            return Err(Misuse::EmptyKey);
+            return Err(InvalidRequest::EmptyKey);
         }
         if request.keys.iter().any(|key| keys::is_reserved(key)) {
-            return Err(Misuse::ReservedKey);
+            return Err(InvalidRequest::ReservedKey);
         }
         if ttl < lease::SHORTEST {
-            return Err(Misuse::BadLease);
+            return Err(InvalidRequest::BadLease);
         }
         let mut keys = into_sorted_set(request.keys.iter().cloned());
         if planted(Planted::DuplicatesCount) {

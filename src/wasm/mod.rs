@@ -9,8 +9,8 @@ use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Carrier, Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant, LockId,
-    Misuse, Policy, Request,
+    Carrier, Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant,
+    InvalidRequest, LockId, Policy, Request,
 };
 use record::Records;
 
@@ -223,13 +223,14 @@ fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
     split.collect()
 }
 
-fn thrown(misuse: Misuse) -> JsValue {
+fn thrown(misuse: InvalidRequest) -> JsValue {
     let text = misuse.describe();
     match misuse {
-        Misuse::BadLease => RangeError::new(text).into(),
-        Misuse::NoNode | Misuse::EmptyKey | Misuse::ReservedKey | Misuse::FairOnSeveral => {
-            TypeError::new(text).into()
-        }
+        InvalidRequest::BadLease => RangeError::new(text).into(),
+        InvalidRequest::NoNode
+        | InvalidRequest::EmptyKey
+        | InvalidRequest::ReservedKey
+        | InvalidRequest::FairOnSeveral => TypeError::new(text).into(),
     }
 }
 

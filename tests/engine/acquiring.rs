@@ -1,7 +1,7 @@
 //! Taking a lock: one attempt, waiting, giving up.
 
 use crate::support::{Client, at, failure, ms, one_try, request};
-use redlatch::{Duration, Event, Misuse, Request};
+use redlatch::{Duration, Event, InvalidRequest, Request};
 
 #[test]
 fn a_free_lock_is_granted_with_its_fence_and_token() {
@@ -134,10 +134,10 @@ fn requests_out_of_order_are_refused_with_nothing_sent() {
         ..request("")
     };
     let refused = [
-        (keyed(&[]), Misuse::EmptyKey),
-        (keyed(&["a", ""]), Misuse::EmptyKey),
-        (keyed(&["{a}:redlatch:fence:a"]), Misuse::ReservedKey),
-        (Request { ttl: ms(99), ..request("a") }, Misuse::BadLease),
+        (keyed(&[]), InvalidRequest::EmptyKey),
+        (keyed(&["a", ""]), InvalidRequest::EmptyKey),
+        (keyed(&["{a}:redlatch:fence:a"]), InvalidRequest::ReservedKey),
+        (Request { ttl: ms(99), ..request("a") }, InvalidRequest::BadLease),
     ];
     for (request, misuse) in refused {
         assert_eq!(client.engine.acquire(request, client.now), Err(misuse));

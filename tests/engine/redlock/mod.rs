@@ -9,7 +9,7 @@ use crate::support::{
     servers::Servers,
     world::{Mode, World},
 };
-use redlatch::{Code, Duration, Event, Failure, LockId, Misuse, Outcome, Policy, Request, Vote};
+use redlatch::{Code, Duration, Event, Failure, InvalidRequest, LockId, Outcome, Policy, Request, Vote};
 
 /// A lease of 2 s: servers have 100 ms to answer.
 fn short(wait: u64) -> Request {
@@ -195,7 +195,7 @@ fn those_who_watch_hear_that_a_minority_is_down() {
 fn fair_on_several_servers_is_refused() {
     let mut world = World::new(2, 1, &Policy::default());
     let fair = Request { fair: true, ..short(0) };
-    assert_eq!(world.clients[0].engine.acquire(fair, world.now), Err(Misuse::FairOnSeveral));
+    assert_eq!(world.clients[0].engine.acquire(fair, world.now), Err(InvalidRequest::FairOnSeveral));
 }
 
 #[test]

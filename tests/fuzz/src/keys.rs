@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arbitrary::{Result, Unstructured};
-use redlatch::{Misuse, Request};
+use redlatch::{InvalidRequest, Request};
 
 use super::probe::{Probe, one_try};
 
@@ -68,12 +68,12 @@ fn accepts(name: &[u8], fair: bool) -> bool {
     let mut probe = Probe::new(redlatch::Endpoint::default());
     match probe.engine.acquire(Request { fair, ..one_try(vec![name.to_vec()]) }, probe.now) {
         Ok(_) => true,
-        Err(Misuse::EmptyKey) => {
+        Err(InvalidRequest::EmptyKey) => {
             assert!(name.is_empty());
             false
         }
         Err(misuse) => {
-            assert_eq!(misuse, Misuse::ReservedKey);
+            assert_eq!(misuse, InvalidRequest::ReservedKey);
             assert!(name.starts_with(b"{"), "{name:?} is refused");
             false
         }
