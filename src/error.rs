@@ -1,4 +1,4 @@
-//! What can go wrong: [`InvalidRequest`] is ours, a [`Fault`] is the peer's or the network's, a [`Failure`] is what the application is told.
+//! What can go wrong: [`InvalidRequest`] is ours, a [`NodeError`] is the peer's or the network's, a [`Failure`] is what the application is told.
 
 use std::rc::Rc;
 
@@ -90,7 +90,7 @@ impl InvalidRequest {
 
 /// What went wrong between us and one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum NodeError {
     /// No connection, or no answer in time: what was asked may or may not have been done.
     Connection(Rc<str>),
     /// An error reply.
@@ -112,7 +112,7 @@ pub struct ServerError {
     pub passing: bool,
 }
 
-impl Fault {
+impl NodeError {
     /// The code that it is told under.
     #[must_use]
     pub(crate) const fn code(&self) -> Code {
@@ -170,7 +170,7 @@ pub enum Vote {
     /// Another holds the lock there.
     Held,
     /// It did not answer, or with an error.
-    Failed(Fault),
+    Failed(NodeError),
 }
 
 impl Failure {
@@ -178,9 +178,9 @@ impl Failure {
         Self { code, node: None, attempts, message: message.into(), prefix: "".into(), votes: Vec::new() }
     }
 
-    pub(crate) fn from_fault(fault: &Fault, node: NodeId, attempts: u32) -> Self {
+    pub(crate) fn from_fault(fault: &NodeError, node: NodeId, attempts: u32) -> Self {
         let prefix = match fault {
-            Fault::Server(error) => error.prefix.as_str(),
+            NodeError::Server(error) => error.prefix.as_str(),
             _ => "",
         };
         Self {

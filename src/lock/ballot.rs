@@ -1,7 +1,7 @@
 //! One server's part in a question that is put to all.
 
 use crate::{
-    error::Fault,
+    error::NodeError,
     planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ pub(crate) enum Ballot {
     /// It answered what was asked at that time.
     Answered(Instant, Answer),
     /// It did not; if it was asked, at that time, the outcome there is unknown.
-    Failed(Fault, Option<Instant>),
+    Failed(NodeError, Option<Instant>),
 }
 
 /// How long the connection to one of several servers may hold up the others' vote, if that is longer than an answer may take.
@@ -45,7 +45,7 @@ impl Ballot {
     /// Whether the server may keep for us what others want: not if it told an error that may pass, for those are
     /// raised before a script writes.
     pub(super) fn may_hold(&self) -> bool {
-        let refused = matches!(self, Self::Failed(Fault::Server(error), _) if error.passing);
+        let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.passing);
         !refused && self.may_have_written(false)
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::{Event, Loss, Nodes},
-    error::{Code, Failure, Fault},
+    error::{Code, Failure, NodeError},
     node::NodeId,
     planted::{Planted, planted},
     script::Answer,
@@ -175,7 +175,7 @@ impl Held {
         mut self,
         node: NodeId,
         serial: u32,
-        reply: Result<Answer, Fault>,
+        reply: Result<Answer, NodeError>,
         cx: &mut Context<'_>,
     ) -> State {
         if let Some(mut round) = self.round.take_if(|round| round.is(serial)) {

@@ -25,7 +25,7 @@ mod spec;
 use crate::{
     engine::OpId,
     entropy::{Entropy, EntropyUnavailable, Token},
-    error::Fault,
+    error::NodeError,
     node::NodeId,
     script::Answer,
     time::{Duration, Instant},
@@ -106,8 +106,8 @@ pub(crate) enum Input<'a> {
     /// To begin later: another lock of the same owner is in the way.
     Park,
     Ready(NodeId),
-    Down(NodeId, &'a Fault),
-    Reply(NodeId, u32, Result<Answer, Fault>),
+    Down(NodeId, &'a NodeError),
+    Reply(NodeId, u32, Result<Answer, NodeError>),
     NoScript(NodeId, u32),
     Timer(Timer),
     Wish(OpId, Wish),

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     engine::Event,
-    error::{Fault, Vote},
+    error::{NodeError, Vote},
     node::{Asked, NodeId, Tag},
     planted::{Planted, planted},
     script::Answer,
@@ -96,7 +96,7 @@ impl Round {
     }
 
     /// A server cannot be had, or its connection ended.
-    fn on_down(&mut self, node: NodeId, fault: &Fault) {
+    fn on_down(&mut self, node: NodeId, fault: &NodeError) {
         match self.ballot(node) {
             Some(Ballot::Waiting) => self.set(node, Ballot::Failed(fault.clone(), None)),
             Some(&mut Ballot::Asked(sent)) => self.set(node, Ballot::Failed(fault.clone(), Some(sent))),
@@ -105,7 +105,7 @@ impl Round {
     }
 
     /// A server answered, perhaps after it was given up on.
-    pub(crate) fn on_reply(&mut self, node: NodeId, reply: Result<Answer, Fault>) {
+    pub(crate) fn on_reply(&mut self, node: NodeId, reply: Result<Answer, NodeError>) {
         let Some(ballot) = self.ballot(node) else { return };
         if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *ballot {
             *ballot = match reply {
@@ -163,7 +163,7 @@ impl Round {
                 }
                 _ => ("no connection in time for a majority".to_owned(), None),
             };
-            *ballot = Ballot::Failed(Fault::Connection(text.into()), sent);
+            *ballot = Ballot::Failed(NodeError::Connection(text.into()), sent);
         }
     }
 
@@ -233,14 +233,14 @@ impl Round {
     /// Whether so many servers answered with errors that will not pass that asking again is in vain. A queue that is full
     /// must not grow by those who wait to enter it.
     pub(crate) fn is_hopeless(&self) -> bool {
-        let is_final = |fault: &Fault| fault.is_final() || *fault == Fault::Overloaded;
+        let is_final = |fault: &NodeError| fault.is_final() || *fault == NodeError::Overloaded;
         let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if is_final(fault));
         self.ballots.iter().filter(hopeless).count()
             > self.ballots.len().saturating_sub(quorum(self.ballots.len()))
     }
 
     /// The first server that failed, and how.
-    pub(crate) fn fault(&self) -> Option<(NodeId, &Fault)> {
+    pub(crate) fn fault(&self) -> Option<(NodeId, &NodeError)> {
         self.ballots().find_map(|(node, ballot)| match ballot {
             Ballot::Failed(fault, _) => Some((node, fault)),
             _ => None,
@@ -264,7 +264,7 @@ impl Round {
                 true => format!("{what} within the wait of {wait} ms"),
                 false => format!("{what} when the others' votes had decided"),
             };
-            Vote::Failed(Fault::Connection(text.into()))
+            Vote::Failed(NodeError::Connection(text.into()))
         };
         let vote = |ballot: &Ballot| match ballot {
             Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::{
-    error::Fault,
+    error::NodeError,
     lock::LockId,
     resp::{Limits, Reply, Scanner, decode},
     script::Answer,
@@ -31,7 +31,7 @@ pub(super) struct Connection {
     /// Whether the server sends us wake-ups.
     pub(super) wakes: bool,
     /// Set when the connection is to end once the reply at hand is delivered.
-    doomed: Option<Fault>,
+    doomed: Option<NodeError>,
 }
 
 /// What a connection has to say.
@@ -43,10 +43,10 @@ pub(super) enum Said {
     Ready,
     /// A message names this lock.
     Wake(LockId),
-    Reply(Tag, Result<Answer, Fault>),
+    Reply(Tag, Result<Answer, NodeError>),
     NoScript(Tag),
     /// It cannot be used any more.
-    Over(Fault),
+    Over(NodeError),
 }
 
 impl Connection {
@@ -105,7 +105,7 @@ impl Connection {
                 Ok(None) => return Said::Nothing,
                 Ok(Some(Ok(reply))) => reply,
                 Ok(Some(Err(error))) | Err(error) => {
-                    return Said::Over(Fault::Protocol(error.describe().into()));
+                    return Said::Over(NodeError::Protocol(error.describe().into()));
                 }
             };
             match (&reply, self.greeting) {
@@ -125,7 +125,7 @@ impl Connection {
                             Said::Ready
                         }
                         Next::Refused(line) => Said::Over(server_fault(line, endpoint)),
-                        Next::Mismatch => Said::Over(Fault::Protocol(NOT_REDIS.into())),
+                        Next::Mismatch => Said::Over(NodeError::Protocol(NOT_REDIS.into())),
                     };
                 }
                 _ => {}
@@ -139,12 +139,12 @@ impl Connection {
                 Paired::Error(tag, line) => {
                     let fault = server_fault(line, endpoint);
                     // A replica now: the name may lead to the new master by the next connection.
-                    if matches!(&fault, Fault::Server(error) if error.prefix == "READONLY") {
+                    if matches!(&fault, NodeError::Server(error) if error.prefix == "READONLY") {
                         self.doomed = Some(fault.clone());
                     }
                     Said::Reply(tag, Err(fault))
                 }
-                Paired::Mismatch => Said::Over(Fault::Protocol(OUT_OF_STEP.into())),
+                Paired::Mismatch => Said::Over(NodeError::Protocol(OUT_OF_STEP.into())),
             };
         }
     }
@@ -163,6 +163,6 @@ fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
     }
 }
 
-fn server_fault(line: &[u8], endpoint: &Endpoint) -> Fault {
-    Fault::Server(Rc::new(server_error::parse(line, &endpoint.password)))
+fn server_fault(line: &[u8], endpoint: &Endpoint) -> NodeError {
+    NodeError::Server(Rc::new(server_error::parse(line, &endpoint.password)))
 }

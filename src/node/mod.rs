@@ -20,7 +20,7 @@ mod server_error;
 use crate::{
     engine::NodeSnapshot,
     entropy::Entropy,
-    error::Fault,
+    error::NodeError,
     lock::LockId,
     planted::{Planted, planted},
     script::Answer,
@@ -62,7 +62,7 @@ pub(crate) struct Node {
     link: Link,
     backoff: Backoff,
     /// Why the last connection ended, for those who ask while none may be made.
-    last_fault: Option<Fault>,
+    last_fault: Option<NodeError>,
     /// Who wants to know when the server is ready or cannot be had.
     waiting: Vec<LockId>,
     /// Whether any connection was ready before.
@@ -84,13 +84,13 @@ pub(crate) enum Asked {
     Sent,
     /// Not sent: there will be word when the server is ready or cannot be had.
     Waiting,
-    Refused(Fault),
+    Refused(NodeError),
 }
 
 /// News from a server, for the locks.
 #[derive(Debug)]
 pub(crate) enum News {
-    Reply(Tag, Result<Answer, Fault>),
+    Reply(Tag, Result<Answer, NodeError>),
     NoScript(Tag),
     /// A message says that this lock may be had now.
     Wake(LockId),
@@ -103,7 +103,7 @@ pub(crate) enum News {
     Down {
         unanswered: Vec<Tag>,
         waiting: Vec<LockId>,
-        fault: Fault,
+        fault: NodeError,
         close: Option<ConnectionId>,
     },
 }
@@ -134,7 +134,7 @@ impl Node {
         match &mut self.link {
             Link::Up(connection) if connection.is_ready() => {
                 if connection.pipeline.len() >= MOST_PENDING {
-                    return Asked::Refused(Fault::Overloaded);
+                    return Asked::Refused(NodeError::Overloaded);
                 }
                 connection.pipeline.push(tag, command, now, &mut connection.out);
                 Asked::Sent
@@ -292,7 +292,7 @@ impl Node {
     }
 
     /// Gives the connection up; `close` if the driver does not know yet.
-    fn end(&mut self, fault: Fault, close: bool, entropy: &mut dyn Entropy, now: Instant) -> News {
+    fn end(&mut self, fault: NodeError, close: bool, entropy: &mut dyn Entropy, now: Instant) -> News {
         let id = self.id();
         let unanswered = match core::mem::replace(&mut self.link, Link::Down) {
             Link::Up(connection) => {
@@ -320,6 +320,6 @@ impl Node {
     }
 }
 
-fn connection_fault(text: &str) -> Fault {
-    Fault::Connection(text.into())
+fn connection_fault(text: &str) -> NodeError {
+    NodeError::Connection(text.into())
 }

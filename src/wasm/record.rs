@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, rc::Rc};
 
 use super::{Runtime, float, millis};
-use crate::{Code, Engine, Event, Failure, Fault, Instant, Vote};
+use crate::{Code, Engine, Event, Failure, Instant, NodeError, Vote};
 
 /// How many numbers a record has. The first is its kind.
 const RECORD: usize = 10;
@@ -105,7 +105,7 @@ impl Records {
             let (outcome, message) = match vote {
                 Vote::Granted => ("granted", ""),
                 Vote::Held => ("held", ""),
-                Vote::Failed(Fault::Server(error)) => (error.prefix.as_str(), error.message.as_str()),
+                Vote::Failed(NodeError::Server(error)) => (error.prefix.as_str(), error.message.as_str()),
                 Vote::Failed(fault) => (fault.code().name(), fault.message()),
             };
             self.details.extend([outcome.into(), message.into()]);
