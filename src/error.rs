@@ -1,4 +1,4 @@
-//! What can go wrong: [`InvalidRequest`] is ours, a [`NodeError`] is the peer's or the network's, a [`Failure`] is what the application is told.
+//! What can go wrong: [`InvalidRequest`] is ours, a [`NodeError`] is the peer's or the network's, a [`LockError`] is what the application is told.
 
 use std::rc::Rc;
 
@@ -146,7 +146,7 @@ impl NodeError {
 
 /// Why a call of the application failed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Failure {
+pub struct LockError {
     /// The kind.
     pub code: Code,
     /// The server concerned, where it is one.
@@ -173,7 +173,7 @@ pub enum Vote {
     Failed(NodeError),
 }
 
-impl Failure {
+impl LockError {
     pub(crate) fn new(code: Code, attempts: u32, message: &str) -> Self {
         Self { code, node: None, attempts, message: message.into(), prefix: "".into(), votes: Vec::new() }
     }

@@ -51,7 +51,7 @@ mod wasm;
 
 pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OpId, Outcome, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
-pub use error::{Code, Failure, InvalidRequest, NodeError, ServerError, Vote};
+pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use lock::{LockId, Policy, Request};
 pub use node::{Carrier, ConnectionId, Endpoint, NodeId};
 pub use script::{

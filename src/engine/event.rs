@@ -1,4 +1,4 @@
-use crate::{entropy::Token, error::Failure, lock::LockId, node::NodeId};
+use crate::{entropy::Token, error::LockError, lock::LockId, node::NodeId};
 
 /// A question about a lock that is held: an extension or a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ pub enum Event {
         /// Which.
         lock: LockId,
         /// Why.
-        failure: Failure,
+        failure: LockError,
     },
     /// The lock is held no more though nobody released it. Told once, and its id is void.
     Lost {
@@ -85,7 +85,7 @@ pub enum Event {
         /// About which lock.
         lock: LockId,
         /// Why.
-        failure: Failure,
+        failure: LockError,
     },
 }
 

@@ -3,7 +3,7 @@
 use super::{Engine, Event, OpId, Outcome, holders::Hold};
 use crate::{
     entropy::Entropy,
-    error::{Code, Failure, InvalidRequest},
+    error::{Code, InvalidRequest, LockError},
     lock::{Input, Lock, LockId, Owner, Request, Spec, Wish},
     planted::{Planted, planted},
     time::{Duration, Instant},
@@ -118,7 +118,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.note_nodes();
             }
             Hold::None => {
-                let failure = Failure::new(Code::Lost, 0, "the lock is not held");
+                let failure = LockError::new(Code::Lost, 0, "the lock is not held");
                 self.events.push_back(Event::OpFailed { op, lock, failure });
             }
         }
@@ -155,7 +155,7 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     pub(super) fn refuse(&mut self, lock: LockId, code: Code, text: &str) {
-        self.events.push_back(Event::Failed { lock, failure: Failure::new(code, 0, text) });
+        self.events.push_back(Event::Failed { lock, failure: LockError::new(code, 0, text) });
     }
 
     pub(super) fn next_lock(&mut self) -> LockId {

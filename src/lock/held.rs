@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::{Event, Loss, Nodes},
-    error::{Code, Failure, NodeError},
+    error::{Code, LockError, NodeError},
     node::NodeId,
     planted::{Planted, planted},
     script::Answer,
@@ -231,8 +231,8 @@ impl Held {
             Verdict::No => self.lose(Loss::NotOurs, cx),
             Verdict::Failed => {
                 let failure = round.fault().map_or_else(
-                    || Failure::new(Code::Connection, 0, "no majority answered"),
-                    |(node, fault)| Failure::from_fault(fault, node, 0),
+                    || LockError::new(Code::Connection, 0, "no majority answered"),
+                    |(node, fault)| LockError::from_fault(fault, node, 0),
                 );
                 self.ops.fail(&failure, cx);
                 if self.is_deserted(cx) {
@@ -308,7 +308,7 @@ impl Held {
         if planted(Planted::QuestionsForgotten) {
             self.ops = Ops::default();
         }
-        let failure = Failure::new(Code::Lost, 0, why);
+        let failure = LockError::new(Code::Lost, 0, why);
         self.ops.fail(&failure, cx);
         self.ops.serve_queued(Duration::ZERO);
         self.ops.fail(&failure, cx);

@@ -3,7 +3,7 @@
 use super::{Context, LockId, Wish};
 use crate::{
     engine::{Event, OpId},
-    error::{Code, Failure},
+    error::{Code, LockError},
     time::{Duration, Instant},
 };
 
@@ -61,7 +61,7 @@ impl Ops {
                 if let Op::Reenter(lock, _) = op {
                     let text =
                         "not entered again within wait: the servers did not confirm that the lock is held";
-                    let failure = Failure::new(Code::Timeout, 1, text);
+                    let failure = LockError::new(Code::Timeout, 1, text);
                     cx.world.events.push_back(Event::Failed { lock, failure });
                 }
             }
@@ -105,7 +105,7 @@ impl Ops {
     }
 
     /// There is no answer, or no use in one.
-    pub(super) fn fail(&mut self, failure: &Failure, cx: &mut Context<'_>) {
+    pub(super) fn fail(&mut self, failure: &LockError, cx: &mut Context<'_>) {
         for op in core::mem::take(&mut self.serving) {
             let failure = failure.clone();
             match op {

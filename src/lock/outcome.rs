@@ -3,7 +3,7 @@
 use super::round::Round;
 use crate::{
     engine::Loss,
-    error::{Code, Failure, Vote},
+    error::{Code, LockError, Vote},
     time::Duration,
 };
 
@@ -25,11 +25,11 @@ pub(super) enum Outcome {
 impl Outcome {
     /// What the application is told after so many attempts, if the last of them is still in flight, and a `wait` of so
     /// many ms.
-    pub(super) fn failure(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> Failure {
+    pub(super) fn failure(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {
         let why = match (self, in_flight) {
             (Self::Faulty(round), _) => return fault_of(round, attempts, wait),
             (Self::Unknown, Some(round)) => return fault_of(round, attempts, wait),
-            (Self::NotOurs, _) => return Failure::new(Code::Lost, attempts, Loss::NotOurs.describe()),
+            (Self::NotOurs, _) => return LockError::new(Code::Lost, attempts, Loss::NotOurs.describe()),
             (Self::Taken(None), _) => {
                 "; a key that never expires is in the way, which no lock of redlatch is"
             }
@@ -38,13 +38,13 @@ impl Outcome {
         };
         let plural = if attempts == 1 { "" } else { "s" };
         let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
-        Failure::new(Code::Timeout, attempts, &text)
+        LockError::new(Code::Timeout, attempts, &text)
     }
 }
 
 /// A grant with nothing left of it is no word that another holds the lock: the server took too long.
-pub(super) fn too_late(attempts: u32) -> Failure {
-    Failure::new(
+pub(super) fn too_late(attempts: u32) -> LockError {
+    LockError::new(
         Code::Connection,
         attempts,
         "the lock was granted, but its lease was over before the answer was here",
@@ -52,10 +52,10 @@ pub(super) fn too_late(attempts: u32) -> Failure {
 }
 
 /// What is told of servers that failed: of one, its own fault; of several, how each voted.
-fn fault_of(round: &Round, attempts: u32, wait: u64) -> Failure {
+fn fault_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let votes = round.votes(wait);
     if let [(node, Vote::Failed(fault))] = votes.as_slice() {
-        let mut failure = Failure::from_fault(fault, *node, attempts);
+        let mut failure = LockError::from_fault(fault, *node, attempts);
         if attempts > 1 {
             failure.message = format!("{} (attempt {attempts}, the last)", failure.message).into();
         }
@@ -69,5 +69,5 @@ fn fault_of(round: &Round, attempts: u32, wait: u64) -> Failure {
         count(|vote| matches!(vote, Vote::Held)),
         count(|vote| matches!(vote, Vote::Failed(_)))
     );
-    Failure { votes, ..Failure::new(Code::Quorum, attempts, &text) }
+    LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
 }

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, rc::Rc};
 
 use super::{Runtime, float, millis};
-use crate::{Code, Engine, Event, Failure, Instant, NodeError, Vote};
+use crate::{Code, Engine, Event, Instant, LockError, NodeError, Vote};
 
 /// How many numbers a record has. The first is its kind.
 const RECORD: usize = 10;
@@ -94,7 +94,7 @@ impl Records {
     }
 
     /// The code, the server or -1, and how many texts were put aside.
-    fn failure(&mut self, failure: &Failure) -> [f64; 3] {
+    fn failure(&mut self, failure: &LockError) -> [f64; 3] {
         let mut details = 1.0;
         if failure.code == Code::Server {
             self.details.push_back(failure.prefix.clone());

@@ -19,7 +19,7 @@ pub mod world;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use redlatch::{
     ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine,
-    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, Failure, Instant, LockId, Policy,
+    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, Instant, LockError, LockId, Policy,
     Request,
 };
 
@@ -34,7 +34,7 @@ pub fn at(millis: u64) -> Instant {
 }
 
 /// How an acquire failed, by an event that says so.
-pub fn failure(event: Event) -> Failure {
+pub fn failure(event: Event) -> LockError {
     match event {
         Event::Failed { failure, .. } => failure,
         other => panic!("{other:?}"),

@@ -9,7 +9,7 @@ use crate::support::{
     servers::Servers,
     world::{Mode, World},
 };
-use redlatch::{Code, Duration, Event, Failure, InvalidRequest, LockId, Outcome, Policy, Request, Vote};
+use redlatch::{Code, Duration, Event, InvalidRequest, LockError, LockId, Outcome, Policy, Request, Vote};
 
 /// A lease of 2 s: servers have 100 ms to answer.
 fn short(wait: u64) -> Request {
@@ -33,7 +33,7 @@ fn granted(event: Option<(Event, Duration)>) -> bool {
     matches!(event, Some((Event::Granted { .. }, _)))
 }
 
-fn failure(event: Option<(Event, Duration)>) -> Failure {
+fn failure(event: Option<(Event, Duration)>) -> LockError {
     crate::support::failure(event.unwrap().0)
 }
 

@@ -1,6 +1,6 @@
 //! The application's side: what it asked for, what it was told, and what it may be told next.
 
-use redlatch::{Duration, Engine, Entropy, Event, Failure, Instant, LockId, Loss, OpId, Outcome, Request};
+use redlatch::{Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OpId, Outcome, Request};
 
 use super::{
     ledger::{Ledger, Title, Word},
@@ -299,7 +299,7 @@ impl Lock {
     }
 }
 
-fn no_secret(failure: &Failure, secret: &[u8]) {
+fn no_secret(failure: &LockError, secret: &[u8]) {
     let text = format!("{failure:?}");
     assert!(secret.is_empty() || !text.contains(&*String::from_utf8_lossy(secret)), "{text}");
 }

@@ -1,7 +1,7 @@
 //! Error replies: what of them is told.
 
 use arbitrary::{Result, Unstructured};
-use redlatch::{Code, Endpoint, Event, Failure};
+use redlatch::{Code, Endpoint, Event, LockError};
 
 use super::probe::{Probe, one_try};
 
@@ -88,7 +88,7 @@ fn check(line: &[u8], password: &str, blob: bool, greeting: bool) {
     }
 }
 
-fn told(failure: &Failure, password: &str, line: &[u8]) {
+fn told(failure: &LockError, password: &str, line: &[u8]) {
     let message = &failure.message;
     assert_eq!(failure.code, Code::Server, "{message}");
     let prefix = failure.prefix.as_bytes();
