@@ -2,7 +2,7 @@ use crate::{entropy::Token, error::LockError, lock::LockId, node::NodeId};
 
 /// A question about a lock that is held: an extension or a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OpId(pub u32);
+pub struct OperationId(pub u32);
 
 /// What the application is to hear.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,17 +38,17 @@ pub enum Event {
         /// How it went.
         outcome: Outcome,
     },
-    /// The answer to `extend`, as is [`OpFailed`](Self::OpFailed).
+    /// The answer to `extend`, as is [`OperationFailed`](Self::OperationFailed).
     Extended {
         /// Which question.
-        op: OpId,
+        op: OperationId,
         /// About which lock.
         lock: LockId,
     },
-    /// The answer to `verify`, as is [`OpFailed`](Self::OpFailed).
+    /// The answer to `verify`, as is [`OperationFailed`](Self::OperationFailed).
     Verified {
         /// Which question.
-        op: OpId,
+        op: OperationId,
         /// About which lock.
         lock: LockId,
         /// Whether the servers say that it is ours.
@@ -79,9 +79,9 @@ pub enum Event {
         ready: bool,
     },
     /// A question could not be answered; the lease is as it was.
-    OpFailed {
+    OperationFailed {
         /// Which question.
-        op: OpId,
+        op: OperationId,
         /// About which lock.
         lock: LockId,
         /// Why.

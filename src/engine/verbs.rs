@@ -1,6 +1,6 @@
 //! What an application asks of an engine.
 
-use super::{Engine, Event, OpId, Outcome, holders::Hold};
+use super::{Engine, Event, OperationId, Outcome, holders::Hold};
 use crate::{
     entropy::Entropy,
     error::{Code, InvalidRequest, LockError},
@@ -66,14 +66,14 @@ impl<E: Entropy + 'static> Engine<E> {
         self.note_nodes();
     }
 
-    /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OpFailed`]
+    /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OperationFailed`]
     /// follows, once.
-    pub fn extend(&mut self, lock: LockId, ttl: Duration, now: Instant) -> OpId {
+    pub fn extend(&mut self, lock: LockId, ttl: Duration, now: Instant) -> OperationId {
         self.wish(lock, Wish::Extend(ttl.max(Duration::from_millis(1))), now)
     }
 
-    /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OpFailed`] follows, once.
-    pub fn verify(&mut self, lock: LockId, now: Instant) -> OpId {
+    /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OperationFailed`] follows, once.
+    pub fn verify(&mut self, lock: LockId, now: Instant) -> OperationId {
         self.wish(lock, Wish::Verify, now)
     }
 
@@ -108,10 +108,10 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    fn wish(&mut self, lock: LockId, wish: Wish, now: Instant) -> OpId {
+    fn wish(&mut self, lock: LockId, wish: Wish, now: Instant) -> OperationId {
         self.run_due(now);
         self.last_op = self.last_op.wrapping_add(1);
-        let op = OpId(self.last_op);
+        let op = OperationId(self.last_op);
         match self.hold_of(lock) {
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
                 self.touch(held, Input::Wish(op, wish), now);
@@ -119,7 +119,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
             Hold::None => {
                 let failure = LockError::new(Code::Lost, 0, "the lock is not held");
-                self.events.push_back(Event::OpFailed { op, lock, failure });
+                self.events.push_back(Event::OperationFailed { op, lock, failure });
             }
         }
         op

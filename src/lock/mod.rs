@@ -23,7 +23,7 @@ mod round;
 mod spec;
 
 use crate::{
-    engine::OpId,
+    engine::OperationId,
     entropy::{Entropy, EntropyUnavailable, Token},
     error::NodeError,
     node::NodeId,
@@ -110,7 +110,7 @@ pub(crate) enum Input<'a> {
     Reply(NodeId, u32, Result<Answer, NodeError>),
     NoScript(NodeId, u32),
     Timer(Timer),
-    Wish(OpId, Wish),
+    Wish(OperationId, Wish),
     /// The same owner asks again for what it holds, under this number, perhaps for renewal, and waits until then.
     Reenter(LockId, bool, Option<Instant>),
     /// The application is done with it under this number, and keeps it under another.

@@ -2,7 +2,7 @@
 
 use super::{Context, LockId, Wish};
 use crate::{
-    engine::{Event, OpId},
+    engine::{Event, OperationId},
     error::{Code, LockError},
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use crate::{
 pub(super) enum Op {
     /// The renewal, to whose outcome nobody listens.
     Renew,
-    Wish(OpId, Wish),
+    Wish(OperationId, Wish),
     /// The same owner asks again for what it holds, under this number, and waits until then.
     Reenter(LockId, Option<Instant>),
 }
@@ -110,7 +110,7 @@ impl Ops {
             let failure = failure.clone();
             match op {
                 Op::Renew => {}
-                Op::Wish(op, _) => cx.emit(Event::OpFailed { op, lock: cx.id, failure }),
+                Op::Wish(op, _) => cx.emit(Event::OperationFailed { op, lock: cx.id, failure }),
                 Op::Reenter(lock, _) => cx.emit(Event::Failed { lock, failure }),
             }
         }

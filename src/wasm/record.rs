@@ -86,7 +86,7 @@ impl Records {
             Event::Connection { node, ready } => {
                 push(numbers, &[CONNECTION, node.0.into(), f64::from(*ready)]);
             }
-            Event::OpFailed { op, lock, failure } => {
+            Event::OperationFailed { op, lock, failure } => {
                 let [code, node, details] = self.failure(failure);
                 push(numbers, &[OP_FAILED, op.0.into(), lock.0.into(), code, node, details]);
             }

@@ -47,7 +47,7 @@ fn an_extension_without_answer_leaves_the_lease_as_it_was() {
     client.command();
     let (_, events) = client.advance_to_action();
     assert!(
-        matches!(&events[..], [Event::OpFailed { op: failed, failure, .. }] if *failed == op && failure.code == Code::Connection)
+        matches!(&events[..], [Event::OperationFailed { op: failed, failure, .. }] if *failed == op && failure.code == Code::Connection)
     );
     assert_eq!(client.engine.remaining(lock, granted), ms(VALID));
 }
@@ -96,7 +96,7 @@ fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
     client.command();
     let op = client.engine.extend(lock, ms(1000), client.now);
     assert!(
-        matches!(client.event(), Event::OpFailed { op: failed, failure, .. } if failed == op && failure.code == Code::Lost)
+        matches!(client.event(), Event::OperationFailed { op: failed, failure, .. } if failed == op && failure.code == Code::Lost)
     );
     assert_eq!(client.commands(), []);
 }
@@ -142,7 +142,7 @@ fn every_question_is_answered_when_the_lock_ends() {
         .events()
         .into_iter()
         .map(|event| match event {
-            Event::OpFailed { op, failure, .. } if failure.code == Code::Lost => op,
+            Event::OperationFailed { op, failure, .. } if failure.code == Code::Lost => op,
             other => panic!("{other:?}"),
         })
         .collect();
@@ -157,13 +157,15 @@ fn a_question_that_fails_tells_why() {
     client.command();
     client.reply("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
     let event = client.event();
-    let Event::OpFailed { op: failed, failure, .. } = event else { panic!("{event:?}") };
+    let Event::OperationFailed { op: failed, failure, .. } = event else { panic!("{event:?}") };
     assert_eq!((failed, failure.code, &*failure.prefix), (op, Code::Server, "OOM"));
 
     let op = client.engine.verify(lock, client.now);
     client.command();
     let (_, events) = client.advance_to_action();
-    let [Event::OpFailed { op: failed, failure, .. }] = events.as_slice() else { panic!("{events:?}") };
+    let [Event::OperationFailed { op: failed, failure, .. }] = events.as_slice() else {
+        panic!("{events:?}")
+    };
     assert_eq!((*failed, failure.code), (op, Code::Connection));
     assert_eq!(&*failure.message, "no answer within 500 ms (nodeTimeout)");
 }

@@ -35,7 +35,7 @@ fn after_a_stall_the_loss_comes_before_the_answer_that_arrived_meanwhile() {
     let events = client.events();
     assert_eq!(events[0], Event::Lost { lock, loss: Loss::Expired });
     assert!(
-        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+        matches!(&events[1], Event::OperationFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
     );
     assert_eq!(events.len(), 2);
     assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO, "lost stays lost");
@@ -50,7 +50,7 @@ fn a_definite_no_is_a_loss_at_once() {
     let events = client.events();
     assert_eq!(events[0], Event::Lost { lock, loss: Loss::NotOurs });
     assert!(
-        matches!(&events[1], Event::OpFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
+        matches!(&events[1], Event::OperationFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
     );
     assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
 }
@@ -63,7 +63,7 @@ fn after_a_stall_the_loss_comes_before_what_is_asked_then() {
     let names: Vec<_> = client.commands().iter().map(|c| c.name().to_owned()).collect();
     assert_eq!(names, ["exclusive_release"]);
     assert!(
-        matches!(&client.events()[..], [Event::Lost { .. }, Event::OpFailed { op: failed, .. }] if *failed == op)
+        matches!(&client.events()[..], [Event::Lost { .. }, Event::OperationFailed { op: failed, .. }] if *failed == op)
     );
 
     let (mut client, lock) = held();
@@ -95,7 +95,7 @@ fn a_late_no_is_a_loss_at_once() {
     client.engine.extend(lock, ms(10_000), client.now);
     let extend = client.command();
     client.run_for(ms(600));
-    assert!(matches!(client.event(), Event::OpFailed { .. }));
+    assert!(matches!(client.event(), Event::OperationFailed { .. }));
     client.reply(extend.number(0));
     assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
 }
@@ -109,7 +109,7 @@ fn a_no_to_a_question_long_before_the_last_is_a_loss_at_once_too() {
             let extend = client.command();
             client.advance(ms(500));
             client.engine.handle_timeout(client.now);
-            assert!(matches!(client.event(), Event::OpFailed { .. }));
+            assert!(matches!(client.event(), Event::OperationFailed { .. }));
             extend
         })
         .collect();

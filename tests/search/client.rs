@@ -156,7 +156,7 @@ impl Client {
                         Outcome::Unknown => "unknown",
                     },
                 ),
-                Event::Extended { .. } | Event::OpFailed { .. } => {
+                Event::Extended { .. } | Event::OperationFailed { .. } => {
                     self.questions -= 1;
                     continue;
                 }

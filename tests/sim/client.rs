@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redlatch::{ConnectionId, Duration, Endpoint, Engine, Instant, LockId, OpId, Request};
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, Instant, LockId, OperationId, Request};
 
 use crate::{
     clock::ClientClock,
@@ -40,7 +40,7 @@ pub struct Task {
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,
-    pub questions: BTreeSet<OpId>,
+    pub questions: BTreeSet<OperationId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -110,7 +110,7 @@ impl World<'_> {
                 self.observer.count("released");
             }
             // Told under the number of whoever holds the lock longest; the question's own is what counts.
-            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OpFailed { op, .. }
+            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OperationFailed { op, .. }
                 if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) =>
             {
                 return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));

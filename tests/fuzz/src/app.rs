@@ -1,6 +1,8 @@
 //! The application's side: what it asked for, what it was told, and what it may be told next.
 
-use redlatch::{Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OpId, Outcome, Request};
+use redlatch::{
+    Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OperationId, Outcome, Request,
+};
 
 use super::{
     ledger::{Ledger, Title, Word},
@@ -34,7 +36,7 @@ struct Lock {
 
 #[derive(Debug)]
 struct Question {
-    op: OpId,
+    op: OperationId,
     lock: LockId,
     /// What had been written by then.
     seq: u64,
@@ -76,7 +78,7 @@ impl App {
         });
     }
 
-    pub fn questioned(&mut self, op: OpId, lock: LockId, ttl: Option<u64>, seq: u64) {
+    pub fn questioned(&mut self, op: OperationId, lock: LockId, ttl: Option<u64>, seq: u64) {
         assert!(self.open.iter().all(|question| question.op != op), "a number is given out twice");
         self.open.push(Question { op, lock, seq, ttl });
     }
@@ -192,7 +194,7 @@ impl App {
                 let denials = ledger.ever(&title.unwrap(), |entry| entry.word == Word::NotOurs);
                 assert!(denials > ledger.nodes as usize - ledger.quorum(), "not ours by nobody's word");
             }
-            Event::OpFailed { op, failure, .. } => {
+            Event::OperationFailed { op, failure, .. } => {
                 let (_, title) = self.answered(*op);
                 no_secret(failure, password.as_bytes());
                 let token = title.map(|title| title.token).filter(|_| !wild);
@@ -206,7 +208,7 @@ impl App {
     }
 
     /// A majority has said so to a question that was sent after this one was asked.
-    fn agreed(&mut self, op: OpId, ledger: &Ledger) {
+    fn agreed(&mut self, op: OperationId, ledger: &Ledger) {
         let (question, title) = self.answered(op);
         let lease_ms = question.ttl.unwrap_or(0);
         let said = ledger.ever(&title.unwrap(), |entry| {
@@ -215,7 +217,7 @@ impl App {
         assert!(said >= ledger.quorum(), "{question:?} is answered by nobody's word");
     }
 
-    fn answered(&mut self, op: OpId) -> (Question, Option<Title>) {
+    fn answered(&mut self, op: OperationId) -> (Question, Option<Title>) {
         let place =
             self.open.iter().position(|question| question.op == op).expect("answered twice, or not asked");
         let question = self.open.swap_remove(place);
