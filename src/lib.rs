@@ -53,7 +53,7 @@ pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OperationId, Outco
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use lock::{LockId, Policy, Request};
-pub use node::{Carrier, ConnectionId, Endpoint, NodeId};
+pub use node::{ConnectionId, Endpoint, NodeId, Transport};
 pub use script::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
 };

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Carrier, ConnectionId, Endpoint, Tag,
+    ConnectionId, Endpoint, Tag, Transport,
     handshake::{Handshake, Next},
     pipeline::{Order, Paired, Pipeline},
     server_error,
@@ -59,9 +59,9 @@ impl Connection {
         now: Instant,
     ) -> Self {
         let mut out = Vec::new();
-        let (greeting, order) = match endpoint.carrier {
-            Carrier::Stream => (Some((Handshake::begin(endpoint, &mut out), until)), Order::AsSent),
-            Carrier::Commands => (None, Order::PerKey),
+        let (greeting, order) = match endpoint.transport {
+            Transport::Stream => (Some((Handshake::begin(endpoint, &mut out), until)), Order::AsSent),
+            Transport::Commands => (None, Order::PerKey),
         };
         Self {
             id,

@@ -1,6 +1,6 @@
 /// What carries commands to a server, and thus what can be done with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Carrier {
+pub enum Transport {
     /// A byte stream of our own: there is a handshake, messages come, and commands run in the order they were sent in.
     #[default]
     Stream,
@@ -18,8 +18,8 @@ pub struct Endpoint {
     pub password: String,
     /// The number of the database.
     pub database: u32,
-    /// With [`Carrier::Commands`] the other fields are of no use: who carries them has logged in.
-    pub carrier: Carrier,
+    /// With [`Transport::Commands`] the other fields are of no use: who carries them has logged in.
+    pub transport: Transport,
 }
 
 impl core::fmt::Debug for Endpoint {
@@ -27,7 +27,7 @@ impl core::fmt::Debug for Endpoint {
         f.debug_struct("Endpoint")
             .field("user", &self.user)
             .field("database", &self.database)
-            .field("carrier", &self.carrier)
+            .field("transport", &self.transport)
             .finish_non_exhaustive()
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, Said};
-pub use endpoint::{Carrier, Endpoint};
+pub use endpoint::{Endpoint, Transport};
 
 /// What the name of a client's channel begins with; the scripts publish there.
 const CHANNEL: &[u8] = b"redlatch:wake:";

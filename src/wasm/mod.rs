@@ -9,8 +9,8 @@ use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Carrier, Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant,
-    InvalidRequest, LockId, Policy, Request,
+    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant, InvalidRequest,
+    LockId, Policy, Request, Transport,
 };
 use record::Records;
 
@@ -75,10 +75,10 @@ impl Core {
         }
     }
 
-    /// Adds a server; empty strings for no user and no password. `commands`: see [`Carrier::Commands`].
+    /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`].
     pub fn add_node(&mut self, user: String, password: String, database: u32, commands: bool) -> u32 {
-        let carrier = if commands { Carrier::Commands } else { Carrier::Stream };
-        self.engine.add_node(Endpoint { user, password, database, carrier }).0
+        let transport = if commands { Transport::Commands } else { Transport::Stream };
+        self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 
     /// From now on, `poll` also has the records that are for watching only.

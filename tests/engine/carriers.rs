@@ -1,13 +1,13 @@
 //! Carriers of commands: no handshake, no pushes, and answers in any order.
 
 use crate::support::{Client, ms, request};
-use redlatch::{Carrier, Endpoint, Policy};
+use redlatch::{Endpoint, Policy, Transport};
 
 fn on_commands() -> Client {
     let endpoint = Endpoint {
         password: "unused".into(),
         database: 3,
-        carrier: Carrier::Commands,
+        transport: Transport::Commands,
         ..Endpoint::default()
     };
     Client::with(Policy::default(), endpoint)
