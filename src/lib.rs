@@ -49,7 +49,7 @@ mod wasm;
 #[path = "wasm/memory.rs"]
 mod wasm;
 
-pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OperationId, Outcome, Snapshot};
+pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OperationId, ReleaseOutcome, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use lock::{LockId, Policy, Request};

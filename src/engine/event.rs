@@ -36,7 +36,7 @@ pub enum Event {
         /// Which.
         lock: LockId,
         /// How it went.
-        outcome: Outcome,
+        outcome: ReleaseOutcome,
     },
     /// The answer to `extend`, as is [`OperationFailed`](Self::OperationFailed).
     Extended {
@@ -125,7 +125,7 @@ impl Loss {
 /// How a release went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Outcome {
+pub enum ReleaseOutcome {
     /// The servers deleted the keys.
     Released = 0,
     /// The keys were no longer ours.
@@ -134,7 +134,7 @@ pub enum Outcome {
     Unknown = 2,
 }
 
-impl Outcome {
+impl ReleaseOutcome {
     /// The number that it crosses into JavaScript as.
     #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
     #[must_use]

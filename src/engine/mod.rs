@@ -19,7 +19,7 @@ use crate::{
     timers::Agenda,
 };
 
-pub use event::{Event, Loss, OperationId, Outcome};
+pub use event::{Event, Loss, OperationId, ReleaseOutcome};
 pub(crate) use nodes::Nodes;
 pub use notes::Counters;
 pub(crate) use notes::Notes;

@@ -1,6 +1,6 @@
 //! What an application asks of an engine.
 
-use super::{Engine, Event, OperationId, Outcome, holders::Hold};
+use super::{Engine, Event, OperationId, ReleaseOutcome, holders::Hold};
 use crate::{
     entropy::Entropy,
     error::{Code, InvalidRequest, LockError},
@@ -59,7 +59,7 @@ impl<E: Entropy + 'static> Engine<E> {
             Hold::Only(held) => self.touch(held, Input::Release, now),
             Hold::OneOfSeveral(held) => {
                 self.leave(lock, held, now);
-                self.events.push_back(Event::Released { lock, outcome: Outcome::Released });
+                self.events.push_back(Event::Released { lock, outcome: ReleaseOutcome::Released });
             }
             Hold::None => {}
         }

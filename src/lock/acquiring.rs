@@ -16,7 +16,7 @@ use super::{
     ballot::Ballot,
     held::Held,
     lease::{Lease, notice, validity},
-    outcome::Outcome,
+    outcome::AttemptOutcome,
     quorum::{Verdict, quorum},
     round::Round,
 };
@@ -37,7 +37,7 @@ pub(crate) struct Acquiring {
     /// When the last attempt was begun.
     begun: Instant,
     /// What the last attempt came to.
-    last: Outcome,
+    last: AttemptOutcome,
     /// Whether any attempt may have left something on a server.
     written: bool,
     /// Whether a wake-up came while an attempt was in flight.
@@ -129,18 +129,18 @@ impl Acquiring {
                     leave_line(cx);
                     return grant(round, lease, self.attempts, cx);
                 }
-                Outcome::Late
+                AttemptOutcome::Late
             }
-            Verdict::No if cx.spec.adopt => Outcome::NotOurs,
+            Verdict::No if cx.spec.adopt => AttemptOutcome::NotOurs,
             Verdict::No => {
                 if self.attempts == 1 {
                     cx.count(|counters| &mut counters.contended);
                     cx.observe(Event::Contended { lock: cx.holder() });
                 }
                 self.look_at_line(&round, cx);
-                Outcome::Taken(round.longest_wait())
+                AttemptOutcome::Taken(round.longest_wait())
             }
-            Verdict::Failed | Verdict::Open => Outcome::Faulty(round.clone()),
+            Verdict::Failed | Verdict::Open => AttemptOutcome::Faulty(round.clone()),
         };
         self.fail_attempt(&round, cx)
     }
@@ -148,8 +148,8 @@ impl Acquiring {
     fn fail_attempt(mut self, round: &Round, cx: &mut Context<'_>) -> State {
         let written = self.may_have_written(round, cx);
         let is_final = match &self.last {
-            Outcome::Faulty(round) => round.is_hopeless(),
-            Outcome::NotOurs => true,
+            AttemptOutcome::Faulty(round) => round.is_hopeless(),
+            AttemptOutcome::NotOurs => true,
             _ => false,
         };
         if is_final || cx.spec.wait == Duration::ZERO {
@@ -195,7 +195,7 @@ impl Acquiring {
     /// Sets the time of the next attempt. With wake-ups, attempts are but the safety net, and the heartbeat of our place.
     fn schedule(&self, cx: &mut Context<'_>) {
         // In line behind another of ours: it asks for both, unless it is not known that we have a place.
-        let placed = matches!(self.last, Outcome::Taken(_));
+        let placed = matches!(self.last, AttemptOutcome::Taken(_));
         if cx.spec.queues() && placed && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
             return;
         }
@@ -230,7 +230,7 @@ impl Acquiring {
         let pause = jitter(min, max, cx.world.entropy);
         match self.last {
             // It comes free sooner: ask just after, and not all at once.
-            Outcome::Taken(Some(left)) if left < pause => {
+            AttemptOutcome::Taken(Some(left)) if left < pause => {
                 left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.world.entropy)).min(pause)
             }
             _ => pause,

@@ -9,7 +9,7 @@ use crate::{
 
 /// What an attempt came to, if not to a grant.
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     #[default]
     Unknown,
     /// Another holds it, for this long at most; `None` for ever.
@@ -22,7 +22,7 @@ pub(super) enum Outcome {
     NotOurs,
 }
 
-impl Outcome {
+impl AttemptOutcome {
     /// What the application is told after so many attempts, if the last of them is still in flight, and a `wait` of so
     /// many ms.
     pub(super) fn failure(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {

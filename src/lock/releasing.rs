@@ -6,7 +6,7 @@
 
 use super::{Context, Input, State, Verb, lease::allowance, quorum::Verdict, round::Round};
 use crate::{
-    engine::{Event, Outcome},
+    engine::{Event, ReleaseOutcome},
     entropy::jitter,
     planted::{Planted, planted},
     time::Duration,
@@ -44,9 +44,9 @@ impl Releasing {
 
     pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
         match input {
-            Input::Timer(Timer::Answer) => self.outcome(Outcome::Unknown, cx),
+            Input::Timer(Timer::Answer) => self.outcome(ReleaseOutcome::Unknown, cx),
             Input::Timer(Timer::GiveUp) => {
-                self.outcome(Outcome::Unknown, cx);
+                self.outcome(ReleaseOutcome::Unknown, cx);
                 return State::Done;
             }
             Input::Timer(Timer::Retry) => {
@@ -62,15 +62,15 @@ impl Releasing {
     fn settle(mut self, cx: &mut Context<'_>) -> State {
         let tally = self.round.tally(cx.spec.count());
         match tally.verdict() {
-            Verdict::Yes => self.outcome(Outcome::Released, cx),
-            Verdict::No if planted(Planted::ExpiredIsReleased) => self.outcome(Outcome::Released, cx),
-            Verdict::No if self.repeated => self.outcome(Outcome::Unknown, cx),
-            Verdict::No => self.outcome(Outcome::Expired, cx),
+            Verdict::Yes => self.outcome(ReleaseOutcome::Released, cx),
+            Verdict::No if planted(Planted::ExpiredIsReleased) => self.outcome(ReleaseOutcome::Released, cx),
+            Verdict::No if self.repeated => self.outcome(ReleaseOutcome::Unknown, cx),
+            Verdict::No => self.outcome(ReleaseOutcome::Expired, cx),
             Verdict::Failed | Verdict::Open => {}
         }
         let recoverable = self.round.may_recover();
         if tally.pending == 0 && !recoverable {
-            self.outcome(Outcome::Unknown, cx);
+            self.outcome(ReleaseOutcome::Unknown, cx);
             return State::Done;
         }
         self.round.arm(cx);
@@ -82,10 +82,10 @@ impl Releasing {
     }
 
     /// Tells the outcome, unless it was told.
-    fn outcome(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
+    fn outcome(&mut self, outcome: ReleaseOutcome, cx: &mut Context<'_>) {
         if core::mem::take(&mut self.tell) {
             cx.timers.stop(Timer::Answer);
-            if outcome == Outcome::Released {
+            if outcome == ReleaseOutcome::Released {
                 cx.count(|counters| &mut counters.released);
             }
             for &lock in cx.holders.iter() {

@@ -1,7 +1,7 @@
 //! The same owner again: re-entry by token, and adoption of a lock that another process took.
 
 use crate::support::{Client, at, ms, request};
-use redlatch::{Code, Duration, Event, LockId, Loss, Outcome, Request};
+use redlatch::{Code, Duration, Event, LockId, Loss, ReleaseOutcome, Request};
 
 pub fn mine() -> Request {
     Request { token: Some(b"mine".to_vec()), ..request("a") }
@@ -67,7 +67,7 @@ fn to_cancel_what_was_released_already_touches_no_other_holder() {
     let release = client.command();
     client.engine.cancel(outer, client.now);
     client.reply(release.number(1));
-    assert_eq!(client.event(), Event::Released { lock: inner, outcome: Outcome::Released });
+    assert_eq!(client.event(), Event::Released { lock: inner, outcome: ReleaseOutcome::Released });
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn only_the_last_release_frees_the_lock_in_whatever_order() {
         let inner = enter(&mut client, mine());
         let (first, last) = if outer_first { (outer, inner) } else { (inner, outer) };
         client.engine.release(first, client.now);
-        assert_eq!(client.event(), Event::Released { lock: first, outcome: Outcome::Released });
+        assert_eq!(client.event(), Event::Released { lock: first, outcome: ReleaseOutcome::Released });
         assert_eq!(client.commands(), []);
         assert_eq!(client.engine.remaining(first, client.now), Duration::ZERO);
         let (renewal, _) = client.advance_to_action();
@@ -103,7 +103,7 @@ fn only_the_last_release_frees_the_lock_in_whatever_order() {
         client.engine.release(last, client.now);
         let release = client.command();
         client.reply(release.number(1));
-        assert_eq!(client.event(), Event::Released { lock: last, outcome: Outcome::Released });
+        assert_eq!(client.event(), Event::Released { lock: last, outcome: ReleaseOutcome::Released });
         assert_eq!(client.engine.busy(), 0);
     }
 }
@@ -194,7 +194,7 @@ fn an_entry_in_flight_keeps_the_lock_when_the_outer_holder_leaves() {
     let inner = client.acquire(mine());
     let question = client.command();
     client.engine.release(outer, client.now);
-    assert_eq!(client.event(), Event::Released { lock: outer, outcome: Outcome::Released });
+    assert_eq!(client.event(), Event::Released { lock: outer, outcome: ReleaseOutcome::Released });
     assert_eq!(client.commands(), []);
     client.reply(question.number(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner));

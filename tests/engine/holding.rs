@@ -1,7 +1,7 @@
 //! Holding a lock: extending, renewing, verifying, losing.
 
 use crate::support::{Client, ms, request};
-use redlatch::{Code, Event, LockId, Loss, Outcome};
+use redlatch::{Code, Event, LockId, Loss, ReleaseOutcome};
 
 pub const VALID: u64 = 10_000 - 100 - 2;
 
@@ -128,7 +128,7 @@ fn an_extensions_answer_is_no_releases() {
     client.reply(extend.number(1));
     assert_eq!(client.events(), []);
     client.reply(release.number(1));
-    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+    assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Released });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Letting go: what the application is told, and what goes on behind its back.
 
 use crate::support::{Client, Command, ms, request};
-use redlatch::{Event, LockId, Outcome, Request};
+use redlatch::{Event, LockId, ReleaseOutcome, Request};
 
 fn releasing() -> (Client, LockId, Command) {
     let mut client = Client::ready();
@@ -13,13 +13,13 @@ fn releasing() -> (Client, LockId, Command) {
     (client, lock, release)
 }
 
-fn told(lock: LockId, outcome: Outcome) -> Vec<Event> {
+fn told(lock: LockId, outcome: ReleaseOutcome) -> Vec<Event> {
     vec![Event::Released { lock, outcome }]
 }
 
 #[test]
 fn released_and_expired_are_told_apart() {
-    for (deleted, outcome) in [(1, Outcome::Released), (0, Outcome::Expired)] {
+    for (deleted, outcome) in [(1, ReleaseOutcome::Released), (0, ReleaseOutcome::Expired)] {
         let (mut client, lock, release) = releasing();
         client.reply(release.number(deleted));
         assert_eq!(client.events(), told(lock, outcome));
@@ -36,7 +36,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
     assert_eq!(release.keys()[..3], ["a", "b", "{a}:redlatch:fence:a"]);
     assert_eq!(release.keys()[4..], ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"]);
     client.reply(release.number(1));
-    assert_eq!(client.events(), told(lock, Outcome::Expired));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Expired));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn releasing_again_says_nothing_and_sends_nothing() {
     assert_eq!(client.commands(), []);
     client.reply(release.number(1));
     client.engine.release(lock, client.now);
-    assert_eq!(client.events(), told(lock, Outcome::Released));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
     assert_eq!(client.commands(), []);
 }
 
@@ -55,7 +55,7 @@ fn without_an_answer_the_outcome_is_unknown_in_time_and_clean_up_goes_on() {
     let (mut client, lock, release) = releasing();
     let asked = client.now;
     let (_, events) = client.advance_to_action();
-    assert_eq!((events, client.now.since(asked)), (told(lock, Outcome::Unknown), ms(500)));
+    assert_eq!((events, client.now.since(asked)), (told(lock, ReleaseOutcome::Unknown), ms(500)));
     let (again, _) = client.advance_to_action();
     assert_eq!(again[0].name(), "exclusive_release");
     client.reply(release.number(1));
@@ -77,7 +77,7 @@ fn over_a_lost_connection_the_release_goes_over_the_next_one() {
     assert_eq!(again.name(), "exclusive_release");
     // The first release may have been carried out: "not ours" proves nothing.
     client.reply(again.number(0));
-    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -94,14 +94,14 @@ fn clean_up_ends_when_everything_has_expired_by_itself() {
         }
     }
     assert_eq!(client.now.since(begun), ms(10_000 + 100 + 2));
-    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
 }
 
 #[test]
 fn a_final_error_ends_clean_up_at_once() {
     let (mut client, lock, _) = releasing();
     client.reply("-NOPERM this user has no permissions to run the 'evalsha' command\r\n");
-    assert_eq!(client.events(), told(lock, Outcome::Unknown));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -112,7 +112,7 @@ fn an_error_that_may_pass_is_retried() {
     let (again, events) = client.advance_to_action();
     assert_eq!((again[0].name(), events), ("exclusive_release", vec![]));
     client.reply(again[0].number(1));
-    assert_eq!(client.events(), told(lock, Outcome::Released));
+    assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
 }
 
 #[test]
@@ -195,6 +195,6 @@ fn only_what_was_released_is_counted_as_released() {
     client.engine.release(lock, client.now);
     let release = client.command();
     client.reply(release.number(0));
-    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Expired });
+    assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Expired });
     assert_eq!(client.engine.inspect().counters.released, 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::holding::VALID;
 use crate::support::{Client, ms, request};
-use redlatch::{Duration, Event, Loss, Outcome, Request};
+use redlatch::{Duration, Event, Loss, ReleaseOutcome, Request};
 
 #[test]
 fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
@@ -19,7 +19,7 @@ fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
     client.engine.release(lock, client.now);
     let release = client.command();
     client.reply(release.number(1));
-    assert_eq!(client.event(), Event::Released { lock, outcome: Outcome::Released });
+    assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Released });
     client.run_for(ms(60_000));
     assert_eq!(client.commands(), []);
 }

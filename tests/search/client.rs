@@ -1,6 +1,6 @@
 //! A client: the engine that ships, and an application that carries out its plan.
 
-use redlatch::{Duration, Endpoint, Engine, Event, Instant, LockId, Outcome, Request};
+use redlatch::{Duration, Endpoint, Engine, Event, Instant, LockId, ReleaseOutcome, Request};
 
 use crate::{
     setup::{Op, Setup, TICK, lease},
@@ -151,9 +151,9 @@ impl Client {
                     lock,
                     Status::Over,
                     match outcome {
-                        Outcome::Released => "released",
-                        Outcome::Expired => "expired",
-                        Outcome::Unknown => "unknown",
+                        ReleaseOutcome::Released => "released",
+                        ReleaseOutcome::Expired => "expired",
+                        ReleaseOutcome::Unknown => "unknown",
                     },
                 ),
                 Event::Extended { .. } | Event::OperationFailed { .. } => {

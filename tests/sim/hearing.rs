@@ -100,11 +100,11 @@ impl World<'_> {
                 let task = &self.clients[client].tasks[&lock];
                 let shared = self.observer.let_go(&task.owner, client)
                     || self.observer.taken_over(&task.owner, client);
-                if outcome == redlatch::Outcome::Released && task.minted {
+                if outcome == redlatch::ReleaseOutcome::Released && task.minted {
                     let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
                     self.observer.check_released(&task.owner, keys.len())?;
                 }
-                if self.observer.is_calm() && outcome != redlatch::Outcome::Released && !shared {
+                if self.observer.is_calm() && outcome != redlatch::ReleaseOutcome::Released && !shared {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
                 }
                 self.observer.count("released");

@@ -9,7 +9,9 @@ use crate::support::{
     servers::Servers,
     world::{Mode, World},
 };
-use redlatch::{Code, Duration, Event, InvalidRequest, LockError, LockId, Outcome, Policy, Request, Vote};
+use redlatch::{
+    Code, Duration, Event, InvalidRequest, LockError, LockId, Policy, ReleaseOutcome, Request, Vote,
+};
 
 /// A lease of 2 s: servers have 100 ms to answer.
 fn short(wait: u64) -> Request {
@@ -98,7 +100,7 @@ fn every_combination_of_failures_is_decided_rightly_in_time_and_leaves_no_residu
                 assert!(believes(&world, 0, lock), "{modes:?}");
                 world.release(0, lock);
                 let (event, _) = world.next_event(0, ms(2000)).unwrap();
-                assert_eq!(event, Event::Released { lock, outcome: Outcome::Released }, "{modes:?}");
+                assert_eq!(event, Event::Released { lock, outcome: ReleaseOutcome::Released }, "{modes:?}");
             }
             world.run_for(ms(1000));
             for (server, mode) in world.servers.iter().zip(&modes) {

@@ -1,7 +1,7 @@
 //! The application's side: what it asked for, what it was told, and what it may be told next.
 
 use redlatch::{
-    Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OperationId, Outcome, Request,
+    Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OperationId, ReleaseOutcome, Request,
 };
 
 use super::{
@@ -184,7 +184,7 @@ impl App {
                 let all = Word::Released(title.keys.len() as u64);
                 // One of several holders of an owner's own is done at once.
                 let confirmed = lock.own || ledger.ever(&title, |entry| entry.word == all) >= ledger.quorum();
-                assert!(*outcome != Outcome::Released || confirmed, "released by nobody's word");
+                assert!(*outcome != ReleaseOutcome::Released || confirmed, "released by nobody's word");
             }
             Event::Extended { op, .. } => self.agreed(*op, ledger),
             Event::Verified { op, ours: true, .. } => self.agreed(*op, ledger),
