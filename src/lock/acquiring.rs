@@ -113,17 +113,17 @@ impl Acquiring {
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
         let mut verdict = round.tally(cx.spec.count()).verdict();
         // A token of the application's own cannot be changed for another: it has to be known what it left where.
-        if cx.owner.minted.is_none() && verdict != Verdict::Yes && round.is_asking() {
-            verdict = Verdict::Open;
+        if cx.owner.minted.is_none() && verdict != Verdict::Won && round.is_asking() {
+            verdict = Verdict::Pending;
         }
         round.arm(cx);
-        if verdict == Verdict::Open {
+        if verdict == Verdict::Pending {
             self.round = Some(round);
             return State::Acquiring(self);
         }
         cx.timers.stop(Timer::Round);
         self.last = match verdict {
-            Verdict::Yes => {
+            Verdict::Won => {
                 let lease = lease_of(&round, cx);
                 if lease.validity(quorum(cx.world.nodes.count())) > cx.now.after(notice(cx.spec.ttl)) {
                     leave_line(cx);
@@ -131,8 +131,8 @@ impl Acquiring {
                 }
                 AttemptOutcome::Late
             }
-            Verdict::No if cx.spec.adopt => AttemptOutcome::NotOurs,
-            Verdict::No => {
+            Verdict::Denied if cx.spec.adopt => AttemptOutcome::NotOurs,
+            Verdict::Denied => {
                 if self.attempts == 1 {
                     cx.count(|counters| &mut counters.contended);
                     cx.observe(Event::Contended { lock: cx.holder() });
@@ -140,7 +140,7 @@ impl Acquiring {
                 self.look_at_line(&round, cx);
                 AttemptOutcome::Taken(round.longest_wait())
             }
-            Verdict::Failed | Verdict::Open => AttemptOutcome::Faulty(round.clone()),
+            Verdict::Unreachable | Verdict::Pending => AttemptOutcome::Faulty(round.clone()),
         };
         self.fail_attempt(&round, cx)
     }

@@ -214,11 +214,11 @@ impl Held {
         round.arm(cx);
         let extends = round.verb != Verb::Extend(Duration::ZERO);
         match round.tally(cx.spec.count()).verdict() {
-            Verdict::Open => {
+            Verdict::Pending => {
                 self.round = Some(round);
                 State::Held(self)
             }
-            Verdict::Yes => {
+            Verdict::Won => {
                 if self.renew && extends && !planted(Planted::RenewsOnce) {
                     let sent = round.first_sent().unwrap_or(cx.now);
                     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
@@ -228,8 +228,8 @@ impl Held {
                 self.last = round;
                 self.pump(cx)
             }
-            Verdict::No => self.lose(Loss::NotOurs, cx),
-            Verdict::Failed => {
+            Verdict::Denied => self.lose(Loss::NotOurs, cx),
+            Verdict::Unreachable => {
                 let failure = round.fault().map_or_else(
                     || LockError::new(Code::Connection, 0, "no majority answered"),
                     |(node, fault)| LockError::from_fault(fault, node, 0),

@@ -23,13 +23,13 @@ pub(crate) struct Tally {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// A majority said yes.
-    Yes,
+    Won,
     /// A majority of yes has become impossible by answers of no alone.
-    No,
+    Denied,
     /// A majority of yes has become impossible, but for some servers' failure.
-    Failed,
+    Unreachable,
     /// Still open.
-    Open,
+    Pending,
 }
 
 impl Tally {
@@ -38,13 +38,13 @@ impl Tally {
         let nodes = self.yes.saturating_add(self.no).saturating_add(self.failed).saturating_add(self.pending);
         let quorum = quorum(nodes);
         if self.yes >= quorum {
-            Verdict::Yes
+            Verdict::Won
         } else if self.no > nodes.saturating_sub(quorum) {
-            Verdict::No
+            Verdict::Denied
         } else if self.yes.saturating_add(self.pending) < quorum && !planted(Planted::VoteNeverFails) {
-            Verdict::Failed
+            Verdict::Unreachable
         } else {
-            Verdict::Open
+            Verdict::Pending
         }
     }
 }
@@ -67,13 +67,13 @@ mod tests {
                         let pending = nodes - yes - no - failed;
                         let can_win = yes + pending >= quorum(nodes);
                         let expected = if yes >= quorum(nodes) {
-                            Verdict::Yes
+                            Verdict::Won
                         } else if can_win {
-                            Verdict::Open
+                            Verdict::Pending
                         } else if nodes - no < quorum(nodes) {
-                            Verdict::No
+                            Verdict::Denied
                         } else {
-                            Verdict::Failed
+                            Verdict::Unreachable
                         };
                         assert_eq!(
                             Tally { yes, no, failed, pending }.verdict(),

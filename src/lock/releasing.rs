@@ -62,11 +62,13 @@ impl Releasing {
     fn settle(mut self, cx: &mut Context<'_>) -> State {
         let tally = self.round.tally(cx.spec.count());
         match tally.verdict() {
-            Verdict::Yes => self.outcome(ReleaseOutcome::Released, cx),
-            Verdict::No if planted(Planted::ExpiredIsReleased) => self.outcome(ReleaseOutcome::Released, cx),
-            Verdict::No if self.repeated => self.outcome(ReleaseOutcome::Unknown, cx),
-            Verdict::No => self.outcome(ReleaseOutcome::Expired, cx),
-            Verdict::Failed | Verdict::Open => {}
+            Verdict::Won => self.outcome(ReleaseOutcome::Released, cx),
+            Verdict::Denied if planted(Planted::ExpiredIsReleased) => {
+                self.outcome(ReleaseOutcome::Released, cx)
+            }
+            Verdict::Denied if self.repeated => self.outcome(ReleaseOutcome::Unknown, cx),
+            Verdict::Denied => self.outcome(ReleaseOutcome::Expired, cx),
+            Verdict::Unreachable | Verdict::Pending => {}
         }
         let recoverable = self.round.may_recover();
         if tally.pending == 0 && !recoverable {

@@ -258,7 +258,7 @@ impl Round {
 
     /// How each server voted; those that have not answered, though there was a `wait` of so many ms, failed.
     pub(crate) fn votes(&self, wait: u64) -> Vec<(NodeId, Vote)> {
-        let open = self.tally(0).verdict() == Verdict::Open;
+        let open = self.tally(0).verdict() == Verdict::Pending;
         let late = |what: &str| {
             let text = match open {
                 true => format!("{what} within the wait of {wait} ms"),
