@@ -109,7 +109,7 @@ pub struct ServerError {
     /// The whole line, shortened, without what the server repeats of the command's arguments.
     pub message: String,
     /// Whether it may pass, so that asking again makes sense.
-    pub passing: bool,
+    pub transient: bool,
 }
 
 impl NodeError {
@@ -126,9 +126,9 @@ impl NodeError {
 
     /// Whether asking again cannot help.
     #[must_use]
-    pub(crate) fn is_final(&self) -> bool {
+    pub(crate) fn is_permanent(&self) -> bool {
         match self {
-            Self::Server(error) => !error.passing,
+            Self::Server(error) => !error.transient,
             Self::Connection(_) | Self::Protocol(_) | Self::Overloaded => false,
         }
     }

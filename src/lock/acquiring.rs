@@ -147,12 +147,12 @@ impl Acquiring {
 
     fn fail_attempt(mut self, round: &Round, cx: &mut Context<'_>) -> State {
         let written = self.may_have_written(round, cx);
-        let is_final = match &self.last {
-            AttemptOutcome::Faulty(round) => round.is_hopeless(),
+        let is_permanent = match &self.last {
+            AttemptOutcome::Faulty(round) => round.is_permanently_unreachable(),
             AttemptOutcome::NotOurs => true,
             _ => false,
         };
-        if is_final || cx.spec.wait == Duration::ZERO {
+        if is_permanent || cx.spec.wait == Duration::ZERO {
             self.written |= written;
             return self.give_up(cx);
         }

@@ -45,7 +45,7 @@ impl Ballot {
     /// Whether the server may keep for us what others want: not if it told an error that may pass, for those are
     /// raised before a script writes.
     pub(super) fn may_hold(&self) -> bool {
-        let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.passing);
+        let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.transient);
         !refused && self.may_have_written(false)
     }
 }

@@ -70,7 +70,7 @@ impl Releasing {
             Verdict::Denied => self.outcome(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}
         }
-        let recoverable = self.round.may_recover();
+        let recoverable = self.round.has_transient_errors();
         if tally.pending == 0 && !recoverable {
             self.outcome(ReleaseOutcome::Unknown, cx);
             return State::Done;

@@ -181,7 +181,7 @@ impl Round {
     pub(crate) fn ask_failed_again(&mut self, cx: &mut Context<'_>) {
         self.begun = cx.now;
         for node in cx.world.nodes.ids() {
-            if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_final()) {
+            if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_permanent()) {
                 let asked = self.ask(node, cx);
                 self.set(node, asked);
             }
@@ -189,8 +189,8 @@ impl Round {
     }
 
     /// Whether asking again those that failed could help.
-    pub(crate) fn may_recover(&self) -> bool {
-        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_final()))
+    pub(crate) fn has_transient_errors(&self) -> bool {
+        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_permanent()))
     }
 
     /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
@@ -232,9 +232,9 @@ impl Round {
 
     /// Whether so many servers answered with errors that will not pass that asking again is in vain. A queue that is full
     /// must not grow by those who wait to enter it.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        let is_final = |fault: &NodeError| fault.is_final() || *fault == NodeError::Overloaded;
-        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if is_final(fault));
+    pub(crate) fn is_permanently_unreachable(&self) -> bool {
+        let is_permanent = |fault: &NodeError| fault.is_permanent() || *fault == NodeError::Overloaded;
+        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if is_permanent(fault));
         self.ballots.iter().filter(hopeless).count()
             > self.ballots.len().saturating_sub(quorum(self.ballots.len()))
     }

@@ -3,7 +3,7 @@
 use crate::error::ServerError;
 
 /// Errors that another attempt may not meet: the server is starting, failing over, busy or short of something.
-const PASSING: [&str; 11] = [
+const TRANSIENT: [&str; 11] = [
     "READONLY",
     "LOADING",
     "BUSY",
@@ -34,8 +34,8 @@ pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
         _ => "ERR".to_owned(),
     };
     // Sent without a prefix of its own when a connection is refused for their number.
-    let passing = PASSING.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
-    ServerError { prefix, message, passing }
+    let transient = TRANSIENT.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
+    ServerError { prefix, message, transient }
 }
 
 /// What Redis before 7 wraps an error raised inside of a script in:
@@ -83,15 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn passing_and_final_errors() {
-        for passing in [
+    fn transient_and_permanent_errors() {
+        for transient in [
             "READONLY You can't",
             "LOADING Redis is",
             "BUSY Redis is",
             "OOM command",
             "ERR max number of clients reached",
         ] {
-            assert!(parse(passing.as_bytes(), "").passing, "{passing}");
+            assert!(parse(transient.as_bytes(), "").transient, "{transient}");
         }
         for last in [
             "NOAUTH Authentication",
@@ -101,7 +101,7 @@ mod tests {
             "CROSSSLOT Keys",
             "ERR unknown",
         ] {
-            assert!(!parse(last.as_bytes(), "").passing, "{last}");
+            assert!(!parse(last.as_bytes(), "").transient, "{last}");
         }
     }
 
