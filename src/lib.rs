@@ -52,7 +52,7 @@ mod wasm;
 pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OperationId, ReleaseOutcome, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
-pub use lock::{LockId, Policy, Request};
+pub use lock::{LockId as HandleId, Policy, Request};
 pub use node::{ConnectionId, Endpoint, NodeId, Transport};
 pub use script::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,

@@ -1,20 +1,20 @@
 //! The same owner again: re-entry by token, and adoption of a lock that another process took.
 
 use crate::support::{Client, at, ms, request};
-use redlatch::{Code, Duration, Event, LockId, Loss, ReleaseOutcome, Request};
+use redlatch::{Code, Duration, Event, HandleId, Loss, ReleaseOutcome, Request};
 
 pub fn mine() -> Request {
     Request { token: Some(b"mine".to_vec()), ..request("a") }
 }
 
-pub fn held(request: Request) -> (Client, LockId) {
+pub fn held(request: Request) -> (Client, HandleId) {
     let mut client = Client::ready();
     let lock = client.hold(request);
     (client, lock)
 }
 
 /// Enters again, the server agreeing.
-fn enter(client: &mut Client, request: Request) -> LockId {
+fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
     let question = client.command();
     assert_eq!((question.name(), question.arguments()[2].as_str()), ("exclusive_extend", "0"));
@@ -83,7 +83,7 @@ fn a_token_that_was_drawn_here_enters_again_too() {
     let question = client.command();
     assert_eq!(question.name(), "exclusive_extend");
     client.reply(question.number(1));
-    assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != LockId(0)));
+    assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != HandleId(0)));
     assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
 }
 

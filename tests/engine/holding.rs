@@ -1,11 +1,11 @@
 //! Holding a lock: extending, renewing, verifying, losing.
 
 use crate::support::{Client, ms, request};
-use redlatch::{Code, Event, LockId, Loss, ReleaseOutcome};
+use redlatch::{Code, Event, HandleId, Loss, ReleaseOutcome};
 
 pub const VALID: u64 = 10_000 - 100 - 2;
 
-pub fn held() -> (Client, LockId) {
+pub fn held() -> (Client, HandleId) {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     (client, lock)

@@ -1,9 +1,9 @@
 //! Letting go: what the application is told, and what goes on behind its back.
 
 use crate::support::{Client, Command, ms, request};
-use redlatch::{Event, LockId, ReleaseOutcome, Request};
+use redlatch::{Event, HandleId, ReleaseOutcome, Request};
 
-fn releasing() -> (Client, LockId, Command) {
+fn releasing() -> (Client, HandleId, Command) {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.release(lock, client.now);
@@ -13,7 +13,7 @@ fn releasing() -> (Client, LockId, Command) {
     (client, lock, release)
 }
 
-fn told(lock: LockId, outcome: ReleaseOutcome) -> Vec<Event> {
+fn told(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
     vec![Event::Released { lock, outcome }]
 }
 

@@ -1,6 +1,6 @@
 //! A client: the engine that ships, and an application that carries out its plan.
 
-use redlatch::{Duration, Endpoint, Engine, Event, Instant, LockId, ReleaseOutcome, Request};
+use redlatch::{Duration, Endpoint, Engine, Event, HandleId, Instant, ReleaseOutcome, Request};
 
 use crate::{
     setup::{Op, Setup, TICK, lease},
@@ -34,7 +34,7 @@ pub enum Status {
 /// An acquisition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
-    pub lock: LockId,
+    pub lock: HandleId,
     pub keys: Vec<&'static str>,
     /// Who owns it: the same number for those that share one token.
     pub owner: usize,

@@ -1,6 +1,6 @@
 //! What applications ask of the engine.
 
-use redlatch::{Duration, Instant, LockId, Policy};
+use redlatch::{Duration, HandleId, Instant, Policy};
 
 use crate::{
     client::{Stage, Task, request, token_text},
@@ -39,7 +39,7 @@ impl World<'_> {
     }
 
     /// Tells another process the token of a lock that is held.
-    pub fn hand_over(&mut self, client: usize, lock: LockId) {
+    pub fn hand_over(&mut self, client: usize, lock: HandleId) {
         let Some(task) = self.clients[client].tasks.get(&lock) else { return };
         let Some(handover) = self.plan.ops[task.op].handover.filter(|_| task.stage == Stage::Held) else {
             return;
@@ -55,7 +55,7 @@ impl World<'_> {
         }
     }
 
-    pub fn release(&mut self, client: usize, lock: LockId, now: Instant) {
+    pub fn release(&mut self, client: usize, lock: HandleId, now: Instant) {
         let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
         if task.stage != Stage::Held {
             return;
@@ -69,7 +69,7 @@ impl World<'_> {
         self.clients[client].engine.release(lock, now);
     }
 
-    pub fn cancel(&mut self, client: usize, lock: LockId, now: Instant) {
+    pub fn cancel(&mut self, client: usize, lock: HandleId, now: Instant) {
         let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
         if task.stage != Stage::Waiting {
             return;
@@ -80,7 +80,7 @@ impl World<'_> {
         self.clients[client].engine.cancel(lock, now);
     }
 
-    pub fn question(&mut self, client: usize, lock: LockId, ask: Ask, now: Instant) {
+    pub fn question(&mut self, client: usize, lock: HandleId, ask: Ask, now: Instant) {
         let SimTask { engine, task } = self.parts(client, lock);
         let Some(task) = task.filter(|task| task.stage == Stage::Held) else { return };
         let op = match ask {

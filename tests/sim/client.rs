@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redlatch::{ConnectionId, Duration, Endpoint, Engine, Instant, LockId, OperationId, Request};
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, HandleId, Instant, OperationId, Request};
 
 use crate::{
     clock::ClientClock,
@@ -24,7 +24,7 @@ pub struct SimClient {
     /// Which of the timers that were set counts, and what for.
     pub timer: u64,
     pub deadline: Option<Instant>,
-    pub tasks: BTreeMap<LockId, Task>,
+    pub tasks: BTreeMap<HandleId, Task>,
 }
 
 /// An application that asked for a lock.
@@ -74,7 +74,7 @@ impl SimClient {
     }
 
     /// Whether the application still believes that it has a lock.
-    pub fn believes(&self, lock: LockId, time: Micros) -> bool {
+    pub fn believes(&self, lock: HandleId, time: Micros) -> bool {
         let held = self.tasks.get(&lock).is_some_and(|task| task.stage == Stage::Held);
         held && self.alive && self.engine.remaining(lock, self.clock.peek(time)) > Duration::ZERO
     }

@@ -1,6 +1,6 @@
 //! What a shell does with the engine.
 
-use redlatch::{Instant, LockId};
+use redlatch::{HandleId, Instant};
 
 use crate::{
     client::Task,
@@ -135,7 +135,7 @@ impl World<'_> {
 
     fn set_timer(&mut self, client: usize, now: Instant) {
         let lateness = if self.quiet { 0 } else { self.plan.settings.lateness };
-        let SimTask { engine, .. } = self.parts(client, LockId(0));
+        let SimTask { engine, .. } = self.parts(client, HandleId(0));
         let deadline = engine.poll_timeout();
         let this = &mut self.clients[client];
         if deadline == this.deadline && deadline.is_some_and(|at| at > now) {
@@ -150,7 +150,7 @@ impl World<'_> {
         self.after(span, timer);
     }
 
-    pub fn parts(&mut self, client: usize, lock: LockId) -> SimTask<'_> {
+    pub fn parts(&mut self, client: usize, lock: HandleId) -> SimTask<'_> {
         let this = &mut self.clients[client];
         SimTask { engine: &mut this.engine, task: this.tasks.get_mut(&lock) }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use redlatch::{Duration, Event, Instant, LockId, Loss};
+use redlatch::{Duration, Event, HandleId, Instant, Loss};
 
 use crate::{
     client::{Stage, Task},
@@ -12,7 +12,7 @@ use crate::{
 
 impl World<'_> {
     pub fn hear(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
-        let twice = |what: &str, lock: LockId, stage: Stage| {
+        let twice = |what: &str, lock: HandleId, stage: Stage| {
             Violation::new(
                 "settled once",
                 format!("client {client} hears {what} of {lock:?}, which is {stage:?}"),
@@ -150,7 +150,7 @@ impl World<'_> {
 
     /// Whether nobody has the lock any more that a client was to adopt, or to enter again after it was handed over. Who adopts
     /// may have had it before, and let go of it: then those who handed it over still believe in it.
-    fn is_gone(&self, client: usize, lock: LockId) -> bool {
+    fn is_gone(&self, client: usize, lock: HandleId) -> bool {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
@@ -158,7 +158,7 @@ impl World<'_> {
         let_go || task.adopted && (!held || self.observer.let_go_by(&task.owner, client))
     }
 
-    fn task(&mut self, client: usize, lock: LockId) -> Result<&mut Task, Violation> {
+    fn task(&mut self, client: usize, lock: HandleId) -> Result<&mut Task, Violation> {
         let unknown = || {
             Violation::new("settled once", format!("client {client} hears of {lock:?}, which is nobody's"))
         };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redlatch::{LockId, memory::Keyspace};
+use redlatch::{HandleId, memory::Keyspace};
 
 use crate::{
     contract,
@@ -28,7 +28,7 @@ impl Violation {
 #[derive(Clone, Debug)]
 pub struct Hold {
     pub client: usize,
-    pub lock: LockId,
+    pub lock: HandleId,
     pub owner: Vec<u8>,
     /// Whether the engine drew the owner's token, for this lock alone.
     pub minted: bool,
@@ -309,7 +309,7 @@ impl Observer {
     }
 
     /// An application has a lock no more.
-    pub fn over(&mut self, client: usize, lock: LockId) {
+    pub fn over(&mut self, client: usize, lock: HandleId) {
         let ended = self.holds.iter().find(|hold| hold.client == client && hold.lock == lock);
         let ended = ended.map(|hold| hold.owner.clone());
         if let Some(owner) = ended.filter(|owner| !self.taken_over(owner, client)) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redlatch::LockId;
+use redlatch::HandleId;
 
 use crate::{
     client::SimClient,
@@ -29,11 +29,11 @@ pub enum Happening {
     Timer(usize, u64),
     /// An application asks for a lock: the number of the operation.
     Acquire(usize),
-    Release(usize, LockId),
-    Cancel(usize, LockId),
-    Question(usize, LockId, Ask),
+    Release(usize, HandleId),
+    Cancel(usize, HandleId),
+    Question(usize, HandleId, Ask),
     /// An application hands its lock over, and another hears of it: the operation, and the token.
-    HandOver(usize, LockId),
+    HandOver(usize, HandleId),
     Adopt(usize, usize, Vec<u8>),
     /// The client's event loop goes on.
     Awake(usize),

@@ -19,7 +19,7 @@ pub mod world;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use redlatch::{
     ConnectionId, Duration, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, Endpoint, Engine,
-    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, Instant, LockError, LockId, Policy,
+    Entropy, EntropyUnavailable, Event, FAIR_ACQUIRE, FAIR_RELEASE, HandleId, Instant, LockError, Policy,
     Request,
 };
 
@@ -191,14 +191,14 @@ impl Client {
     }
 
     /// Asks for a lock that another holds for a minute.
-    pub fn wait_for(&mut self, request: Request) -> (LockId, Command) {
+    pub fn wait_for(&mut self, request: Request) -> (HandleId, Command) {
         let lock = self.acquire(request);
         let acquire = self.command();
         self.reply(acquire.taken(60_000));
         (lock, acquire)
     }
 
-    pub fn acquire(&mut self, request: Request) -> LockId {
+    pub fn acquire(&mut self, request: Request) -> HandleId {
         self.engine.acquire(request, self.now).unwrap()
     }
 
@@ -315,7 +315,7 @@ impl Client {
     }
 
     /// Takes `key` with fence 1 and answers the conversation.
-    pub fn hold(&mut self, request: Request) -> LockId {
+    pub fn hold(&mut self, request: Request) -> HandleId {
         let lock = self.acquire(request);
         self.drain_connections();
         let command = self.command();

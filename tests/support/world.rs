@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redlatch::{ConnectionId, Duration, Endpoint, Engine, Event, Instant, LockId, NodeId, Policy, Request};
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, Event, HandleId, Instant, NodeId, Policy, Request};
 
 use super::{Command, HELLO_MAP, Seeded, at, ms, read_commands};
 
@@ -139,18 +139,18 @@ impl World {
         }
     }
 
-    pub fn acquire(&mut self, client: usize, request: Request) -> LockId {
+    pub fn acquire(&mut self, client: usize, request: Request) -> HandleId {
         let lock = self.clients[client].engine.acquire(request, self.now).unwrap();
         self.drain(client);
         lock
     }
 
-    pub fn extend(&mut self, client: usize, lock: LockId, ttl: Duration) {
+    pub fn extend(&mut self, client: usize, lock: HandleId, ttl: Duration) {
         self.clients[client].engine.extend(lock, ttl, self.now);
         self.drain(client);
     }
 
-    pub fn release(&mut self, client: usize, lock: LockId) {
+    pub fn release(&mut self, client: usize, lock: HandleId) {
         self.clients[client].engine.release(lock, self.now);
         self.drain(client);
     }

@@ -10,7 +10,7 @@ use crate::support::{
     world::{Mode, World},
 };
 use redlatch::{
-    Code, Duration, Event, InvalidRequest, LockError, LockId, Policy, ReleaseOutcome, Request, Vote,
+    Code, Duration, Event, HandleId, InvalidRequest, LockError, Policy, ReleaseOutcome, Request, Vote,
 };
 
 /// A lease of 2 s: servers have 100 ms to answer.
@@ -45,7 +45,7 @@ fn set(world: &mut World, modes: &[Mode]) {
     }
 }
 
-fn believes(world: &World, client: usize, lock: LockId) -> bool {
+fn believes(world: &World, client: usize, lock: HandleId) -> bool {
     world.clients[client].engine.remaining(lock, world.now) > Duration::ZERO
 }
 

@@ -1,7 +1,8 @@
 //! The application's side: what it asked for, what it was told, and what it may be told next.
 
 use redlatch::{
-    Duration, Engine, Entropy, Event, Instant, LockError, LockId, Loss, OperationId, ReleaseOutcome, Request,
+    Duration, Engine, Entropy, Event, HandleId, Instant, LockError, Loss, OperationId, ReleaseOutcome,
+    Request,
 };
 
 use super::{
@@ -23,7 +24,7 @@ enum Phase {
 
 #[derive(Debug)]
 struct Lock {
-    id: LockId,
+    id: HandleId,
     keys: Vec<Vec<u8>>,
     /// The application's own, or the one that came with the grant.
     token: Option<Vec<u8>>,
@@ -37,7 +38,7 @@ struct Lock {
 #[derive(Debug)]
 struct Question {
     op: OperationId,
-    lock: LockId,
+    lock: HandleId,
     /// What had been written by then.
     seq: u64,
     /// The lease asked for, in ms; `None` for a verification.
@@ -61,7 +62,7 @@ impl App {
         Self { password, wild, ..Self::default() }
     }
 
-    pub fn asked(&mut self, id: LockId, request: &Request, now: Instant) {
+    pub fn asked(&mut self, id: HandleId, request: &Request, now: Instant) {
         assert!(self.locks.iter().all(|lock| lock.id != id), "a number is given out twice");
         let mut keys = request.keys.clone();
         keys.sort();
@@ -78,20 +79,20 @@ impl App {
         });
     }
 
-    pub fn questioned(&mut self, op: OperationId, lock: LockId, ttl: Option<u64>, seq: u64) {
+    pub fn questioned(&mut self, op: OperationId, lock: HandleId, ttl: Option<u64>, seq: u64) {
         assert!(self.open.iter().all(|question| question.op != op), "a number is given out twice");
         self.open.push(Question { op, lock, seq, ttl });
     }
 
     /// The application lets go, if it holds.
-    pub fn leaves(&mut self, id: LockId, now: Instant) {
+    pub fn leaves(&mut self, id: HandleId, now: Instant) {
         let lock = self.lock(id);
         if lock.phase == Phase::Held {
             lock.phase = Phase::Leaving(now.as_micros());
         }
     }
 
-    pub fn cancelled(&mut self, id: LockId) {
+    pub fn cancelled(&mut self, id: HandleId) {
         let lock = self.lock(id);
         if lock.phase != Phase::Over {
             lock.phase = Phase::Dropped;
@@ -99,12 +100,12 @@ impl App {
     }
 
     /// The number of any lock so far.
-    pub fn pick(&self, n: u8) -> Option<LockId> {
+    pub fn pick(&self, n: u8) -> Option<HandleId> {
         self.locks.get(usize::from(n).checked_rem(self.locks.len())?).map(|lock| lock.id)
     }
 
     /// Before the grant, all that the application can do is to cancel, and after it asked for the release it cannot.
-    pub fn may(&self, id: LockId, cancel: bool) -> bool {
+    pub fn may(&self, id: HandleId, cancel: bool) -> bool {
         self.locks.iter().any(|lock| {
             let phase = lock.phase;
             lock.id == id && if cancel { !matches!(phase, Phase::Leaving(_)) } else { phase != Phase::Asked }
@@ -112,11 +113,11 @@ impl App {
     }
 
     /// Those that wait for ever.
-    pub fn patient(&self) -> Vec<LockId> {
+    pub fn patient(&self) -> Vec<HandleId> {
         self.which(|lock| lock.phase == Phase::Asked && lock.wait == Duration::MAX)
     }
 
-    pub fn held(&self) -> Vec<LockId> {
+    pub fn held(&self) -> Vec<HandleId> {
         self.which(|lock| lock.phase == Phase::Held)
     }
 
@@ -124,11 +125,11 @@ impl App {
         self.open.is_empty() && self.locks.iter().all(|lock| lock.phase == Phase::Over)
     }
 
-    fn which(&self, fits: impl Fn(&Lock) -> bool) -> Vec<LockId> {
+    fn which(&self, fits: impl Fn(&Lock) -> bool) -> Vec<HandleId> {
         self.locks.iter().filter(|lock| fits(lock)).map(|lock| lock.id).collect()
     }
 
-    fn lock(&mut self, id: LockId) -> &mut Lock {
+    fn lock(&mut self, id: HandleId) -> &mut Lock {
         self.locks.iter_mut().find(|lock| lock.id == id).expect("a lock that was asked for")
     }
 

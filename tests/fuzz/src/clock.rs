@@ -74,7 +74,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
 /// A lock that is held from `first` on, and what was left of it when it was last looked at.
 struct Held {
     probe: Probe,
-    lock: redlatch::LockId,
+    lock: redlatch::HandleId,
     believed: bool,
     until: Instant,
 }

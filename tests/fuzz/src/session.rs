@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc, sync::LazyLock};
 
 use arbitrary::{Result, Unstructured};
 use redlatch::{
-    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant, LockId, Policy,
+    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, HandleId, Instant, Policy,
 };
 
 use super::{
@@ -94,7 +94,7 @@ impl Session {
         })
     }
 
-    pub fn ask(&mut self, id: LockId, code: u8, ttl: u64) {
+    pub fn ask(&mut self, id: HandleId, code: u8, ttl: u64) {
         self.step(None, |session| {
             let (now, seq) = (session.now, session.wire.seq);
             match code {
