@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::node::NodeId;
+use crate::id::NodeId;
 
 /// The kind of a failure, as a number that stays the same for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -31,6 +31,8 @@
 mod engine;
 mod entropy;
 mod error;
+mod event;
+mod id;
 mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -39,24 +41,30 @@ mod node;
 mod planted;
 #[cfg(planted)]
 pub mod planted;
+mod quorum;
 pub mod resp;
 mod script;
+mod stats;
 mod time;
 mod timers;
+mod topology;
 #[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
 mod wasm;
 #[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
 #[path = "wasm/memory.rs"]
 mod wasm;
 
-pub use engine::{Counters, Engine, Event, Loss, NodeSnapshot, OperationId, ReleaseOutcome, Snapshot};
+pub use engine::{Engine, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
-pub use lock::{LockId as HandleId, Policy, Request};
-pub use node::{ConnectionId, Endpoint, NodeId, Transport};
+pub use event::{Event, Loss, ReleaseOutcome};
+pub use id::{ConnectionId, LockId as HandleId, NodeId, OperationId};
+pub use lock::{Policy, Request};
+pub use node::{Endpoint, NodeSnapshot, Transport};
 pub use script::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
 };
+pub use stats::Counters;
 pub use time::{Clock, Duration, Instant};
 #[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
 pub use wasm::Core;

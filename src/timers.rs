@@ -1,4 +1,4 @@
-//! What happens by itself: the timers of one lock, and the agenda over all owners of timers.
+//! What happens by itself: the timers of one lock, and the queue over all owners of timers.
 
 use std::collections::BTreeSet;
 
@@ -98,34 +98,34 @@ impl TimerTable {
 
 /// The owners of timers in the order of their next one.
 ///
-/// An owner may be entered earlier than its next timer is due, never later: it is then looked at for nothing,
+/// An owner may be queued_at earlier than its next timer is due, never later: it is then looked at for nothing,
 /// once. So the common moves, which push a lock's next timer further away, need no change here.
 #[derive(Clone, Debug, Hash)]
-pub(crate) struct Agenda<Owner: Ord + Copy> {
+pub(crate) struct DeadlineQueue<Owner: Ord + Copy> {
     due: BTreeSet<(Instant, Owner)>,
 }
 
-impl<Owner: Ord + Copy> Default for Agenda<Owner> {
+impl<Owner: Ord + Copy> Default for DeadlineQueue<Owner> {
     fn default() -> Self {
         Self { due: BTreeSet::new() }
     }
 }
 
-impl<Owner: Ord + Copy> Agenda<Owner> {
-    /// Enters `owner` for its next timer; `entered` is when it is entered for, and is kept up.
-    pub(crate) fn update(&mut self, owner: Owner, entered: &mut Option<Instant>, next: Option<Instant>) {
+impl<Owner: Ord + Copy> DeadlineQueue<Owner> {
+    /// Enters `owner` for its next timer; `queued_at` is when it is queued_at for, and is kept up.
+    pub(crate) fn update(&mut self, owner: Owner, queued_at: &mut Option<Instant>, next: Option<Instant>) {
         let Some(next) = next else { return };
-        if entered.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {
+        if queued_at.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {
             return;
         }
-        self.remove(owner, entered);
+        self.remove(owner, queued_at);
         self.due.insert((next, owner));
-        *entered = Some(next);
+        *queued_at = Some(next);
     }
 
     /// Takes `owner` out.
-    pub(crate) fn remove(&mut self, owner: Owner, entered: &mut Option<Instant>) {
-        if let Some(at) = entered.take() {
+    pub(crate) fn remove(&mut self, owner: Owner, queued_at: &mut Option<Instant>) {
+        if let Some(at) = queued_at.take() {
             self.due.remove(&(at, owner));
         }
     }
@@ -136,7 +136,7 @@ impl<Owner: Ord + Copy> Agenda<Owner> {
         self.due.first().map(|&(at, _)| at)
     }
 
-    /// Takes out and returns an owner that is due. Its `entered` is void from here on.
+    /// Takes out and returns an owner that is due. Its `queued_at` is void from here on.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Owner> {
         let &(at, owner) = self.due.first()?;
         if at > now {
@@ -176,15 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn agenda_looks_early_but_never_late() {
-        let mut agenda = Agenda::default();
-        let mut entered = None;
-        agenda.update(1, &mut entered, Some(at(10)));
-        agenda.update(1, &mut entered, Some(at(20)));
-        assert_eq!(agenda.next(), Some(at(10)), "later is not worth a change");
-        agenda.update(1, &mut entered, Some(at(5)));
-        assert_eq!(agenda.next(), Some(at(5)), "earlier is");
-        assert_eq!(agenda.take_due(at(5)), Some(1));
-        assert_eq!(agenda.next(), None);
+    fn the_deadline_queue_looks_early_but_never_late() {
+        let mut queue = DeadlineQueue::default();
+        let mut queued_at = None;
+        queue.update(1, &mut queued_at, Some(at(10)));
+        queue.update(1, &mut queued_at, Some(at(20)));
+        assert_eq!(queue.next(), Some(at(10)), "later is not worth a change");
+        queue.update(1, &mut queued_at, Some(at(5)));
+        assert_eq!(queue.next(), Some(at(5)), "earlier is");
+        assert_eq!(queue.take_due(at(5)), Some(1));
+        assert_eq!(queue.next(), None);
     }
 }

@@ -1,31 +1,34 @@
 //! Time and news: who is to be told what, and when the engine is to be called again.
 
-use super::{Engine, Event, Sleeper, into_sorted_set};
+use super::{Engine, TimerOwner};
 use crate::{
     entropy::Entropy,
-    lock::{Input, Lock, LockId, Owner, World},
-    node::{News, NodeId},
+    event::Event,
+    id::{LockId, NodeId},
+    lock::{Input, Lock, Owner, World},
+    node::News,
     planted::{Planted, planted},
+    script::into_sorted_set,
     time::Instant,
 };
 
 impl<E: Entropy + 'static> Engine<E> {
     /// Runs everything that is due before anything else is looked at: after a stall, data arrives before the late timer.
     pub(super) fn run_due(&mut self, now: Instant) {
-        while let Some(owner) = self.agenda.take_due(now) {
+        while let Some(owner) = self.deadlines.take_due(now) {
             match owner {
-                Sleeper::Lock(id) => {
+                TimerOwner::Lock(id) => {
                     if let Some(lock) = self.locks.get_mut(&id) {
-                        lock.entered = None;
+                        lock.queued_at = None;
                     }
                     while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
                         self.touch(id, Input::Timer(timer), now);
                     }
                     self.note_lock(id);
                 }
-                Sleeper::Node(id) => {
-                    let Some(node) = self.nodes.get(id) else { continue };
-                    node.entered = None;
+                TimerOwner::Node(id) => {
+                    let Some(node) = self.topology.get(id) else { continue };
+                    node.queued_at = None;
                     if let Some(news) = node.timeout(&mut self.entropy, now) {
                         self.spread(id, news, now);
                     }
@@ -62,13 +65,13 @@ impl<E: Entropy + 'static> Engine<E> {
         };
         let was_held = lock.is_held();
         let world = World {
-            nodes: &mut self.nodes,
+            topology: &mut self.topology,
             events: &mut self.events,
             entropy: &mut self.entropy,
-            lines: &mut self.lines,
+            leaders: &mut self.leaders,
             leftovers: &mut self.leftovers,
             heads: &mut self.heads,
-            notes: &mut self.notes,
+            stats: &mut self.stats,
         };
         lock.handle(input, id, &self.policy, world, now);
         self.unblocked |= lock.is_done() || lock.is_held() != was_held;
@@ -78,9 +81,9 @@ impl<E: Entropy + 'static> Engine<E> {
     /// What a step has led to, one thing after another: a line may be much longer than the stack is deep.
     pub(super) fn follow_up(&mut self, now: Instant) {
         loop {
-            if let Some(first) = self.lines.next_promoted() {
+            if let Some(first) = self.leaders.next_promoted() {
                 self.step(first, Input::Promoted, now);
-            } else if let Some(behind) = self.lines.next_recalled() {
+            } else if let Some(behind) = self.leaders.next_recalled() {
                 self.step(behind, Input::Wake, now);
             } else if let Some(lock) = self.leftovers.pop() {
                 let id = self.next_lock();
@@ -103,7 +106,7 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         }
         if let Some(lock) = self.locks.get(&self.primary(head)) {
-            let leaves_asking = lock.is_waiting() && !self.lines.is_first(lock.spec().lock_keys(), head);
+            let leaves_asking = lock.is_waiting() && !self.leaders.is_first(lock.spec().lock_keys(), head);
             if leaves_asking && !self.parked.contains(&head) {
                 self.step(head, Input::Wake, now);
             }
@@ -117,7 +120,7 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Keeps the agenda up with a lock, and forgets the lock when nothing is left of it.
+    /// Keeps the deadlines up with a lock, and forgets the lock when nothing is left of it.
     fn note_lock(&mut self, id: LockId) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
@@ -126,18 +129,18 @@ impl<E: Entropy + 'static> Engine<E> {
             self.aliases.retain(|&(_, held)| held != id);
         }
         if lock.is_done() {
-            self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);
+            self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
             self.locks.remove(&id);
         } else {
             let next = lock.next_timer();
-            self.agenda.update(Sleeper::Lock(id), &mut lock.entered, next);
+            self.deadlines.update(TimerOwner::Lock(id), &mut lock.queued_at, next);
         }
     }
 
     pub(super) fn note_nodes(&mut self) {
-        for (id, node) in self.nodes.iter() {
+        for (id, node) in self.topology.iter() {
             let next = node.deadline();
-            self.agenda.update(Sleeper::Node(id), &mut node.entered, next);
+            self.deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
         }
     }
 
@@ -145,11 +148,11 @@ impl<E: Entropy + 'static> Engine<E> {
     pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
         match news {
             News::Reply(tag, reply) => {
-                self.notes.count(|counters| &mut counters.round_trips);
+                self.stats.count(|counters| &mut counters.round_trips);
                 self.touch(tag.lock, Input::Reply(node, tag.round, reply), now);
             }
             News::NoScript(tag) => {
-                self.notes.count(|counters| &mut counters.round_trips);
+                self.stats.count(|counters| &mut counters.round_trips);
                 self.touch(tag.lock, Input::NoScript(node, tag.round), now);
             }
             // A parked lock has asked for nothing, and must not before it is its turn.
@@ -157,17 +160,17 @@ impl<E: Entropy + 'static> Engine<E> {
             News::Wake(lock) => self.touch(lock, Input::Wake, now),
             News::Ready { waiting, again } => {
                 if again {
-                    self.notes.count(|counters| &mut counters.reconnects);
+                    self.stats.count(|counters| &mut counters.reconnects);
                 }
-                self.notes.observe(Event::Connection { node, ready: true }, &mut self.events);
+                self.stats.observe(Event::Connection { node, ready: true }, &mut self.events);
                 for lock in into_sorted_set(waiting) {
                     self.touch(lock, Input::Ready(node), now);
                 }
             }
             News::Down { unanswered, waiting, fault, close } => {
-                self.notes.observe(Event::Connection { node, ready: false }, &mut self.events);
+                self.stats.observe(Event::Connection { node, ready: false }, &mut self.events);
                 if let Some(id) = close {
-                    self.nodes.close(id);
+                    self.topology.close(id);
                 }
                 // Once for each lock: it may ask anew at once, and what it asks then is not down.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);

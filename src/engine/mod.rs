@@ -1,29 +1,26 @@
 //! The composition root: servers, locks and timers, behind the verbs that are the core's whole surface.
 
+mod api;
 mod dispatch;
-mod event;
-mod holders;
-mod nodes;
-mod notes;
-mod snapshot;
-mod verbs;
+mod handles;
+mod inspect;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     entropy::Entropy,
-    lock::{Lines, Lock, LockId, Policy},
-    node::{ConnectionId, Endpoint, NodeId},
+    event::Event,
+    id::{ConnectionId, LockId, NodeId},
+    lock::{Leaders, Lock, Policy},
+    node::Endpoint,
     planted::{Planted, planted},
+    stats::Stats,
     time::{Duration, Instant},
-    timers::Agenda,
+    timers::DeadlineQueue,
+    topology::Topology,
 };
 
-pub use event::{Event, Loss, OperationId, ReleaseOutcome};
-pub(crate) use nodes::Nodes;
-pub use notes::Counters;
-pub(crate) use notes::Notes;
-pub use snapshot::{NodeSnapshot, Snapshot};
+pub use inspect::Snapshot;
 
 /// The shortest pause between attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -37,20 +34,20 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 pub struct Engine<E> {
     policy: Policy,
     entropy: E,
-    nodes: Nodes,
+    topology: Topology,
     locks: BTreeMap<LockId, Box<Lock>>,
-    /// Locks that were entered again, by the numbers of those who did.
+    /// Locks that were queued_at again, by the numbers of those who did.
     aliases: Vec<(LockId, LockId)>,
     /// Locks that begin when others of the same owner are out of the way.
     parked: Vec<LockId>,
-    lines: Lines,
+    leaders: Leaders,
     leftovers: Vec<Lock>,
     /// Waiters of ours that a server named as the head of a queue, and who heard of it.
     heads: Vec<(LockId, LockId)>,
     /// Whether a lock came to be held, or is over: one that is parked may begin.
     unblocked: bool,
-    notes: Notes,
-    agenda: Agenda<Sleeper>,
+    stats: Stats,
+    deadlines: DeadlineQueue<TimerOwner>,
     events: VecDeque<Event>,
     last_lock: u32,
     last_op: u32,
@@ -58,7 +55,7 @@ pub struct Engine<E> {
 
 /// Who has timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Sleeper {
+enum TimerOwner {
     Lock(LockId),
     Node(NodeId),
 }
@@ -73,16 +70,16 @@ impl<E: Entropy + 'static> Engine<E> {
         Self {
             policy,
             entropy,
-            nodes: Nodes::default(),
+            topology: Topology::default(),
             locks: BTreeMap::new(),
             aliases: Vec::new(),
             parked: Vec::new(),
-            lines: Lines::default(),
+            leaders: Leaders::default(),
             leftovers: Vec::new(),
             heads: Vec::new(),
             unblocked: false,
-            notes: Notes::default(),
-            agenda: Agenda::default(),
+            stats: Stats::default(),
+            deadlines: DeadlineQueue::default(),
             events: VecDeque::new(),
             last_lock: 0,
             last_op: 0,
@@ -91,18 +88,18 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// From now on, also tells what only those hear who watch: contention, renewals, connections.
     pub fn observe(&mut self) {
-        self.notes.observed = true;
+        self.stats.observed = true;
     }
 
     /// Adds a server. With several, every lock needs a majority of them.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
-        self.nodes.add(endpoint, self.policy.connect_timeout)
+        self.topology.add(endpoint, self.policy.connect_timeout)
     }
 
     /// A connection asked for by [`poll_connect`](Self::poll_connect) was made.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
         self.run_due(now);
-        if let Some((node, news)) = self.nodes.connected(id, &mut self.entropy, now) {
+        if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, now) {
             self.spread(node, news, now);
         }
         self.note_nodes();
@@ -111,10 +108,10 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Bytes were received. Those of a connection that was given up are ignored.
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         self.run_due(now);
-        if let Some(node) = self.nodes.of(id).and_then(|node| self.nodes.get(node)) {
+        if let Some(node) = self.topology.of(id).and_then(|node| self.topology.get(node)) {
             node.received(id, bytes, now);
         }
-        while let Some((node, news)) = self.nodes.step(id, &mut self.entropy, now) {
+        while let Some((node, news)) = self.topology.step(id, &mut self.entropy, now) {
             self.spread(node, news, now);
         }
         self.note_nodes();
@@ -123,9 +120,9 @@ impl<E: Entropy + 'static> Engine<E> {
     /// A connection ended, or could not be made. `reason` is for people.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.run_due(now);
-        if let Some(node) = self.nodes.of(id) {
+        if let Some(node) = self.topology.of(id) {
             let news =
-                self.nodes.get(node).and_then(|server| server.closed(id, reason, &mut self.entropy, now));
+                self.topology.get(node).and_then(|server| server.closed(id, reason, &mut self.entropy, now));
             if let Some(news) = news {
                 self.spread(node, news, now);
             }
@@ -161,13 +158,13 @@ impl<E: Entropy + 'static> Engine<E> {
     /// A connection to make, for this server.
     #[must_use]
     pub fn poll_connect(&mut self) -> Option<(NodeId, ConnectionId)> {
-        self.nodes.poll_connect()
+        self.topology.poll_connect()
     }
 
     /// A connection to drop. Nothing needs to be told about it any more.
     #[must_use]
     pub fn poll_close(&mut self) -> Option<ConnectionId> {
-        self.nodes.poll_close()
+        self.topology.poll_close()
     }
 
     /// Bytes to write to a connection.
@@ -179,19 +176,19 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// The connections that [`poll_transmit`](Self::poll_transmit) has bytes for.
     pub fn wanting_to_write(&self) -> impl Iterator<Item = ConnectionId> {
-        self.nodes.wanting_to_write()
+        self.topology.wanting_to_write()
     }
 
     /// The bytes to write to this connection, perhaps none.
     #[must_use]
     pub fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.nodes.transmit(id)
+        self.topology.transmit(id)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens before.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.agenda.next()
+        self.deadlines.next()
     }
 
     /// How many locks are held, waited for or being cleaned up after.
@@ -199,15 +196,4 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn busy(&self) -> usize {
         self.locks.len()
     }
-}
-
-/// The items in order, each once. For items that come nearly in order; the standard library's sort is 10 kB of wasm.
-pub(crate) fn into_sorted_set<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut sorted = Vec::new();
-    for item in items {
-        if let Err(place) = sorted.binary_search(&item) {
-            sorted.insert(place, item);
-        }
-    }
-    sorted
 }

@@ -2,15 +2,18 @@
 
 use std::collections::VecDeque;
 
-use super::{Lines, Lock, LockId, Owner, Policy, Spec, Verb};
+use super::{Leaders, Lock, Owner, Policy, Spec, Verb};
 use crate::{
-    engine::{Counters, Event, Nodes, Notes},
     entropy::Entropy,
-    node::{Asked, Command, NodeId, Tag},
+    event::Event,
+    id::{LockId, NodeId},
+    node::{Asked, Command, Tag},
     planted::{Planted, planted},
     resp::push_decimal,
+    stats::{Counters, Stats},
     time::{Duration, Instant},
     timers::TimerTable,
+    topology::Topology,
 };
 
 /// What a lock may use of the world around it while it makes a transition.
@@ -28,29 +31,29 @@ pub(crate) struct Context<'a> {
 
 /// What all locks share.
 pub(crate) struct World<'a> {
-    pub(crate) nodes: &'a mut Nodes,
+    pub(crate) topology: &'a mut Topology,
     pub(crate) events: &'a mut VecDeque<Event>,
-    pub(crate) lines: &'a mut Lines,
+    pub(crate) leaders: &'a mut Leaders,
     /// What an attempt left behind, to be released under a token that is asked for no more.
     pub(crate) leftovers: &'a mut Vec<Lock>,
     /// Waiters of this client that a server named as the head of a queue, and who heard of it.
     pub(crate) heads: &'a mut Vec<(LockId, LockId)>,
-    pub(crate) notes: &'a mut Notes,
+    pub(crate) stats: &'a mut Stats,
     pub(crate) entropy: &'a mut (dyn Entropy + 'static),
 }
 
 impl Context<'_> {
     /// The number that the application knows the lock by, or one of them.
-    pub(super) fn holder(&self) -> LockId {
+    pub(crate) fn holder(&self) -> LockId {
         self.holders.first().copied().unwrap_or(self.id)
     }
 
-    pub(super) fn next_serial(&mut self) -> u32 {
+    pub(crate) fn next_serial(&mut self) -> u32 {
         *self.serial = self.serial.wrapping_add(1);
         *self.serial
     }
 
-    pub(super) fn ask(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
+    pub(crate) fn ask(&mut self, node: NodeId, tag: Tag, verb: Verb) -> Asked {
         // A connection that has been silent for four answers' time, and half a second, is taken for dead.
         let patience = self.spec.node_timeout.times(4).max(Duration::from_millis(500));
         let (mut lease, mut kept) = (Vec::new(), Vec::new());
@@ -85,23 +88,23 @@ impl Context<'_> {
         };
         let arguments = arguments.get(..count).unwrap_or_default();
         let command = Command { script: call.script, keys: call.keys, arguments, patience };
-        self.world.nodes.ask(node, tag, &command, self.now)
+        self.world.topology.ask(node, tag, &command, self.now)
     }
 
     /// Whether asking that server enters us among those who wait there.
-    pub(super) fn registers(&mut self, node: NodeId) -> bool {
+    pub(crate) fn registers(&mut self, node: NodeId) -> bool {
         let waits = self.spec.wait > Duration::ZERO && !self.spec.adopt;
-        self.spec.queues() || waits && self.world.nodes.count() == 1 && self.wakes(node)
+        self.spec.queues() || waits && self.world.topology.count() == 1 && self.wakes(node)
     }
 
     /// Whether that server tells us when it is our turn.
-    pub(super) fn wakes(&mut self, node: NodeId) -> bool {
-        self.world.nodes.get(node).is_some_and(|node| node.wakes())
+    pub(crate) fn wakes(&mut self, node: NodeId) -> bool {
+        self.world.topology.get(node).is_some_and(|node| node.wakes())
     }
 
     /// `client:number`: what a wake-up is addressed to, and whose claim it is. No token: messages are seen by others.
     fn name(&self) -> Vec<u8> {
-        let mut name = self.world.nodes.client().to_vec();
+        let mut name = self.world.topology.client().to_vec();
         name.push(b':');
         push_decimal(self.id.0.into(), &mut name);
         name
@@ -110,7 +113,7 @@ impl Context<'_> {
     /// How long the server remembers one who waits without word of it: for twelve of the longest pauses between attempts, or
     /// three with wake-ups. A place in line is kept for 3 s at least: how often a process asks does not tell for how long it,
     /// or its connection, may be slow.
-    pub(super) fn place_lease(&self) -> Duration {
+    pub(crate) fn place_lease(&self) -> Duration {
         let least = if self.spec.fair { 3000 } else { 300 };
         match planted(Planted::PlaceLeaseShort) {
             true => self.policy.retry_max,
@@ -118,16 +121,16 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
-        self.world.notes.count(counter);
+    pub(crate) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
+        self.world.stats.count(counter);
     }
 
     /// Tells those who watch.
-    pub(super) fn observe(&mut self, event: Event) {
-        self.world.notes.observe(event, self.world.events);
+    pub(crate) fn observe(&mut self, event: Event) {
+        self.world.stats.observe(event, self.world.events);
     }
 
-    pub(super) fn emit(&mut self, event: Event) {
+    pub(crate) fn emit(&mut self, event: Event) {
         self.world.events.push_back(event);
     }
 }

@@ -8,42 +8,30 @@
 //! ```
 //! Every state consumes itself in a transition and answers with the next, so that a transition is whole or not at all.
 
-mod acquiring;
-mod ballot;
+mod acquire;
 mod context;
-mod held;
-mod keys;
-mod lease;
-mod lines;
-mod ops;
-mod outcome;
-mod quorum;
-mod releasing;
-mod round;
+mod hold;
+mod kind;
+mod release;
 mod spec;
 
 use crate::{
-    engine::OperationId,
     entropy::{Entropy, EntropyUnavailable, Token},
     error::NodeError,
-    node::NodeId,
+    id::{LockId, NodeId, OperationId},
+    quorum::Round,
     script::Answer,
     time::{Duration, Instant},
     timers::{Timer, TimerTable},
 };
 
-use acquiring::Acquiring;
+use acquire::Acquiring;
 pub(crate) use context::{Context, World};
-use held::Held;
-pub(crate) use lines::Lines;
-use releasing::Releasing;
-use round::Round;
+use hold::Held;
+pub(crate) use kind::Leaders;
+use release::Releasing;
 pub(crate) use spec::Spec;
 pub use spec::{Policy, Request};
-
-/// A lock, from the call that asks for it until nothing of it is left. Ids are used again after 2^32 locks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LockId(pub u32);
 
 /// What a round asks of the servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,7 +73,7 @@ pub(crate) struct Lock {
     /// re-entry.
     pub(crate) holders: Vec<LockId>,
     /// When the engine looks at this lock's timers, at the latest.
-    pub(crate) entered: Option<Instant>,
+    pub(crate) queued_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -134,7 +122,7 @@ impl Lock {
             state: State::Acquiring(Acquiring::default()),
             timers: TimerTable::default(),
             serial: 0,
-            entered: None,
+            queued_at: None,
         }
     }
 

@@ -1,11 +1,13 @@
 //! What was asked for: the parts of a lock that do not change while it lives.
 
-use super::{keys, lease};
 use crate::{
-    engine::into_sorted_set,
     error::InvalidRequest,
     planted::{Planted, planted},
-    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script},
+    quorum,
+    script::{
+        self, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
+        into_sorted_set,
+    },
     time::Duration,
 };
 
@@ -86,10 +88,10 @@ impl Spec {
         if request.keys.is_empty() || request.keys.iter().any(Vec::is_empty) {
             return Err(InvalidRequest::EmptyKey);
         }
-        if request.keys.iter().any(|key| keys::is_reserved(key)) {
+        if request.keys.iter().any(|key| script::is_reserved(key)) {
             return Err(InvalidRequest::ReservedKey);
         }
-        if ttl < lease::SHORTEST {
+        if ttl < quorum::SHORTEST {
             return Err(InvalidRequest::BadLease);
         }
         let mut keys = into_sorted_set(request.keys.iter().cloned());
@@ -97,11 +99,11 @@ impl Spec {
             keys.clone_from(&request.keys);
         }
         let count = keys.len();
-        keys::push_derived(
+        script::push_derived(
             if fair { &["fence", "queue", "places"] } else { &["fence", "waiters"] },
             &mut keys,
         );
-        let node_timeout = policy.node_timeout.unwrap_or_else(|| lease::default_node_timeout(ttl));
+        let node_timeout = policy.node_timeout.unwrap_or_else(|| quorum::default_node_timeout(ttl));
         Ok(Self { keys, count, ttl, wait, renew, max_hold, fair, adopt, node_timeout })
     }
 

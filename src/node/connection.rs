@@ -4,17 +4,18 @@ use std::rc::Rc;
 
 use crate::{
     error::NodeError,
-    lock::LockId,
+    id::{ConnectionId, LockId},
     resp::{Limits, Reply, Scanner, decode},
     script::Answer,
     time::Instant,
 };
 
 use super::{
-    ConnectionId, Endpoint, Tag, Transport,
+    Tag,
+    endpoint::{Endpoint, Transport},
+    error_reply,
     handshake::{Handshake, Next},
     pipeline::{Order, Paired, Pipeline},
-    server_error,
 };
 
 #[derive(Clone, Debug, Hash)]
@@ -164,5 +165,5 @@ fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
 }
 
 fn server_fault(line: &[u8], endpoint: &Endpoint) -> NodeError {
-    NodeError::Server(Rc::new(server_error::parse(line, &endpoint.password)))
+    NodeError::Server(Rc::new(error_reply::parse(line, &endpoint.password)))
 }

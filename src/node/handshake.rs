@@ -8,7 +8,7 @@
 //! Steps with nothing to say are left out. A subscription that is denied costs us wake-ups, and nothing else. Any other
 //! error ends the connection: commands must not run without authentication or in another database.
 
-use super::Endpoint;
+use super::endpoint::Endpoint;
 use crate::{
     planted::{Planted, planted},
     resp::{Reply, encode},

@@ -13,17 +13,16 @@ mod backoff;
 mod command;
 mod connection;
 mod endpoint;
+mod error_reply;
 mod handshake;
+mod news;
 mod pipeline;
-mod server_error;
 
 use crate::{
-    engine::NodeSnapshot,
     entropy::Entropy,
     error::NodeError,
-    lock::LockId,
+    id::{ConnectionId, LockId},
     planted::{Planted, planted},
-    script::Answer,
     time::{Duration, Instant},
 };
 
@@ -31,27 +30,14 @@ use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, Said};
 pub use endpoint::{Endpoint, Transport};
+pub use news::NodeSnapshot;
+pub(crate) use news::{Asked, News, Tag};
 
 /// What the name of a client's channel begins with; the scripts publish there.
 const CHANNEL: &[u8] = b"redlatch:wake:";
 
 /// Commands that may wait for replies on one connection: beyond, asking is refused as overload.
 const MOST_PENDING: usize = 65_536;
-
-/// A server, by its place in the order in which they were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u32);
-
-/// A connection, or an attempt at one. Never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u32);
-
-/// Who asked: a lock, and in which of its rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Tag {
-    pub(crate) lock: LockId,
-    pub(crate) round: u32,
-}
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
@@ -68,7 +54,7 @@ pub(crate) struct Node {
     /// Whether any connection was ready before.
     was_ready: bool,
     /// When the engine looks at this node's timers, at the latest.
-    pub(crate) entered: Option<Instant>,
+    pub(crate) queued_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -76,36 +62,6 @@ enum Link {
     Down,
     Dialing { id: ConnectionId, until: Instant },
     Up(Box<Connection>),
-}
-
-/// What became of a question.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    Sent,
-    /// Not sent: there will be word when the server is ready or cannot be had.
-    Waiting,
-    Refused(NodeError),
-}
-
-/// News from a server, for the locks.
-#[derive(Debug)]
-pub(crate) enum News {
-    Reply(Tag, Result<Answer, NodeError>),
-    NoScript(Tag),
-    /// A message says that this lock may be had now.
-    Wake(LockId),
-    /// The connection is ready; `again` if it is not the first to this server.
-    Ready {
-        waiting: Vec<LockId>,
-        again: bool,
-    },
-    /// The connection is no more: these commands' outcomes are unknown, and these wait in vain.
-    Down {
-        unanswered: Vec<Tag>,
-        waiting: Vec<LockId>,
-        fault: NodeError,
-        close: Option<ConnectionId>,
-    },
 }
 
 impl Node {
@@ -119,7 +75,7 @@ impl Node {
             last_fault: None,
             waiting: Vec::new(),
             was_ready: false,
-            entered: None,
+            queued_at: None,
         }
     }
 

@@ -9,8 +9,8 @@ use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Instant, InvalidRequest,
-    LockId, Policy, Request, Transport,
+    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, HandleId, Instant,
+    InvalidRequest, Policy, Request, Transport,
 };
 use record::Records;
 
@@ -129,31 +129,31 @@ impl Core {
     /// Forgets a lock, and cleans up after it in the background.
     pub fn cancel(&mut self, lock: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
-        self.engine.cancel(LockId(lock), now);
+        self.engine.cancel(HandleId(lock), now);
     }
 
     /// Lets go of a lock that is held. A RELEASED record follows.
     pub fn release(&mut self, lock: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
-        self.engine.release(LockId(lock), now);
+        self.engine.release(HandleId(lock), now);
     }
 
     /// Extends a lease to at least `ttl` ms from now. An EXTENDED or OP_FAILED record follows under the number returned.
     pub fn extend(&mut self, lock: u32, ttl: f64, mono: f64, wall: f64) -> u32 {
         let now = self.now(mono, wall);
-        self.engine.extend(LockId(lock), span(ttl), now).0
+        self.engine.extend(HandleId(lock), span(ttl), now).0
     }
 
     /// Asks whether a lock is ours. A VERIFIED or OP_FAILED record follows under the number returned.
     pub fn verify(&mut self, lock: u32, mono: f64, wall: f64) -> u32 {
         let now = self.now(mono, wall);
-        self.engine.verify(LockId(lock), now).0
+        self.engine.verify(HandleId(lock), now).0
     }
 
     /// How long a lock may still be believed in, in ms; 0 if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
-        millis(self.engine.remaining(LockId(lock), self.clock.peek(micros(mono), micros(wall))))
+        millis(self.engine.remaining(HandleId(lock), self.clock.peek(micros(mono), micros(wall))))
     }
 
     /// How many locks are held, waited for or being cleaned up after.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    lock::LockId,
+    id::LockId,
     script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
 };
 

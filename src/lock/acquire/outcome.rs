@@ -1,9 +1,9 @@
 //! What an attempt came to, if not to a grant, and how the application is told.
 
-use super::round::Round;
 use crate::{
-    engine::Loss,
     error::{Code, LockError, Vote},
+    event::Loss,
+    quorum::Round,
     time::Duration,
 };
 
@@ -43,7 +43,7 @@ impl AttemptOutcome {
 }
 
 /// A grant with nothing left of it is no word that another holds the lock: the server took too long.
-pub(super) fn too_late(attempts: u32) -> LockError {
+pub(in crate::lock) fn too_late(attempts: u32) -> LockError {
     LockError::new(
         Code::Connection,
         attempts,

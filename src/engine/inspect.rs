@@ -1,7 +1,9 @@
+//! The state of an engine, for people and for tests.
+
 use serde::Serialize;
 
-use super::{Counters, Engine};
-use crate::{entropy::Entropy, lock::Lock};
+use super::Engine;
+use crate::{entropy::Entropy, lock::Lock, node::NodeSnapshot, stats::Counters};
 
 /// The state of an engine at one moment, as plain data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,29 +21,17 @@ pub struct Snapshot {
     pub counters: Counters,
 }
 
-/// The state of one server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct NodeSnapshot {
-    /// `down`, `connecting` or `ready`.
-    pub state: &'static str,
-    /// Commands that wait for replies.
-    pub pending: usize,
-    /// Whether it tells us when it is our turn.
-    pub wakes: bool,
-}
-
 impl<E: Entropy + 'static> Engine<E> {
     /// The state at this moment.
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
         let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
         Snapshot {
-            nodes: self.nodes.inspect(),
+            nodes: self.topology.inspect(),
             held: count(Lock::is_held),
             waiting: count(Lock::is_waiting),
             releasing: count(|lock| !lock.is_held() && !lock.is_waiting()),
-            counters: self.notes.counters,
+            counters: self.stats.counters,
         }
     }
 }
@@ -50,7 +40,7 @@ impl<E> core::fmt::Debug for Engine<E> {
     /// Only counts: what an engine holds has tokens and passwords in it.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Engine")
-            .field("nodes", &self.nodes.count())
+            .field("nodes", &self.topology.count())
             .field("locks", &self.locks.len())
             .finish_non_exhaustive()
     }

@@ -11,24 +11,22 @@
 //! a release that was delayed in a dead connection's buffers would run after a later attempt's grant and free a lock
 //! that is believed in. The release comes at the end, and after it that token is never asked for again.
 
-use super::{
-    Context, Input, Lock, LockId, Owner, Releasing, State, Verb,
-    ballot::Ballot,
-    held::Held,
-    lease::{Lease, notice, validity},
-    outcome::AttemptOutcome,
-    quorum::{Verdict, quorum},
-    round::Round,
-};
+mod outcome;
+
+use super::{Context, Input, Lock, Owner, Releasing, State, Verb, hold::Held};
 use crate::{
-    engine::{Event, Nodes},
     entropy::jitter,
-    node::NodeId,
+    event::Event,
+    id::{LockId, NodeId},
     planted::{Planted, planted},
+    quorum::{Ballot, Lease, Round, Verdict, notice, quorum, validity},
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
+    topology::Topology,
 };
+use outcome::AttemptOutcome;
+pub(super) use outcome::too_late;
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Acquiring {
@@ -77,7 +75,7 @@ impl Acquiring {
             return if cx.spec.wait == Duration::ZERO { self.give_up(cx) } else { State::Acquiring(self) };
         }
         if cx.spec.queues() {
-            cx.world.lines.join(cx.spec.lock_keys(), cx.id);
+            cx.world.leaders.join(cx.spec.lock_keys(), cx.id);
         }
         self.attempt(cx)
     }
@@ -90,7 +88,7 @@ impl Acquiring {
         self.woken = false;
         // A single try keeps nobody's place.
         if cx.spec.queues() && cx.spec.wait > Duration::ZERO {
-            cx.world.lines.hear(cx.spec.lock_keys(), cx.now);
+            cx.world.leaders.hear(cx.spec.lock_keys(), cx.now);
         }
         let verb = if cx.spec.adopt { Verb::Adopt } else { Verb::Acquire };
         let round = Round::start(verb, cx);
@@ -125,7 +123,7 @@ impl Acquiring {
         self.last = match verdict {
             Verdict::Won => {
                 let lease = lease_of(&round, cx);
-                if lease.validity(quorum(cx.world.nodes.count())) > cx.now.after(notice(cx.spec.ttl)) {
+                if lease.validity(quorum(cx.world.topology.count())) > cx.now.after(notice(cx.spec.ttl)) {
                     leave_line(cx);
                     return grant(round, lease, self.attempts, cx);
                 }
@@ -156,7 +154,7 @@ impl Acquiring {
             self.written |= written;
             return self.give_up(cx);
         }
-        if cx.world.nodes.count() > 1 && !cx.spec.adopt && round.may_hold() {
+        if cx.world.topology.count() > 1 && !cx.spec.adopt && round.may_hold() {
             // What some servers granted is in the others' way, and in ours. It is released under its token, which is
             // then asked for no more: see above. A token of the application's own cannot be changed for another.
             let used = cx.owner.clone();
@@ -185,7 +183,7 @@ impl Acquiring {
         let Some((_, Answer::Wait { joined, ahead, .. })) = round.answer(NodeId(0)) else { return };
         // Our places in line were lost, by a stall or with the server's data: all of us need new ones.
         if joined && self.attempts > 1 {
-            cx.world.lines.recall(cx.spec.lock_keys(), cx.id);
+            cx.world.leaders.recall(cx.spec.lock_keys(), cx.id);
         }
         if ahead != 0 {
             cx.world.heads.push((LockId(ahead), cx.id));
@@ -196,7 +194,7 @@ impl Acquiring {
     fn schedule(&self, cx: &mut Context<'_>) {
         // In line behind another of ours: it asks for both, unless it is not known that we have a place.
         let placed = matches!(self.last, AttemptOutcome::Taken(_));
-        if cx.spec.queues() && placed && !cx.world.lines.is_first(cx.spec.lock_keys(), cx.id) {
+        if cx.spec.queues() && placed && !cx.world.leaders.is_first(cx.spec.lock_keys(), cx.id) {
             return;
         }
         if planted(Planted::NoSafetyNet) && placed && cx.wakes(NodeId(0)) {
@@ -211,7 +209,7 @@ impl Acquiring {
         if self.round.is_some() || planted(Planted::NoSafetyNet) {
             return;
         }
-        let heard = cx.world.lines.last_heard(cx.spec.lock_keys());
+        let heard = cx.world.leaders.last_heard(cx.spec.lock_keys());
         let begun = heard.filter(|_| !planted(Planted::HeartbeatRestarts)).unwrap_or(cx.now);
         let due = begun.after(self.pause(cx)).max(cx.now);
         // It may be about to ask: because it was woken, or does not know whether it has a place.
@@ -222,7 +220,7 @@ impl Acquiring {
 
     fn pause(&self, cx: &mut Context<'_>) -> Duration {
         let longest = cx.policy.retry_max;
-        let (min, max) = if cx.world.nodes.count() == 1 && cx.wakes(NodeId(0)) {
+        let (min, max) = if cx.world.topology.count() == 1 && cx.wakes(NodeId(0)) {
             (longest, longest.times(4))
         } else {
             (cx.policy.retry_min, longest)
@@ -266,17 +264,17 @@ impl Acquiring {
 
 fn leave_line(cx: &mut Context<'_>) {
     if cx.spec.queues() {
-        cx.world.lines.leave(cx.spec.lock_keys(), cx.id);
+        cx.world.leaders.leave(cx.spec.lock_keys(), cx.id);
     }
 }
 
 /// The lease as the servers granted it, each counted from when it was asked.
 fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
-    let mut lease = Lease::new(cx.world.nodes.count());
+    let mut lease = Lease::new(cx.world.topology.count());
     for (node, ballot) in round.ballots() {
         if let Ballot::Answered(sent, Answer::Fence(_) | Answer::Flag(true)) = *ballot {
             let sent = if planted(Planted::ValidityFromReply) { cx.now } else { sent };
-            lease.granted(Nodes::index(node), validity(sent, cx.spec.ttl, cx.policy.drift));
+            lease.granted(Topology::index(node), validity(sent, cx.spec.ttl, cx.policy.drift));
         }
     }
     lease
@@ -288,7 +286,7 @@ fn grant(round: Round, lease: Lease, attempts: u32, cx: &mut Context<'_>) -> Sta
         _ => None,
     });
     // Counters of several servers are not one: their largest would not grow from lock to lock (rule 8).
-    let fence = minted.max().filter(|_| cx.world.nodes.count() == 1).unwrap_or(0);
+    let fence = minted.max().filter(|_| cx.world.topology.count() == 1).unwrap_or(0);
     for &lock in cx.holders.iter() {
         cx.world.events.push_back(Event::Granted { lock, fence, token: cx.owner.minted });
     }

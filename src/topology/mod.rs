@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::NodeSnapshot;
 use crate::{
     entropy::{Entropy, EntropyUnavailable, push_hex},
-    node::{Asked, Command, ConnectionId, Endpoint, News, Node, NodeId, Tag},
+    id::{ConnectionId, NodeId},
+    node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
     time::{Duration, Instant},
 };
 
 /// Which servers a lock talks to: today all of them, whatever their number. Locks ask here and know of no topology.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Nodes {
+pub(crate) struct Topology {
     list: Vec<Node>,
     last_connection: u32,
     connects: VecDeque<(NodeId, ConnectionId)>,
@@ -20,7 +20,7 @@ pub(crate) struct Nodes {
     client: Vec<u8>,
 }
 
-impl Nodes {
+impl Topology {
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration) -> NodeId {
         self.list.push(Node::new(endpoint, connect_timeout));
         NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))

@@ -1,11 +1,12 @@
 //! Owners with tokens of their own: re-entry, where one lock is known to the application by several numbers, and locks that
 //! have to wait for each other.
 
-use super::{Engine, Sleeper};
+use super::{Engine, TimerOwner};
 use crate::{
     entropy::Entropy,
     error::Code,
-    lock::{Input, Lock, LockId, Owner, Spec},
+    id::LockId,
+    lock::{Input, Lock, Owner, Spec},
     planted::{Planted, planted},
     time::Instant,
 };
@@ -24,7 +25,7 @@ pub(super) enum Hold {
 enum Relation {
     /// There is none.
     None,
-    /// It holds just what is asked for: it is entered again.
+    /// It holds just what is asked for: it is queued_at again.
     Holds(LockId),
     /// It has to be gone first.
     InTheWay,
@@ -60,7 +61,7 @@ impl<E: Entropy + 'static> Engine<E> {
     fn reenter(&mut self, id: LockId, held: LockId, lock: &mut Lock, now: Instant) {
         self.catch_up(held, now);
         if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
-            return self.refuse(id, Code::Lost, "the lock that was to be entered again is over");
+            return self.refuse(id, Code::Lost, "the lock that was to be queued_at again is over");
         }
         self.aliases.push((id, held));
         self.step(held, Input::Reenter(id, lock.spec().renew, lock.waits_until(now)), now);
@@ -83,7 +84,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 Relation::Holds(held) => {
                     self.parked.remove(next);
                     if let Some(mut lock) = self.locks.remove(&id) {
-                        self.agenda.remove(Sleeper::Lock(id), &mut lock.entered);
+                        self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
                         self.reenter(id, held, &mut lock, now);
                     }
                 }

@@ -1,9 +1,10 @@
 //! Why servers are asked about a lock that is held: one question at a time serves all that came up since the last.
 
-use super::{Context, LockId, Wish};
 use crate::{
-    engine::{Event, OperationId},
     error::{Code, LockError},
+    event::Event,
+    id::{LockId, OperationId},
+    lock::{Context, Wish},
     time::{Duration, Instant},
 };
 

@@ -7,23 +7,21 @@
 //!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent from here on, ever
 //! ```
 
-use super::{
-    Context, Input, LockId, Releasing, Spec, State, Verb,
-    lease::{Lease, notice, validity},
-    ops::{Op, Ops},
-    outcome::too_late,
-    quorum::{Verdict, quorum},
-    round::Round,
-};
+mod operations;
+
+use super::{Context, Input, Releasing, Spec, State, Verb, acquire::too_late};
 use crate::{
-    engine::{Event, Loss, Nodes},
     error::{Code, LockError, NodeError},
-    node::NodeId,
+    event::{Event, Loss},
+    id::{LockId, NodeId},
     planted::{Planted, planted},
+    quorum::{Lease, Round, Verdict, notice, quorum, validity},
     script::Answer,
     time::{Duration, Instant},
     timers::Timer,
+    topology::Topology,
 };
+use operations::{Op, Ops};
 
 /// The shortest pause after a renewal that failed.
 const SHORTEST_RETRY: Duration = Duration::from_millis(20);
@@ -59,7 +57,7 @@ impl Held {
     ) -> State {
         cx.timers.stop_all();
         let sent = round.first_sent().unwrap_or(cx.now);
-        let validity = lease.validity(quorum(cx.world.nodes.count()));
+        let validity = lease.validity(quorum(cx.world.topology.count()));
         let held = Self {
             lease,
             validity,
@@ -195,7 +193,7 @@ impl Held {
 
     /// Whether so many servers said that it is not ours that a majority cannot hold it.
     fn is_refuted(&self, cx: &Context<'_>) -> bool {
-        self.lease.kept() < quorum(cx.world.nodes.count())
+        self.lease.kept() < quorum(cx.world.topology.count())
     }
 
     /// Asks for what is queued, in one question, unless one is in flight.
@@ -266,12 +264,12 @@ impl Held {
         match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
                 let sent = if planted(Planted::ExtensionFromReply) { cx.now } else { sent };
-                self.lease.granted(Nodes::index(node), validity(sent, asked, cx.policy.drift));
+                self.lease.granted(Topology::index(node), validity(sent, asked, cx.policy.drift));
             }
-            Some((_, Answer::Flag(false))) => self.lease.revoked(Nodes::index(node)),
+            Some((_, Answer::Flag(false))) => self.lease.revoked(Topology::index(node)),
             _ => return,
         }
-        self.validity = self.lease.validity(quorum(cx.world.nodes.count()));
+        self.validity = self.lease.validity(quorum(cx.world.topology.count()));
         self.arm(cx);
     }
 

@@ -1,8 +1,10 @@
-use crate::{entropy::Token, error::LockError, lock::LockId, node::NodeId};
+//! What the application hears.
 
-/// A question about a lock that is held: an extension or a verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OperationId(pub u32);
+use crate::{
+    entropy::Token,
+    error::LockError,
+    id::{LockId, NodeId, OperationId},
+};
 
 /// What the application is to hear.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

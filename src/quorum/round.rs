@@ -1,14 +1,15 @@
 //! One question put to every server, and what each said to it.
 
 use super::{
-    Context, Input, Verb,
     ballot::{Ballot, is_yes},
-    quorum::{Tally, Verdict, quorum},
+    tally::{Tally, Verdict, quorum},
 };
 use crate::{
-    engine::Event,
     error::{NodeError, Vote},
-    node::{Asked, NodeId, Tag},
+    event::Event,
+    id::NodeId,
+    lock::{Context, Input, Verb},
+    node::{Asked, Tag},
     planted::{Planted, planted},
     script::Answer,
     time::{Duration, Instant},
@@ -28,8 +29,8 @@ impl Round {
     pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
         let serial = cx.next_serial();
         let mut round =
-            Self { serial, verb, ballots: Vec::with_capacity(cx.world.nodes.count()), begun: cx.now };
-        for node in cx.world.nodes.ids() {
+            Self { serial, verb, ballots: Vec::with_capacity(cx.world.topology.count()), begun: cx.now };
+        for node in cx.world.topology.ids() {
             let ballot = round.ask(node, cx);
             round.ballots.push(ballot);
         }
@@ -180,7 +181,7 @@ impl Round {
     /// Asks again those that failed and may yet succeed. Their old answers, should they come, are as good.
     pub(crate) fn ask_failed_again(&mut self, cx: &mut Context<'_>) {
         self.begun = cx.now;
-        for node in cx.world.nodes.ids() {
+        for node in cx.world.topology.ids() {
             if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_permanent()) {
                 let asked = self.ask(node, cx);
                 self.set(node, asked);

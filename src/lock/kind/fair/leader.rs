@@ -5,15 +5,15 @@
 //! by a message when it is their turn, or become the first. A new first counts its pause from when one of them asked last: were
 //! it to begin a pause when it becomes the first, a line whose first leaves sooner than that would not be heard of at all.
 
-use super::LockId;
 use crate::{
+    id::LockId,
     planted::{Planted, planted},
     time::Instant,
 };
 
 /// Our fair waiters by the keys they wait for, in the order in which they joined.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Lines {
+pub(crate) struct Leaders {
     waiting: Vec<Line>,
     /// Those that have become the first in line and do not know it yet.
     promoted: Vec<LockId>,
@@ -29,8 +29,8 @@ struct Line {
     heard: Instant,
 }
 
-impl Lines {
-    /// Where the line for these keys is, or would be: lines are sorted by their keys.
+impl Leaders {
+    /// Where the line for these keys is, or would be: leaders are sorted by their keys.
     fn find(&self, keys: &[Vec<u8>]) -> Result<usize, usize> {
         self.waiting.binary_search_by(|line| line.keys.as_slice().cmp(keys))
     }
@@ -102,16 +102,16 @@ mod tests {
 
     #[test]
     fn the_first_to_join_asks_until_it_leaves() {
-        let (mut lines, keys) = (Lines::default(), [b"a".to_vec()]);
+        let (mut leaders, keys) = (Leaders::default(), [b"a".to_vec()]);
         let [one, two, three] = [1, 2, 3].map(LockId);
         for lock in [one, two, three] {
-            lines.join(&keys, lock);
+            leaders.join(&keys, lock);
         }
-        lines.leave(&keys, two);
-        assert_eq!((lines.is_first(&keys, one), lines.next_promoted()), (true, None));
-        lines.leave(&keys, one);
-        assert_eq!((lines.is_first(&keys, three), lines.next_promoted()), (true, Some(three)));
-        lines.leave(&keys, three);
-        assert!(lines.waiting.is_empty());
+        leaders.leave(&keys, two);
+        assert_eq!((leaders.is_first(&keys, one), leaders.next_promoted()), (true, None));
+        leaders.leave(&keys, one);
+        assert_eq!((leaders.is_first(&keys, three), leaders.next_promoted()), (true, Some(three)));
+        leaders.leave(&keys, three);
+        assert!(leaders.waiting.is_empty());
     }
 }

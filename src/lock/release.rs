@@ -4,11 +4,12 @@
 //! is over. What is still unconfirmed then is pursued in the background: on the connection that carried the acquire the
 //! release runs after it; if that connection is gone, it goes over the next one.
 
-use super::{Context, Input, State, Verb, lease::allowance, quorum::Verdict, round::Round};
+use super::{Context, Input, State, Verb};
 use crate::{
-    engine::{Event, ReleaseOutcome},
     entropy::jitter,
+    event::{Event, ReleaseOutcome},
     planted::{Planted, planted},
+    quorum::{Round, Verdict, allowance},
     time::Duration,
     timers::Timer,
 };

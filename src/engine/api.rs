@@ -1,10 +1,12 @@
 //! What an application asks of an engine.
 
-use super::{Engine, Event, OperationId, ReleaseOutcome, holders::Hold};
+use super::{Engine, handles::Hold};
 use crate::{
     entropy::Entropy,
     error::{Code, InvalidRequest, LockError},
-    lock::{Input, Lock, LockId, Owner, Request, Spec, Wish},
+    event::{Event, ReleaseOutcome},
+    id::{LockId, OperationId},
+    lock::{Input, Lock, Owner, Request, Spec, Wish},
     planted::{Planted, planted},
     time::{Duration, Instant},
 };
@@ -19,15 +21,15 @@ impl<E: Entropy + 'static> Engine<E> {
     /// [`InvalidRequest`] if the request is not in order, with nothing sent.
     pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, InvalidRequest> {
         self.run_due(now);
-        if self.nodes.count() == 0 {
+        if self.topology.count() == 0 {
             return Err(InvalidRequest::NoNode);
         }
-        if request.fair && self.nodes.count() > 1 {
+        if request.fair && self.topology.count() > 1 {
             return Err(InvalidRequest::FairOnSeveral);
         }
         let spec = Spec::new(&request, &self.policy)?;
         let id = self.next_lock();
-        let identified = self.nodes.identify(&mut self.entropy);
+        let identified = self.topology.identify(&mut self.entropy);
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
@@ -87,7 +89,7 @@ impl<E: Entropy + 'static> Engine<E> {
             Hold::None if self.locks.get(&lock).is_some_and(|each| each.holders.contains(&lock)) => {
                 self.touch(lock, Input::Cancel, now);
             }
-            // A void number. A lock that was entered again is kept under it even after it was left under it.
+            // A void number. A lock that was queued_at again is kept under it even after it was left under it.
             Hold::None => {}
         }
         self.note_nodes();

@@ -1,10 +1,10 @@
-//! What is written down along the way: counters, and events for those who watch.
+//! Counters, and events for observers.
 
 use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::Event;
+use crate::event::Event;
 
 /// What an engine has done since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -31,13 +31,13 @@ pub struct Counters {
 
 /// Counts, and tells those who watch.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Notes {
+pub(crate) struct Stats {
     pub(crate) counters: Counters,
     /// Whether anybody watches.
     pub(crate) observed: bool,
 }
 
-impl Notes {
+impl Stats {
     /// Counts one more.
     pub(crate) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
         let counter = counter(&mut self.counters);

@@ -1,0 +1,5 @@
+//! The fair lock.
+
+mod leader;
+
+pub(crate) use leader::Leaders;

@@ -1,0 +1,5 @@
+//! The kinds of lock.
+
+mod fair;
+
+pub(crate) use fair::Leaders;
