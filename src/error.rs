@@ -178,7 +178,7 @@ impl LockError {
         Self { code, node: None, attempts, message: message.into(), prefix: "".into(), votes: Vec::new() }
     }
 
-    pub(crate) fn from_fault(fault: &NodeError, node: NodeId, attempts: u32) -> Self {
+    pub(crate) fn from_node(fault: &NodeError, node: NodeId, attempts: u32) -> Self {
         let prefix = match fault {
             NodeError::Server(error) => error.prefix.as_str(),
             _ => "",

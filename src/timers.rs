@@ -59,12 +59,12 @@ impl TimerTable {
     }
 
     /// When `timer` is due, if it is armed.
-    pub(crate) fn get(&mut self, timer: Timer) -> Option<Instant> {
-        *self.slot(timer)
+    pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.0.get(index(timer)).copied().flatten()
     }
 
     /// Whether `timer` is armed.
-    pub(crate) fn is_set(&mut self, timer: Timer) -> bool {
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
         self.get(timer).is_some()
     }
 
@@ -81,24 +81,25 @@ impl TimerTable {
 
     /// Disarms and returns a timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let due = Timer::ALL.into_iter().find(|&timer| self.slot(timer).is_some_and(|at| at <= now))?;
+        let due = Timer::ALL.into_iter().find(|&timer| self.get(timer).is_some_and(|at| at <= now))?;
         self.stop(due);
         Some(due)
     }
 
-    #[allow(
-        clippy::indexing_slicing,
-        clippy::as_conversions,
-        reason = "the table has a slot for every variant"
-    )]
+    #[allow(clippy::indexing_slicing, reason = "the table has a slot for every variant")]
     fn slot(&mut self, timer: Timer) -> &mut Option<Instant> {
-        &mut self.0[timer as usize]
+        &mut self.0[index(timer)]
     }
+}
+
+#[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
+const fn index(timer: Timer) -> usize {
+    timer as usize
 }
 
 /// The owners of timers in the order of their next one.
 ///
-/// An owner may be queued_at earlier than its next timer is due, never later: it is then looked at for nothing,
+/// An owner may be queued earlier than its next timer is due, never later: it is then looked at for nothing,
 /// once. So the common moves, which push a lock's next timer further away, need no change here.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct DeadlineQueue<Owner: Ord + Copy> {
@@ -112,7 +113,7 @@ impl<Owner: Ord + Copy> Default for DeadlineQueue<Owner> {
 }
 
 impl<Owner: Ord + Copy> DeadlineQueue<Owner> {
-    /// Enters `owner` for its next timer; `queued_at` is when it is queued_at for, and is kept up.
+    /// Queues `owner` for its next timer; `queued_at` is the time it is queued for, and is kept up.
     pub(crate) fn update(&mut self, owner: Owner, queued_at: &mut Option<Instant>, next: Option<Instant>) {
         let Some(next) = next else { return };
         if queued_at.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {

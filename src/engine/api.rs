@@ -6,7 +6,7 @@ use crate::{
     error::{Code, InvalidRequest, LockError},
     event::{Event, ReleaseOutcome},
     id::{LockId, OperationId},
-    lock::{Input, Lock, Owner, Request, Spec, Wish},
+    lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
     planted::{Planted, planted},
     time::{Duration, Instant},
 };
@@ -21,23 +21,18 @@ impl<E: Entropy + 'static> Engine<E> {
     /// [`InvalidRequest`] if the request is not in order, with nothing sent.
     pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, InvalidRequest> {
         self.run_due(now);
-        if self.topology.count() == 0 {
-            return Err(InvalidRequest::NoNode);
-        }
-        if request.fair && self.topology.count() > 1 {
-            return Err(InvalidRequest::FairOnSeveral);
-        }
-        let spec = Spec::new(&request, &self.policy)?;
+        let placement = self.topology.placement().ok_or(InvalidRequest::NoNode)?;
+        let spec = Spec::new(&request, placement, &self.policy)?;
         let id = self.next_lock();
         let identified = self.topology.identify(&mut self.entropy);
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                let lock = Lock::new(spec, owner, id);
+                let lock = Lock::new(spec, owner, vec![id]);
                 if request.token.is_some() {
                     self.begin_for_owner(id, lock, now);
                 } else {
-                    self.begin(id, lock, now);
+                    self.begin(id, lock, Start::Attempt, now);
                 }
                 self.follow_up(now);
                 self.note_nodes();
@@ -71,12 +66,12 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OperationFailed`]
     /// follows, once.
     pub fn extend(&mut self, lock: LockId, ttl: Duration, now: Instant) -> OperationId {
-        self.wish(lock, Wish::Extend(ttl.max(Duration::from_millis(1))), now)
+        self.operate(lock, Operation::Extend(ttl.max(Duration::from_millis(1))), now)
     }
 
     /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OperationFailed`] follows, once.
     pub fn verify(&mut self, lock: LockId, now: Instant) -> OperationId {
-        self.wish(lock, Wish::Verify, now)
+        self.operate(lock, Operation::Verify, now)
     }
 
     /// Forgets a lock, whatever its state: nothing more is heard of it, and what may be left of it is cleaned up.
@@ -110,13 +105,13 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    fn wish(&mut self, lock: LockId, wish: Wish, now: Instant) -> OperationId {
+    fn operate(&mut self, lock: LockId, operation: Operation, now: Instant) -> OperationId {
         self.run_due(now);
         self.last_op = self.last_op.wrapping_add(1);
         let op = OperationId(self.last_op);
         match self.hold_of(lock) {
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
-                self.touch(held, Input::Wish(op, wish), now);
+                self.touch(held, Input::Operate(op, operation), now);
                 self.note_nodes();
             }
             Hold::None => {
@@ -149,11 +144,6 @@ impl<E: Entropy + 'static> Engine<E> {
         {
             lock.close();
         }
-    }
-
-    pub(super) fn begin(&mut self, id: LockId, lock: Lock, now: Instant) {
-        self.locks.insert(id, Box::new(lock));
-        self.step(id, Input::Start, now);
     }
 
     pub(super) fn refuse(&mut self, lock: LockId, code: Code, text: &str) {

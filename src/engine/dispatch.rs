@@ -5,9 +5,10 @@ use crate::{
     entropy::Entropy,
     event::Event,
     id::{LockId, NodeId},
-    lock::{Input, Lock, Owner, World},
+    lock::{Effect, Input, Lock, Owner, Policy, Residue, Shared, Start},
     node::News,
     planted::{Planted, planted},
+    quorum::Heard,
     script::into_sorted_set,
     time::Instant,
 };
@@ -60,40 +61,49 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     fn transit(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        self.transition(id, |lock, policy, shared| lock.handle(input, id, policy, shared, now));
+    }
+
+    /// Inserts a lock, and starts it.
+    pub(super) fn begin(&mut self, id: LockId, lock: Lock, start: Start, now: Instant) {
+        self.locks.insert(id, Box::new(lock));
+        self.transition(id, |lock, policy, shared| lock.start(start, id, policy, shared, now));
+    }
+
+    fn transition(&mut self, id: LockId, to: impl FnOnce(&mut Lock, &Policy, Shared<'_>)) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
         let was_held = lock.is_held();
-        let world = World {
+        let shared = Shared {
             topology: &mut self.topology,
             events: &mut self.events,
             entropy: &mut self.entropy,
             leaders: &mut self.leaders,
-            leftovers: &mut self.leftovers,
-            heads: &mut self.heads,
+            effects: &mut self.effects,
             stats: &mut self.stats,
         };
-        lock.handle(input, id, &self.policy, world, now);
-        self.unblocked |= lock.is_done() || lock.is_held() != was_held;
+        to(lock, &self.policy, shared);
+        if lock.is_done() || lock.is_held() != was_held {
+            self.effects.push_back(Effect::Unblocked);
+        }
         self.note_lock(id);
     }
 
     /// What a step has led to, one thing after another: a line may be much longer than the stack is deep.
     pub(super) fn follow_up(&mut self, now: Instant) {
-        loop {
-            if let Some(first) = self.leaders.next_promoted() {
-                self.step(first, Input::Promoted, now);
-            } else if let Some(behind) = self.leaders.next_recalled() {
-                self.step(behind, Input::Wake, now);
-            } else if let Some(lock) = self.leftovers.pop() {
-                let id = self.next_lock();
-                self.begin(id, lock, now);
-            } else if let Some((head, behind)) = self.heads.pop() {
-                self.look_after(head, behind, now);
-            } else if core::mem::take(&mut self.unblocked) && !planted(Planted::ParkedForgotten) {
-                self.unpark(now);
-            } else {
-                return;
+        while let Some(effect) = self.effects.pop_front() {
+            match effect {
+                Effect::Lead(leader) => self.step(leader, Input::Lead, now),
+                Effect::Rejoin(waiter) => self.step(waiter, Input::Wake, now),
+                Effect::CleanUp(after) => {
+                    let (spec, owner, residue) = *after;
+                    let id = self.next_lock();
+                    self.begin(id, Lock::new(spec, owner, Vec::new()), Start::CleanUp(residue), now);
+                }
+                Effect::AdoptHead { head, seen_by } => self.look_after(head, seen_by, now),
+                Effect::Unblocked if planted(Planted::ParkedForgotten) => {}
+                Effect::Unblocked => self.unpark(now),
             }
         }
     }
@@ -106,7 +116,7 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         }
         if let Some(lock) = self.locks.get(&self.primary(head)) {
-            let leaves_asking = lock.is_waiting() && !self.leaders.is_first(lock.spec().lock_keys(), head);
+            let leaves_asking = lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head);
             if leaves_asking && !self.parked.contains(&head) {
                 self.step(head, Input::Wake, now);
             }
@@ -116,7 +126,8 @@ impl<E: Entropy + 'static> Engine<E> {
         // A token that nobody has: whatever the keys hold, it is not ours. Without randomness, another time.
         if let Ok(nobody) = Owner::new(None, &mut self.entropy) {
             // Under its own number, which is the waiter's.
-            self.begin(head, Lock::stray(spec, nobody), now);
+            let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
+            self.begin(head, Lock::new(spec, nobody, Vec::new()), Start::CleanUp(residue), now);
         }
     }
 
@@ -149,11 +160,11 @@ impl<E: Entropy + 'static> Engine<E> {
         match news {
             News::Reply(tag, reply) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.touch(tag.lock, Input::Reply(node, tag.round, reply), now);
+                self.touch(tag.lock, Input::Heard(Heard::Reply(node, tag.round, reply)), now);
             }
             News::NoScript(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.touch(tag.lock, Input::NoScript(node, tag.round), now);
+                self.touch(tag.lock, Input::Heard(Heard::NoScript(node, tag.round)), now);
             }
             // A parked lock has asked for nothing, and must not before it is its turn.
             News::Wake(lock) if self.parked.contains(&lock) => {}
@@ -164,7 +175,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 }
                 self.stats.observe(Event::Connection { node, ready: true }, &mut self.events);
                 for lock in into_sorted_set(waiting) {
-                    self.touch(lock, Input::Ready(node), now);
+                    self.touch(lock, Input::Heard(Heard::Ready(node)), now);
                 }
             }
             News::Down { unanswered, waiting, fault, close } => {
@@ -175,7 +186,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 // Once for each lock: it may ask anew at once, and what it asks then is not down.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
-                    self.touch(lock, Input::Down(node, &fault), now);
+                    self.touch(lock, Input::Heard(Heard::Down(node, &fault)), now);
                 }
             }
         }

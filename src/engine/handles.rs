@@ -6,7 +6,7 @@ use crate::{
     entropy::Entropy,
     error::Code,
     id::LockId,
-    lock::{Input, Lock, Owner, Spec},
+    lock::{Input, Lock, Owner, Reentry, Spec, Start},
     planted::{Planted, planted},
     time::Instant,
 };
@@ -46,25 +46,25 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Begins a lock whose owner is the application's own. The same token must not be asked for while another lock of it
     /// is taken, held or released: a release of the one would free the other.
-    pub(super) fn begin_for_owner(&mut self, id: LockId, mut lock: Lock, now: Instant) {
+    pub(super) fn begin_for_owner(&mut self, id: LockId, lock: Lock, now: Instant) {
         match self.relation(lock.owner(), lock.spec(), now) {
-            Relation::Holds(held) => self.reenter(id, held, &mut lock, now),
+            Relation::Holds(held) => self.reenter(id, held, &lock, now),
             Relation::InTheWay => {
-                self.locks.insert(id, Box::new(lock));
                 self.parked.push(id);
-                self.step(id, Input::Park, now);
+                self.begin(id, lock, Start::Parked, now);
             }
-            Relation::None => self.begin(id, lock, now),
+            Relation::None => self.begin(id, lock, Start::Attempt, now),
         }
     }
 
-    fn reenter(&mut self, id: LockId, held: LockId, lock: &mut Lock, now: Instant) {
+    fn reenter(&mut self, id: LockId, held: LockId, lock: &Lock, now: Instant) {
         self.catch_up(held, now);
         if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
             return self.refuse(id, Code::Lost, "the lock that was to be queued_at again is over");
         }
         self.aliases.push((id, held));
-        self.step(held, Input::Reenter(id, lock.spec().renew, lock.waits_until(now)), now);
+        let reentry = Reentry { handle: id, renew: lock.spec().renew, until: lock.waits_until(now) };
+        self.step(held, Input::Reenter(reentry), now);
     }
 
     /// Begins those that waited until another lock of the same owner was out of the way.
@@ -79,13 +79,13 @@ impl<E: Entropy + 'static> Engine<E> {
                 Relation::InTheWay => next = next.saturating_add(1),
                 Relation::None => {
                     self.parked.remove(next);
-                    self.step(id, Input::Start, now);
+                    self.step(id, Input::Unpark, now);
                 }
                 Relation::Holds(held) => {
                     self.parked.remove(next);
                     if let Some(mut lock) = self.locks.remove(&id) {
                         self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
-                        self.reenter(id, held, &mut lock, now);
+                        self.reenter(id, held, &lock, now);
                     }
                 }
             }

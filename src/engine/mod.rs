@@ -11,7 +11,7 @@ use crate::{
     entropy::Entropy,
     event::Event,
     id::{ConnectionId, LockId, NodeId},
-    lock::{Leaders, Lock, Policy},
+    lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
     planted::{Planted, planted},
     stats::Stats,
@@ -41,11 +41,8 @@ pub struct Engine<E> {
     /// Locks that begin when others of the same owner are out of the way.
     parked: Vec<LockId>,
     leaders: Leaders,
-    leftovers: Vec<Lock>,
-    /// Waiters of ours that a server named as the head of a queue, and who heard of it.
-    heads: Vec<(LockId, LockId)>,
-    /// Whether a lock came to be held, or is over: one that is parked may begin.
-    unblocked: bool,
+    /// What transitions mean for other locks.
+    effects: VecDeque<Effect>,
     stats: Stats,
     deadlines: DeadlineQueue<TimerOwner>,
     events: VecDeque<Event>,
@@ -75,9 +72,7 @@ impl<E: Entropy + 'static> Engine<E> {
             aliases: Vec::new(),
             parked: Vec::new(),
             leaders: Leaders::default(),
-            leftovers: Vec::new(),
-            heads: Vec::new(),
-            unblocked: false,
+            effects: VecDeque::new(),
             stats: Stats::default(),
             deadlines: DeadlineQueue::default(),
             events: VecDeque::new(),

@@ -1,66 +1,51 @@
 //! One lock, from the first attempt to the last clean-up.
 //!
 //! ```text
-//!             granted             release, loss, abort             answered or expired
-//!  Acquiring ---------> Held ----------------------------> Releasing ------------------> Done
-//!      |                                                       ^
-//!      '--- wait over, final error, abort: what may have been written is released
+//!           granted            release, loss, abort            answered or expired
+//!  Acquire ---------> Hold -------------------------> Release --------------------> Done
+//!     |                                                  ^
+//!     '--- wait over, permanent error, abort: residue ---'
 //! ```
-//! Every state consumes itself in a transition and answers with the next, so that a transition is whole or not at all.
+//! A state consumes itself in a transition and answers with a [`Step`], so that a transition is whole or not at all. No
+//! state knows another one: this file alone leads from one to the next.
 
 mod acquire;
+mod ask;
+mod axes;
 mod context;
+mod effects;
+mod failure;
 mod hold;
+mod input;
 mod kind;
+mod owner;
+mod policy;
 mod release;
+mod request;
 mod spec;
+mod step;
 
 use crate::{
-    entropy::{Entropy, EntropyUnavailable, Token},
-    error::NodeError,
-    id::{LockId, NodeId, OperationId},
-    quorum::Round,
-    script::Answer,
+    id::LockId,
+    quorum::Heard,
     time::{Duration, Instant},
     timers::{Timer, TimerTable},
 };
 
-use acquire::Acquiring;
-pub(crate) use context::{Context, World};
-use hold::Held;
-pub(crate) use kind::Leaders;
-use release::Releasing;
+use acquire::Acquire;
+use context::Context;
+pub(crate) use context::Shared;
+pub(crate) use effects::Effect;
+use hold::Hold;
+pub(crate) use input::{Input, Operation, Reentry};
+pub(crate) use kind::fair::leader::Leaders;
+pub(crate) use owner::Owner;
+pub use policy::Policy;
+use release::Release;
+pub use request::Request;
 pub(crate) use spec::Spec;
-pub use spec::{Policy, Request};
-
-/// What a round asks of the servers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Verb {
-    Acquire,
-    /// Take over what the token holds already, and extend it.
-    Adopt,
-    /// Extend to at least this lease from now; zero only asks whether the keys are ours.
-    Extend(Duration),
-    /// Release what is held, and if `waited` also what waits.
-    Release {
-        waited: bool,
-    },
-}
-
-/// What the application asks of a lock that it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Wish {
-    Extend(Duration),
-    Verify,
-}
-
-/// Who asks for the keys: the token that is written into them.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct Owner {
-    token: Vec<u8>,
-    /// The token's bits, if it was drawn here.
-    minted: Option<Token>,
-}
+pub(crate) use step::Residue;
+use step::{Report, Scope, Step};
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Lock {
@@ -69,8 +54,7 @@ pub(crate) struct Lock {
     state: State,
     timers: TimerTable,
     serial: u32,
-    /// Those who hold the lock, or ask for it, by the numbers that the application knows them by: more than one after
-    /// re-entry.
+    /// The handles of the lock, or of those who ask for it: more than one after re-entry.
     pub(crate) holders: Vec<LockId>,
     /// When the engine looks at this lock's timers, at the latest.
     pub(crate) queued_at: Option<Instant>,
@@ -78,52 +62,61 @@ pub(crate) struct Lock {
 
 #[derive(Clone, Debug, Hash)]
 enum State {
-    Acquiring(Acquiring),
-    Held(Held),
-    /// About to release what an attempt left, with nobody to tell.
-    Leaving(Round),
-    /// About to give up the places of a waiter that nothing is known of.
-    Straying,
-    Releasing(Releasing),
+    Acquire(Acquire),
+    Hold(Hold),
+    Release(Release),
     Done,
 }
 
-/// Everything that can happen to a lock.
-pub(crate) enum Input<'a> {
-    Start,
-    /// To begin later: another lock of the same owner is in the way.
-    Park,
-    Ready(NodeId),
-    Down(NodeId, &'a NodeError),
-    Reply(NodeId, u32, Result<Answer, NodeError>),
-    NoScript(NodeId, u32),
-    Timer(Timer),
-    Wish(OperationId, Wish),
-    /// The same owner asks again for what it holds, under this number, perhaps for renewal, and waits until then.
-    Reenter(LockId, bool, Option<Instant>),
-    /// The application is done with it under this number, and keeps it under another.
-    Leave(LockId),
-    /// A message says that the lock may be had now.
-    Wake,
-    /// The waiters of this client before it are gone.
-    Promoted,
-    /// The application is done with it and wants to know how it went.
-    Release,
-    /// The application wants nothing of it any more, not even to hear.
-    Cancel,
+/// How a lock machine begins.
+pub(crate) enum Start {
+    /// With the first attempt.
+    Attempt,
+    /// By waiting until another lock of the same owner is over.
+    Parked,
+    /// With the release of what another lock left.
+    CleanUp(Residue),
+}
+
+impl Residue {
+    /// The position of a waiter that this client knows nothing of, for so long at most.
+    pub(crate) fn unknown_waiter(longest: Duration) -> Self {
+        Self {
+            scope: Scope::All,
+            waiter: crate::script::Waiter::Registered,
+            longest,
+            report: Report::ToNobody,
+        }
+    }
 }
 
 impl Lock {
-    pub(crate) fn new(spec: Spec, owner: Owner, id: LockId) -> Self {
+    /// A lock that does nothing before [`start`](Self::start).
+    pub(crate) fn new(spec: Spec, owner: Owner, holders: Vec<LockId>) -> Self {
         Self {
             spec,
             owner,
-            holders: vec![id],
-            state: State::Acquiring(Acquiring::default()),
+            holders,
+            state: State::Done,
             timers: TimerTable::default(),
             serial: 0,
             queued_at: None,
         }
+    }
+
+    pub(crate) fn start(
+        &mut self,
+        start: Start,
+        id: LockId,
+        policy: &Policy,
+        shared: Shared<'_>,
+        now: Instant,
+    ) {
+        self.transition(id, policy, shared, now, |_, cx| match start {
+            Start::Attempt => next(Acquire::begin(cx), State::Acquire, cx),
+            Start::Parked => next(Acquire::begin_parked(cx), State::Acquire, cx),
+            Start::CleanUp(residue) => next(Release::begin(residue, cx), State::Release, cx),
+        });
     }
 
     pub(crate) fn handle(
@@ -131,19 +124,32 @@ impl Lock {
         input: Input<'_>,
         id: LockId,
         policy: &Policy,
-        world: World<'_>,
+        shared: Shared<'_>,
         now: Instant,
     ) {
-        let Self { spec, owner, holders, state, timers, serial, .. } = self;
-        let mut cx = Context { now, id, spec, owner, holders, policy, timers, serial, world };
-        *state = match core::mem::replace(state, State::Done) {
-            State::Acquiring(acquiring) => acquiring.handle(input, &mut cx),
-            State::Held(held) => held.handle(input, &mut cx),
-            State::Releasing(releasing) => releasing.handle(input, &mut cx),
-            State::Leaving(round) => Releasing::begin_after(&round, &mut cx),
-            State::Straying => Releasing::begin(false, true, cx.place_lease(), &mut cx),
-            State::Done => State::Done,
+        let input = match input {
+            Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),
+            other => other,
         };
+        self.transition(id, policy, shared, now, |state, cx| match state {
+            State::Acquire(acquire) => next(acquire.handle(input, cx), State::Acquire, cx),
+            State::Hold(hold) => next(hold.handle(input, cx), State::Hold, cx),
+            State::Release(release) => next(release.handle(input, cx), State::Release, cx),
+            State::Done => State::Done,
+        });
+    }
+
+    fn transition(
+        &mut self,
+        id: LockId,
+        policy: &Policy,
+        shared: Shared<'_>,
+        now: Instant,
+        to: impl FnOnce(State, &mut Context<'_>) -> State,
+    ) {
+        let Self { spec, owner, holders, state, timers, serial, .. } = self;
+        let mut cx = Context { now, id, spec, owner, holders, policy, timers, serial, shared };
+        *state = to(core::mem::replace(state, State::Done), &mut cx);
         if self.is_done() {
             self.timers.stop_all();
         }
@@ -154,21 +160,21 @@ impl Lock {
     }
 
     pub(crate) const fn is_held(&self) -> bool {
-        matches!(self.state, State::Held(_))
+        matches!(self.state, State::Hold(_))
     }
 
     pub(crate) const fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Acquiring(_))
+        matches!(self.state, State::Acquire(_))
     }
 
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.next()
     }
 
-    /// Its last holder is about to be done with it: what is due comes first, but asks for no extension any more.
+    /// Its last holder is about to release it: what is due comes first, but sends no extension any more.
     pub(crate) fn close(&mut self) {
-        if let State::Held(held) = &mut self.state {
-            held.close();
+        if let State::Hold(hold) = &mut self.state {
+            hold.close();
         }
     }
 
@@ -176,32 +182,21 @@ impl Lock {
         self.timers.take_due(now)
     }
 
-    /// A lock of which only remains to release what `round` may have left.
-    fn leftover(spec: Spec, owner: Owner, round: Round) -> Self {
-        Self { state: State::Leaving(round), ..Self::new(spec, owner, LockId(0)) }
-    }
-
-    /// What gives up the places of a waiter that nothing is known of. It holds nothing: `owner` is to be nobody.
-    pub(crate) fn stray(spec: Spec, owner: Owner) -> Self {
-        Self { state: State::Straying, ..Self::new(spec, owner, LockId(0)) }
-    }
-
     /// Whether this lock is the same owner's, for some of the same keys: what is done about one is done to both.
     pub(crate) fn concerns(&self, owner: &Owner, spec: &Spec) -> bool {
-        self.owner.token == owner.token
-            && self.spec.lock_keys().iter().any(|key| spec.lock_keys().contains(key))
+        self.owner.token() == owner.token()
+            && self.spec.keys.locks().iter().any(|key| spec.keys.locks().contains(key))
     }
 
-    /// Whether it holds just what that asks for, and may be believed to.
+    /// Whether it holds just what `spec` asks for, and may be believed to.
     pub(crate) fn provides(&self, spec: &Spec, now: Instant) -> bool {
-        let same = self.spec.lock_keys() == spec.lock_keys() && self.spec.fair == spec.fair;
-        same && self.remaining(now) > Duration::ZERO
+        let is_same = self.spec.keys.locks() == spec.keys.locks() && self.spec.kind == spec.kind;
+        is_same && self.remaining(now) > Duration::ZERO
     }
 
-    /// When its wait is over, if it waits and not for ever. `now` is when it began, unless it was parked before.
-    pub(crate) fn waits_until(&mut self, now: Instant) -> Option<Instant> {
-        let limited = self.spec.wait > Duration::ZERO && self.spec.wait < Duration::MAX;
-        self.timers.get(Timer::Wait).or_else(|| limited.then(|| now.after(self.spec.wait)))
+    /// When its wait is over, if it is limited. `now` is when it began, unless it was parked before.
+    pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
+        self.timers.get(Timer::Wait).or_else(|| self.spec.limited_wait().map(|wait| now.after(wait)))
     }
 
     pub(crate) const fn spec(&self) -> &Spec {
@@ -212,28 +207,28 @@ impl Lock {
         &self.owner
     }
 
-    /// The grant to this holder is about to be told: from here on the end is a loss, before it is a failure to acquire.
+    /// The application is about to hear of the grant: from here on the end is a loss, before it is a failure to acquire.
     pub(crate) fn told(&mut self, holder: LockId) {
-        if let State::Held(held) = &mut self.state {
-            held.told(holder);
+        if let State::Hold(hold) = &mut self.state {
+            hold.told(holder);
         }
     }
 
     /// How long the lock may still be believed in.
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
         match &self.state {
-            State::Held(held) => held.remaining(&self.spec, now),
+            State::Hold(hold) => hold.remaining(&self.spec, now),
             _ => Duration::ZERO,
         }
     }
 }
 
-impl Owner {
-    /// The application's own token, or one that is drawn.
-    pub(crate) fn new(token: Option<&[u8]>, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
-        match token {
-            Some(token) => Ok(Self { token: token.to_vec(), minted: None }),
-            None => Token::mint(entropy).map(|minted| Self { token: minted.to_hex(), minted: Some(minted) }),
-        }
+/// The state that a step leads to; `stay` is that of a step that stays.
+fn next<S>(step: Step<S>, stay: impl FnOnce(S) -> State, cx: &mut Context<'_>) -> State {
+    match step {
+        Step::Stay(state) => stay(state),
+        Step::Granted(grant) => State::Hold(Hold::begin(grant, cx)),
+        Step::Release(residue) => next(Release::begin(residue, cx), State::Release, cx),
+        Step::Done => State::Done,
     }
 }

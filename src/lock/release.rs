@@ -1,99 +1,99 @@
-//! Letting go of a lock, until the servers confirm it or everything has expired by itself.
+//! Releasing a lock, until the nodes confirm it or everything has expired by itself.
 //!
-//! The application is told the outcome once, as soon as it is known, and at the latest when a server's time to answer
-//! is over. What is still unconfirmed then is pursued in the background: on the connection that carried the acquire the
-//! release runs after it; if that connection is gone, it goes over the next one.
+//! The application hears the outcome once, as soon as it is known, and at the latest when a node's time to answer is over.
+//! What is not confirmed by then is pursued in the background: on the connection that carried the acquire the release
+//! runs after it; if that connection is gone, the release goes over the next one.
 
-use super::{Context, Input, State, Verb};
+use super::{
+    context::Context,
+    input::Input,
+    step::{Report, Residue, Scope, Step},
+};
 use crate::{
     entropy::jitter,
     event::{Event, ReleaseOutcome},
     planted::{Planted, planted},
     quorum::{Round, Verdict, allowance},
-    time::Duration,
+    script::Verb,
     timers::Timer,
 };
 
 #[derive(Clone, Debug, Hash)]
-pub(crate) struct Releasing {
+pub(super) struct Release {
     round: Round,
-    /// Whether the application still waits for the outcome.
-    tell: bool,
-    /// Whether a server was asked more than once, so that its "not yours" may mean that the first time did it.
+    report: Report,
+    /// Whether a node was asked more than once, so that its "not yours" may mean that the first call deleted the keys.
     repeated: bool,
 }
 
-impl Releasing {
-    /// Begins with keys whose `longest` lease has not been asked for later than now: by its end, nothing is left.
-    pub(crate) fn begin(tell: bool, waited: bool, longest: Duration, cx: &mut Context<'_>) -> State {
+impl Release {
+    pub(super) fn begin(residue: Residue, cx: &mut Context<'_>) -> Step<Self> {
         cx.timers.stop_all();
-        if tell {
+        let Residue { scope, waiter, longest, report } = residue;
+        if report == Report::ToApplication {
             cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
-        let round = Round::start(Verb::Release { waited }, cx);
-        Self { round, tell, repeated: false }.settle(cx)
+        let round = match scope {
+            Scope::All => cx.start_round(Verb::Release(waiter)),
+            Scope::HeldBy(attempt) => cx.start_round_where_held(&attempt, Verb::Release(waiter)),
+        };
+        Self { round, report, repeated: false }.settle(cx)
     }
 
-    /// Begins with what one attempt may have left: servers that it never reached, or that told an error, are not asked.
-    pub(crate) fn begin_after(attempt: &Round, cx: &mut Context<'_>) -> State {
-        cx.timers
-            .set(Timer::GiveUp, cx.now.after(cx.spec.ttl).after(allowance(cx.spec.ttl, cx.policy.drift)));
-        let round = Round::start_where_held(attempt, Verb::Release { waited: true }, cx);
-        Self { round, tell: false, repeated: false }.settle(cx)
-    }
-
-    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+    pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
         match input {
-            Input::Timer(Timer::Answer) => self.outcome(ReleaseOutcome::Unknown, cx),
+            Input::Timer(Timer::Answer) => self.report(ReleaseOutcome::Unknown, cx),
             Input::Timer(Timer::GiveUp) => {
-                self.outcome(ReleaseOutcome::Unknown, cx);
-                return State::Done;
+                self.report(ReleaseOutcome::Unknown, cx);
+                return Step::Done;
             }
             Input::Timer(Timer::Retry) => {
                 self.repeated = true;
                 self.round.ask_failed_again(cx);
             }
-            Input::Cancel => self.tell = false,
-            other => drop(self.round.handle(other, cx)),
+            Input::Cancel => self.report = Report::ToNobody,
+            Input::Heard(heard) => drop(self.round.handle(heard, cx)),
+            // Nothing else concerns a lock that is being released.
+            _ => {}
         }
         self.settle(cx)
     }
 
-    fn settle(mut self, cx: &mut Context<'_>) -> State {
-        let tally = self.round.tally(cx.spec.count());
-        match tally.verdict() {
-            Verdict::Won => self.outcome(ReleaseOutcome::Released, cx),
+    fn settle(mut self, cx: &mut Context<'_>) -> Step<Self> {
+        match self.round.verdict() {
+            Verdict::Won => self.report(ReleaseOutcome::Released, cx),
             Verdict::Denied if planted(Planted::ExpiredIsReleased) => {
-                self.outcome(ReleaseOutcome::Released, cx)
+                self.report(ReleaseOutcome::Released, cx)
             }
-            Verdict::Denied if self.repeated => self.outcome(ReleaseOutcome::Unknown, cx),
-            Verdict::Denied => self.outcome(ReleaseOutcome::Expired, cx),
+            Verdict::Denied if self.repeated => self.report(ReleaseOutcome::Unknown, cx),
+            Verdict::Denied => self.report(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}
         }
-        let recoverable = self.round.has_transient_errors();
-        if tally.pending == 0 && !recoverable {
-            self.outcome(ReleaseOutcome::Unknown, cx);
-            return State::Done;
+        let may_recover = self.round.has_transient_errors();
+        if self.round.tally().pending == 0 && !may_recover {
+            self.report(ReleaseOutcome::Unknown, cx);
+            return Step::Done;
         }
-        self.round.arm(cx);
-        if recoverable && !cx.timers.is_set(Timer::Retry) {
-            let pause = jitter(cx.policy.retry_min, cx.policy.retry_max, cx.world.entropy);
+        cx.arm_round(&self.round);
+        if may_recover && !cx.timers.is_set(Timer::Retry) {
+            let pause = jitter(cx.policy.retry_min, cx.policy.retry_max, cx.shared.entropy);
             cx.timers.set(Timer::Retry, cx.now.after(pause));
         }
-        State::Releasing(self)
+        Step::Stay(self)
     }
 
-    /// Tells the outcome, unless it was told.
-    fn outcome(&mut self, outcome: ReleaseOutcome, cx: &mut Context<'_>) {
-        if core::mem::take(&mut self.tell) {
-            cx.timers.stop(Timer::Answer);
-            if outcome == ReleaseOutcome::Released {
-                cx.count(|counters| &mut counters.released);
-            }
-            for &lock in cx.holders.iter() {
-                cx.world.events.push_back(Event::Released { lock, outcome });
-            }
+    /// Reports the outcome to the application, once.
+    fn report(&mut self, outcome: ReleaseOutcome, cx: &mut Context<'_>) {
+        if core::mem::replace(&mut self.report, Report::ToNobody) == Report::ToNobody {
+            return;
+        }
+        cx.timers.stop(Timer::Answer);
+        if outcome == ReleaseOutcome::Released {
+            cx.count(|counters| &mut counters.released);
+        }
+        for lock in cx.holders.clone() {
+            cx.emit(Event::Released { lock, outcome });
         }
     }
 }

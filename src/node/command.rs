@@ -1,19 +1,15 @@
-//! A call of a script, and how it is written.
+//! A call of a script, as bytes.
 
 use crate::{
     resp::{encode, push_decimal},
-    script::Script,
+    script::Call,
     time::Duration,
 };
 
-/// A call of a script, but for its nonce.
+/// A call of a script, and how long its reply may take.
 pub(crate) struct Command<'a> {
-    pub(crate) script: &'static Script,
-    /// KEYS.
-    pub(crate) keys: &'a [Vec<u8>],
-    /// Behind the nonce.
-    pub(crate) arguments: &'a [&'a [u8]],
-    /// How long the connection may be silent with this command at the head of the queue.
+    pub(crate) call: Call<'a>,
+    /// How long the connection may be silent with this command at the head of the pipeline.
     pub(crate) patience: Duration,
 }
 
@@ -27,21 +23,22 @@ pub(super) enum Form {
 }
 
 impl Command<'_> {
-    /// Appends it as the server reads it.
+    /// Appends the command to `out`.
     pub(super) fn write(&self, form: Form, nonce: u64, out: &mut Vec<u8>) {
-        let mut keys = Vec::with_capacity(2);
-        push_decimal(u64::try_from(self.keys.len()).unwrap_or(u64::MAX), &mut keys);
+        let Call { script, keys, arguments } = &self.call;
+        let mut count = Vec::with_capacity(2);
+        push_decimal(u64::try_from(keys.len()).unwrap_or(u64::MAX), &mut count);
         let nonce = hex(nonce);
-        let mut arguments: Vec<&[u8]> = Vec::with_capacity(12);
+        let mut words: Vec<&[u8]> = Vec::with_capacity(16);
         match form {
-            Form::Hash => arguments.extend([b"EVALSHA".as_slice(), &self.script.sha1]),
-            Form::Source => arguments.extend([b"EVAL".as_slice(), self.script.source.as_bytes()]),
+            Form::Hash => words.extend([b"EVALSHA".as_slice(), &script.sha1]),
+            Form::Source => words.extend([b"EVAL".as_slice(), script.source.as_bytes()]),
         }
-        arguments.push(&keys);
-        arguments.extend(self.keys.iter().map(Vec::as_slice));
-        arguments.push(&nonce);
-        arguments.extend(self.arguments);
-        encode(&arguments, out);
+        words.push(&count);
+        words.extend(keys.iter().map(Vec::as_slice));
+        words.push(&nonce);
+        words.extend(arguments.iter().map(AsRef::as_ref));
+        encode(&words, out);
     }
 }
 

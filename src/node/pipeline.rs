@@ -82,11 +82,11 @@ impl Pipeline {
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
-        let Command { script, patience, .. } = *command;
+        let (script, patience) = (command.call.script, command.patience);
         let form = if self.unknown.contains(&script) { Form::Source } else { Form::Hash };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
-            Order::PerKey => command.keys.to_vec(),
+            Order::PerKey => command.call.keys.to_vec(),
         };
         let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
         if self.is_free(&pending, self.held.len()) {

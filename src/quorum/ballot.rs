@@ -1,39 +1,27 @@
-//! One server's part in a question that is put to all.
+//! One node's part in a round.
 
 use crate::{
     error::NodeError,
     planted::{Planted, planted},
     script::Answer,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// One server's part in a round.
+/// One node's part in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ballot {
-    /// Not asked yet, for its connection is being made.
+    /// Not asked yet: its connection is being made.
     Waiting,
-    /// Asked at that time, before anything was sent.
+    /// Asked at that time, taken before anything was sent.
     Asked(Instant),
-    /// It answered what was asked at that time.
+    /// It answered the call of that time.
     Answered(Instant, Answer),
-    /// It did not; if it was asked, at that time, the outcome there is unknown.
+    /// It failed. If it was asked, at that time, the outcome there is unknown.
     Failed(NodeError, Option<Instant>),
 }
 
-/// How long the connection to one of several servers may hold up the others' vote, if that is longer than an answer may take.
-const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
-
 impl Ballot {
-    /// When the server is to be given up on. A single server's connection is waited for until it fails by itself.
-    pub(super) fn deadline(&self, patience: Duration, begun: Instant, several: bool) -> Option<Instant> {
-        match self {
-            Self::Asked(sent) => Some(sent.after(patience)),
-            Self::Waiting if several => Some(begun.after(patience.max(DIAL_PATIENCE))),
-            _ => None,
-        }
-    }
-
-    /// Whether the server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
+    /// Whether the node may have carried out the call. `registered` if a denial leaves a registration of ours there.
     pub(super) fn may_have_written(&self, registered: bool) -> bool {
         match self {
             Self::Answered(_, Answer::Wait { .. }) => registered,
@@ -42,15 +30,14 @@ impl Ballot {
         }
     }
 
-    /// Whether the server may keep for us what others want: not if it told an error that may pass, for those are
-    /// raised before a script writes.
+    /// Whether the node may keep a grant of ours. Not after a transient error: scripts raise those before they write.
     pub(super) fn may_hold(&self) -> bool {
         let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.transient);
         !refused && self.may_have_written(false)
     }
 }
 
-/// Whether the answer is that what was asked for is so on all keys.
+/// Whether the answer confirms the call for all `keys` keys.
 pub(super) fn is_yes(answer: Answer, keys: usize) -> bool {
     match answer {
         Answer::Fence(_) => true,

@@ -5,8 +5,10 @@
 //! have started its clock earlier than that.
 
 use crate::{
+    id::NodeId,
     planted::{Planted, planted},
     time::{Duration, Instant},
+    topology::Placement,
 };
 
 /// On top of the rate error: Redis expires with a resolution of 1 ms, and we round to 1 ms.
@@ -36,43 +38,50 @@ pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
     ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000))
 }
 
-/// The lease on every server.
+/// The lease on every node of a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
-    /// Until when it counts on each server: the epoch where there is none yet, `None` where it was revoked.
-    until: Vec<Option<Instant>>,
+    /// Until when it counts on each node: the epoch where there is none yet, `None` where it was revoked.
+    until: Vec<(NodeId, Option<Instant>)>,
 }
 
 impl Lease {
-    pub(crate) fn new(nodes: usize) -> Self {
-        Self { until: vec![Some(Instant::default()); nodes] }
+    pub(crate) fn new(placement: Placement) -> Self {
+        Self { until: placement.nodes().map(|node| (node, Some(Instant::default()))).collect() }
     }
 
-    /// A server granted or extended until then. Never earlier than before: the scripts do not shorten.
-    pub(crate) fn granted(&mut self, node: usize, until: Instant) {
-        if let Some(Some(slot)) = self.until.get_mut(node) {
+    /// A node granted or extended until then. Never earlier than before: the scripts do not shorten.
+    pub(crate) fn granted(&mut self, node: NodeId, until: Instant) {
+        if let Some(Some(slot)) = self.slot(node) {
             *slot = until.max(*slot);
         }
     }
 
-    /// A server says that it is not ours: for good, for an extension creates nothing.
-    pub(crate) fn revoked(&mut self, node: usize) {
-        if let Some(slot) = self.until.get_mut(node) {
+    /// A node says that the lock is not ours: for good, because an extension creates nothing.
+    pub(crate) fn revoked(&mut self, node: NodeId) {
+        if let Some(slot) = self.slot(node) {
             *slot = None;
         }
     }
 
-    /// How many servers have not revoked it.
-    pub(crate) fn kept(&self) -> usize {
-        self.until.iter().flatten().count()
+    fn slot(&mut self, node: NodeId) -> Option<&mut Option<Instant>> {
+        self.until.iter_mut().find(|(each, _)| *each == node).map(|(_, slot)| slot)
     }
 
-    /// Until when at least `quorum` servers keep it: the quorum-th largest.
-    pub(crate) fn validity(&self, quorum: usize) -> Instant {
-        let quorum = if planted(Planted::ValidityOfOne) { 1 } else { quorum };
-        let kept = || self.until.iter().flatten();
-        let by_quorum = |until: &&Instant| kept().filter(|each| each >= until).count() >= quorum;
-        kept().filter(by_quorum).max().copied().unwrap_or_default()
+    fn kept(&self) -> impl Iterator<Item = Instant> {
+        self.until.iter().filter_map(|&(_, until)| until)
+    }
+
+    /// Whether fewer than `needed` nodes can still hold the lock.
+    pub(crate) fn is_refuted(&self, needed: usize) -> bool {
+        self.kept().count() < needed
+    }
+
+    /// Until when at least `needed` nodes keep it: the `needed`-th largest.
+    pub(crate) fn validity(&self, needed: usize) -> Instant {
+        let needed = if planted(Planted::ValidityOfOne) { 1 } else { needed };
+        let by_enough = |until: &Instant| self.kept().filter(|each| each >= until).count() >= needed;
+        self.kept().filter(by_enough).max().unwrap_or_default()
     }
 }
 
@@ -110,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn validity_of_several_servers_is_the_quorum_th_largest() {
-        let mut lease = Lease::new(3);
+    fn validity_of_several_nodes_is_the_nth_largest() {
+        let mut lease = Lease::new(Placement::Majority(3));
         assert_eq!(lease.validity(2), at(0));
         for (node, until) in [(0, 70), (1, 90), (2, 80)] {
-            lease.granted(node, at(until));
+            lease.granted(NodeId(node), at(until));
         }
         assert_eq!(lease.validity(2), at(80));
-        lease.granted(2, at(60));
+        lease.granted(NodeId(2), at(60));
         assert_eq!(lease.validity(2), at(80), "nothing shortens a lease");
-        lease.revoked(1);
+        lease.revoked(NodeId(1));
         assert_eq!(lease.validity(2), at(70));
-        lease.revoked(0);
+        lease.revoked(NodeId(0));
         assert_eq!(lease.validity(2), at(0), "no quorum, no validity");
     }
 }

@@ -1,4 +1,4 @@
-//! One call to several servers, and what their votes come to.
+//! One call to the nodes of a placement, and what their votes come to. Nothing here knows a lock.
 
 mod ballot;
 mod lease;
@@ -7,5 +7,5 @@ mod tally;
 
 pub(crate) use ballot::Ballot;
 pub(crate) use lease::{Lease, SHORTEST, allowance, default_node_timeout, notice, validity};
-pub(crate) use round::Round;
-pub(crate) use tally::{Verdict, quorum};
+pub(crate) use round::{Ask, Heard, Round, Terms};
+pub(crate) use tally::Verdict;

@@ -1,229 +1,187 @@
-//! One question put to every server, and what each said to it.
+//! One call to every node of a placement, and each node's ballot.
 
 use super::{
     ballot::{Ballot, is_yes},
-    tally::{Tally, Verdict, quorum},
+    tally::{Tally, Verdict},
 };
 use crate::{
-    error::{NodeError, Vote},
-    event::Event,
+    error::NodeError,
     id::NodeId,
-    lock::{Context, Input, Verb},
-    node::{Asked, Tag},
+    node::Asked,
     planted::{Planted, planted},
-    script::Answer,
+    script::{Answer, Verb},
     time::{Duration, Instant},
-    timers::Timer,
+    topology::Placement,
 };
+
+/// Sends the call of a round to one node. A round knows neither the lock nor the script behind it.
+pub(crate) trait Ask {
+    /// The time before anything is sent.
+    fn now(&self) -> Instant;
+
+    /// Sends the call of the round with this serial number.
+    fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked;
+}
+
+/// What a round hears.
+#[derive(Debug)]
+pub(crate) enum Heard<'a> {
+    /// The node is ready: it can be asked now.
+    Ready(NodeId),
+    /// The connection to the node ended or could not be made.
+    Down(NodeId, &'a NodeError),
+    /// The node answered the round with this serial number.
+    Reply(NodeId, u32, Result<Answer, NodeError>),
+    /// The node does not have the script of the round with this serial number, and did nothing.
+    NoScript(NodeId, u32),
+    /// The deadline of the round has come.
+    Timeout,
+}
+
+/// The terms of a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Terms {
+    pub(crate) placement: Placement,
+    /// How many keys a node must confirm.
+    pub(crate) keys: usize,
+    /// How long a node may take to answer.
+    pub(crate) patience: Duration,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Round {
     serial: u32,
     pub(crate) verb: Verb,
-    ballots: Vec<Ballot>,
+    terms: Terms,
+    ballots: Vec<(NodeId, Ballot)>,
     begun: Instant,
 }
 
 impl Round {
-    /// Puts the question to all servers at once.
-    pub(crate) fn start(verb: Verb, cx: &mut Context<'_>) -> Self {
-        let serial = cx.next_serial();
-        let mut round =
-            Self { serial, verb, ballots: Vec::with_capacity(cx.world.topology.count()), begun: cx.now };
-        for node in cx.world.topology.ids() {
-            let ballot = round.ask(node, cx);
-            round.ballots.push(ballot);
-        }
-        round
+    /// Calls every node at once.
+    pub(crate) fn start(verb: Verb, serial: u32, terms: Terms, to: &mut impl Ask) -> Self {
+        let ballots = terms.placement.nodes().map(|node| (node, ballot(node, serial, verb, to))).collect();
+        Self { serial, verb, terms, ballots, begun: to.now() }
     }
 
-    /// The same, but for servers that keep nothing for us since another round: they are taken to have said so.
-    pub(crate) fn start_where_held(other: &Self, verb: Verb, cx: &mut Context<'_>) -> Self {
-        let serial = cx.next_serial();
-        let mut round = Self { serial, verb, ballots: Vec::new(), begun: cx.now };
-        for (node, ballot) in other.ballots() {
-            let ballot = if ballot.may_hold() {
-                round.ask(node, cx)
-            } else {
-                Ballot::Answered(cx.now, Answer::Count(0))
-            };
-            round.ballots.push(ballot);
-        }
-        round
+    /// Calls the nodes that may hold what `attempt` asked for. The others count as having confirmed that they hold nothing.
+    pub(crate) fn start_where_held(attempt: &Self, verb: Verb, serial: u32, to: &mut impl Ask) -> Self {
+        let (terms, begun) = (attempt.terms, to.now());
+        let ballots = attempt.ballots.iter().map(|(node, of)| match of.may_hold() {
+            true => (*node, ballot(*node, serial, verb, to)),
+            false => (*node, Ballot::Answered(begun, Answer::Count(0))),
+        });
+        Self { serial, verb, terms, ballots: ballots.collect(), begun }
     }
 
-    /// Whether any server that was asked has not answered.
-    pub(crate) fn is_asking(&self) -> bool {
-        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Asked(_)))
-    }
-
-    fn ask(&self, node: NodeId, cx: &mut Context<'_>) -> Ballot {
-        ballot_of(cx.ask(node, self.tag(cx), self.verb), cx.now)
-    }
-
-    fn tag(&self, cx: &Context<'_>) -> Tag {
-        Tag { lock: cx.id, round: self.serial }
-    }
-
-    /// Whether a reply under that number is to this question.
+    /// Whether this is the round with that serial number.
     pub(crate) fn is(&self, serial: u32) -> bool {
         self.serial == serial || planted(Planted::AnswerOfAnotherRound)
     }
 
-    pub(crate) fn ballots(&self) -> impl Iterator<Item = (NodeId, &Ballot)> {
-        (0..).map(NodeId).zip(&self.ballots)
-    }
-
-    /// Takes in what happened, if it is about this question; false if it is not.
-    pub(crate) fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) -> bool {
-        match input {
-            Input::Ready(node) => self.on_ready(node, cx),
-            Input::Down(node, fault) => self.on_down(node, fault),
-            Input::Timer(Timer::Round) => self.expire(cx.spec.node_timeout, cx.now),
-            Input::Reply(node, serial, reply) if self.is(serial) => self.on_reply(node, reply),
-            Input::NoScript(..) if planted(Planted::UnknownUnheard) => {}
-            Input::NoScript(node, serial) if serial == self.serial => self.on_no_script(node, cx),
+    /// Takes in what concerns this round; false if it does not.
+    pub(crate) fn handle(&mut self, heard: Heard<'_>, to: &mut impl Ask) -> bool {
+        match heard {
+            Heard::Ready(node) => self.on_ready(node, to),
+            Heard::Down(node, error) => self.on_down(node, error),
+            Heard::Timeout => self.expire(to.now()),
+            Heard::Reply(node, serial, reply) if self.is(serial) => self.on_reply(node, reply),
+            Heard::NoScript(..) if planted(Planted::UnknownUnheard) => {}
+            Heard::NoScript(node, serial) if serial == self.serial => self.on_no_script(node, to),
             _ => return false,
         }
         true
     }
 
-    /// A server is ready: it is asked if it was waited for.
-    fn on_ready(&mut self, node: NodeId, cx: &mut Context<'_>) {
-        if self.ballot(node).is_some_and(|ballot| *ballot == Ballot::Waiting) {
-            let asked = self.ask(node, cx);
-            self.set(node, asked);
+    fn on_ready(&mut self, node: NodeId, to: &mut impl Ask) {
+        let (serial, verb) = (self.serial, self.verb);
+        if let Some(slot @ Ballot::Waiting) = self.slot(node) {
+            *slot = ballot(node, serial, verb, to);
         }
     }
 
-    /// A server cannot be had, or its connection ended.
-    fn on_down(&mut self, node: NodeId, fault: &NodeError) {
-        match self.ballot(node) {
-            Some(Ballot::Waiting) => self.set(node, Ballot::Failed(fault.clone(), None)),
-            Some(&mut Ballot::Asked(sent)) => self.set(node, Ballot::Failed(fault.clone(), Some(sent))),
+    fn on_down(&mut self, node: NodeId, error: &NodeError) {
+        match self.slot(node) {
+            Some(slot @ Ballot::Waiting) => *slot = Ballot::Failed(error.clone(), None),
+            Some(slot @ &mut Ballot::Asked(sent)) => *slot = Ballot::Failed(error.clone(), Some(sent)),
             _ => {}
         }
     }
 
-    /// A server answered, perhaps after it was given up on.
+    /// A node answered, perhaps after the round gave up on it.
     pub(crate) fn on_reply(&mut self, node: NodeId, reply: Result<Answer, NodeError>) {
-        let Some(ballot) = self.ballot(node) else { return };
-        if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *ballot {
-            *ballot = match reply {
+        let Some(slot) = self.slot(node) else { return };
+        if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *slot {
+            *slot = match reply {
                 Ok(answer) => Ballot::Answered(sent, answer),
                 Err(_) if planted(Planted::ErrorIsNo) => Ballot::Answered(sent, Answer::Flag(false)),
-                Err(fault) => Ballot::Failed(fault, Some(sent)),
+                Err(error) => Ballot::Failed(error, Some(sent)),
             };
         }
     }
 
-    /// The server does not have the script: it is asked again, which sends the script's text. The time of sending stays
-    /// that of the first question.
-    fn on_no_script(&mut self, node: NodeId, cx: &mut Context<'_>) {
-        let asked = cx.ask(node, self.tag(cx), self.verb);
-        if asked != Asked::Sent {
-            self.set(node, ballot_of(asked, cx.now));
-        }
-    }
-
-    /// What a server answered, and to what was asked when.
-    pub(crate) fn answer(&self, node: NodeId) -> Option<(Instant, Answer)> {
-        match self.ballots.get(usize::try_from(node.0).ok()?)? {
-            Ballot::Answered(sent, answer) => Some((*sent, *answer)),
-            _ => None,
-        }
-    }
-
-    /// When the first of those was asked who have answered.
-    pub(crate) fn first_sent(&self) -> Option<Instant> {
-        let sent = self.ballots.iter().filter_map(|ballot| match ballot {
-            Ballot::Answered(sent, _) => Some(*sent),
-            _ => None,
-        });
-        sent.min()
-    }
-
-    /// Sets the time at which a server is to be given up on, if any is.
-    pub(crate) fn arm(&self, cx: &mut Context<'_>) {
-        match self.deadline(cx.spec.node_timeout) {
-            Some(deadline) => cx.timers.set(Timer::Round, deadline),
-            None => cx.timers.stop(Timer::Round),
-        }
-    }
-
-    /// Gives up on servers that were asked `patience` ago.
-    fn expire(&mut self, patience: Duration, now: Instant) {
-        let (begun, several) = (self.begun, self.is_of_several());
-        for ballot in &mut self.ballots {
-            if ballot.deadline(patience, begun, several).is_none_or(|deadline| deadline > now) {
-                continue;
-            }
-            let (text, sent) = match *ballot {
-                Ballot::Asked(sent) => {
-                    (format!("no answer within {} ms (nodeTimeout)", patience.as_millis()), Some(sent))
+    /// The node does not have the script: the call is repeated, which sends the script's text. The time of sending stays
+    /// that of the first call.
+    fn on_no_script(&mut self, node: NodeId, to: &mut impl Ask) {
+        match to.ask(node, self.serial, self.verb) {
+            Asked::Sent => {}
+            not_sent => {
+                if let Some(slot) = self.slot(node) {
+                    *slot = ballot_of(not_sent, to.now());
                 }
+            }
+        }
+    }
+
+    /// Repeats the call to nodes with transient errors. Late answers to the first call count as well.
+    pub(crate) fn ask_failed_again(&mut self, to: &mut impl Ask) {
+        self.begun = to.now();
+        let (serial, verb) = (self.serial, self.verb);
+        for (node, slot) in &mut self.ballots {
+            if matches!(slot, Ballot::Failed(error, _) if !error.is_permanent()) {
+                *slot = ballot(*node, serial, verb, to);
+            }
+        }
+    }
+
+    /// When the round next gives up on a node.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.ballots.iter().filter_map(|(_, ballot)| self.deadline_of(ballot)).min()
+    }
+
+    fn deadline_of(&self, ballot: &Ballot) -> Option<Instant> {
+        let Terms { placement, patience, .. } = self.terms;
+        match ballot {
+            Ballot::Asked(sent) => Some(sent.after(patience)),
+            Ballot::Waiting => placement.dial_patience(patience).map(|dial| self.begun.after(dial)),
+            _ => None,
+        }
+    }
+
+    /// Gives up on the nodes whose deadline has come.
+    fn expire(&mut self, now: Instant) {
+        let is_due = |ballot: &Ballot| self.deadline_of(ballot).is_some_and(|deadline| deadline <= now);
+        let due: Vec<_> =
+            self.ballots.iter().filter(|(_, ballot)| is_due(ballot)).map(|(node, _)| *node).collect();
+        let patience = self.terms.patience.as_millis();
+        for node in due {
+            let Some(slot) = self.slot(node) else { continue };
+            let (text, sent) = match *slot {
+                Ballot::Asked(sent) => (format!("no answer within {patience} ms (nodeTimeout)"), Some(sent)),
                 _ => ("no connection in time for a majority".to_owned(), None),
             };
-            *ballot = Ballot::Failed(NodeError::Connection(text.into()), sent);
+            *slot = Ballot::Failed(NodeError::Connection(text.into()), sent);
         }
     }
 
-    /// When the next server is to be given up on.
-    fn deadline(&self, patience: Duration) -> Option<Instant> {
-        let several = self.is_of_several();
-        self.ballots.iter().filter_map(|ballot| ballot.deadline(patience, self.begun, several)).min()
-    }
-
-    const fn is_of_several(&self) -> bool {
-        self.ballots.len() > 1
-    }
-
-    /// Asks again those that failed and may yet succeed. Their old answers, should they come, are as good.
-    pub(crate) fn ask_failed_again(&mut self, cx: &mut Context<'_>) {
-        self.begun = cx.now;
-        for node in cx.world.topology.ids() {
-            if matches!(self.ballot(node), Some(Ballot::Failed(fault, _)) if !fault.is_permanent()) {
-                let asked = self.ask(node, cx);
-                self.set(node, asked);
-            }
-        }
-    }
-
-    /// Whether asking again those that failed could help.
-    pub(crate) fn has_transient_errors(&self) -> bool {
-        self.ballots.iter().any(|ballot| matches!(ballot, Ballot::Failed(fault, _) if !fault.is_permanent()))
-    }
-
-    /// Whether any server may have done what was asked, or did. `registered` if a no leaves us among those who wait.
-    pub(crate) fn may_have_written(&self, registered: bool) -> bool {
-        self.ballots.iter().any(|ballot| ballot.may_have_written(registered))
-    }
-
-    /// Whether any server may keep for us what others want.
-    pub(crate) fn may_hold(&self) -> bool {
-        self.ballots.iter().any(Ballot::may_hold)
-    }
-
-    /// Tells those who watch that some of several servers could not be asked.
-    pub(crate) fn tell_degraded(&self, cx: &mut Context<'_>) {
-        let missing = self
-            .ballots
-            .iter()
-            .filter(|ballot| matches!(ballot, Ballot::Waiting | Ballot::Failed(..)))
-            .count();
-        if missing > 0 {
-            cx.observe(Event::Degraded { lock: cx.id, missing: u32::try_from(missing).unwrap_or(u32::MAX) });
-        }
-    }
-
-    /// Counts the votes; `keys` is how many keys the lock has.
-    pub(crate) fn tally(&self, keys: usize) -> Tally {
+    /// The votes so far.
+    pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
-        for ballot in &self.ballots {
+        for (_, ballot) in &self.ballots {
             let votes = match ballot {
                 Ballot::Waiting | Ballot::Asked(_) => &mut tally.pending,
                 Ballot::Failed(..) => &mut tally.failed,
-                Ballot::Answered(_, answer) if is_yes(*answer, keys) => &mut tally.yes,
+                Ballot::Answered(_, answer) if is_yes(*answer, self.terms.keys) => &mut tally.yes,
                 Ballot::Answered(..) => &mut tally.no,
             };
             *votes = votes.saturating_add(1);
@@ -231,68 +189,103 @@ impl Round {
         tally
     }
 
-    /// Whether so many servers answered with errors that will not pass that asking again is in vain. A queue that is full
-    /// must not grow by those who wait to enter it.
-    pub(crate) fn is_permanently_unreachable(&self) -> bool {
-        let is_permanent = |fault: &NodeError| fault.is_permanent() || *fault == NodeError::Overloaded;
-        let hopeless = |ballot: &&Ballot| matches!(ballot, Ballot::Failed(fault, _) if is_permanent(fault));
-        self.ballots.iter().filter(hopeless).count()
-            > self.ballots.len().saturating_sub(quorum(self.ballots.len()))
+    /// What the votes have come to.
+    pub(crate) fn verdict(&self) -> Verdict {
+        self.tally().verdict(self.terms.placement.needed())
     }
 
-    /// The first server that failed, and how.
-    pub(crate) fn fault(&self) -> Option<(NodeId, &NodeError)> {
-        self.ballots().find_map(|(node, ballot)| match ballot {
-            Ballot::Failed(fault, _) => Some((node, fault)),
+    pub(crate) fn ballots(&self) -> &[(NodeId, Ballot)] {
+        &self.ballots
+    }
+
+    /// What a node answered, and when it was asked.
+    pub(crate) fn answer(&self, node: NodeId) -> Option<(Instant, Answer)> {
+        self.answers().find_map(|(each, sent, answer)| (each == node).then_some((sent, answer)))
+    }
+
+    /// The answers so far, with the time at which each node was asked.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (NodeId, Instant, Answer)> {
+        self.ballots.iter().filter_map(|(node, ballot)| match ballot {
+            Ballot::Answered(sent, answer) => Some((*node, *sent, *answer)),
             _ => None,
         })
     }
 
-    /// How long the holder may keep it, by the word of those who said no; `None` for ever.
+    /// The earliest time at which a node was asked that has answered.
+    pub(crate) fn first_sent(&self) -> Option<Instant> {
+        self.answers().map(|(_, sent, _)| sent).min()
+    }
+
+    /// Whether a node that was asked has not answered.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.ballots.iter().any(|(_, ballot)| matches!(ballot, Ballot::Asked(_)))
+    }
+
+    /// How many nodes could not be asked or did not answer.
+    pub(crate) fn missing(&self) -> usize {
+        let is_missing = |ballot: &Ballot| matches!(ballot, Ballot::Waiting | Ballot::Failed(..));
+        self.ballots.iter().filter(|(_, ballot)| is_missing(ballot)).count()
+    }
+
+    /// The first node that failed, and its error.
+    pub(crate) fn error(&self) -> Option<(NodeId, &NodeError)> {
+        self.errors().next()
+    }
+
+    fn errors(&self) -> impl Iterator<Item = (NodeId, &NodeError)> {
+        self.ballots.iter().filter_map(|(node, ballot)| match ballot {
+            Ballot::Failed(error, _) => Some((*node, error)),
+            _ => None,
+        })
+    }
+
+    /// Whether repeating the call to nodes that failed could help.
+    pub(crate) fn has_transient_errors(&self) -> bool {
+        self.errors().any(|(_, error)| !error.is_permanent())
+    }
+
+    /// Whether permanent errors keep the vote from being won. A full pipeline counts too: it must not grow by waiters
+    /// that ask again.
+    pub(crate) fn is_permanently_unreachable(&self) -> bool {
+        let is_permanent = |error: &NodeError| error.is_permanent() || *error == NodeError::Overloaded;
+        let failed = self.errors().filter(|(_, error)| is_permanent(error)).count();
+        failed > self.ballots.len().saturating_sub(self.terms.placement.needed())
+    }
+
+    /// Whether any node may have carried out the call. `registered` if a denial leaves a registration of ours there.
+    pub(crate) fn may_have_written(&self, registered: bool) -> bool {
+        self.ballots.iter().any(|(_, ballot)| ballot.may_have_written(registered))
+    }
+
+    /// Whether any node may keep a grant of ours.
+    pub(crate) fn may_hold(&self) -> bool {
+        self.ballots.iter().any(|(_, ballot)| ballot.may_hold())
+    }
+
+    /// The longest remaining lease among the denials; `None` if one never ends.
     pub(crate) fn longest_wait(&self) -> Option<Duration> {
-        let mut waits = self.ballots.iter().filter_map(|ballot| match *ballot {
-            Ballot::Answered(_, Answer::Wait { left, .. }) => Some(left),
+        let mut waits = self.answers().filter_map(|(_, _, answer)| match answer {
+            Answer::Wait { left, .. } => Some(left),
             _ => None,
         });
         waits.try_fold(Duration::ZERO, |longest, left| Some(longest.max(left?)))
     }
 
-    /// How each server voted; those that have not answered, though there was a `wait` of so many ms, failed.
-    pub(crate) fn votes(&self, wait: u64) -> Vec<(NodeId, Vote)> {
-        let open = self.tally(0).verdict() == Verdict::Pending;
-        let late = |what: &str| {
-            let text = match open {
-                true => format!("{what} within the wait of {wait} ms"),
-                false => format!("{what} when the others' votes had decided"),
-            };
-            Vote::Failed(NodeError::Connection(text.into()))
-        };
-        let vote = |ballot: &Ballot| match ballot {
-            Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
-            Ballot::Answered(..) => Vote::Granted,
-            Ballot::Failed(fault, _) => Vote::Failed(fault.clone()),
-            Ballot::Asked(_) => late("no answer"),
-            Ballot::Waiting => late("no connection"),
-        };
-        self.ballots().map(|(node, ballot)| (node, vote(ballot))).collect()
-    }
-
-    fn ballot(&mut self, node: NodeId) -> Option<&mut Ballot> {
-        self.ballots.get_mut(usize::try_from(node.0).ok()?)
-    }
-
-    fn set(&mut self, node: NodeId, ballot: Ballot) {
-        if let Some(slot) = self.ballot(node) {
-            *slot = ballot;
-        }
+    fn slot(&mut self, node: NodeId) -> Option<&mut Ballot> {
+        self.ballots.iter_mut().find(|(each, _)| *each == node).map(|(_, ballot)| ballot)
     }
 }
 
-/// What asking came to, at that time.
+/// Calls one node.
+fn ballot(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Ballot {
+    let asked = to.ask(node, serial, verb);
+    ballot_of(asked, to.now())
+}
+
 fn ballot_of(asked: Asked, now: Instant) -> Ballot {
     match asked {
         Asked::Sent => Ballot::Asked(now),
         Asked::Waiting => Ballot::Waiting,
-        Asked::Refused(fault) => Ballot::Failed(fault, None),
+        Asked::Refused(error) => Ballot::Failed(error, None),
     }
 }

@@ -1,20 +1,13 @@
-//! Votes: when a question that was put to N servers is decided.
-//!
-//! Source: design rule 2; a majority, because two majorities have a server in common.
+//! Counts the votes of a round and decides as early as possible (rule 2).
 
 use crate::planted::{Planted, planted};
-
-/// How many of `nodes` servers are a majority.
-pub(crate) fn quorum(nodes: usize) -> usize {
-    (nodes / 2).saturating_add(if planted(Planted::QuorumOfHalf) { 0 } else { 1 })
-}
 
 /// The state of a vote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally {
     pub(crate) yes: usize,
     pub(crate) no: usize,
-    /// No answer to be had, or an error.
+    /// Errors, and answers that did not come in time.
     pub(crate) failed: usize,
     pub(crate) pending: usize,
 }
@@ -22,26 +15,25 @@ pub(crate) struct Tally {
 /// What a vote has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A majority said yes.
+    /// Enough nodes said yes.
     Won,
-    /// A majority of yes has become impossible by answers of no alone.
+    /// So many nodes said no that enough cannot say yes.
     Denied,
-    /// A majority of yes has become impossible, but for some servers' failure.
+    /// Enough nodes cannot say yes, because some of them failed.
     Unreachable,
-    /// Still open.
+    /// Not decided yet.
     Pending,
 }
 
 impl Tally {
-    /// Decides as early as can be.
-    pub(crate) fn verdict(self) -> Verdict {
+    /// The verdict where `needed` nodes must say yes.
+    pub(crate) fn verdict(self, needed: usize) -> Verdict {
         let nodes = self.yes.saturating_add(self.no).saturating_add(self.failed).saturating_add(self.pending);
-        let quorum = quorum(nodes);
-        if self.yes >= quorum {
+        if self.yes >= needed {
             Verdict::Won
-        } else if self.no > nodes.saturating_sub(quorum) {
+        } else if self.no > nodes.saturating_sub(needed) {
             Verdict::Denied
-        } else if self.yes.saturating_add(self.pending) < quorum && !planted(Planted::VoteNeverFails) {
+        } else if self.yes.saturating_add(self.pending) < needed && !planted(Planted::VoteNeverFails) {
             Verdict::Unreachable
         } else {
             Verdict::Pending
@@ -54,32 +46,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn majorities() {
-        assert_eq!([1, 2, 3, 4, 5, 6, 7].map(quorum), [1, 2, 2, 3, 3, 4, 4]);
-    }
-
-    #[test]
-    fn every_vote_of_up_to_seven_servers_is_decided_rightly_and_as_early_as_can_be() {
+    fn every_vote_of_up_to_seven_nodes_is_decided_rightly_and_as_early_as_possible() {
         for nodes in 1..=7 {
+            let needed = nodes / 2 + 1;
             for yes in 0..=nodes {
                 for no in 0..=nodes - yes {
                     for failed in 0..=nodes - yes - no {
                         let pending = nodes - yes - no - failed;
-                        let can_win = yes + pending >= quorum(nodes);
-                        let expected = if yes >= quorum(nodes) {
+                        let expected = if yes >= needed {
                             Verdict::Won
-                        } else if can_win {
+                        } else if yes + pending >= needed {
                             Verdict::Pending
-                        } else if nodes - no < quorum(nodes) {
+                        } else if nodes - no < needed {
                             Verdict::Denied
                         } else {
                             Verdict::Unreachable
                         };
-                        assert_eq!(
-                            Tally { yes, no, failed, pending }.verdict(),
-                            expected,
-                            "{yes} {no} {failed} {pending}"
-                        );
+                        let tally = Tally { yes, no, failed, pending };
+                        assert_eq!(tally.verdict(needed), expected, "{tally:?}");
                     }
                 }
             }

@@ -9,15 +9,69 @@ use redis_protocol::redis_keyslot;
 
 const MARK: &[u8] = b":redlatch:";
 
+/// What a key in KEYS is for. A script's KEYS are its lock keys, then as many keys of each further role, in the order of
+/// the lock keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRole {
+    /// The lock itself: its value is the token of the holder.
+    Lock,
+    /// The fence counter, and the claim on the lock.
+    Fence,
+    /// The waiters of a plain lock that registered for a wake-up.
+    Registrations,
+    /// The waiters of a fair lock, by ticket.
+    Queue,
+    /// The position leases of the clients in the queue.
+    Positions,
+}
+
+impl KeyRole {
+    /// The name in the derived key.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lock => "lock",
+            Self::Fence => "fence",
+            Self::Registrations => "waiters",
+            Self::Queue => "queue",
+            Self::Positions => "places",
+        }
+    }
+}
+
+/// The keys of one lock: the lock keys, then the keys derived from them, role by role.
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct LockKeys {
+    all: Vec<Vec<u8>>,
+    locks: usize,
+}
+
+impl LockKeys {
+    /// Derives from lock keys, each once and in order, the keys of the other roles in `layout`.
+    pub(crate) fn new(mut locks: Vec<Vec<u8>>, layout: &[KeyRole]) -> Self {
+        let count = locks.len();
+        push_derived(layout.get(1..).unwrap_or_default(), &mut locks);
+        Self { all: locks, locks: count }
+    }
+
+    /// The lock keys, sorted.
+    pub(crate) fn locks(&self) -> &[Vec<u8>] {
+        self.all.get(..self.locks).unwrap_or_default()
+    }
+
+    /// KEYS for a script: its layout is that of these keys, or the beginning of it.
+    pub(crate) fn of(&self, layout: &[KeyRole]) -> &[Vec<u8>] {
+        self.all.get(..self.locks.saturating_mul(layout.len())).unwrap_or_default()
+    }
+}
+
 /// Adds to `keys`, which are lock keys, those that are derived from them: `{tag}:redlatch:<name>:<key>` for every key and
-/// the first name, then for every key and the second, and so on.
-pub(crate) fn push_derived(names: &[&str], keys: &mut Vec<Vec<u8>>) {
-    let locks = keys.len();
+/// the first role, then for every key and the second, and so on.
+fn push_derived(roles: &[KeyRole], keys: &mut Vec<Vec<u8>>) {
     let tags: Vec<_> = keys.iter().map(|key| tag(key)).collect();
-    for name in names {
-        for (index, tag) in tags.iter().enumerate().take(locks) {
+    for role in roles {
+        for (index, tag) in tags.iter().enumerate() {
             let key = keys.get(index).map(Vec::as_slice).unwrap_or_default();
-            keys.push([b"{", tag.as_slice(), b"}", MARK, name.as_bytes(), b":", key].concat());
+            keys.push([b"{", tag.as_slice(), b"}", MARK, role.name().as_bytes(), b":", key].concat());
         }
     }
 }
@@ -79,23 +133,25 @@ mod tests {
 
     fn fence(key: &[u8]) -> Vec<u8> {
         let mut keys = vec![key.to_vec()];
-        push_derived(&["fence"], &mut keys);
+        push_derived(&[KeyRole::Fence], &mut keys);
         keys.remove(1)
     }
 
     #[test]
-    fn several_names_of_several_keys_come_name_by_name() {
-        let mut keys = vec![b"a".to_vec(), b"{t}b".to_vec()];
-        push_derived(&["x", "y"], &mut keys);
+    fn derived_keys_of_several_locks_come_role_by_role() {
+        let layout = [KeyRole::Lock, KeyRole::Fence, KeyRole::Registrations];
+        let keys = LockKeys::new(vec![b"a".to_vec(), b"{t}b".to_vec()], &layout);
         let expected: [&[u8]; 6] = [
             b"a",
             b"{t}b",
-            b"{a}:redlatch:x:a",
-            b"{t}:redlatch:x:{t}b",
-            b"{a}:redlatch:y:a",
-            b"{t}:redlatch:y:{t}b",
+            b"{a}:redlatch:fence:a",
+            b"{t}:redlatch:fence:{t}b",
+            b"{a}:redlatch:waiters:a",
+            b"{t}:redlatch:waiters:{t}b",
         ];
-        assert_eq!(keys, expected);
+        assert_eq!(keys.of(&layout), expected);
+        assert_eq!(keys.of(&layout[..2]), &expected[..4]);
+        assert_eq!(keys.locks(), &expected[..2]);
     }
 
     #[test]

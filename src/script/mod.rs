@@ -3,10 +3,19 @@
 //! `lua/README.md` says what all of them keep to; each file's header states its keys, arguments and reply.
 
 mod answer;
+mod calls;
 mod keys;
+mod verb;
 
 pub use answer::{Answer, Returns};
-pub(crate) use keys::{into_sorted_set, is_reserved, push_derived};
+pub(crate) use calls::{
+    Call, Holder, Registration, exclusive_acquire, exclusive_release, extend, fair_acquire, fair_release,
+};
+pub use keys::KeyRole;
+pub(crate) use keys::{LockKeys, into_sorted_set, is_reserved};
+pub(crate) use verb::{Verb, Waiter};
+
+use KeyRole::{Fence, Lock, Positions, Queue, Registrations};
 
 /// A server script.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub struct Script {
     pub sha1: [u8; 40],
     /// What the reply has behind the nonce.
     pub returns: Returns,
+    /// The roles of the keys in KEYS, each for as many keys as there are lock keys.
+    pub layout: &'static [KeyRole],
 }
 
 /// By name, of which there is one each.
@@ -35,9 +46,9 @@ impl core::fmt::Debug for Script {
 }
 
 macro_rules! script {
-    ($(#[$doc:meta])* $constant:ident, $name:literal, $returns:expr) => {
+    ($(#[$doc:meta])* $constant:ident, $name:literal, $returns:expr, $layout:expr) => {
         $(#[$doc])*
-        pub static $constant: Script = Script::new($name, include_str!(concat!("../../lua/", $name, ".lua")), $returns);
+        pub static $constant: Script = Script::new($name, include_str!(concat!("../../lua/", $name, ".lua")), $returns, &$layout);
     };
 }
 
@@ -45,37 +56,73 @@ script!(
     /// Takes every key for one token, or none.
     EXCLUSIVE_ACQUIRE,
     "exclusive_acquire",
-    Returns::FenceOrWait
+    Returns::FenceOrWait,
+    [Lock, Fence, Registrations]
 );
 script!(
     /// Lengthens the lease of every key, or only asks whose they are.
     EXCLUSIVE_EXTEND,
     "exclusive_extend",
-    Returns::Flag
+    Returns::Flag,
+    [Lock, Fence]
 );
 script!(
     /// Deletes those of the keys that the token holds.
     EXCLUSIVE_RELEASE,
     "exclusive_release",
-    Returns::Count
+    Returns::Count,
+    [Lock, Fence, Registrations]
 );
 script!(
     /// Takes every key if it is one's turn everywhere, or waits in line.
     FAIR_ACQUIRE,
     "fair_acquire",
-    Returns::FenceOrWait
+    Returns::FenceOrWait,
+    [Lock, Fence, Queue, Positions]
 );
 script!(
     /// Deletes those of the keys that the token holds, and gives up its places.
     FAIR_RELEASE,
     "fair_release",
-    Returns::Count
+    Returns::Count,
+    [Lock, Fence, Queue, Positions]
 );
 
 impl Script {
-    const fn new(name: &'static str, file: &'static str, returns: Returns) -> Self {
+    /// Every script.
+    pub const ALL: [&'static Self; 5] =
+        [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
+
+    const fn new(
+        name: &'static str,
+        file: &'static str,
+        returns: Returns,
+        layout: &'static [KeyRole],
+    ) -> Self {
         let source = without_header(file);
-        Self { name, source, sha1: hex(const_sha1::sha1(source.as_bytes()).as_bytes()), returns }
+        Self { name, source, sha1: hex(const_sha1::sha1(source.as_bytes()).as_bytes()), returns, layout }
+    }
+
+    /// The script that EVAL or EVALSHA names: by its source, or by the SHA-1 of it.
+    #[must_use]
+    pub fn find(named: &[u8]) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|script| script.source.as_bytes() == named || script.sha1 == named)
+    }
+
+    /// The lock keys among KEYS; `None` if these are not KEYS of this script.
+    #[must_use]
+    pub fn lock_keys<'a, K>(&self, keys: &'a [K]) -> Option<&'a [K]> {
+        self.keys(keys, KeyRole::Lock)
+    }
+
+    /// The keys of one role among KEYS; `None` if the script has none, or if these are not KEYS of this script.
+    #[must_use]
+    pub fn keys<'a, K>(&self, keys: &'a [K], role: KeyRole) -> Option<&'a [K]> {
+        let roles = self.layout.len();
+        let count =
+            keys.len().checked_div(roles).filter(|count| count.checked_mul(roles) == Some(keys.len()))?;
+        let place = self.layout.iter().position(|each| *each == role)?;
+        keys.get(place.checked_mul(count)?..).and_then(|rest| rest.get(..count))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The servers of an engine, and the connections it wants made and dropped.
 
+mod placement;
+
 use std::collections::VecDeque;
 
 use crate::{
@@ -8,6 +10,8 @@ use crate::{
     node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
     time::{Duration, Instant},
 };
+
+pub(crate) use placement::Placement;
 
 /// Which servers a lock talks to: today all of them, whatever their number. Locks ask here and know of no topology.
 #[derive(Clone, Debug, Default, Hash)]
@@ -59,11 +63,16 @@ impl Topology {
         self.list.len()
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..u32::try_from(self.list.len()).unwrap_or(u32::MAX)).map(NodeId)
+    /// The nodes of a lock: all there are, whatever its keys. `None` without nodes.
+    pub(crate) fn placement(&self) -> Option<Placement> {
+        match u32::try_from(self.list.len()) {
+            Ok(0) => None,
+            Ok(1) => Some(Placement::Single(NodeId(0))),
+            several => Some(Placement::Majority(several.unwrap_or(u32::MAX))),
+        }
     }
 
-    pub(crate) fn index(node: NodeId) -> usize {
+    fn index(node: NodeId) -> usize {
         usize::try_from(node.0).unwrap_or(usize::MAX)
     }
 

@@ -69,13 +69,13 @@ fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
     let command = client.command();
     client.reply(command.taken(5000));
     let Event::Failed { failure, .. } = client.event() else { panic!("granted") };
-    assert_eq!(&*failure.message, "not acquired within 0 ms (1 attempt; another holds it)");
+    assert_eq!(&*failure.message, "not acquired within 0 ms (1 attempt; another owner holds it)");
 
     client.wait_for(Request { wait: ms(300), ..request("a") });
     let (commands, _) = client.advance_to_action();
     client.reply(commands[0].taken(5000));
     let message = told(&mut client);
-    assert!(message.starts_with("not acquired within 300 ms (2 attempts; another holds it)"), "{message}");
+    assert!(message.starts_with("not acquired within 300 ms (2 attempts; another owner holds it)"), "{message}");
 
     client.acquire(one_try("a"));
     client.command();

@@ -1,40 +1,56 @@
-//! What an attempt came to, if not to a grant, and how the application is told.
+//! What an attempt that got no lock came to.
 
 use crate::{
-    error::{Code, LockError, Vote},
+    error::{Code, LockError, NodeError, Vote},
     event::Loss,
-    quorum::Round,
-    time::Duration,
+    lock::{failure::too_late, kind::Denial},
+    quorum::{Ballot, Round, Verdict},
+    script::Answer,
 };
 
-/// What an attempt came to, if not to a grant.
+/// What an attempt that got no lock came to.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) enum AttemptOutcome {
+    /// There was no attempt yet, or the first is in flight.
     #[default]
     Unknown,
-    /// Another holds it, for this long at most; `None` for ever.
-    Taken(Option<Duration>),
-    /// Too many servers failed.
-    Faulty(Round),
-    /// It was granted, but too late to be of use.
+    /// The lock is held by another, or it is another waiter's turn.
+    Denied(Denial),
+    /// Too many nodes failed.
+    Failed(Round),
+    /// It was granted too late to be of use.
     Late,
-    /// The token that is to be adopted does not hold it.
+    /// The token to adopt does not hold the lock.
     NotOurs,
 }
 
 impl AttemptOutcome {
-    /// What the application is told after so many attempts, if the last of them is still in flight, and a `wait` of so
-    /// many ms.
-    pub(super) fn failure(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {
+    pub(super) const fn denial(&self) -> Option<Denial> {
+        match self {
+            Self::Denied(denial) => Some(*denial),
+            _ => None,
+        }
+    }
+
+    /// Whether another attempt cannot end better.
+    pub(super) fn is_permanent(&self) -> bool {
+        match self {
+            Self::Failed(round) => round.is_permanently_unreachable(),
+            Self::NotOurs => true,
+            Self::Unknown | Self::Denied(_) | Self::Late => false,
+        }
+    }
+
+    /// The error after so many attempts, the last of which may still be in flight, and a `wait` of so many ms.
+    pub(super) fn error(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {
         let why = match (self, in_flight) {
-            (Self::Faulty(round), _) => return fault_of(round, attempts, wait),
-            (Self::Unknown, Some(round)) => return fault_of(round, attempts, wait),
-            (Self::NotOurs, _) => return LockError::new(Code::Lost, attempts, Loss::NotOurs.describe()),
-            (Self::Taken(None), _) => {
-                "; a key that never expires is in the way, which no lock of redlatch is"
+            (Self::Failed(round), _) | (Self::Unknown, Some(round)) => {
+                return error_of(round, attempts, wait);
             }
+            (Self::NotOurs, _) => return LockError::new(Code::Lost, attempts, Loss::NotOurs.describe()),
             (Self::Late, _) => return too_late(attempts),
-            _ => "; another holds it",
+            (Self::Denied(Denial { left: None }), _) => "; the key has no TTL, so redlatch did not create it",
+            _ => "; another owner holds it",
         };
         let plural = if attempts == 1 { "" } else { "s" };
         let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
@@ -42,24 +58,18 @@ impl AttemptOutcome {
     }
 }
 
-/// A grant with nothing left of it is no word that another holds the lock: the server took too long.
-pub(in crate::lock) fn too_late(attempts: u32) -> LockError {
-    LockError::new(
-        Code::Connection,
-        attempts,
-        "the lock was granted, but its lease was over before the answer was here",
-    )
-}
-
-/// What is told of servers that failed: of one, its own fault; of several, how each voted.
-fn fault_of(round: &Round, attempts: u32, wait: u64) -> LockError {
-    let votes = round.votes(wait);
-    if let [(node, Vote::Failed(fault))] = votes.as_slice() {
-        let mut failure = LockError::from_fault(fault, *node, attempts);
+/// The error of a round that failed: of one node its own error, of several how each voted.
+fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
+    let votes: Vec<_> = {
+        let is_open = round.verdict() == Verdict::Pending;
+        round.ballots().iter().map(|(node, ballot)| (*node, vote(ballot, is_open, wait))).collect()
+    };
+    if let [(node, Vote::Failed(error))] = votes.as_slice() {
+        let mut error = LockError::from_node(error, *node, attempts);
         if attempts > 1 {
-            failure.message = format!("{} (attempt {attempts}, the last)", failure.message).into();
+            error.message = format!("{} (attempt {attempts}, the last)", error.message).into();
         }
-        return failure;
+        return error;
     }
     let count = |kind: fn(&Vote) -> bool| votes.iter().filter(|(_, vote)| kind(vote)).count();
     let text = format!(
@@ -70,4 +80,22 @@ fn fault_of(round: &Round, attempts: u32, wait: u64) -> LockError {
         count(|vote| matches!(vote, Vote::Failed(_)))
     );
     LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
+}
+
+/// A node's vote. A node that has not voted failed: by the end of `wait` if the vote `is_open`, else before it was decided.
+fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
+    let late = |what: &str| {
+        let text = match is_open {
+            true => format!("{what} within the wait of {wait} ms"),
+            false => format!("{what} before the other votes decided"),
+        };
+        Vote::Failed(NodeError::Connection(text.into()))
+    };
+    match ballot {
+        Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
+        Ballot::Answered(..) => Vote::Granted,
+        Ballot::Failed(error, _) => Vote::Failed(error.clone()),
+        Ballot::Asked(_) => late("no answer"),
+        Ballot::Waiting => late("no connection"),
+    }
 }

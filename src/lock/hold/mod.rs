@@ -1,7 +1,7 @@
-//! Holding a lock: its lease, extensions of it, and its loss.
+//! Holding a lock: its lease, operations on it, and its loss.
 //!
 //! ```text
-//!   Held --Renew, extend(), verify()--> Held, one question in flight, later ones queued
+//!   Hold --Renew, extend(), verify()--> Hold, one round in flight, later operations queued
 //!     |                                   yes: the lease is longer        no: lost
 //!     |                                   no answer: the lease is as it was, and ends when it ends
 //!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent from here on, ever
@@ -9,58 +9,59 @@
 
 mod operations;
 
-use super::{Context, Input, Releasing, Spec, State, Verb, acquire::too_late};
+use super::{
+    context::Context,
+    failure::{released, too_late},
+    input::{Input, Reentry},
+    spec::Spec,
+    step::{Grant, Report, Residue, Scope, Step},
+};
 use crate::{
     error::{Code, LockError, NodeError},
     event::{Event, Loss},
     id::{LockId, NodeId},
     planted::{Planted, planted},
-    quorum::{Lease, Round, Verdict, notice, quorum, validity},
-    script::Answer,
+    quorum::{Heard, Lease, Round, Verdict, notice, validity},
+    script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
     timers::Timer,
-    topology::Topology,
 };
-use operations::{Op, Ops};
+use operations::{Operations, Task};
 
 /// The shortest pause after a renewal that failed.
 const SHORTEST_RETRY: Duration = Duration::from_millis(20);
 
+/// Renewal begins when this part of the lease is over (rule 5).
+const RENEWAL_PART: u64 = 3;
+
 #[derive(Clone, Debug, Hash)]
-pub(crate) struct Held {
+pub(super) struct Hold {
     lease: Lease,
     /// Until when the lock may be believed in.
     validity: Instant,
     fence: u64,
-    /// Which of the holders know that they have it.
+    /// The holders that the application knows of.
     told: Vec<LockId>,
     attempts: u32,
     renew: bool,
     round: Option<Round>,
-    /// The question before, whose late answers count: at first, the one that granted the lock.
+    /// The round before, whose late answers count: at first, the one that won the lock.
     last: Round,
     /// The longest lease ever asked for.
     longest: Duration,
     /// Whether the release is about to begin: nothing more is asked.
     closing: bool,
-    ops: Ops,
+    operations: Operations,
 }
 
-impl Held {
-    /// Begins with the lease that was granted in `round`.
-    pub(crate) fn begin(
-        lease: Lease,
-        round: Round,
-        fence: u64,
-        attempts: u32,
-        cx: &mut Context<'_>,
-    ) -> State {
+impl Hold {
+    pub(super) fn begin(grant: Grant, cx: &mut Context<'_>) -> Self {
         cx.timers.stop_all();
+        let Grant { lease, round, fence, attempts } = grant;
         let sent = round.first_sent().unwrap_or(cx.now);
-        let validity = lease.validity(quorum(cx.world.topology.count()));
-        let held = Self {
+        let hold = Self {
+            validity: lease.validity(cx.spec.placement.needed()),
             lease,
-            validity,
             fence,
             told: Vec::new(),
             attempts,
@@ -69,104 +70,87 @@ impl Held {
             last: round,
             longest: cx.spec.ttl,
             closing: false,
-            ops: Ops::default(),
+            operations: Operations::default(),
         };
-        held.arm(cx);
-        if held.renew {
-            cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
+        hold.arm_lease(cx);
+        if hold.renew {
+            arm_renewal(sent, cx);
         }
         if cx.spec.max_hold < Duration::MAX {
             cx.timers.set(Timer::MaxHold, cx.now.after(cx.spec.max_hold));
         }
-        State::Held(held)
+        hold
     }
 
-    pub(crate) fn told(&mut self, holder: LockId) {
+    pub(super) fn told(&mut self, holder: LockId) {
         self.told.push(holder);
     }
 
-    pub(crate) fn close(&mut self) {
+    /// The last holder is about to release the lock: overdue timers run first, but send no extension any more.
+    pub(super) fn close(&mut self) {
         self.closing = !planted(Planted::ExtendsAfterRelease);
     }
 
-    pub(crate) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
+    pub(super) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
         if self.end(spec) > now { self.validity.since(now) } else { Duration::ZERO }
     }
 
-    /// When the loss is told: a little before validity ends.
-    fn end(&self, spec: &Spec) -> Instant {
-        self.validity.before(notice(spec.ttl))
-    }
-
-    fn arm(&self, cx: &mut Context<'_>) {
-        if !planted(Planted::LossNotTimed) {
-            cx.timers.set(Timer::Lease, self.end(cx.spec));
-        }
-    }
-
-    fn arm_entries(&self, cx: &mut Context<'_>) {
-        match self.ops.next_wait() {
-            Some(until) => cx.timers.set(Timer::Wait, until),
-            None => cx.timers.stop(Timer::Wait),
-        }
-    }
-
-    pub(crate) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
+    pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
         match input {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
             Input::Timer(Timer::Renew) => {
-                self.ops.queue(Op::Renew);
-                self.pump(cx)
+                self.operations.queue(Task::Renew);
+                self.serve(cx)
             }
-            Input::Wish(op, wish) => {
-                self.ops.queue(Op::Wish(op, wish));
-                self.pump(cx)
+            Input::Operate(id, operation) => {
+                self.operations.queue(Task::Operate(id, operation));
+                self.serve(cx)
             }
-            Input::Reenter(holder, renew, until) => {
-                if renew && !self.renew {
-                    self.renew = true;
-                    cx.timers.set(Timer::Renew, cx.now);
-                }
-                self.ops.queue(Op::Reenter(holder, until));
-                self.arm_entries(cx);
-                self.pump(cx)
-            }
+            Input::Reenter(reentry) => self.reenter(reentry, cx),
             Input::Timer(Timer::Wait) => {
-                self.ops.expire_entries(cx);
-                self.arm_entries(cx);
+                self.operations.expire_reentries(cx);
+                self.arm_reentries(cx);
                 self.unless_deserted(cx)
             }
             Input::Leave(holder) => {
                 for holders in [&mut self.told, &mut *cx.holders] {
                     holders.retain(|&each| each != holder);
                 }
-                self.ops.withdraw_entry(holder);
+                self.operations.withdraw_reentry(holder);
                 forget_grant(holder, cx);
                 self.unless_deserted(cx)
             }
-            Input::Release => self.end_with(true, "the lock was released", cx),
-            Input::Cancel => self.end_with(false, "the lock was released", cx),
-            Input::Ready(node) => {
-                // A server that was not there when the others granted it: the more have it, the better.
-                self.last.handle(Input::Ready(node), cx);
-                self.hear(Input::Ready(node), cx)
+            Input::Release => self.end_with(Report::ToApplication, &released(), cx),
+            Input::Cancel => self.end_with(Report::ToNobody, &released(), cx),
+            Input::Heard(Heard::Reply(node, serial, reply)) => self.on_reply(node, serial, reply, cx),
+            Input::Heard(Heard::NoScript(node, serial)) if self.last.is(serial) => {
+                self.last.handle(Heard::NoScript(node, serial), cx);
+                Step::Stay(self)
             }
-            Input::Reply(node, serial, reply) => self.on_reply(node, serial, reply, cx),
-            Input::NoScript(node, serial) if self.last.is(serial) => {
-                self.last.handle(Input::NoScript(node, serial), cx);
-                State::Held(self)
+            Input::Heard(heard) => {
+                if let Heard::Ready(node) = heard {
+                    // A node that was not ready when the others granted the lock: the more nodes have it, the better.
+                    self.last.handle(Heard::Ready(node), cx);
+                }
+                match self.round.take_if(|round| round.handle(heard, cx)) {
+                    Some(round) => self.settle(round, cx),
+                    None => Step::Stay(self),
+                }
             }
-            other => self.hear(other, cx),
+            // Nothing else concerns a lock that is held.
+            _ => Step::Stay(self),
         }
     }
 
-    /// What concerns the question in flight, if there is one.
-    fn hear(mut self, input: Input<'_>, cx: &mut Context<'_>) -> State {
-        match self.round.take_if(|round| round.handle(input, cx)) {
-            Some(round) => self.settle(round, cx),
-            None => State::Held(self),
+    fn reenter(mut self, reentry: Reentry, cx: &mut Context<'_>) -> Step<Self> {
+        if reentry.renew && !self.renew {
+            self.renew = true;
+            cx.timers.set(Timer::Renew, cx.now);
         }
+        self.operations.queue(Task::Reenter(reentry));
+        self.arm_reentries(cx);
+        self.serve(cx)
     }
 
     fn on_reply(
@@ -175,7 +159,7 @@ impl Held {
         serial: u32,
         reply: Result<Answer, NodeError>,
         cx: &mut Context<'_>,
-    ) -> State {
+    ) -> Step<Self> {
         if let Some(mut round) = self.round.take_if(|round| round.is(serial)) {
             round.on_reply(node, reply);
             self.take_answer(round.verb, round.answer(node), node, cx);
@@ -185,70 +169,69 @@ impl Held {
             self.last.on_reply(node, reply);
             self.take_answer(self.last.verb, self.last.answer(node), node, cx);
         } else if let Ok(answer @ Answer::Flag(false)) = reply {
-            // The answer to a question of long ago: what is not ours then, is not ours now.
+            // The answer to a round of long ago: what was not ours then, is not ours now.
             self.take_answer(Verb::Extend(Duration::ZERO), Some((cx.now, answer)), node, cx);
         }
-        if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { State::Held(self) }
+        if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { Step::Stay(self) }
     }
 
-    /// Whether so many servers said that it is not ours that a majority cannot hold it.
+    /// Whether so many nodes said that the lock is not ours that too few can hold it.
     fn is_refuted(&self, cx: &Context<'_>) -> bool {
-        self.lease.kept() < quorum(cx.world.topology.count())
+        self.lease.is_refuted(cx.spec.placement.needed())
     }
 
-    /// Asks for what is queued, in one question, unless one is in flight.
-    fn pump(mut self, cx: &mut Context<'_>) -> State {
+    /// Starts one round for all queued operations, unless one is in flight.
+    fn serve(mut self, cx: &mut Context<'_>) -> Step<Self> {
         if self.round.is_some() || self.closing {
-            return State::Held(self);
+            return Step::Stay(self);
         }
-        let Some(asked) = self.ops.serve_queued(cx.spec.ttl) else { return State::Held(self) };
+        let Some(asked) = self.operations.serve_queued(cx.spec.ttl) else { return Step::Stay(self) };
         self.longest = self.longest.max(asked);
-        let round = Round::start(Verb::Extend(asked), cx);
+        let round = cx.start_round(Verb::Extend(asked));
         self.settle(round, cx)
     }
 
-    /// Sees whether the question is decided.
-    fn settle(mut self, round: Round, cx: &mut Context<'_>) -> State {
-        round.arm(cx);
+    /// Acts on the votes so far.
+    fn settle(mut self, round: Round, cx: &mut Context<'_>) -> Step<Self> {
+        cx.arm_round(&round);
         let extends = round.verb != Verb::Extend(Duration::ZERO);
-        match round.tally(cx.spec.count()).verdict() {
+        match round.verdict() {
             Verdict::Pending => {
                 self.round = Some(round);
-                State::Held(self)
+                Step::Stay(self)
             }
             Verdict::Won => {
                 if self.renew && extends && !planted(Planted::RenewsOnce) {
-                    let sent = round.first_sent().unwrap_or(cx.now);
-                    cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(3)));
+                    arm_renewal(round.first_sent().unwrap_or(cx.now), cx);
                 }
-                round.tell_degraded(cx);
-                self.ops.succeed(self.fence, cx);
+                cx.report_missing(&round);
+                self.operations.succeed(self.fence, cx);
                 self.last = round;
-                self.pump(cx)
+                self.serve(cx)
             }
             Verdict::Denied => self.lose(Loss::NotOurs, cx),
             Verdict::Unreachable => {
-                let failure = round.fault().map_or_else(
+                let error = round.error().map_or_else(
                     || LockError::new(Code::Connection, 0, "no majority answered"),
-                    |(node, fault)| LockError::from_fault(fault, node, 0),
+                    |(node, error)| LockError::from_node(error, node, 0),
                 );
-                self.ops.fail(&failure, cx);
+                self.operations.fail(&error, cx);
                 if self.is_deserted(cx) {
-                    return self.end_with(false, "the lock was released", cx);
+                    return self.end_with(Report::ToNobody, &released(), cx);
                 }
                 self.last = round;
                 if self.renew && extends {
                     // In shorter steps until validity ends.
-                    let pause =
-                        self.validity.since(cx.now).part(3).min(cx.spec.ttl.part(3)).max(SHORTEST_RETRY);
+                    let left = self.validity.since(cx.now).part(RENEWAL_PART);
+                    let pause = left.min(cx.spec.ttl.part(RENEWAL_PART)).max(SHORTEST_RETRY);
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
                 }
-                self.pump(cx)
+                self.serve(cx)
             }
         }
     }
 
-    /// What a server's answer, and when it was asked, makes of the lease there.
+    /// Counts a node's answer for the lease there, from when the node was asked.
     fn take_answer(
         &mut self,
         verb: Verb,
@@ -264,29 +247,43 @@ impl Held {
         match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
                 let sent = if planted(Planted::ExtensionFromReply) { cx.now } else { sent };
-                self.lease.granted(Topology::index(node), validity(sent, asked, cx.policy.drift));
+                self.lease.granted(node, validity(sent, asked, cx.policy.drift));
             }
-            Some((_, Answer::Flag(false))) => self.lease.revoked(Topology::index(node)),
+            Some((_, Answer::Flag(false))) => self.lease.revoked(node),
             _ => return,
         }
-        self.validity = self.lease.validity(quorum(cx.world.topology.count()));
-        self.arm(cx);
+        self.validity = self.lease.validity(cx.spec.placement.needed());
+        self.arm_lease(cx);
     }
 
-    /// Whether nobody holds it or is about to enter it: the last holder left while an entry, which failed, was in flight.
-    fn is_deserted(&self, cx: &Context<'_>) -> bool {
-        cx.holders.is_empty() && !self.ops.are_entering()
+    /// When the loss is reported: a little before validity ends.
+    fn end(&self, spec: &Spec) -> Instant {
+        self.validity.before(notice(spec.ttl))
     }
 
-    fn unless_deserted(self, cx: &mut Context<'_>) -> State {
-        if self.is_deserted(cx) {
-            self.end_with(false, "the lock was released", cx)
-        } else {
-            State::Held(self)
+    fn arm_lease(&self, cx: &mut Context<'_>) {
+        if !planted(Planted::LossNotTimed) {
+            cx.timers.set(Timer::Lease, self.end(cx.spec));
         }
     }
 
-    fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> State {
+    fn arm_reentries(&self, cx: &mut Context<'_>) {
+        match self.operations.next_wait() {
+            Some(until) => cx.timers.set(Timer::Wait, until),
+            None => cx.timers.stop(Timer::Wait),
+        }
+    }
+
+    /// Whether there is no holder and no pending re-entry: possible when a re-entry fails after the last holder left.
+    fn is_deserted(&self, cx: &Context<'_>) -> bool {
+        cx.holders.is_empty() && !self.operations.has_reentries()
+    }
+
+    fn unless_deserted(self, cx: &mut Context<'_>) -> Step<Self> {
+        if self.is_deserted(cx) { self.end_with(Report::ToNobody, &released(), cx) } else { Step::Stay(self) }
+    }
+
+    fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
         cx.count(|counters| &mut counters.lost);
         for lock in cx.holders.clone() {
             if self.told.contains(&lock) {
@@ -296,31 +293,32 @@ impl Held {
             }
         }
         if loss == Loss::NotOurs {
-            self.ops.deny(cx);
+            self.operations.deny(cx);
         }
-        self.end_with(false, loss.describe(), cx)
+        let error = LockError::new(Code::Lost, 0, loss.describe());
+        self.end_with(Report::ToNobody, &error, cx)
     }
 
-    /// The lock is held no more; whatever is left of it is released. `tell` if the application asked for that.
-    fn end_with(mut self, tell: bool, why: &str, cx: &mut Context<'_>) -> State {
-        if planted(Planted::QuestionsForgotten) {
-            self.ops = Ops::default();
+    /// The lock is held no more, and operations fail with `error`. What is left of the lock is released.
+    fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
+        if !planted(Planted::QuestionsForgotten) {
+            self.operations.fail_all(error, cx);
         }
-        let failure = LockError::new(Code::Lost, 0, why);
-        self.ops.fail(&failure, cx);
-        self.ops.serve_queued(Duration::ZERO);
-        self.ops.fail(&failure, cx);
         for lock in cx.holders.clone() {
-            // A grant that is still in the queue of events must not be told any more.
+            // A grant that is still in the queue of events must not be reported any more.
             if !self.told.contains(&lock) {
                 forget_grant(lock, cx);
             }
         }
-        Releasing::begin(tell, false, self.longest, cx)
+        Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }
+}
+
+fn arm_renewal(sent: Instant, cx: &mut Context<'_>) {
+    cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(RENEWAL_PART)));
 }
 
 /// Takes a grant out of the queue of events.
 fn forget_grant(holder: LockId, cx: &mut Context<'_>) {
-    cx.world.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == holder));
+    cx.shared.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == holder));
 }

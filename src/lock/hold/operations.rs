@@ -1,119 +1,136 @@
-//! Why servers are asked about a lock that is held: one question at a time serves all that came up since the last.
+//! Operations on a held lock: one round at a time serves all that came up since the last.
 
 use crate::{
     error::{Code, LockError},
     event::Event,
     id::{LockId, OperationId},
-    lock::{Context, Wish},
+    lock::{
+        context::Context,
+        input::{Operation, Reentry},
+    },
     time::{Duration, Instant},
 };
 
+/// A reason to ask the nodes about a held lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Op {
-    /// The renewal, to whose outcome nobody listens.
+pub(super) enum Task {
+    /// The renewal, whose outcome nobody waits for.
     Renew,
-    Wish(OperationId, Wish),
-    /// The same owner asks again for what it holds, under this number, and waits until then.
-    Reenter(LockId, Option<Instant>),
+    /// The application asked for it.
+    Operate(OperationId, Operation),
+    /// The same owner asks again for what it holds.
+    Reenter(Reentry),
 }
 
-/// What the question in flight is for, and what the next one will be for.
+/// The tasks of the round in flight, and those of the next.
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Ops {
-    serving: Vec<Op>,
-    queued: Vec<Op>,
+pub(super) struct Operations {
+    serving: Vec<Task>,
+    queued: Vec<Task>,
 }
 
-impl Ops {
-    pub(super) fn queue(&mut self, op: Op) {
-        self.queued.push(op);
+impl Operations {
+    pub(super) fn queue(&mut self, task: Task) {
+        self.queued.push(task);
     }
 
-    /// Serves what is queued, if anything is; the lease to ask for, where a renewal asks for `ttl`.
+    /// Serves what is queued, if anything is, and answers with the lease to ask for. A renewal asks for `ttl`.
     pub(super) fn serve_queued(&mut self, ttl: Duration) -> Option<Duration> {
         self.serving = core::mem::take(&mut self.queued);
-        let leases = self.serving.iter().map(|op| match *op {
-            Op::Renew => ttl,
-            Op::Wish(_, Wish::Extend(ttl)) => ttl,
-            Op::Wish(_, Wish::Verify) | Op::Reenter(..) => Duration::ZERO,
+        let leases = self.serving.iter().map(|task| match *task {
+            Task::Renew => ttl,
+            Task::Operate(_, Operation::Extend(ttl)) => ttl,
+            Task::Operate(_, Operation::Verify) | Task::Reenter(_) => Duration::ZERO,
         });
         leases.max()
     }
 
-    /// Whether anybody is about to enter.
-    pub(super) fn are_entering(&self) -> bool {
-        self.serving.iter().chain(&self.queued).any(|op| matches!(op, Op::Reenter(..)))
+    /// Whether a re-entry waits for its answer.
+    pub(super) fn has_reentries(&self) -> bool {
+        self.reentries().next().is_some()
     }
 
-    /// When the first of those who are about to enter has waited for long enough.
+    /// When the wait of the first re-entry is over.
     pub(super) fn next_wait(&self) -> Option<Instant> {
-        let waits = self.serving.iter().chain(&self.queued).filter_map(|op| match op {
-            Op::Reenter(_, until) => *until,
-            _ => None,
-        });
-        waits.min()
+        self.reentries().filter_map(|reentry| reentry.until).min()
     }
 
-    /// Those who were about to enter, and have waited for long enough, are told so.
-    pub(super) fn expire_entries(&mut self, cx: &mut Context<'_>) {
-        for ops in [&mut self.serving, &mut self.queued] {
-            let over = |op: &mut Op| matches!(op, Op::Reenter(_, Some(until)) if *until <= cx.now);
-            for op in ops.extract_if(.., over) {
-                if let Op::Reenter(lock, _) = op {
-                    let text =
-                        "not entered again within wait: the servers did not confirm that the lock is held";
-                    let failure = LockError::new(Code::Timeout, 1, text);
-                    cx.world.events.push_back(Event::Failed { lock, failure });
-                }
+    /// Fails the re-entries whose wait is over.
+    pub(super) fn expire_reentries(&mut self, cx: &mut Context<'_>) {
+        let now = cx.now;
+        let is_over = |task: &mut Task| matches!(task, Task::Reenter(Reentry { until: Some(until), .. }) if *until <= now);
+        for tasks in [&mut self.serving, &mut self.queued] {
+            for task in tasks.extract_if(.., is_over) {
+                let text = "re-entry timed out: no server confirmed the lock within `wait`";
+                fail(task, &LockError::new(Code::Timeout, 1, text), cx);
             }
         }
     }
 
-    /// Whoever was about to enter under this number does not want to any more.
-    pub(super) fn withdraw_entry(&mut self, holder: LockId) {
-        for ops in [&mut self.serving, &mut self.queued] {
-            ops.retain(|op| !matches!(op, Op::Reenter(each, _) if *each == holder));
+    /// Drops the re-entry of a handle that the application has given up.
+    pub(super) fn withdraw_reentry(&mut self, handle: LockId) {
+        for tasks in [&mut self.serving, &mut self.queued] {
+            tasks.retain(|task| !matches!(task, Task::Reenter(reentry) if reentry.handle == handle));
         }
     }
 
-    /// The servers said yes.
+    /// The nodes confirmed that the lock is ours.
     pub(super) fn succeed(&mut self, fence: u64, cx: &mut Context<'_>) {
-        for op in core::mem::take(&mut self.serving) {
-            let event = match op {
-                Op::Renew => {
+        for task in core::mem::take(&mut self.serving) {
+            let event = match task {
+                Task::Renew => {
                     cx.count(|counters| &mut counters.renewed);
                     cx.observe(Event::Renewed { lock: cx.holder() });
                     continue;
                 }
-                Op::Wish(op, Wish::Extend(_)) => Event::Extended { op, lock: cx.id },
-                Op::Wish(op, Wish::Verify) => Event::Verified { op, lock: cx.id, ours: true },
-                Op::Reenter(lock, _) => {
-                    cx.holders.push(lock);
-                    Event::Granted { lock, fence, token: cx.owner.minted }
+                Task::Operate(op, Operation::Extend(_)) => Event::Extended { op, lock: cx.id },
+                Task::Operate(op, Operation::Verify) => Event::Verified { op, lock: cx.id, ours: true },
+                Task::Reenter(Reentry { handle, .. }) => {
+                    cx.holders.push(handle);
+                    Event::Granted { lock: handle, fence, token: cx.owner.drawn() }
                 }
             };
             cx.emit(event);
         }
     }
 
-    /// The servers said that it is not ours: to those who asked just that, this is the answer.
+    /// The nodes said that the lock is not ours: to a verification, that is the answer.
     pub(super) fn deny(&mut self, cx: &mut Context<'_>) {
-        for op in self.serving.extract_if(.., |op| matches!(op, Op::Wish(_, Wish::Verify))) {
-            if let Op::Wish(op, _) = op {
+        for task in self.serving.extract_if(.., |task| matches!(task, Task::Operate(_, Operation::Verify))) {
+            if let Task::Operate(op, _) = task {
                 cx.emit(Event::Verified { op, lock: cx.id, ours: false });
             }
         }
     }
 
-    /// There is no answer, or no use in one.
-    pub(super) fn fail(&mut self, failure: &LockError, cx: &mut Context<'_>) {
-        for op in core::mem::take(&mut self.serving) {
-            let failure = failure.clone();
-            match op {
-                Op::Renew => {}
-                Op::Wish(op, _) => cx.emit(Event::OperationFailed { op, lock: cx.id, failure }),
-                Op::Reenter(lock, _) => cx.emit(Event::Failed { lock, failure }),
-            }
+    /// The round in flight brought no answer.
+    pub(super) fn fail(&mut self, error: &LockError, cx: &mut Context<'_>) {
+        for task in core::mem::take(&mut self.serving) {
+            fail(task, error, cx);
         }
+    }
+
+    /// The lock is over: no answer is of use any more.
+    pub(super) fn fail_all(&mut self, error: &LockError, cx: &mut Context<'_>) {
+        self.fail(error, cx);
+        for task in core::mem::take(&mut self.queued) {
+            fail(task, error, cx);
+        }
+    }
+
+    fn reentries(&self) -> impl Iterator<Item = &Reentry> {
+        self.serving.iter().chain(&self.queued).filter_map(|task| match task {
+            Task::Reenter(reentry) => Some(reentry),
+            _ => None,
+        })
+    }
+}
+
+fn fail(task: Task, error: &LockError, cx: &mut Context<'_>) {
+    let failure = error.clone();
+    match task {
+        Task::Renew => {}
+        Task::Operate(op, _) => cx.emit(Event::OperationFailed { op, lock: cx.id, failure }),
+        Task::Reenter(Reentry { handle, .. }) => cx.emit(Event::Failed { lock: handle, failure }),
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     id::LockId,
-    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
+    script::{Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
 };
 
 fn tag(lock: u32) -> Tag {
@@ -10,8 +10,8 @@ fn tag(lock: u32) -> Tag {
 
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
     let mut out = Vec::new();
-    let command =
-        Command { script, keys: &[b"k".to_vec()], arguments: &[b"t"], patience: Duration::from_millis(500) };
+    let call = Call { script, keys: &[b"k".to_vec()], arguments: vec![b"t".into()] };
+    let command = Command { call, patience: Duration::from_millis(500) };
     pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
     String::from_utf8(out).unwrap()
 }
@@ -122,12 +122,8 @@ fn silence_counts_from_the_last_sign_of_life() {
 fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
     let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
     let mut out = Vec::new();
-    let command = Command {
-        script: &EXCLUSIVE_RELEASE,
-        keys: &keys,
-        arguments: &[],
-        patience: Duration::from_millis(500),
-    };
+    let call = Call { script: &EXCLUSIVE_RELEASE, keys: &keys, arguments: Vec::new() };
+    let command = Command { call, patience: Duration::from_millis(500) };
     pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
     !out.is_empty()
 }

@@ -1,98 +1,91 @@
-//! Which of this client's fair waiters asks for all of them.
+//! The leader of a client's waiters in one queue.
 //!
-//! On the server, a place in a queue is kept as long as its client asks for any of its waiters there. And a client's first
-//! waiter in a queue is served before its others. So only the first asks, as the heartbeat of all; the others are woken
-//! by a message when it is their turn, or become the first. A new first counts its pause from when one of them asked last: were
-//! it to begin a pause when it becomes the first, a line whose first leaves sooner than that would not be heard of at all.
+//! The server keeps the positions of all waiters of a client as long as the client asks for any of them, and serves a
+//! client's first waiter before its others. So only the first one asks: it is the leader, and its attempts are the
+//! heartbeat of all. The others are woken by a message when it is their turn, or become the leader.
+//!
+//! A new leader counts its pause from the last attempt of any of them. If it began a pause of its own, a group whose
+//! leaders leave faster than one pause would never be heard of.
 
-use crate::{
-    id::LockId,
-    planted::{Planted, planted},
-    time::Instant,
-};
+use crate::{id::LockId, time::Instant};
 
-/// Our fair waiters by the keys they wait for, in the order in which they joined.
+/// A client's fair waiters, grouped by the keys that they wait for. Groups are sorted by their keys.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Leaders {
-    waiting: Vec<Line>,
-    /// Those that have become the first in line and do not know it yet.
-    promoted: Vec<LockId>,
-    /// Those that have to ask again for a place, the last first.
-    recalled: Vec<LockId>,
+    groups: Vec<Group>,
 }
 
 #[derive(Clone, Debug, Hash)]
-struct Line {
+struct Group {
     keys: Vec<Vec<u8>>,
-    locks: Vec<LockId>,
-    /// When one of them asked last, and thereby kept the places of all.
-    heard: Instant,
+    /// In the order in which they joined; the first leads.
+    waiters: Vec<LockId>,
+    /// The last attempt of any waiter: it kept the positions of all.
+    last_attempt: Instant,
 }
 
 impl Leaders {
-    /// Where the line for these keys is, or would be: leaders are sorted by their keys.
-    fn find(&self, keys: &[Vec<u8>]) -> Result<usize, usize> {
-        self.waiting.binary_search_by(|line| line.keys.as_slice().cmp(keys))
-    }
-
-    fn look(&self, keys: &[Vec<u8>]) -> Option<&Line> {
-        self.find(keys).ok().and_then(|place| self.waiting.get(place))
-    }
-
-    fn line(&mut self, keys: &[Vec<u8>]) -> Option<&mut Line> {
-        let place = self.find(keys).ok()?;
-        self.waiting.get_mut(place)
-    }
-
-    pub(crate) fn join(&mut self, keys: &[Vec<u8>], lock: LockId) {
+    pub(crate) fn join(&mut self, keys: &[Vec<u8>], waiter: LockId) {
         match self.find(keys) {
-            Ok(_) => self.line(keys).into_iter().for_each(|line| line.locks.push(lock)),
+            Ok(place) => {
+                if let Some(group) = self.groups.get_mut(place) {
+                    group.waiters.push(waiter);
+                }
+            }
             Err(place) => {
-                let line = Line { keys: keys.to_vec(), locks: vec![lock], heard: Instant::default() };
-                self.waiting.insert(place, line);
+                let group =
+                    Group { keys: keys.to_vec(), waiters: vec![waiter], last_attempt: Instant::default() };
+                self.groups.insert(place, group);
             }
         }
     }
 
-    pub(crate) fn leave(&mut self, keys: &[Vec<u8>], lock: LockId) {
-        let Some(Line { locks, .. }) = self.line(keys) else { return };
-        let led = locks.first() == Some(&lock);
-        locks.retain(|&each| each != lock);
-        match locks.first().copied() {
-            Some(first) if led && !planted(Planted::NextNotTold) => self.promoted.push(first),
-            Some(_) => {}
-            None => self.find(keys).into_iter().for_each(|place| drop(self.waiting.remove(place))),
+    /// Removes a waiter, and answers with the new leader if the waiter led others.
+    pub(crate) fn leave(&mut self, keys: &[Vec<u8>], waiter: LockId) -> Option<LockId> {
+        let place = self.find(keys).ok()?;
+        let group = self.groups.get_mut(place)?;
+        let led = group.waiters.first() == Some(&waiter);
+        group.waiters.retain(|&each| each != waiter);
+        let leader = group.waiters.first().copied();
+        if leader.is_none() {
+            self.groups.remove(place);
+        }
+        leader.filter(|_| led)
+    }
+
+    pub(crate) fn is_leader(&self, keys: &[Vec<u8>], waiter: LockId) -> bool {
+        self.group(keys).is_some_and(|group| group.waiters.first() == Some(&waiter))
+    }
+
+    /// The waiters that this one leads, in order.
+    pub(crate) fn led_by(&self, keys: &[Vec<u8>], leader: LockId) -> Vec<LockId> {
+        match self.group(keys).map(|group| group.waiters.as_slice()) {
+            Some([first, others @ ..]) if *first == leader => others.to_vec(),
+            _ => Vec::new(),
         }
     }
 
-    pub(crate) fn is_first(&self, keys: &[Vec<u8>], lock: LockId) -> bool {
-        self.look(keys).is_some_and(|line| line.locks.first() == Some(&lock))
-    }
-
-    /// One of those who wait asks.
-    pub(crate) fn hear(&mut self, keys: &[Vec<u8>], now: Instant) {
-        self.line(keys).into_iter().for_each(|line| line.heard = now);
-    }
-
-    /// When one of them asked last.
-    pub(crate) fn last_heard(&self, keys: &[Vec<u8>]) -> Option<Instant> {
-        self.look(keys).map(|line| line.heard)
-    }
-
-    /// The first in line lost its place and got a new one: those behind it did as well, and need to ask.
-    pub(crate) fn recall(&mut self, keys: &[Vec<u8>], first: LockId) {
-        if self.is_first(keys, first) {
-            let line = self.line(keys).map(|line| line.locks.clone()).unwrap_or_default();
-            self.recalled.extend(line.iter().skip(1).rev());
+    /// A waiter attempts to take the keys.
+    pub(crate) fn attempted(&mut self, keys: &[Vec<u8>], now: Instant) {
+        if let Ok(place) = self.find(keys)
+            && let Some(group) = self.groups.get_mut(place)
+        {
+            group.last_attempt = now;
         }
     }
 
-    pub(crate) fn next_recalled(&mut self) -> Option<LockId> {
-        self.recalled.pop()
+    /// The last attempt of any waiter for these keys.
+    pub(crate) fn last_attempt(&self, keys: &[Vec<u8>]) -> Option<Instant> {
+        self.group(keys).map(|group| group.last_attempt)
     }
 
-    pub(crate) fn next_promoted(&mut self) -> Option<LockId> {
-        self.promoted.pop()
+    fn group(&self, keys: &[Vec<u8>]) -> Option<&Group> {
+        self.find(keys).ok().and_then(|place| self.groups.get(place))
+    }
+
+    /// Where the group for these keys is, or would be.
+    fn find(&self, keys: &[Vec<u8>]) -> Result<usize, usize> {
+        self.groups.binary_search_by(|group| group.keys.as_slice().cmp(keys))
     }
 }
 
@@ -101,17 +94,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_to_join_asks_until_it_leaves() {
+    fn the_first_waiter_to_join_leads_until_it_leaves() {
         let (mut leaders, keys) = (Leaders::default(), [b"a".to_vec()]);
         let [one, two, three] = [1, 2, 3].map(LockId);
-        for lock in [one, two, three] {
-            leaders.join(&keys, lock);
+        for waiter in [one, two, three] {
+            leaders.join(&keys, waiter);
         }
-        leaders.leave(&keys, two);
-        assert_eq!((leaders.is_first(&keys, one), leaders.next_promoted()), (true, None));
-        leaders.leave(&keys, one);
-        assert_eq!((leaders.is_first(&keys, three), leaders.next_promoted()), (true, Some(three)));
-        leaders.leave(&keys, three);
-        assert!(leaders.waiting.is_empty());
+        assert_eq!(leaders.led_by(&keys, one), [two, three]);
+        assert_eq!(leaders.leave(&keys, two), None);
+        assert!(leaders.is_leader(&keys, one));
+        assert_eq!(leaders.leave(&keys, one), Some(three));
+        assert!(leaders.is_leader(&keys, three));
+        assert_eq!(leaders.leave(&keys, three), None);
+        assert!(leaders.groups.is_empty());
     }
 }

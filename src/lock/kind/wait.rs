@@ -1,0 +1,30 @@
+//! How long a waiter pauses between attempts.
+
+use crate::{entropy::jitter, lock::context::Context, time::Duration};
+
+/// The longest pause of a waiter that is woken, in longest pauses of one that is not.
+const WOKEN_PAUSES: u64 = 4;
+
+/// What a denied attempt learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::lock) struct Denial {
+    /// How long the holder keeps the lock at most; `None` for ever.
+    pub(in crate::lock) left: Option<Duration>,
+}
+
+/// The pause until the next attempt, with full jitter: `retry.min` to `retry.max`, and longer where a message wakes the
+/// waiter. If the lease of the holder ends sooner, the pause ends just after it, and not for all waiters at once.
+pub(super) fn pause(denial: Option<Denial>, cx: &mut Context<'_>) -> Duration {
+    let longest = cx.policy.retry_max;
+    let (min, max) = match cx.waker() {
+        Some(_) => (longest, longest.times(WOKEN_PAUSES)),
+        None => (cx.policy.retry_min, longest),
+    };
+    let pause = jitter(min, max, cx.shared.entropy);
+    match denial.and_then(|denial| denial.left) {
+        Some(left) if left < pause => {
+            left.plus(jitter(Duration::from_millis(1), cx.policy.retry_min, cx.shared.entropy)).min(pause)
+        }
+        _ => pause,
+    }
+}

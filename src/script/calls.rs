@@ -1,0 +1,96 @@
+//! Calls of scripts: one function each builds KEYS and ARGV. The headers in `lua/` have the contract.
+
+use std::borrow::Cow;
+
+use super::{
+    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, LockKeys, Script,
+};
+use crate::{resp::push_decimal, time::Duration};
+
+/// A call of a script, without its nonce.
+pub(crate) struct Call<'a> {
+    pub(crate) script: &'static Script,
+    /// KEYS.
+    pub(crate) keys: &'a [Vec<u8>],
+    /// ARGV behind the nonce.
+    pub(crate) arguments: Vec<Cow<'a, [u8]>>,
+}
+
+/// The owner on whose behalf a script runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Holder<'a> {
+    /// The value of the lock keys.
+    pub(crate) token: &'a [u8],
+    /// The owner id `client:number` of the lock that claims the keys; empty where no other lock ever uses the token.
+    pub(crate) claim: &'a [u8],
+}
+
+/// A waiter on the server.
+#[derive(Clone, Copy)]
+pub(crate) struct Registration<'a> {
+    /// Its owner id `client:number`; empty to register none.
+    pub(crate) waiter: &'a [u8],
+    /// How long the server keeps the registration, or the position, of a waiter that asks no more.
+    pub(crate) ttl: Duration,
+}
+
+/// Takes all keys or none, for a lease of `ttl`.
+pub(crate) fn exclusive_acquire<'a>(
+    keys: &'a LockKeys,
+    holder: Holder<'a>,
+    ttl: Duration,
+    registration: Registration<'a>,
+) -> Call<'a> {
+    let Registration { waiter, ttl: kept } = registration;
+    let arguments =
+        vec![holder.token.into(), decimal(ttl), waiter.into(), decimal(kept), holder.claim.into()];
+    call(&EXCLUSIVE_ACQUIRE, keys, arguments)
+}
+
+/// Takes all keys if the waiter is at the head of every queue, or joins the queues if it is to `wait`.
+pub(crate) fn fair_acquire<'a>(
+    keys: &'a LockKeys,
+    holder: Holder<'a>,
+    ttl: Duration,
+    registration: Registration<'a>,
+    wait: bool,
+) -> Call<'a> {
+    let Registration { waiter, ttl: kept } = registration;
+    let join: &[u8] = if wait { b"1" } else { b"0" };
+    let arguments = vec![
+        holder.token.into(),
+        decimal(ttl),
+        waiter.into(),
+        decimal(kept),
+        join.into(),
+        holder.claim.into(),
+    ];
+    call(&FAIR_ACQUIRE, keys, arguments)
+}
+
+/// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim; zero only asks whether the
+/// token holds them.
+pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
+    call(&EXCLUSIVE_EXTEND, keys, vec![holder.token.into(), decimal(ttl), holder.claim.into()])
+}
+
+/// Deletes the keys that the token holds, and removes the waiter, if one is named.
+pub(crate) fn exclusive_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
+    call(&EXCLUSIVE_RELEASE, keys, vec![holder.token.into(), waiter.into(), holder.claim.into()])
+}
+
+/// The same for a fair lock.
+pub(crate) fn fair_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
+    call(&FAIR_RELEASE, keys, vec![holder.token.into(), waiter.into(), holder.claim.into()])
+}
+
+fn call<'a>(script: &'static Script, keys: &'a LockKeys, arguments: Vec<Cow<'a, [u8]>>) -> Call<'a> {
+    Call { script, keys: keys.of(script.layout), arguments }
+}
+
+/// Whole milliseconds.
+fn decimal(span: Duration) -> Cow<'static, [u8]> {
+    let mut digits = Vec::with_capacity(8);
+    push_decimal(span.as_millis(), &mut digits);
+    digits.into()
+}
