@@ -3,7 +3,7 @@
 use crate::{
     entropy::Token,
     error::LockError,
-    id::{LockId, NodeId, OperationId},
+    id::{HandleId, NodeId, OperationId},
 };
 
 /// What the application is to hear.
@@ -13,7 +13,7 @@ pub enum Event {
     /// The lock is held from now on. The answer to `acquire`, as is [`Failed`](Self::Failed).
     Granted {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
         /// The fencing token: larger than that of every earlier grant of the same keys.
         fence: u64,
         /// The owner's token, if the application did not bring its own.
@@ -22,21 +22,21 @@ pub enum Event {
     /// The lock is not had, and its id is void.
     Failed {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
         /// Why.
         failure: LockError,
     },
     /// The lock is held no more though nobody released it. Told once, and its id is void.
     Lost {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
         /// Why.
         loss: Loss,
     },
     /// The answer to `release`.
     Released {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
         /// How it went.
         outcome: ReleaseOutcome,
     },
@@ -45,31 +45,31 @@ pub enum Event {
         /// Which question.
         op: OperationId,
         /// About which lock.
-        lock: LockId,
+        lock: HandleId,
     },
     /// The answer to `verify`, as is [`OperationFailed`](Self::OperationFailed).
     Verified {
         /// Which question.
         op: OperationId,
         /// About which lock.
-        lock: LockId,
+        lock: HandleId,
         /// Whether the servers say that it is ours.
         ours: bool,
     },
     /// Another holds what was asked for. Only told to those who watch, as what follows here.
     Contended {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
     },
     /// The lease was extended by itself.
     Renewed {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
     },
     /// A majority agreed, but some servers could not be asked.
     Degraded {
         /// Which.
-        lock: LockId,
+        lock: HandleId,
         /// How many.
         missing: u32,
     },
@@ -85,7 +85,7 @@ pub enum Event {
         /// Which question.
         op: OperationId,
         /// About which lock.
-        lock: LockId,
+        lock: HandleId,
         /// Why.
         failure: LockError,
     },

@@ -32,6 +32,7 @@ mod engine;
 mod entropy;
 mod error;
 mod event;
+mod handles;
 mod id;
 mod lock;
 #[cfg(feature = "memory")]
@@ -58,7 +59,7 @@ pub use engine::{Engine, Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use event::{Event, Loss, ReleaseOutcome};
-pub use id::{ConnectionId, LockId as HandleId, NodeId, OperationId};
+pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeSnapshot, Transport};
 pub use script::{

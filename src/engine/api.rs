@@ -1,11 +1,12 @@
 //! What an application asks of an engine.
 
-use super::{Engine, handles::Hold};
+use super::Engine;
 use crate::{
     entropy::Entropy,
     error::{Code, InvalidRequest, LockError},
     event::{Event, ReleaseOutcome},
-    id::{LockId, OperationId},
+    handles::Phase,
+    id::{HandleId, LockId, OperationId},
     lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
     planted::{Planted, planted},
     time::{Duration, Instant},
@@ -19,85 +20,88 @@ impl<E: Entropy + 'static> Engine<E> {
     ///
     /// # Errors
     /// [`InvalidRequest`] if the request is not in order, with nothing sent.
-    pub fn acquire(&mut self, request: Request, now: Instant) -> Result<LockId, InvalidRequest> {
+    pub fn acquire(&mut self, request: Request, now: Instant) -> Result<HandleId, InvalidRequest> {
         self.run_due(now);
         let placement = self.topology.placement().ok_or(InvalidRequest::NoNode)?;
         let spec = Spec::new(&request, placement, &self.policy)?;
-        let id = self.next_lock();
+        let id = self.next_id();
+        let (handle, id) = (HandleId(id), LockId(id));
         let identified = self.topology.identify(&mut self.entropy);
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                let lock = Lock::new(spec, owner, vec![id]);
+                self.handles.add(handle, id);
+                let lock = Lock::new(spec, owner, Some(handle));
                 if request.token.is_some() {
-                    self.begin_for_owner(id, lock, now);
+                    self.begin_for_owner(handle, id, lock, now);
                 } else {
                     self.begin(id, lock, Start::Attempt, now);
                 }
-                self.follow_up(now);
-                self.note_nodes();
+                self.carry_out_effects(now);
+                self.update_node_deadlines();
             }
             (Ok(()), Ok(_)) => {
-                self.refuse(id, Code::Overloaded, "too many locks are held or waited for at once")
+                self.refuse(handle, Code::Overloaded, "too many locks are held or waited for at once");
             }
             _ => {
-                let text = "this runtime has no secure randomness (crypto.getRandomValues), without which owners cannot be told apart";
-                self.refuse(id, Code::Internal, text);
+                let text = "crypto.getRandomValues is unavailable; redlatch needs it to create lock tokens";
+                self.refuse(handle, Code::Internal, text);
             }
         }
-        Ok(id)
+        Ok(handle)
     }
 
-    /// Lets go of a lock that is held. [`Event::Released`] follows, once; nothing if it is not held any more.
-    pub fn release(&mut self, lock: LockId, now: Instant) {
-        self.close(lock);
+    /// Releases a held lock. [`Event::Released`] follows, once; nothing if it is not held any more.
+    pub fn release(&mut self, handle: HandleId, now: Instant) {
+        self.send_no_more_extensions(handle);
         self.run_due(now);
-        match self.hold_of(lock) {
-            Hold::Only(held) => self.touch(held, Input::Release, now),
+        match self.hold_of(handle) {
+            Hold::Only(held) => self.deliver_and_follow(held, Input::Release, now),
             Hold::OneOfSeveral(held) => {
-                self.leave(lock, held, now);
-                self.events.push_back(Event::Released { lock, outcome: ReleaseOutcome::Released });
+                self.leave(handle, held, now);
+                self.events.push_back(Event::Released { lock: handle, outcome: ReleaseOutcome::Released });
             }
             Hold::None => {}
         }
-        self.note_nodes();
+        self.update_node_deadlines();
     }
 
     /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OperationFailed`]
     /// follows, once.
-    pub fn extend(&mut self, lock: LockId, ttl: Duration, now: Instant) -> OperationId {
-        self.operate(lock, Operation::Extend(ttl.max(Duration::from_millis(1))), now)
+    pub fn extend(&mut self, handle: HandleId, ttl: Duration, now: Instant) -> OperationId {
+        self.operate(handle, Operation::Extend(ttl.max(Duration::from_millis(1))), now)
     }
 
     /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OperationFailed`] follows, once.
-    pub fn verify(&mut self, lock: LockId, now: Instant) -> OperationId {
-        self.operate(lock, Operation::Verify, now)
+    pub fn verify(&mut self, handle: HandleId, now: Instant) -> OperationId {
+        self.operate(handle, Operation::Verify, now)
     }
 
-    /// Forgets a lock, whatever its state: nothing more is heard of it, and what may be left of it is cleaned up.
-    pub fn cancel(&mut self, lock: LockId, now: Instant) {
-        self.close(lock);
+    /// Forgets a handle, whatever the state of its lock: no event names it any more, and what may be left of the lock is
+    /// cleaned up.
+    pub fn cancel(&mut self, handle: HandleId, now: Instant) {
+        self.send_no_more_extensions(handle);
         self.run_due(now);
-        match self.hold_of(lock) {
-            Hold::OneOfSeveral(held) => self.leave(lock, held, now),
-            Hold::Only(held) => self.touch(held, Input::Cancel, now),
-            Hold::None if self.locks.get(&lock).is_some_and(|each| each.holders.contains(&lock)) => {
-                self.touch(lock, Input::Cancel, now);
+        match self.hold_of(handle) {
+            Hold::OneOfSeveral(held) => self.leave(handle, held, now),
+            Hold::Only(held) => self.deliver_and_follow(held, Input::Cancel, now),
+            Hold::None => {
+                if let Some(entry) = self.handles.get(handle) {
+                    self.deliver_and_follow(entry.lock, Input::Cancel, now);
+                }
             }
-            // A void number. A lock that was queued_at again is kept under it even after it was left under it.
-            Hold::None => {}
         }
-        self.note_nodes();
-        // What was due, and came first, is not heard any more either.
+        self.update_node_deadlines();
+        // What was due, and came first, is not reported any more either.
         if !planted(Planted::CancelledHeard) {
-            self.forget(lock);
+            self.forget(handle);
         }
     }
 
     /// How long a lock may still be believed in: zero if it is not held.
     #[must_use]
-    pub fn remaining(&self, lock: LockId, now: Instant) -> Duration {
-        match self.hold_of(lock) {
+    pub fn remaining(&self, handle: HandleId, now: Instant) -> Duration {
+        match self.hold_of(handle) {
             Hold::None => Duration::ZERO,
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
                 self.locks.get(&held).map_or(Duration::ZERO, |lock| lock.remaining(now))
@@ -105,58 +109,88 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    fn operate(&mut self, lock: LockId, operation: Operation, now: Instant) -> OperationId {
+    fn operate(&mut self, handle: HandleId, operation: Operation, now: Instant) -> OperationId {
         self.run_due(now);
         self.last_op = self.last_op.wrapping_add(1);
         let op = OperationId(self.last_op);
-        match self.hold_of(lock) {
+        match self.hold_of(handle) {
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
-                self.touch(held, Input::Operate(op, operation), now);
-                self.note_nodes();
+                self.deliver_and_follow(held, Input::Operate(handle, op, operation), now);
+                self.update_node_deadlines();
             }
             Hold::None => {
                 let failure = LockError::new(Code::Lost, 0, "the lock is not held");
-                self.events.push_back(Event::OperationFailed { op, lock, failure });
+                self.events.push_back(Event::OperationFailed { op, lock: handle, failure });
             }
         }
         op
     }
 
-    /// Takes what is to be told of a lock's own fate out of the queue of events; answers to questions stay.
-    fn forget(&mut self, forgotten: LockId) {
-        let concerns = |event: &Event| match *event {
-            Event::Granted { lock, .. }
-            | Event::Failed { lock, .. }
-            | Event::Lost { lock, .. }
-            | Event::Released { lock, .. } => lock == forgotten,
-            _ => false,
-        };
-        if self.events.iter().any(concerns) {
-            self.events.retain(|event| !concerns(event));
-            self.aliases.retain(|&(alias, _)| alias != forgotten);
+    /// The held lock that a handle stands for.
+    fn hold_of(&self, handle: HandleId) -> Hold {
+        let Some(entry) = self.handles.get(handle) else { return Hold::None };
+        match self.locks.get(&entry.lock) {
+            Some(lock) if lock.is_held() => match lock.handles.as_slice() {
+                [_] if entry.phase != Phase::Asking => Hold::Only(entry.lock),
+                _ => Hold::OneOfSeveral(entry.lock),
+            },
+            _ => Hold::None,
         }
     }
 
-    /// Keeps what is overdue from extending a lock that its last holder is done with.
-    fn close(&mut self, lock: LockId) {
-        if let Hold::Only(held) = self.hold_of(lock)
+    /// One of several handles gives the lock up.
+    fn leave(&mut self, handle: HandleId, held: LockId, now: Instant) {
+        if planted(Planted::LeavesForAll) {
+            self.deliver_and_follow(held, Input::Cancel, now);
+        }
+        self.deliver_and_follow(held, Input::Leave(handle), now);
+    }
+
+    /// Takes a handle out of the table, and the events about its fate out of the queue. Answers to operations stay.
+    fn forget(&mut self, forgotten: HandleId) {
+        self.handles.remove(forgotten);
+        self.events.retain(|event| match *event {
+            Event::Granted { lock, .. }
+            | Event::Failed { lock, .. }
+            | Event::Lost { lock, .. }
+            | Event::Released { lock, .. } => lock != forgotten,
+            _ => true,
+        });
+    }
+
+    /// Keeps what is overdue from extending a lock that its last handle gives up.
+    fn send_no_more_extensions(&mut self, handle: HandleId) {
+        if let Hold::Only(held) = self.hold_of(handle)
             && let Some(lock) = self.locks.get_mut(&held)
         {
             lock.close();
         }
     }
 
-    pub(super) fn refuse(&mut self, lock: LockId, code: Code, text: &str) {
-        self.events.push_back(Event::Failed { lock, failure: LockError::new(code, 0, text) });
+    pub(super) fn refuse(&mut self, handle: HandleId, code: Code, text: &str) {
+        self.handles.remove(handle);
+        self.events.push_back(Event::Failed { lock: handle, failure: LockError::new(code, 0, text) });
     }
 
-    pub(super) fn next_lock(&mut self) -> LockId {
+    /// A number that neither a handle nor a lock has.
+    pub(super) fn next_id(&mut self) -> u32 {
         loop {
-            self.last_lock = self.last_lock.wrapping_add(1);
-            let id = LockId(self.last_lock);
-            if self.last_lock != 0 && !self.locks.contains_key(&self.primary(id)) {
+            self.last_id = self.last_id.wrapping_add(1);
+            let id = self.last_id;
+            let is_free = !self.locks.contains_key(&LockId(id)) && self.handles.get(HandleId(id)).is_none();
+            if id != 0 && is_free {
                 return id;
             }
         }
     }
+}
+
+/// What a handle stands for.
+enum Hold {
+    /// No lock that is held.
+    None,
+    /// This lock, alone.
+    Only(LockId),
+    /// This lock, which has other handles, or asks to re-enter it.
+    OneOfSeveral(LockId),
 }

@@ -1,4 +1,4 @@
-//! Time and news: who is to be told what, and when the engine is to be called again.
+//! Delivers what happens to locks and nodes, overdue timers first, and carries out what follows for others.
 
 use super::{Engine, TimerOwner};
 use crate::{
@@ -22,10 +22,11 @@ impl<E: Entropy + 'static> Engine<E> {
                     if let Some(lock) = self.locks.get_mut(&id) {
                         lock.queued_at = None;
                     }
-                    while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
-                        self.touch(id, Input::Timer(timer), now);
+                    while let Some(timer) = self.take_overdue(id, now) {
+                        self.transition(id, Input::Timer(timer), now);
+                        self.carry_out_effects(now);
                     }
-                    self.note_lock(id);
+                    self.update_deadline(id);
                 }
                 TimerOwner::Node(id) => {
                     let Some(node) = self.topology.get(id) else { continue };
@@ -35,48 +36,53 @@ impl<E: Entropy + 'static> Engine<E> {
                     }
                 }
             }
-            self.note_nodes();
+            self.update_node_deadlines();
         }
     }
 
-    /// Tells a lock what happened, and carries out what follows for others.
-    pub(super) fn touch(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        self.step(id, input, now);
-        self.follow_up(now);
+    /// Delivers an input to a lock after its overdue timers, and carries out the effects.
+    pub(super) fn deliver_and_follow(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        self.deliver(id, input, now);
+        self.carry_out_effects(now);
     }
 
-    /// The same for one lock alone.
-    pub(super) fn step(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        if !matches!(input, Input::Timer(_)) {
-            self.catch_up(id, now);
-        }
-        self.transit(id, input, now);
+    /// Delivers an input to a lock after its overdue timers.
+    pub(super) fn deliver(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        self.run_overdue(id, now);
+        self.transition(id, input, now);
     }
 
-    /// After a stall: what is overdue comes first, above all a loss.
-    pub(super) fn catch_up(&mut self, id: LockId, now: Instant) {
-        while let Some(timer) = self.locks.get_mut(&id).and_then(|lock| lock.take_due(now)) {
-            self.transit(id, Input::Timer(timer), now);
+    /// After a stall, what is overdue comes first: above all a loss.
+    pub(super) fn run_overdue(&mut self, id: LockId, now: Instant) {
+        while let Some(timer) = self.take_overdue(id, now) {
+            self.transition(id, Input::Timer(timer), now);
         }
     }
 
-    fn transit(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        self.transition(id, |lock, policy, shared| lock.handle(input, id, policy, shared, now));
+    fn take_overdue(&mut self, id: LockId, now: Instant) -> Option<crate::timers::Timer> {
+        self.locks.get_mut(&id)?.take_due(now)
+    }
+
+    /// One transition of one lock, and nothing else.
+    pub(super) fn transition(&mut self, id: LockId, input: Input<'_>, now: Instant) {
+        self.change(id, |lock, policy, shared| lock.handle(input, id, policy, shared, now));
     }
 
     /// Inserts a lock, and starts it.
     pub(super) fn begin(&mut self, id: LockId, lock: Lock, start: Start, now: Instant) {
+        self.owners.add(lock.owner().token(), id);
         self.locks.insert(id, Box::new(lock));
-        self.transition(id, |lock, policy, shared| lock.start(start, id, policy, shared, now));
+        self.change(id, |lock, policy, shared| lock.start(start, id, policy, shared, now));
     }
 
-    fn transition(&mut self, id: LockId, to: impl FnOnce(&mut Lock, &Policy, Shared<'_>)) {
+    fn change(&mut self, id: LockId, to: impl FnOnce(&mut Lock, &Policy, Shared<'_>)) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
-        let was_held = lock.is_held();
+        let (was_held, token) = (lock.is_held(), lock.owner().token().clone());
         let shared = Shared {
             topology: &mut self.topology,
+            handles: &mut self.handles,
             events: &mut self.events,
             entropy: &mut self.entropy,
             leaders: &mut self.leaders,
@@ -84,63 +90,66 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: &mut self.stats,
         };
         to(lock, &self.policy, shared);
-        if lock.is_done() || lock.is_held() != was_held {
-            self.effects.push_back(Effect::Unblocked);
+        if *lock.owner().token() != token {
+            self.owners.remove(&token, id);
+            self.owners.add(lock.owner().token(), id);
         }
-        self.note_lock(id);
+        let is_over = lock.is_done();
+        if (is_over || lock.is_held() != was_held) && self.owners.has_parked() {
+            self.effects.push_back(Effect::Unblocked(token));
+        }
+        self.update_deadline(id);
     }
 
-    /// What a step has led to, one thing after another: a line may be much longer than the stack is deep.
-    pub(super) fn follow_up(&mut self, now: Instant) {
+    /// Carries out what transitions mean for other locks, one effect after the other: a queue may be much longer than the
+    /// stack is deep.
+    pub(super) fn carry_out_effects(&mut self, now: Instant) {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
-                Effect::Lead(leader) => self.step(leader, Input::Lead, now),
-                Effect::Rejoin(waiter) => self.step(waiter, Input::Wake, now),
+                Effect::Lead(leader) => self.deliver(leader, Input::Lead, now),
+                Effect::Rejoin(waiter) => self.deliver(waiter, Input::Wake, now),
                 Effect::CleanUp(after) => {
                     let (spec, owner, residue) = *after;
-                    let id = self.next_lock();
-                    self.begin(id, Lock::new(spec, owner, Vec::new()), Start::CleanUp(residue), now);
+                    let id = LockId(self.next_id());
+                    self.begin(id, Lock::new(spec, owner, None), Start::CleanUp(residue), now);
                 }
-                Effect::AdoptHead { head, seen_by } => self.look_after(head, seen_by, now),
-                Effect::Unblocked if planted(Planted::ParkedForgotten) => {}
-                Effect::Unblocked => self.unpark(now),
+                Effect::AdoptHead { head, seen_by } => self.adopt_head(head, seen_by, now),
+                Effect::Unblocked(_) if planted(Planted::ParkedForgotten) => {}
+                Effect::Unblocked(token) => self.unpark(&token, now),
             }
         }
     }
 
-    /// A waiter of ours is the head of a queue, as the one `behind` it heard. If it waits, but leaves asking to another, it
-    /// is to ask. If nothing is known of it, a command that ran late left it there, and it would stay for as long as we keep
-    /// this client's places: it is taken out.
-    fn look_after(&mut self, head: LockId, behind: LockId, now: Instant) {
+    /// A waiter of this client is the head of a queue, as the lock `seen_by` learned. If the waiter leaves asking to its
+    /// leader, it has to ask now. If nothing is known of it, a command that ran late left it there, and it would stay for
+    /// as long as this client's positions are kept: it is removed.
+    fn adopt_head(&mut self, head: LockId, seen_by: LockId, now: Instant) {
         if planted(Planted::HeadForgotten) {
             return;
         }
-        if let Some(lock) = self.locks.get(&self.primary(head)) {
-            let leaves_asking = lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head);
-            if leaves_asking && !self.parked.contains(&head) {
-                self.step(head, Input::Wake, now);
+        if let Some(lock) = self.locks.get(&head) {
+            if lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head) {
+                self.deliver(head, Input::Wake, now);
             }
             return;
         }
-        let Some(spec) = self.locks.get(&behind).map(|lock| lock.spec().clone()) else { return };
+        let Some(spec) = self.locks.get(&seen_by).map(|lock| lock.spec().clone()) else { return };
         // A token that nobody has: whatever the keys hold, it is not ours. Without randomness, another time.
         if let Ok(nobody) = Owner::new(None, &mut self.entropy) {
-            // Under its own number, which is the waiter's.
             let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
-            self.begin(head, Lock::new(spec, nobody, Vec::new()), Start::CleanUp(residue), now);
+            // Under the waiter's own id, by which the server knows it.
+            self.begin(head, Lock::new(spec, nobody, None), Start::CleanUp(residue), now);
         }
     }
 
-    /// Keeps the deadlines up with a lock, and forgets the lock when nothing is left of it.
-    fn note_lock(&mut self, id: LockId) {
+    /// Keeps the deadline queue up to date with a lock, and drops the lock when nothing is left of it.
+    fn update_deadline(&mut self, id: LockId) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
-        if !lock.is_held() && !self.aliases.is_empty() {
-            self.aliases.retain(|&(_, held)| held != id);
-        }
         if lock.is_done() {
             self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
+            self.owners.remove(lock.owner().token(), id);
             self.locks.remove(&id);
         } else {
             let next = lock.next_timer();
@@ -148,34 +157,32 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    pub(super) fn note_nodes(&mut self) {
+    pub(super) fn update_node_deadlines(&mut self) {
         for (id, node) in self.topology.iter() {
             let next = node.deadline();
             self.deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
         }
     }
 
-    /// Tells the locks what a server had to say.
+    /// Delivers a node's news to the locks that it concerns.
     pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
         match news {
             News::Reply(tag, reply) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.touch(tag.lock, Input::Heard(Heard::Reply(node, tag.round, reply)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Reply(node, tag.round, reply)), now);
             }
             News::NoScript(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.touch(tag.lock, Input::Heard(Heard::NoScript(node, tag.round)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::NoScript(node, tag.round)), now);
             }
-            // A parked lock has asked for nothing, and must not before it is its turn.
-            News::Wake(lock) if self.parked.contains(&lock) => {}
-            News::Wake(lock) => self.touch(lock, Input::Wake, now),
+            News::Wake(lock) => self.deliver_and_follow(lock, Input::Wake, now),
             News::Ready { waiting, again } => {
                 if again {
                     self.stats.count(|counters| &mut counters.reconnects);
                 }
                 self.stats.observe(Event::Connection { node, ready: true }, &mut self.events);
                 for lock in into_sorted_set(waiting) {
-                    self.touch(lock, Input::Heard(Heard::Ready(node)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
             }
             News::Down { unanswered, waiting, fault, close } => {
@@ -186,7 +193,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 // Once for each lock: it may ask anew at once, and what it asks then is not down.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
-                    self.touch(lock, Input::Heard(Heard::Down(node, &fault)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &fault)), now);
                 }
             }
         }

@@ -2,14 +2,16 @@
 
 mod api;
 mod dispatch;
-mod handles;
 mod inspect;
+mod owners;
+mod reentry;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     entropy::Entropy,
     event::Event,
+    handles::{Handles, Phase},
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
@@ -21,6 +23,7 @@ use crate::{
 };
 
 pub use inspect::Snapshot;
+use owners::Owners;
 
 /// The shortest pause between attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -36,21 +39,20 @@ pub struct Engine<E> {
     entropy: E,
     topology: Topology,
     locks: BTreeMap<LockId, Box<Lock>>,
-    /// Locks that were queued_at again, by the numbers of those who did.
-    aliases: Vec<(LockId, LockId)>,
-    /// Locks that begin when others of the same owner are out of the way.
-    parked: Vec<LockId>,
+    handles: Handles,
+    owners: Owners,
     leaders: Leaders,
     /// What transitions mean for other locks.
     effects: VecDeque<Effect>,
     stats: Stats,
     deadlines: DeadlineQueue<TimerOwner>,
     events: VecDeque<Event>,
-    last_lock: u32,
+    /// Handles and locks are numbered by one counter, so that those of one acquire have one number in logs.
+    last_id: u32,
     last_op: u32,
 }
 
-/// Who has timers.
+/// The owner of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum TimerOwner {
     Lock(LockId),
@@ -69,14 +71,14 @@ impl<E: Entropy + 'static> Engine<E> {
             entropy,
             topology: Topology::default(),
             locks: BTreeMap::new(),
-            aliases: Vec::new(),
-            parked: Vec::new(),
+            handles: Handles::default(),
+            owners: Owners::default(),
             leaders: Leaders::default(),
             effects: VecDeque::new(),
             stats: Stats::default(),
             deadlines: DeadlineQueue::default(),
             events: VecDeque::new(),
-            last_lock: 0,
+            last_id: 0,
             last_op: 0,
         }
     }
@@ -97,7 +99,7 @@ impl<E: Entropy + 'static> Engine<E> {
         if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, now) {
             self.spread(node, news, now);
         }
-        self.note_nodes();
+        self.update_node_deadlines();
     }
 
     /// Bytes were received. Those of a connection that was given up are ignored.
@@ -109,7 +111,7 @@ impl<E: Entropy + 'static> Engine<E> {
         while let Some((node, news)) = self.topology.step(id, &mut self.entropy, now) {
             self.spread(node, news, now);
         }
-        self.note_nodes();
+        self.update_node_deadlines();
     }
 
     /// A connection ended, or could not be made. `reason` is for people.
@@ -122,13 +124,13 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.spread(node, news, now);
             }
         }
-        self.note_nodes();
+        self.update_node_deadlines();
     }
 
     /// The time that [`poll_timeout`](Self::poll_timeout) gave has come, or any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.run_due(now);
-        self.note_nodes();
+        self.update_node_deadlines();
     }
 
     /// The next thing that the application is to hear. A grant that has run out by `now` is none.
@@ -138,14 +140,8 @@ impl<E: Entropy + 'static> Engine<E> {
             self.run_due(now);
         }
         let event = self.events.pop_front()?;
-        if let Event::Failed { lock, .. } = event {
-            // A re-entry that failed: its number stands for nothing.
-            self.aliases.retain(|&(alias, _)| alias != lock);
-        }
-        if let Event::Granted { lock: holder, .. } = event
-            && let Some(lock) = self.locks.get_mut(&self.primary(holder))
-        {
-            lock.told(holder);
+        if let Event::Granted { lock: handle, .. } = event {
+            self.handles.set(handle, Phase::Informed);
         }
         Some(event)
     }

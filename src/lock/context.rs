@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use super::{effects::Effect, kind::fair::leader::Leaders, owner::Owner, policy::Policy, spec::Spec};
 use crate::{
     entropy::Entropy,
+    error::LockError,
     event::Event,
-    id::{LockId, NodeId},
+    handles::{Handles, Phase},
+    id::{HandleId, LockId, NodeId},
     quorum::Round,
     resp::push_decimal,
     stats::{Counters, Stats},
@@ -21,7 +23,8 @@ pub(crate) struct Context<'a> {
     pub(crate) id: LockId,
     pub(crate) spec: &'a Spec,
     pub(crate) owner: &'a mut Owner,
-    pub(crate) holders: &'a mut Vec<LockId>,
+    /// The handles of those who hold the lock, or ask for it.
+    pub(crate) handles: &'a mut Vec<HandleId>,
     pub(crate) policy: &'a Policy,
     pub(crate) timers: &'a mut TimerTable,
     pub(crate) serial: &'a mut u32,
@@ -31,6 +34,7 @@ pub(crate) struct Context<'a> {
 /// What all locks share.
 pub(crate) struct Shared<'a> {
     pub(crate) topology: &'a mut Topology,
+    pub(crate) handles: &'a mut Handles,
     pub(crate) events: &'a mut VecDeque<Event>,
     pub(crate) leaders: &'a mut Leaders,
     pub(crate) effects: &'a mut VecDeque<Effect>,
@@ -39,11 +43,6 @@ pub(crate) struct Shared<'a> {
 }
 
 impl Context<'_> {
-    /// A handle that the application knows the lock by.
-    pub(super) fn holder(&self) -> LockId {
-        self.holders.first().copied().unwrap_or(self.id)
-    }
-
     /// `client:number`, which names this lock on the server without showing its token: messages are seen by others.
     pub(super) fn owner_id(&self) -> Vec<u8> {
         let mut id = self.shared.topology.client().to_vec();
@@ -76,7 +75,7 @@ impl Context<'_> {
         let missing = round.missing();
         if missing > 0 {
             let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-            self.observe(Event::Degraded { lock: self.id, missing });
+            self.observe(|lock| Event::Degraded { lock, missing });
         }
     }
 
@@ -84,12 +83,35 @@ impl Context<'_> {
         self.shared.stats.count(counter);
     }
 
-    /// Emits an event for observers.
-    pub(super) fn observe(&mut self, event: Event) {
-        self.shared.stats.observe(event, self.shared.events);
+    /// Emits an event for observers, under the first handle by which the application knows the lock.
+    pub(super) fn observe(&mut self, event: impl FnOnce(HandleId) -> Event) {
+        if let Some(&handle) = self.handles.first() {
+            self.shared.stats.observe(event(handle), self.shared.events);
+        }
     }
 
     pub(super) fn emit(&mut self, event: Event) {
         self.shared.events.push_back(event);
+    }
+
+    /// Grants the lock to a handle.
+    pub(super) fn grant(&mut self, handle: HandleId, fence: u64) {
+        self.shared.handles.set(handle, Phase::Granted);
+        self.emit(Event::Granted { lock: handle, fence, token: self.owner.drawn() });
+    }
+
+    /// The handle does not get the lock.
+    pub(super) fn fail(&mut self, handle: HandleId, error: LockError) {
+        self.forget(handle);
+        self.emit(Event::Failed { lock: handle, failure: error });
+    }
+
+    /// The handle stands for nothing any more. A grant of it that is still in the queue of events is withdrawn.
+    pub(super) fn forget(&mut self, handle: HandleId) {
+        self.handles.retain(|&each| each != handle);
+        if self.shared.handles.remove(handle).is_some_and(|entry| entry.phase == Phase::Granted) {
+            let is_grant = |event: &Event| matches!(event, Event::Granted { lock, .. } if *lock == handle);
+            self.shared.events.retain(|event| !is_grant(event));
+        }
     }
 }

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use super::{owner::Owner, spec::Spec, step::Residue};
 use crate::id::LockId;
 
@@ -12,6 +14,6 @@ pub(crate) enum Effect {
     Rejoin(LockId),
     /// A reply said that the waiter `head` of this client is at the head of a queue. The lock `seen_by` got the reply.
     AdoptHead { head: LockId, seen_by: LockId },
-    /// A lock came to be held, or is over: locks that wait for it, or to re-enter it, may go on.
-    Unblocked,
+    /// A lock with this token came to be held, or is over: locks that wait for it, or to re-enter it, may go on.
+    Unblocked(Rc<[u8]>),
 }

@@ -1,5 +1,5 @@
 use crate::{
-    id::{LockId, OperationId},
+    id::{HandleId, OperationId},
     quorum::Heard,
     time::{Duration, Instant},
     timers::Timer,
@@ -17,11 +17,11 @@ pub(crate) enum Input<'a> {
     /// This waiter leads the others of its client from now on.
     Lead,
     /// The application asks for an operation on a held lock.
-    Operate(OperationId, Operation),
+    Operate(HandleId, OperationId, Operation),
     /// The same owner asks again for what it holds.
     Reenter(Reentry),
     /// This handle gives the lock up, and others keep it.
-    Leave(LockId),
+    Leave(HandleId),
     /// The last handle gives the lock up, and the application waits for the outcome.
     Release,
     /// The last handle gives the lock up, and the application wants to hear nothing more.
@@ -40,7 +40,7 @@ pub(crate) enum Operation {
 /// A request of the same owner for what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reentry {
-    pub(crate) handle: LockId,
+    pub(crate) handle: HandleId,
     pub(crate) renew: bool,
     /// When its wait is over; `None` if it waits for ever, or for one attempt.
     pub(crate) until: Option<Instant>,

@@ -26,7 +26,7 @@ mod spec;
 mod step;
 
 use crate::{
-    id::LockId,
+    id::{HandleId, LockId},
     quorum::Heard,
     time::{Duration, Instant},
     timers::{Timer, TimerTable},
@@ -54,8 +54,8 @@ pub(crate) struct Lock {
     state: State,
     timers: TimerTable,
     serial: u32,
-    /// The handles of the lock, or of those who ask for it: more than one after re-entry.
-    pub(crate) holders: Vec<LockId>,
+    /// The handles of those who hold the lock, or ask for it: more than one after re-entry.
+    pub(crate) handles: Vec<HandleId>,
     /// When the engine looks at this lock's timers, at the latest.
     pub(crate) queued_at: Option<Instant>,
 }
@@ -92,11 +92,11 @@ impl Residue {
 
 impl Lock {
     /// A lock that does nothing before [`start`](Self::start).
-    pub(crate) fn new(spec: Spec, owner: Owner, holders: Vec<LockId>) -> Self {
+    pub(crate) fn new(spec: Spec, owner: Owner, handle: Option<HandleId>) -> Self {
         Self {
             spec,
             owner,
-            holders,
+            handles: handle.into_iter().collect(),
             state: State::Done,
             timers: TimerTable::default(),
             serial: 0,
@@ -147,8 +147,8 @@ impl Lock {
         now: Instant,
         to: impl FnOnce(State, &mut Context<'_>) -> State,
     ) {
-        let Self { spec, owner, holders, state, timers, serial, .. } = self;
-        let mut cx = Context { now, id, spec, owner, holders, policy, timers, serial, shared };
+        let Self { spec, owner, handles, state, timers, serial, .. } = self;
+        let mut cx = Context { now, id, spec, owner, handles, policy, timers, serial, shared };
         *state = to(core::mem::replace(state, State::Done), &mut cx);
         if self.is_done() {
             self.timers.stop_all();
@@ -182,10 +182,13 @@ impl Lock {
         self.timers.take_due(now)
     }
 
-    /// Whether this lock is the same owner's, for some of the same keys: what is done about one is done to both.
-    pub(crate) fn concerns(&self, owner: &Owner, spec: &Spec) -> bool {
-        self.owner.token() == owner.token()
-            && self.spec.keys.locks().iter().any(|key| spec.keys.locks().contains(key))
+    pub(crate) const fn is_parked(&self) -> bool {
+        matches!(&self.state, State::Acquire(acquire) if acquire.is_parked())
+    }
+
+    /// Whether both have a key in common: with one token, what is done to one lock is done to the other.
+    pub(crate) fn shares_keys_with(&self, other: &Self) -> bool {
+        self.spec.keys.locks().iter().any(|key| other.spec.keys.locks().contains(key))
     }
 
     /// Whether it holds just what `spec` asks for, and may be believed to.
@@ -205,13 +208,6 @@ impl Lock {
 
     pub(crate) const fn owner(&self) -> &Owner {
         &self.owner
-    }
-
-    /// The application is about to hear of the grant: from here on the end is a loss, before it is a failure to acquire.
-    pub(crate) fn told(&mut self, holder: LockId) {
-        if let State::Hold(hold) = &mut self.state {
-            hold.told(holder);
-        }
     }
 
     /// How long the lock may still be believed in.

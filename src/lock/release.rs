@@ -92,8 +92,9 @@ impl Release {
         if outcome == ReleaseOutcome::Released {
             cx.count(|counters| &mut counters.released);
         }
-        for lock in cx.holders.clone() {
-            cx.emit(Event::Released { lock, outcome });
+        for handle in core::mem::take(cx.handles) {
+            cx.forget(handle);
+            cx.emit(Event::Released { lock: handle, outcome });
         }
     }
 }

@@ -75,7 +75,10 @@ fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
     let (commands, _) = client.advance_to_action();
     client.reply(commands[0].taken(5000));
     let message = told(&mut client);
-    assert!(message.starts_with("not acquired within 300 ms (2 attempts; another owner holds it)"), "{message}");
+    assert!(
+        message.starts_with("not acquired within 300 ms (2 attempts; another owner holds it)"),
+        "{message}"
+    );
 
     client.acquire(one_try("a"));
     client.command();

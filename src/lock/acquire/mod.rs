@@ -33,6 +33,8 @@ use outcome::AttemptOutcome;
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Acquire {
+    /// Whether another lock of the same owner is in the way: nothing is asked before it is over.
+    parked: bool,
     round: Option<Round>,
     attempts: u32,
     /// When the last attempt began.
@@ -57,7 +59,8 @@ impl Acquire {
     /// Begins by waiting: another lock of the same owner is in the way.
     pub(super) fn begin_parked(cx: &mut Context<'_>) -> Step<Self> {
         arm_wait(cx);
-        if cx.spec.is_single_attempt() { Self::default().give_up(cx) } else { Step::Stay(Self::default()) }
+        let parked = Self { parked: true, ..Self::default() };
+        if cx.spec.is_single_attempt() { parked.give_up(cx) } else { Step::Stay(parked) }
     }
 
     pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
@@ -82,7 +85,12 @@ impl Acquire {
         }
     }
 
-    fn unpark(self, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) const fn is_parked(&self) -> bool {
+        self.parked
+    }
+
+    fn unpark(mut self, cx: &mut Context<'_>) -> Step<Self> {
+        self.parked = false;
         kind::begins(cx);
         self.attempt(cx)
     }
@@ -100,7 +108,9 @@ impl Acquire {
 
     fn wake(mut self, cx: &mut Context<'_>) -> Step<Self> {
         let earliest = self.begun.after(WAKE_INTERVAL);
-        if self.round.is_some() {
+        if self.parked {
+            // It is not its turn before the other lock is over.
+        } else if self.round.is_some() {
             self.woken = true;
         } else if cx.now < earliest {
             cx.timers.set(Timer::Retry, earliest);
@@ -144,8 +154,8 @@ impl Acquire {
             _ => None,
         });
         let fence = fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or(0);
-        for lock in cx.holders.clone() {
-            cx.emit(Event::Granted { lock, fence, token: cx.owner.drawn() });
+        for handle in cx.handles.clone() {
+            cx.grant(handle, fence);
         }
         cx.count(|counters| &mut counters.acquired);
         cx.report_missing(&round);
@@ -159,7 +169,7 @@ impl Acquire {
                 let is_first = self.attempts == 1;
                 if is_first {
                     cx.count(|counters| &mut counters.contended);
-                    cx.observe(Event::Contended { lock: cx.holder() });
+                    cx.observe(|lock| Event::Contended { lock });
                 }
                 kind::denied(round, is_first, cx);
                 AttemptOutcome::Denied(Denial { left: round.longest_wait() })
@@ -214,8 +224,8 @@ impl Acquire {
     /// Reports to the application why it does not get the lock.
     fn give_up(self, cx: &mut Context<'_>) -> Step<Self> {
         let error = self.last.error(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
-        for lock in cx.holders.clone() {
-            cx.emit(Event::Failed { lock, failure: error.clone() });
+        for handle in core::mem::take(cx.handles) {
+            cx.fail(handle, error.clone());
         }
         self.end(cx)
     }

@@ -19,7 +19,8 @@ use super::{
 use crate::{
     error::{Code, LockError, NodeError},
     event::{Event, Loss},
-    id::{LockId, NodeId},
+    handles::Phase,
+    id::NodeId,
     planted::{Planted, planted},
     quorum::{Heard, Lease, Round, Verdict, notice, validity},
     script::{Answer, Verb, Waiter},
@@ -40,8 +41,6 @@ pub(super) struct Hold {
     /// Until when the lock may be believed in.
     validity: Instant,
     fence: u64,
-    /// The holders that the application knows of.
-    told: Vec<LockId>,
     attempts: u32,
     renew: bool,
     round: Option<Round>,
@@ -63,7 +62,6 @@ impl Hold {
             validity: lease.validity(cx.spec.placement.needed()),
             lease,
             fence,
-            told: Vec::new(),
             attempts,
             renew: cx.spec.renew,
             round: None,
@@ -80,10 +78,6 @@ impl Hold {
             cx.timers.set(Timer::MaxHold, cx.now.after(cx.spec.max_hold));
         }
         hold
-    }
-
-    pub(super) fn told(&mut self, holder: LockId) {
-        self.told.push(holder);
     }
 
     /// The last holder is about to release the lock: overdue timers run first, but send no extension any more.
@@ -103,8 +97,8 @@ impl Hold {
                 self.operations.queue(Task::Renew);
                 self.serve(cx)
             }
-            Input::Operate(id, operation) => {
-                self.operations.queue(Task::Operate(id, operation));
+            Input::Operate(handle, id, operation) => {
+                self.operations.queue(Task::Operate(handle, id, operation));
                 self.serve(cx)
             }
             Input::Reenter(reentry) => self.reenter(reentry, cx),
@@ -113,12 +107,9 @@ impl Hold {
                 self.arm_reentries(cx);
                 self.unless_deserted(cx)
             }
-            Input::Leave(holder) => {
-                for holders in [&mut self.told, &mut *cx.holders] {
-                    holders.retain(|&each| each != holder);
-                }
-                self.operations.withdraw_reentry(holder);
-                forget_grant(holder, cx);
+            Input::Leave(handle) => {
+                self.operations.withdraw_reentry(handle);
+                cx.forget(handle);
                 self.unless_deserted(cx)
             }
             Input::Release => self.end_with(Report::ToApplication, &released(), cx),
@@ -148,6 +139,7 @@ impl Hold {
             self.renew = true;
             cx.timers.set(Timer::Renew, cx.now);
         }
+        cx.handles.push(reentry.handle);
         self.operations.queue(Task::Reenter(reentry));
         self.arm_reentries(cx);
         self.serve(cx)
@@ -216,7 +208,7 @@ impl Hold {
                     |(node, error)| LockError::from_node(error, node, 0),
                 );
                 self.operations.fail(&error, cx);
-                if self.is_deserted(cx) {
+                if cx.handles.is_empty() {
                     return self.end_with(Report::ToNobody, &released(), cx);
                 }
                 self.last = round;
@@ -274,22 +266,26 @@ impl Hold {
         }
     }
 
-    /// Whether there is no holder and no pending re-entry: possible when a re-entry fails after the last holder left.
-    fn is_deserted(&self, cx: &Context<'_>) -> bool {
-        cx.holders.is_empty() && !self.operations.has_reentries()
-    }
-
+    /// Ends when no handle is left: possible when a re-entry fails after the last holder left.
     fn unless_deserted(self, cx: &mut Context<'_>) -> Step<Self> {
-        if self.is_deserted(cx) { self.end_with(Report::ToNobody, &released(), cx) } else { Step::Stay(self) }
+        if cx.handles.is_empty() {
+            self.end_with(Report::ToNobody, &released(), cx)
+        } else {
+            Step::Stay(self)
+        }
     }
 
     fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
         cx.count(|counters| &mut counters.lost);
-        for lock in cx.holders.clone() {
-            if self.told.contains(&lock) {
-                cx.emit(Event::Lost { lock, loss });
-            } else {
-                cx.emit(Event::Failed { lock, failure: too_late(self.attempts) });
+        for handle in cx.handles.clone() {
+            match cx.shared.handles.get(handle).map(|entry| entry.phase) {
+                Some(Phase::Informed) => {
+                    cx.forget(handle);
+                    cx.emit(Event::Lost { lock: handle, loss });
+                }
+                Some(Phase::Granted) => cx.fail(handle, too_late(self.attempts)),
+                // A pending re-entry fails with the operations.
+                Some(Phase::Asking) | None => {}
             }
         }
         if loss == Loss::NotOurs {
@@ -304,21 +300,10 @@ impl Hold {
         if !planted(Planted::QuestionsForgotten) {
             self.operations.fail_all(error, cx);
         }
-        for lock in cx.holders.clone() {
-            // A grant that is still in the queue of events must not be reported any more.
-            if !self.told.contains(&lock) {
-                forget_grant(lock, cx);
-            }
-        }
         Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }
 }
 
 fn arm_renewal(sent: Instant, cx: &mut Context<'_>) {
     cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(RENEWAL_PART)));
-}
-
-/// Takes a grant out of the queue of events.
-fn forget_grant(holder: LockId, cx: &mut Context<'_>) {
-    cx.shared.events.retain(|event| !matches!(event, Event::Granted { lock, .. } if *lock == holder));
 }

@@ -3,7 +3,7 @@
 use crate::{
     error::{Code, LockError},
     event::Event,
-    id::{LockId, OperationId},
+    id::{HandleId, OperationId},
     lock::{
         context::Context,
         input::{Operation, Reentry},
@@ -17,7 +17,7 @@ pub(super) enum Task {
     /// The renewal, whose outcome nobody waits for.
     Renew,
     /// The application asked for it.
-    Operate(OperationId, Operation),
+    Operate(HandleId, OperationId, Operation),
     /// The same owner asks again for what it holds.
     Reenter(Reentry),
 }
@@ -39,15 +39,10 @@ impl Operations {
         self.serving = core::mem::take(&mut self.queued);
         let leases = self.serving.iter().map(|task| match *task {
             Task::Renew => ttl,
-            Task::Operate(_, Operation::Extend(ttl)) => ttl,
-            Task::Operate(_, Operation::Verify) | Task::Reenter(_) => Duration::ZERO,
+            Task::Operate(_, _, Operation::Extend(ttl)) => ttl,
+            Task::Operate(_, _, Operation::Verify) | Task::Reenter(_) => Duration::ZERO,
         });
         leases.max()
-    }
-
-    /// Whether a re-entry waits for its answer.
-    pub(super) fn has_reentries(&self) -> bool {
-        self.reentries().next().is_some()
     }
 
     /// When the wait of the first re-entry is over.
@@ -68,7 +63,7 @@ impl Operations {
     }
 
     /// Drops the re-entry of a handle that the application has given up.
-    pub(super) fn withdraw_reentry(&mut self, handle: LockId) {
+    pub(super) fn withdraw_reentry(&mut self, handle: HandleId) {
         for tasks in [&mut self.serving, &mut self.queued] {
             tasks.retain(|task| !matches!(task, Task::Reenter(reentry) if reentry.handle == handle));
         }
@@ -77,28 +72,26 @@ impl Operations {
     /// The nodes confirmed that the lock is ours.
     pub(super) fn succeed(&mut self, fence: u64, cx: &mut Context<'_>) {
         for task in core::mem::take(&mut self.serving) {
-            let event = match task {
+            match task {
                 Task::Renew => {
                     cx.count(|counters| &mut counters.renewed);
-                    cx.observe(Event::Renewed { lock: cx.holder() });
-                    continue;
+                    cx.observe(|lock| Event::Renewed { lock });
                 }
-                Task::Operate(op, Operation::Extend(_)) => Event::Extended { op, lock: cx.id },
-                Task::Operate(op, Operation::Verify) => Event::Verified { op, lock: cx.id, ours: true },
-                Task::Reenter(Reentry { handle, .. }) => {
-                    cx.holders.push(handle);
-                    Event::Granted { lock: handle, fence, token: cx.owner.drawn() }
+                Task::Operate(lock, op, Operation::Extend(_)) => cx.emit(Event::Extended { op, lock }),
+                Task::Operate(lock, op, Operation::Verify) => {
+                    cx.emit(Event::Verified { op, lock, ours: true });
                 }
-            };
-            cx.emit(event);
+                Task::Reenter(Reentry { handle, .. }) => cx.grant(handle, fence),
+            }
         }
     }
 
     /// The nodes said that the lock is not ours: to a verification, that is the answer.
     pub(super) fn deny(&mut self, cx: &mut Context<'_>) {
-        for task in self.serving.extract_if(.., |task| matches!(task, Task::Operate(_, Operation::Verify))) {
-            if let Task::Operate(op, _) = task {
-                cx.emit(Event::Verified { op, lock: cx.id, ours: false });
+        for task in self.serving.extract_if(.., |task| matches!(task, Task::Operate(_, _, Operation::Verify)))
+        {
+            if let Task::Operate(lock, op, _) = task {
+                cx.emit(Event::Verified { op, lock, ours: false });
             }
         }
     }
@@ -127,10 +120,11 @@ impl Operations {
 }
 
 fn fail(task: Task, error: &LockError, cx: &mut Context<'_>) {
-    let failure = error.clone();
     match task {
         Task::Renew => {}
-        Task::Operate(op, _) => cx.emit(Event::OperationFailed { op, lock: cx.id, failure }),
-        Task::Reenter(Reentry { handle, .. }) => cx.emit(Event::Failed { lock: handle, failure }),
+        Task::Operate(lock, op, _) => {
+            cx.emit(Event::OperationFailed { op, lock, failure: error.clone() });
+        }
+        Task::Reenter(Reentry { handle, .. }) => cx.fail(handle, error.clone()),
     }
 }
