@@ -77,9 +77,8 @@ pub(super) fn ends(cx: &mut Context<'_>) {
     if !cx.spec.entry.waits_for_turn() {
         return;
     }
-    if let Some(leader) = cx.shared.leaders.leave(cx.spec.keys.locks(), cx.id) {
-        if !planted(Planted::NextNotTold) {
-            cx.shared.effects.push_back(Effect::Lead(leader));
-        }
+    let leader = cx.shared.leaders.leave(cx.spec.keys.locks(), cx.id);
+    if let Some(leader) = leader.filter(|_| !planted(Planted::NextNotTold)) {
+        cx.shared.effects.push_back(Effect::Lead(leader));
     }
 }
