@@ -127,7 +127,7 @@ fn encoded3(frame: &Value) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn resp2_values_decode_as_redis_protocol_does(frame in resp2_value()) {
+    fn resp2_values_decode_like_redis_protocol(frame in resp2_value()) {
         prop_assume!(depth(&frame) <= 8);
         let bytes = encoded2(&frame);
         let (length, shape, text) = scan_whole(&bytes).unwrap();
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn streams_mean_the_same_however_they_are_cut(frames in prop::collection::vec(resp3_value(), 1..8), cuts in prop::collection::vec(1usize..20, 1..50)) {
+    fn streams_decode_the_same_however_they_are_split(frames in prop::collection::vec(resp3_value(), 1..8), cuts in prop::collection::vec(1usize..20, 1..50)) {
         let bytes: Vec<u8> = frames.iter().flat_map(encoded3).collect();
         let mut chunks = Vec::new();
         let mut rest = bytes.as_slice();
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_whatever_panic_or_pass_as_something_else(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+-:$*_#,(!=~>%|?0123456789\r\n".to_vec())], 0..300)) {
+    fn random_bytes_never_panic_and_redis_protocol_agrees(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+-:$*_#,(!=~>%|?0123456789\r\n".to_vec())], 0..300)) {
         let (whole, error, _) = scan([bytes.as_slice()]);
         let (bytewise, same_error, _) = scan(bytes.chunks(1));
         prop_assert_eq!((&whole, error), (&bytewise, same_error));
@@ -190,7 +190,7 @@ proptest! {
 }
 
 #[test]
-fn limits_are_told_clearly() {
+fn an_exceeded_limit_is_named_in_the_error() {
     let nested = |depth: usize| ["*1\r\n".repeat(depth).as_str(), ":1\r\n"].concat().into_bytes();
     assert!(scan_whole(&nested(8)).is_ok());
     let wide =
@@ -222,7 +222,7 @@ fn limits_are_told_clearly() {
 }
 
 #[test]
-fn lengths_that_are_none_are_refused_at_once() {
+fn invalid_lengths_are_refused_at_once() {
     let lengths = [
         "-2",
         "-0",
@@ -255,7 +255,7 @@ fn lengths_that_are_none_are_refused_at_once() {
 }
 
 #[test]
-fn a_length_that_ends_with_a_stray_return_is_told_alike_however_it_is_cut() {
+fn a_length_with_a_stray_carriage_return_gives_one_error_however_it_is_split() {
     let bytes = b"#1234567890\r\r\n";
     for cut in 0..bytes.len() {
         let (head, tail) = bytes.split_at(cut);
@@ -264,7 +264,7 @@ fn a_length_that_ends_with_a_stray_return_is_told_alike_however_it_is_cut() {
 }
 
 #[test]
-fn values_that_are_none_are_refused() {
+fn invalid_values_are_refused() {
     let cases = [
         ("?x\r\n", Malformed::UnknownType(b'?')),
         ("\r\n", Malformed::UnknownType(b'\r')),
@@ -286,7 +286,7 @@ fn values_that_are_none_are_refused() {
 }
 
 #[test]
-fn a_broken_stream_stays_broken_and_keeps_nothing() {
+fn a_broken_stream_stays_broken_and_buffers_nothing() {
     let mut scanner = Scanner::new(Limits::default());
     scanner.push(b"?");
     assert!(scanner.next_frame().is_err());
@@ -297,7 +297,7 @@ fn a_broken_stream_stays_broken_and_keeps_nothing() {
 }
 
 #[test]
-fn what_is_kept_of_an_incomplete_reply_is_bounded_whatever_its_length_says() {
+fn the_buffer_of_an_incomplete_reply_is_bounded_whatever_its_length_says() {
     let chunk = [b'x'; 1000];
     let endless =
         std::iter::once(b"$262000\r\n".as_slice()).chain(std::iter::repeat_n(chunk.as_slice(), 10_000));
@@ -311,7 +311,7 @@ fn what_is_kept_of_an_incomplete_reply_is_bounded_whatever_its_length_says() {
 }
 
 #[test]
-fn pushes_are_told_apart_from_replies_whatever_is_in_them() {
+fn pushes_are_distinguished_from_replies_whatever_they_contain() {
     for push in [">2\r\n+invalidate\r\n_\r\n", ">1\r\n%1\r\n+a\r\n>1\r\n:1\r\n", ">2\r\n_\r\n+x\r\n"] {
         assert_eq!(
             scan_whole(push.as_bytes()).unwrap(),
@@ -321,13 +321,13 @@ fn pushes_are_told_apart_from_replies_whatever_is_in_them() {
 }
 
 #[test]
-fn attributes_are_passed_over_with_the_value_they_describe() {
+fn attributes_are_skipped_with_the_value_they_describe() {
     assert_eq!(scan_whole(b"|1\r\n+ttl\r\n:3\r\n*1\r\n:1\r\n:2\r\n").unwrap().0, 22);
     assert_eq!(scan_whole(b"*1\r\n|1\r\n+ttl\r\n:3\r\n:1\r\n:2\r\n").unwrap().0, 22);
 }
 
 #[test]
-fn blob_errors_and_nulls_of_resp3_are_read() {
+fn blob_errors_and_nulls_of_resp3_are_decoded() {
     assert_eq!(
         scan_whole(b"!5\r\nERR x\r\n").unwrap().2,
         format!("{:?}", Ok::<_, Malformed>(Reply::Error(b"ERR x")))
@@ -336,7 +336,7 @@ fn blob_errors_and_nulls_of_resp3_are_read() {
 }
 
 #[test]
-fn values_within_values_count_against_the_limit_of_elements() {
+fn nested_values_count_towards_the_element_limit() {
     use redlatch::resp::*;
     let nested = |inner: usize| format!("*4000\r\n*{inner}\r\n{}", ":1\r\n".repeat(inner + 3999));
     for (inner, ok) in [(95, true), (96, false)] {

@@ -233,7 +233,7 @@ fn is_installed(program: &str) -> bool {
 }
 
 #[test]
-fn memory_and_real_servers_answer_alike() {
+fn the_memory_server_and_real_servers_reply_alike() {
     let commands = std::env::var("FIDELITY_COMMANDS").map_or(100_000, |number| number.parse().unwrap());
     hold_against("redis-server", commands);
     if is_installed("valkey-server") {

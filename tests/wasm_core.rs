@@ -125,7 +125,7 @@ fn a_lock_is_granted_extended_and_released() {
 }
 
 #[wasm_bindgen_test]
-fn failures_bring_their_texts_in_order() {
+fn failures_carry_their_messages_in_order() {
     let mut client = Client::new();
     let first = client.acquire(b"a", 0.0);
     client.acquire(b"b", 0.0);
@@ -145,7 +145,7 @@ fn failures_bring_their_texts_in_order() {
 }
 
 #[wasm_bindgen_test]
-fn a_loss_by_the_wall_clock_alone_is_told() {
+fn a_loss_by_the_wall_clock_alone_is_reported() {
     let mut client = Client::new();
     let lock = client.acquire(b"a", 0.0);
     let connection = client.connect();
@@ -158,7 +158,7 @@ fn a_loss_by_the_wall_clock_alone_is_told() {
 }
 
 #[wasm_bindgen_test]
-fn requests_out_of_order_throw_what_javascript_throws() {
+fn invalid_requests_throw_the_javascript_error_types() {
     let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0);
     let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0.0, 0.0);
     assert_eq!(exception(acquire(b"a", 1000.0)).name(), "TypeError");
@@ -171,7 +171,7 @@ fn requests_out_of_order_throw_what_javascript_throws() {
 }
 
 #[wasm_bindgen_test]
-fn several_keys_are_told_apart_by_their_lengths() {
+fn several_keys_are_separated_by_their_lengths() {
     let mut client = Client::new();
     let now = client.now;
     client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, now, WALL + now).unwrap();
@@ -182,7 +182,7 @@ fn several_keys_are_told_apart_by_their_lengths() {
 }
 
 #[wasm_bindgen_test]
-fn nothing_that_javascript_may_pass_traps() {
+fn no_argument_from_javascript_traps() {
     let mut client = Client::new();
     for number in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::INFINITY] {
         let _ = client.core.acquire(b"ab", &[9, u32::MAX], b"", number, number, 7, number, number, number);

@@ -25,7 +25,7 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
 }
 
 #[test]
-fn waiting_polls_with_jitter_until_the_wait_is_over() {
+fn a_waiter_polls_with_jitter_until_its_wait_ends() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     let begun = client.now;
@@ -60,7 +60,7 @@ fn waiting_polls_with_jitter_until_the_wait_is_over() {
 }
 
 #[test]
-fn a_lease_about_to_end_is_asked_for_sooner_than_the_shortest_pause() {
+fn a_lease_about_to_end_is_retried_before_the_shortest_pause() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     let command = client.command();
@@ -71,7 +71,7 @@ fn a_lease_about_to_end_is_asked_for_sooner_than_the_shortest_pause() {
 }
 
 #[test]
-fn waiting_for_ever_has_no_end() {
+fn an_infinite_wait_never_times_out() {
     let mut client = Client::ready();
     client.acquire(Request { wait: Duration::MAX, ..request("a") });
     let mut command = client.command();
@@ -85,7 +85,7 @@ fn waiting_for_ever_has_no_end() {
 }
 
 #[test]
-fn a_key_that_never_expires_is_told_apart() {
+fn a_key_that_never_expires_is_named_in_the_error() {
     let mut client = Client::ready();
     client.acquire(one_try("a"));
     let command = client.command();
@@ -94,7 +94,7 @@ fn a_key_that_never_expires_is_told_apart() {
 }
 
 #[test]
-fn several_keys_are_asked_for_in_one_command_sorted_and_once() {
+fn several_keys_are_sorted_deduplicated_and_sent_in_one_command() {
     let mut client = Client::ready();
     let keys = ["b", "a", "b"].map(|key| key.as_bytes().to_vec()).to_vec();
     client.acquire(Request { keys, ..request("") });
@@ -104,7 +104,7 @@ fn several_keys_are_asked_for_in_one_command_sorted_and_once() {
 }
 
 #[test]
-fn an_answer_that_was_lost_blocks_nobody() {
+fn a_lost_reply_does_not_block_the_next_attempt() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let first = client.command();
@@ -127,7 +127,7 @@ fn an_answer_that_was_lost_blocks_nobody() {
 }
 
 #[test]
-fn requests_out_of_order_are_refused_with_nothing_sent() {
+fn invalid_requests_are_refused_and_nothing_is_sent() {
     let mut client = Client::ready();
     let keyed = |keys: &[&str]| Request {
         keys: keys.iter().map(|key| key.as_bytes().to_vec()).collect(),
@@ -146,7 +146,7 @@ fn requests_out_of_order_are_refused_with_nothing_sent() {
 }
 
 #[test]
-fn cancelling_at_any_moment_leaves_no_key_and_says_nothing() {
+fn cancelling_at_any_moment_leaves_no_key_and_reports_nothing() {
     // Before the connection is made, on the wire, between attempts, and just granted.
     let mut dialing = Client::new();
     let lock = dialing.acquire(request("a"));
@@ -182,7 +182,7 @@ fn cancelling_at_any_moment_leaves_no_key_and_says_nothing() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_attempt_does_not_decide_the_next() {
+fn the_reply_to_an_earlier_attempt_does_not_decide_the_next() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let first = client.command();
@@ -198,7 +198,7 @@ fn an_answer_to_an_earlier_attempt_does_not_decide_the_next() {
 }
 
 #[test]
-fn what_an_earlier_attempt_may_have_written_is_released_in_the_end() {
+fn keys_that_an_earlier_attempt_may_have_written_are_released_in_the_end() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     client.command();

@@ -1,11 +1,11 @@
 //! Adoption of a lock that another process took, and who claims what.
 
-use crate::entering::mine;
+use crate::reentry::mine;
 use crate::support::{Client, ms, request};
 use redlatch::{Code, Event, Request};
 
 #[test]
-fn adoption_extends_what_another_process_took() {
+fn adoption_extends_a_lock_that_another_process_acquired() {
     let mut client = Client::ready();
     let lock = client.acquire(Request { adopt: true, ..mine() });
     let asked = client.now;
@@ -30,7 +30,7 @@ fn adoption_extends_what_another_process_took() {
 }
 
 #[test]
-fn adoption_of_what_the_token_does_not_hold_fails_at_once_and_touches_nothing() {
+fn adopting_a_lock_that_the_token_does_not_hold_fails_at_once_and_writes_nothing() {
     let mut client = Client::ready();
     client.acquire(Request { adopt: true, ..mine() });
     let extend = client.command();
@@ -40,7 +40,7 @@ fn adoption_of_what_the_token_does_not_hold_fails_at_once_and_touches_nothing() 
 }
 
 #[test]
-fn adoption_that_gets_no_answer_releases_nothing() {
+fn adoption_without_a_reply_releases_nothing() {
     let mut client = Client::ready();
     client.acquire(Request { adopt: true, wait: ms(0), ..mine() });
     client.command();
@@ -52,7 +52,7 @@ fn adoption_that_gets_no_answer_releases_nothing() {
 
 /// What a lock of the application's own token is acquired and released with, and not asked of by anybody else.
 #[test]
-fn each_lock_under_a_token_of_its_own_has_its_claim() {
+fn each_lock_with_a_token_of_the_application_has_its_own_claim() {
     for fair in [false, true] {
         let mut client = Client::ready();
         let mut claims = Vec::new();
@@ -75,7 +75,7 @@ fn each_lock_under_a_token_of_its_own_has_its_claim() {
 }
 
 #[test]
-fn a_token_that_is_drawn_is_claimed_by_nobody_who_did_not_adopt_it() {
+fn a_generated_token_is_claimed_only_by_adoption() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();

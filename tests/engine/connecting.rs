@@ -4,7 +4,7 @@ use crate::support::{Client, HELLO_MAP, at, failure, ms, one_try, request};
 use redlatch::{Code, Duration, Endpoint, Event, Policy, Request};
 
 #[test]
-fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
+fn the_first_acquire_dials_once_for_all_waiters() {
     let mut client = Client::new();
     assert!(client.engine.poll_connect().is_none());
     for _ in 0..100 {
@@ -15,7 +15,7 @@ fn nothing_is_dialed_before_the_first_lock_and_once_for_all_that_wait() {
 }
 
 #[test]
-fn no_command_is_sent_before_the_handshake_is_over() {
+fn no_script_is_sent_before_the_handshake_is_complete() {
     let endpoint =
         Endpoint { user: "ann".into(), password: "s3cret".into(), database: 3, ..Endpoint::default() };
     let mut client = Client::with(Policy::default(), endpoint);
@@ -31,7 +31,7 @@ fn no_command_is_sent_before_the_handshake_is_over() {
 }
 
 #[test]
-fn a_server_without_hello_is_spoken_to_in_resp2() {
+fn a_server_without_hello_is_used_over_resp2() {
     let mut client =
         Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });
     let lock = client.acquire(request("a"));
@@ -48,7 +48,7 @@ fn a_server_without_hello_is_spoken_to_in_resp2() {
 }
 
 #[test]
-fn a_refused_handshake_is_told_at_once_and_shows_no_password() {
+fn a_refused_handshake_fails_at_once_and_shows_no_password() {
     for line in [
         "WRONGPASS invalid username-password pair or user is disabled.",
         "NOAUTH HELLO must be called with s3cret",
@@ -69,7 +69,7 @@ fn a_refused_handshake_is_told_at_once_and_shows_no_password() {
 }
 
 #[test]
-fn what_is_no_redis_is_told_apart() {
+fn a_server_that_is_not_redis_is_a_protocol_error() {
     let mut client = Client::new();
     client.acquire(one_try("a"));
     client.connect();
@@ -81,7 +81,7 @@ fn what_is_no_redis_is_told_apart() {
 }
 
 #[test]
-fn a_connection_that_cannot_be_made_fails_a_try_at_once() {
+fn a_refused_connection_fails_a_single_attempt_at_once() {
     let mut client = Client::new();
     client.acquire(one_try("a"));
     client.drain_connections();
@@ -95,7 +95,7 @@ fn a_connection_that_cannot_be_made_fails_a_try_at_once() {
 }
 
 #[test]
-fn a_connection_or_handshake_that_takes_too_long_is_given_up() {
+fn a_connection_or_handshake_that_takes_too_long_is_abandoned() {
     for connected in [false, true] {
         let mut client = Client::new();
         client.acquire(one_try("a"));
@@ -114,7 +114,7 @@ fn a_connection_or_handshake_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn a_server_that_is_down_is_dialed_ever_more_rarely() {
+fn redials_of_a_server_that_is_down_back_off() {
     let mut client = Client::new();
     let begun = client.now;
     for _ in 0..1000 {
@@ -134,7 +134,7 @@ fn a_server_that_is_down_is_dialed_ever_more_rarely() {
 }
 
 #[test]
-fn a_server_that_stops_answering_loses_its_connection() {
+fn the_connection_to_a_silent_server_is_closed() {
     let mut client = Client::ready();
     client.acquire(Request { wait: ms(60_000), ..request("a") });
     client.command();
@@ -147,7 +147,7 @@ fn a_server_that_stops_answering_loses_its_connection() {
 }
 
 #[test]
-fn a_replica_is_left_so_that_the_name_may_lead_elsewhere() {
+fn the_connection_to_a_replica_is_closed_so_that_its_name_can_resolve_anew() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     client.command();
@@ -158,7 +158,7 @@ fn a_replica_is_left_so_that_the_name_may_lead_elsewhere() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_shows_in_the_error_at_the_end_of_the_wait() {
+fn a_name_that_does_not_resolve_is_in_the_error_at_the_end_of_the_wait() {
     let mut client = Client::new();
     client.acquire(Request { wait: ms(300), ..request("a") });
     client.run_for(ms(300));
@@ -169,7 +169,7 @@ fn a_name_that_leads_nowhere_shows_in_the_error_at_the_end_of_the_wait() {
 }
 
 #[test]
-fn too_many_locks_are_refused_as_overload() {
+fn too_many_locks_fail_as_overloaded() {
     let mut client = Client::new();
     for _ in 0..100_000 {
         client.acquire(request("a"));
@@ -179,7 +179,7 @@ fn too_many_locks_are_refused_as_overload() {
 }
 
 #[test]
-fn without_randomness_no_lock_is_asked_for() {
+fn without_entropy_no_lock_is_requested() {
     struct Nothing;
     impl redlatch::Entropy for Nothing {
         fn fill(&mut self, _: &mut [u8]) -> Result<(), redlatch::EntropyUnavailable> {
@@ -194,7 +194,7 @@ fn without_randomness_no_lock_is_asked_for() {
 }
 
 #[test]
-fn a_server_that_greets_and_hangs_up_is_dialed_ever_more_rarely() {
+fn redials_of_a_server_that_hangs_up_after_the_handshake_back_off() {
     let mut client = Client::new();
     let begun = client.now;
     for _ in 0..100 {
@@ -216,7 +216,7 @@ fn a_server_that_greets_and_hangs_up_is_dialed_ever_more_rarely() {
 }
 
 #[test]
-fn too_many_commands_in_flight_are_refused_as_overload() {
+fn too_many_commands_in_flight_fail_as_overloaded() {
     let mut client = Client::ready();
     for _ in 0..65_536 {
         client.acquire(one_try("a"));
@@ -227,7 +227,7 @@ fn too_many_commands_in_flight_are_refused_as_overload() {
 }
 
 #[test]
-fn a_dial_that_is_begun_while_events_are_polled_has_a_deadline() {
+fn a_dial_started_while_events_are_polled_has_a_deadline() {
     let mut client = Client::ready();
     client.acquire(Request { wait: Duration::MAX, ..request("a") });
     client.command();
@@ -246,7 +246,7 @@ fn a_dial_that_is_begun_while_events_are_polled_has_a_deadline() {
 }
 
 #[test]
-fn a_replica_is_left_whatever_the_form_of_its_error() {
+fn the_connection_to_a_replica_is_closed_for_every_form_of_its_error() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     client.command();
@@ -256,7 +256,7 @@ fn a_replica_is_left_whatever_the_form_of_its_error() {
 }
 
 #[test]
-fn without_pauses_a_server_that_is_down_is_not_asked_for_ever_in_one_call() {
+fn with_retry_pauses_of_zero_one_call_does_not_redial_endlessly() {
     let policy = Policy { retry_min: Duration::ZERO, retry_max: Duration::ZERO, ..Policy::default() };
     let mut client = Client::with(policy, Endpoint::default());
     client.acquire(request("a"));
@@ -267,7 +267,7 @@ fn without_pauses_a_server_that_is_down_is_not_asked_for_ever_in_one_call() {
 }
 
 #[test]
-fn what_is_printed_of_an_engine_has_no_secrets() {
+fn the_debug_output_of_an_engine_has_no_secrets() {
     let mut client =
         Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });
     client.acquire(Request { token: Some(b"t0ken".to_vec()), ..request("a") });
@@ -280,7 +280,7 @@ fn what_is_printed_of_an_engine_has_no_secrets() {
 }
 
 #[test]
-fn at_the_end_of_time_no_call_lasts_for_ever() {
+fn at_the_largest_instant_no_call_loops_endlessly() {
     let mut client = Client::new();
     client.now = redlatch::Instant::from_micros(u64::MAX);
     client.acquire(request("a"));

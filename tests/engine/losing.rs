@@ -1,11 +1,11 @@
 //! Losing a lock: once, before validity ends, and before anything else is told.
 
-use crate::holding::{VALID, held};
+use crate::extend_verify::{VALID, held};
 use crate::support::{Client, ms, request};
 use redlatch::{Code, Duration, Event, Loss};
 
 #[test]
-fn the_loss_is_told_once_and_before_validity_ends_though_no_server_answers() {
+fn the_loss_is_reported_once_and_before_validity_ends_even_if_no_server_answers() {
     let (mut client, lock) = held();
     let granted = client.now;
     let (commands, events) = client.advance_to_action();
@@ -19,14 +19,14 @@ fn the_loss_is_told_once_and_before_validity_ends_though_no_server_answers() {
 }
 
 #[test]
-fn belief_ends_by_the_clock_though_no_timer_ran() {
+fn validity_ends_by_the_clock_even_if_no_timer_ran() {
     let (client, lock) = held();
     assert_eq!(client.engine.remaining(lock, client.now.after(ms(1))), ms(VALID - 1));
     assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID))), Duration::ZERO);
 }
 
 #[test]
-fn after_a_stall_the_loss_comes_before_the_answer_that_arrived_meanwhile() {
+fn after_a_stall_the_loss_is_reported_before_the_reply_that_arrived_meanwhile() {
     let (mut client, lock) = held();
     let op = client.engine.extend(lock, ms(10_000), client.now);
     let extend = client.command();
@@ -42,7 +42,7 @@ fn after_a_stall_the_loss_comes_before_the_answer_that_arrived_meanwhile() {
 }
 
 #[test]
-fn a_definite_no_is_a_loss_at_once() {
+fn a_reply_that_denies_ownership_is_a_loss_at_once() {
     let (mut client, lock) = held();
     let op = client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
@@ -56,7 +56,7 @@ fn a_definite_no_is_a_loss_at_once() {
 }
 
 #[test]
-fn after_a_stall_the_loss_comes_before_what_is_asked_then() {
+fn after_a_stall_the_loss_is_reported_before_a_new_operation() {
     let (mut client, lock) = held();
     client.advance(ms(20_000));
     let op = client.engine.extend(lock, ms(10_000), client.now);
@@ -73,7 +73,7 @@ fn after_a_stall_the_loss_comes_before_what_is_asked_then() {
 }
 
 #[test]
-fn after_a_stall_the_loss_comes_before_a_closed_connection() {
+fn after_a_stall_the_loss_is_reported_before_a_closed_connection() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(10_000), client.now);
     client.command();
@@ -83,14 +83,14 @@ fn after_a_stall_the_loss_comes_before_a_closed_connection() {
 }
 
 #[test]
-fn belief_ends_when_the_loss_is_told_though_no_timer_ran() {
+fn validity_ends_when_the_loss_is_reported_even_if_no_timer_ran() {
     let (client, lock) = held();
     assert!(client.engine.remaining(lock, client.now.after(ms(VALID - 26))) > Duration::ZERO);
     assert_eq!(client.engine.remaining(lock, client.now.after(ms(VALID - 25))), Duration::ZERO);
 }
 
 #[test]
-fn a_late_no_is_a_loss_at_once() {
+fn a_late_denial_is_a_loss_at_once() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(10_000), client.now);
     let extend = client.command();
@@ -101,7 +101,7 @@ fn a_late_no_is_a_loss_at_once() {
 }
 
 #[test]
-fn a_no_to_a_question_long_before_the_last_is_a_loss_at_once_too() {
+fn a_denial_of_a_much_earlier_operation_is_a_loss_at_once() {
     let (mut client, lock) = held();
     let asked: Vec<_> = (0..3)
         .map(|_| {
@@ -118,7 +118,7 @@ fn a_no_to_a_question_long_before_the_last_is_a_loss_at_once_too() {
 }
 
 #[test]
-fn after_a_stall_the_loss_comes_before_a_dial_that_took_too_long() {
+fn after_a_stall_the_loss_is_reported_before_a_dial_timeout() {
     let policy = redlatch::Policy { connect_timeout: ms(500), ..Default::default() };
     let mut client = Client::with(policy, redlatch::Endpoint::default());
     client.acquire(request("a"));

@@ -9,22 +9,22 @@
 
 mod acquiring;
 mod adopting;
-mod carriers;
 mod connecting;
-mod entering;
-mod failing;
-mod holding;
-mod lines;
+mod extend_verify;
+mod fair;
 mod losing;
+mod noscript;
 mod pairing;
 mod redlock;
+mod reentry;
 mod releasing;
 mod renewing;
-mod sharing;
-mod trying;
-mod unknown_scripts;
+mod same_token;
+mod server_errors;
+mod transports;
+mod try_acquire;
 mod validity;
-mod waking;
+mod wake_ups;
 
 #[path = "../support/mod.rs"]
 mod support;

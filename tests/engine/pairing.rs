@@ -11,7 +11,7 @@ fn burned(client: &mut Client) -> bool {
 }
 
 #[test]
-fn a_reply_that_nobody_asked_for_burns_the_connection() {
+fn an_unsolicited_reply_closes_the_connection() {
     for stray in ["+OK\r\n", ":1\r\n", "_\r\n", "*0\r\n", "$-1\r\n", "-ERR x\r\n", "%0\r\n", "#t\r\n"] {
         let mut client = Client::ready();
         client.reply(stray);
@@ -20,7 +20,7 @@ fn a_reply_that_nobody_asked_for_burns_the_connection() {
 }
 
 #[test]
-fn a_push_is_no_reply() {
+fn a_push_is_not_taken_for_a_reply() {
     let mut client = Client::ready();
     let lock = client.acquire(one_try("a"));
     let command = client.command();
@@ -29,7 +29,7 @@ fn a_push_is_no_reply() {
 }
 
 #[test]
-fn a_duplicated_grant_grants_nothing_to_the_next_in_line() {
+fn a_duplicated_grant_does_not_grant_the_next_command() {
     let mut client = Client::ready();
     let first = client.acquire(one_try("a"));
     let second = client.acquire(one_try("b"));
@@ -45,7 +45,7 @@ fn a_duplicated_grant_grants_nothing_to_the_next_in_line() {
 }
 
 #[test]
-fn a_dropped_reply_is_noticed_at_the_next_one() {
+fn a_dropped_reply_is_detected_at_the_next_one() {
     let mut client = Client::ready();
     let first = client.acquire(one_try("a"));
     let second = client.acquire(one_try("b"));
@@ -61,7 +61,7 @@ fn a_dropped_reply_is_noticed_at_the_next_one() {
 }
 
 #[test]
-fn a_late_reply_keeps_its_place() {
+fn a_late_reply_is_paired_with_its_own_command() {
     let mut client = Client::ready();
     client.acquire(one_try("a"));
     let late = client.command();
@@ -76,7 +76,7 @@ fn a_late_reply_keeps_its_place() {
 }
 
 #[test]
-fn replies_of_a_connection_that_was_given_up_are_ignored() {
+fn replies_on_an_abandoned_connection_are_ignored() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     let command = client.command();
@@ -90,7 +90,7 @@ fn replies_of_a_connection_that_was_given_up_are_ignored() {
 }
 
 #[test]
-fn what_was_asked_on_a_lost_connection_is_released_over_the_next_one() {
+fn an_acquire_lost_with_its_connection_is_released_over_the_next_one() {
     let mut client = Client::ready();
     client.acquire(one_try("a"));
     let acquire = client.command();
@@ -176,7 +176,7 @@ fn a_connection_cut_at_any_byte_of_a_grant_grants_nothing() {
 
 proptest! {
     #[test]
-    fn a_stream_of_replies_means_the_same_however_it_is_cut(fences in prop::collection::vec(1u64..u64::MAX, 1..20), cuts in prop::collection::vec(1usize..40, 1..60)) {
+    fn a_stream_of_replies_gives_the_same_events_however_it_is_split(fences in prop::collection::vec(1u64..u64::MAX, 1..20), cuts in prop::collection::vec(1usize..40, 1..60)) {
         let run = |chunks: &mut dyn Iterator<Item = usize>| {
             let mut client = Client::ready();
             for _ in &fences {
@@ -197,7 +197,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_whatever_grant_a_lock_or_make_the_engine_fail(chunks in prop::collection::vec(prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+-:$*_#,(!=~>%|0123456789\r\n".to_vec())], 0..60), 0..12)) {
+    fn random_bytes_never_grant_a_lock_or_panic(chunks in prop::collection::vec(prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+-:$*_#,(!=~>%|0123456789\r\n".to_vec())], 0..60), 0..12)) {
         let mut client = Client::ready();
         client.acquire(one_try("a"));
         client.command();

@@ -18,7 +18,7 @@ fn told(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
 }
 
 #[test]
-fn released_and_expired_are_told_apart() {
+fn released_and_expired_are_distinct_outcomes() {
     for (deleted, outcome) in [(1, ReleaseOutcome::Released), (0, ReleaseOutcome::Expired)] {
         let (mut client, lock, release) = releasing();
         client.reply(release.number(deleted));
@@ -40,7 +40,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
 }
 
 #[test]
-fn releasing_again_says_nothing_and_sends_nothing() {
+fn a_second_release_reports_nothing_and_sends_nothing() {
     let (mut client, lock, release) = releasing();
     client.engine.release(lock, client.now);
     assert_eq!(client.commands(), []);
@@ -51,7 +51,7 @@ fn releasing_again_says_nothing_and_sends_nothing() {
 }
 
 #[test]
-fn without_an_answer_the_outcome_is_unknown_in_time_and_clean_up_goes_on() {
+fn without_a_reply_the_outcome_is_unknown_in_time_and_clean_up_continues() {
     let (mut client, lock, release) = releasing();
     let asked = client.now;
     let (_, events) = client.advance_to_action();
@@ -65,7 +65,7 @@ fn without_an_answer_the_outcome_is_unknown_in_time_and_clean_up_goes_on() {
 }
 
 #[test]
-fn over_a_lost_connection_the_release_goes_over_the_next_one() {
+fn a_release_lost_with_its_connection_is_sent_over_the_next_one() {
     let (mut client, lock, _) = releasing();
     client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
     while client.connection.is_none() {
@@ -82,7 +82,7 @@ fn over_a_lost_connection_the_release_goes_over_the_next_one() {
 }
 
 #[test]
-fn clean_up_ends_when_everything_has_expired_by_itself() {
+fn clean_up_ends_when_every_lease_has_expired() {
     let (mut client, lock, _) = releasing();
     client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
     let begun = client.now;
@@ -98,7 +98,7 @@ fn clean_up_ends_when_everything_has_expired_by_itself() {
 }
 
 #[test]
-fn a_final_error_ends_clean_up_at_once() {
+fn a_permanent_error_ends_clean_up_at_once() {
     let (mut client, lock, _) = releasing();
     client.reply("-NOPERM this user has no permissions to run the 'evalsha' command\r\n");
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
@@ -106,7 +106,7 @@ fn a_final_error_ends_clean_up_at_once() {
 }
 
 #[test]
-fn an_error_that_may_pass_is_retried() {
+fn a_transient_error_is_retried() {
     let (mut client, lock, _) = releasing();
     client.reply("-BUSY Redis is busy running a script\r\n");
     let (again, events) = client.advance_to_action();
@@ -116,7 +116,7 @@ fn an_error_that_may_pass_is_retried() {
 }
 
 #[test]
-fn clean_up_outlasts_the_longest_lease_asked_for() {
+fn clean_up_outlasts_the_longest_lease_requested() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.extend(lock, ms(60_000), client.now);
@@ -136,7 +136,7 @@ fn clean_up_outlasts_the_longest_lease_asked_for() {
 }
 
 #[test]
-fn a_release_that_meets_a_full_queue_is_sent_later() {
+fn a_release_that_finds_the_pipeline_full_is_sent_later() {
     let mut client = Client::ready();
     let locks: Vec<_> = (0..65_536).map(|_| client.acquire(request("a"))).collect();
     client.commands();
@@ -147,7 +147,7 @@ fn a_release_that_meets_a_full_queue_is_sent_later() {
 }
 
 #[test]
-fn a_renewal_that_is_overdue_when_the_release_is_asked_for_is_not_sent() {
+fn a_renewal_that_is_overdue_at_the_release_is_not_sent() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     client.advance(ms(4000)); // the renewal was due after 3333 ms, and the timer is late
@@ -156,7 +156,7 @@ fn a_renewal_that_is_overdue_when_the_release_is_asked_for_is_not_sent() {
 }
 
 #[test]
-fn an_extension_that_waits_for_its_turn_is_not_sent_once_the_release_is_asked_for() {
+fn a_queued_extension_is_not_sent_after_the_release() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.verify(lock, client.now);
@@ -168,7 +168,7 @@ fn an_extension_that_waits_for_its_turn_is_not_sent_once_the_release_is_asked_fo
 }
 
 #[test]
-fn nothing_is_heard_of_a_lock_that_was_cancelled_when_its_wait_was_over() {
+fn a_lock_cancelled_at_the_end_of_its_wait_reports_nothing() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();
@@ -179,14 +179,14 @@ fn nothing_is_heard_of_a_lock_that_was_cancelled_when_its_wait_was_over() {
 }
 
 #[test]
-fn while_the_server_may_still_answer_nothing_else_is_waited_for() {
+fn while_a_reply_may_still_arrive_the_next_timer_is_node_timeout() {
     let (client, _, _) = releasing();
     let next = client.engine.poll_timeout().unwrap();
     assert_eq!(next.since(client.now), ms(500), "nodeTimeout: there is nothing to ask again before");
 }
 
 #[test]
-fn only_what_was_released_is_counted_as_released() {
+fn only_released_locks_are_counted_as_released() {
     let (mut client, _, release) = releasing();
     client.reply(release.number(1));
     client.events();

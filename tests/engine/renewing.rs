@@ -1,11 +1,11 @@
 //! Renewal: at a third of the lease, until the release.
 
-use crate::holding::VALID;
+use crate::extend_verify::VALID;
 use crate::support::{Client, ms, request};
 use redlatch::{Duration, Event, Loss, ReleaseOutcome, Request};
 
 #[test]
-fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
+fn a_renewal_is_sent_at_each_third_of_the_lease_until_the_release() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     for _ in 0..20 {
@@ -25,7 +25,7 @@ fn renewal_comes_at_a_third_of_the_lease_until_the_release() {
 }
 
 #[test]
-fn a_renewal_that_fails_is_tried_again_in_shorter_steps_and_the_loss_is_told_in_time() {
+fn a_failed_renewal_is_retried_sooner_and_the_loss_is_reported_in_time() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     let granted = client.now;
@@ -47,7 +47,7 @@ fn a_renewal_that_fails_is_tried_again_in_shorter_steps_and_the_loss_is_told_in_
 }
 
 #[test]
-fn a_lost_connection_is_made_anew_for_the_renewal() {
+fn a_lost_connection_is_redialed_for_the_renewal() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
@@ -60,7 +60,7 @@ fn a_lost_connection_is_made_anew_for_the_renewal() {
 }
 
 #[test]
-fn after_a_release_no_extension_is_sent_ever() {
+fn after_a_release_no_extension_is_sent() {
     // The renewal is due, in flight, or about to be sent as text, when the release is asked for.
     for reply in ["", "-NOSCRIPT No matching script.\r\n", "-BUSY Redis is busy\r\n"] {
         let mut client = Client::ready();
@@ -77,7 +77,7 @@ fn after_a_release_no_extension_is_sent_ever() {
 }
 
 #[test]
-fn the_longest_hold_ends_a_renewed_lock() {
+fn max_hold_ends_a_renewed_lock() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, max_hold: ms(7000), ..request("a") });
     let granted = client.now;
@@ -93,7 +93,7 @@ fn the_longest_hold_ends_a_renewed_lock() {
 }
 
 #[test]
-fn renewals_that_are_always_answered_late_still_renew() {
+fn renewals_with_late_replies_still_extend_the_lease() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     let end = client.now.after(ms(60_000));
@@ -117,7 +117,7 @@ fn renewals_that_are_always_answered_late_still_renew() {
 }
 
 #[test]
-fn a_verification_that_fails_does_not_put_the_renewal_off() {
+fn a_failed_verification_does_not_delay_the_renewal() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
     let held_at = client.now;
@@ -135,7 +135,7 @@ fn a_verification_that_fails_does_not_put_the_renewal_off() {
 }
 
 #[test]
-fn the_renewal_comes_a_third_of_the_lease_after_the_last_was_asked_for() {
+fn each_renewal_is_sent_a_third_of_the_lease_after_the_previous_one() {
     let mut client = Client::ready();
     let asked = client.now;
     client.acquire(Request { renew: true, ttl: ms(9000), ..request("a") });

@@ -21,7 +21,7 @@ fn validity_counts_from_before_the_winning_attempt_was_sent() {
 }
 
 #[test]
-fn a_grant_with_nothing_left_is_never_handed_out() {
+fn a_grant_without_remaining_validity_is_never_reported() {
     let mut client = Client::with(
         redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
         Default::default(),
@@ -43,7 +43,7 @@ fn a_grant_with_nothing_left_is_never_handed_out() {
 
 /// The loss would be told at once: 2 ms, at least, before validity ends.
 #[test]
-fn a_grant_with_no_more_left_than_the_notice_of_its_loss_is_none() {
+fn a_grant_with_only_the_loss_margin_left_is_rejected() {
     for (late, granted) in [(94, true), (95, false)] {
         let patient = redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() };
         let mut client = Client::with(patient, Default::default());
@@ -58,7 +58,7 @@ fn a_grant_with_no_more_left_than_the_notice_of_its_loss_is_none() {
 }
 
 #[test]
-fn a_grant_that_runs_out_before_it_is_told_is_not_told() {
+fn a_grant_that_expires_before_it_is_reported_fails() {
     let mut client = Client::ready();
     let lock = client.acquire(Request { ttl: ms(100), ..request("a") });
     let command = client.command();
@@ -70,7 +70,7 @@ fn a_grant_that_runs_out_before_it_is_told_is_not_told() {
 }
 
 #[test]
-fn a_grant_that_comes_too_late_is_asked_for_again_within_the_wait() {
+fn a_grant_that_arrives_too_late_is_retried_within_the_wait() {
     let mut client = Client::with(
         redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() },
         Default::default(),

@@ -40,5 +40,5 @@ test("every test that the guarantees page names exists", () => {
     }
   }
   assert.equal(has("../../tests/js/limits.test.js", "no such test"), false);
-  assert.equal(has("../../tests/engine/holding.rs", "no_such_test"), false);
+  assert.equal(has("../../tests/engine/extend_verify.rs", "no_such_test"), false);
 });

@@ -50,7 +50,7 @@ pub struct Client {
     /// Ticks by which its clock is behind.
     pub lag: u64,
     /// Extensions that were asked for and not answered.
-    pub questions: usize,
+    pub operations: usize,
 }
 
 impl Client {
@@ -59,7 +59,7 @@ impl Client {
         for _ in 0..setup.servers {
             engine.add_node(Endpoint::default());
         }
-        Self { engine, step: 0, slots: Vec::new(), lag: 0, questions: 0 }
+        Self { engine, step: 0, slots: Vec::new(), lag: 0, operations: 0 }
     }
 
     pub fn now(&self, tick: u64) -> Instant {
@@ -100,7 +100,7 @@ impl Client {
             }
             Op::Extend(slot) => {
                 self.engine.extend(self.slots[slot].lock, lease(setup.ttl), now);
-                self.questions += 1;
+                self.operations += 1;
             }
             Op::Cancel(slot) => {
                 self.slots[slot].status = Status::Over;
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// Takes in what the engine has to tell; what the outcomes are called.
-    pub fn hear(&mut self, tick: u64) -> Vec<(Option<usize>, &'static str)> {
+    pub fn take_outcomes(&mut self, tick: u64) -> Vec<(Option<usize>, &'static str)> {
         let mut heard = Vec::new();
         while let Some(event) = self.engine.poll_event(self.now(tick)) {
             let (lock, status, name) = match event {
@@ -157,7 +157,7 @@ impl Client {
                     },
                 ),
                 Event::Extended { .. } | Event::OperationFailed { .. } => {
-                    self.questions -= 1;
+                    self.operations -= 1;
                     continue;
                 }
                 _ => continue,

@@ -54,11 +54,16 @@ pub fn explore(setup: &Setup) -> Result<Report, String> {
         let mut world = here.world.clone();
         report.transitions += 1;
         if let Err(violation) = world.act(action, setup) {
-            return Err(told(setup, &path, Some(action), &violation));
+            return Err(violation_report(setup, &path, Some(action), &violation));
         }
         let print = fingerprint(&world);
         if matches!(action, Action::Timer(_)) && print == fingerprint(&here.world) {
-            return Err(told(setup, &path, Some(action), "a timer that changes nothing stays due"));
+            return Err(violation_report(
+                setup,
+                &path,
+                Some(action),
+                "a timer that changes nothing stays due",
+            ));
         }
         if !seen.insert(print) {
             continue;
@@ -69,7 +74,7 @@ pub fn explore(setup: &Setup) -> Result<Report, String> {
             report.ends += 1;
             if let Err(violation) = next.world.clone().settle(setup) {
                 path.push(next);
-                return Err(told(setup, &path, None, &violation));
+                return Err(violation_report(setup, &path, None, &violation));
             }
         }
         report.outcomes.extend(&next.world.news.0);
@@ -94,7 +99,7 @@ fn fingerprint(world: &World) -> u64 {
     hasher.finish()
 }
 
-fn told(setup: &Setup, path: &[Visit], last: Option<Action>, violation: &str) -> String {
+fn violation_report(setup: &Setup, path: &[Visit], last: Option<Action>, violation: &str) -> String {
     let taken = path.iter().filter_map(|visit| visit.taken).chain(last);
     let way: Vec<_> = taken.map(|action| format!("{action:?}")).collect();
     format!("{}: {violation}\nthe way there: {}", setup.name, way.join(", "))

@@ -27,7 +27,7 @@ mod network;
 #[cfg(planted)]
 mod planted;
 mod queue;
-mod settling;
+mod quiescence;
 mod setup;
 mod shared;
 mod world;

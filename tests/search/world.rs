@@ -177,7 +177,7 @@ impl World {
     /// Takes everything that a client's engine has come to.
     fn drain(&mut self, index: usize) -> Result<(), Violation> {
         let tick = self.tick;
-        for (slot, outcome) in self.clients[index].hear(tick) {
+        for (slot, outcome) in self.clients[index].take_outcomes(tick) {
             self.news.0.insert(outcome);
             if let Some(slot) = slot {
                 self.check_fence(index, slot)?;
@@ -209,7 +209,7 @@ impl World {
                 link.up.push_back(bytes);
             }
         }
-        self.check_told(index)
+        self.check_losses(index)
     }
 
     /// Who has the key by a server's word.
@@ -258,7 +258,7 @@ impl World {
     }
 
     /// Rule: a loss is told before anything else, once its time has come.
-    fn check_told(&self, index: usize) -> Result<(), Violation> {
+    fn check_losses(&self, index: usize) -> Result<(), Violation> {
         let client = &self.clients[index];
         let held = client.slots.iter().filter(|slot| matches!(slot.status, Status::Granted { .. }));
         for slot in held {

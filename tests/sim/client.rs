@@ -40,7 +40,7 @@ pub struct Task {
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,
-    pub questions: BTreeSet<OperationId>,
+    pub operations: BTreeSet<OperationId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

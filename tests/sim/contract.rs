@@ -27,7 +27,7 @@ pub fn check(executed: &Executed, keys: &Keyspace, now: u64) -> Result<(), Viola
         && call.keys_of(QUEUE).iter().any(|queue| members(keys, queue, now).contains(waiter))
     {
         let text = format!("{} {why}, and stands in line", waiter.escape_ascii());
-        return Err(Violation::new("stands in line", text));
+        return Err(Violation::new("absent waiter queued", text));
     }
     Ok(())
 }
@@ -49,7 +49,7 @@ pub fn check_woken(
         let message = format!("redlatch:wake:{client}\r\n${}\r\n{number}\r\n", number.len());
         let is_message = |output: &[u8]| output.windows(message.len()).any(|part| part == message.as_bytes());
         if !outputs.iter().any(|(_, output)| is_message(output)) {
-            return Err(Violation::new("first in line woken", format!("{first} hears nothing")));
+            return Err(Violation::new("head of the queue woken", format!("{first} hears nothing")));
         }
     }
     Ok(())

@@ -18,14 +18,14 @@ fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
         for rate in sound.settings.client_rates.iter_mut().chain(&mut sound.settings.server_rates) {
             *rate = (*rate).clamp(-4_900, 4_900);
         }
-        sound.settings.excuses = false;
+        sound.settings.exemptions = false;
         let mut spoilt = sound.clone();
         spoil(&mut spoilt, &mut Rng::of(seed, 4));
         if world::run(&spoilt, false).1.is_err_and(|violation| violation.rule == rule) {
             assert!(world::run(&sound, false).1.is_ok(), "seed {seed} has more wrong with it");
-            spoilt.settings.excuses = true;
-            let excused = world::run(&spoilt, false).1;
-            assert!(excused.is_ok(), "seed {seed} is not excused: {excused:?}");
+            spoilt.settings.exemptions = true;
+            let exempt = world::run(&spoilt, false).1;
+            assert!(exempt.is_ok(), "seed {seed} is not exempt: {exempt:?}");
             return true;
         }
         false
@@ -57,7 +57,7 @@ fn server_clocks_set_forward_break_exclusion() {
 }
 
 #[test]
-fn restarts_without_the_keys_break_exclusion() {
+fn restarts_without_the_data_break_exclusion() {
     sees("exclusion", |plan, rng| {
         on_all_servers(plan, rng, |server| What::Crash { server, keeps: false, silent: false, down: 5 * MS });
     });
@@ -75,12 +75,12 @@ fn crash_one_after_the_other(plan: &mut Plan, down: Micros) {
 }
 
 #[test]
-fn servers_of_a_redlock_that_are_back_too_soon_without_the_keys_break_exclusion() {
+fn redlock_servers_that_return_too_soon_without_their_keys_break_exclusion() {
     sees("exclusion", |plan, _| crash_one_after_the_other(plan, 5 * MS));
 }
 
 #[test]
-fn servers_of_a_redlock_that_stay_away_until_all_leases_are_over_break_nothing() {
+fn redlock_servers_that_stay_away_until_all_leases_end_break_nothing() {
     let mut stayed_away = 0;
     // Under pressure, as above.
     for seed in (3..2000).step_by(4) {
@@ -92,7 +92,7 @@ fn servers_of_a_redlock_that_stay_away_until_all_leases_are_over_break_nothing()
             continue;
         }
         plan.faults.clear();
-        plan.settings.excuses = false;
+        plan.settings.exemptions = false;
         plan.settings.span = plan.settings.span.max(2 * SECOND + lease);
         crash_one_after_the_other(&mut plan, lease);
         let (summary, result) = world::run(&plan, false);

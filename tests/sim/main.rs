@@ -13,30 +13,30 @@
     reason = "tests may fail"
 )]
 
-mod asking;
 mod client;
 mod clock;
 mod contract;
-mod drawing;
-mod driving;
-mod excuses;
+mod determinism;
+mod events;
+mod exemptions;
 mod faults;
-mod hearing;
+mod fifo;
+mod generator;
 #[cfg(not(target_arch = "wasm32"))]
 mod limits;
-mod line;
 mod network;
 mod observer;
 mod plan;
 #[cfg(planted)]
 mod planted;
+mod quiescence;
+mod requests;
 mod rng;
-mod sameness;
 mod scenarios;
+mod scheduler;
 #[cfg(not(target_arch = "wasm32"))]
 mod seeds;
 mod server;
-mod settling;
 #[cfg(not(target_arch = "wasm32"))]
 mod shrink;
 mod trace;
@@ -48,7 +48,7 @@ use plan::Plan;
 const MOST_LINES: usize = 1000;
 
 /// A world, told step by step.
-fn told(plan: &Plan) -> String {
+fn transcript(plan: &Plan) -> String {
     let (summary, result) = world::run(plan, true);
     let skipped = summary.lines.len().saturating_sub(MOST_LINES);
     let mut lines = vec![

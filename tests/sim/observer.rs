@@ -6,8 +6,8 @@ use redlatch::{HandleId, memory::Keyspace};
 
 use crate::{
     contract,
-    excuses::Excuses,
-    line::Lines,
+    exemptions::Exemptions,
+    fifo::Queues,
     plan::{Micros, Plan},
     server::Executed,
 };
@@ -42,7 +42,7 @@ pub struct Hold {
 pub struct Observer {
     servers: usize,
     calm: bool,
-    excuses: Excuses,
+    exemptions: Exemptions,
     pub holds: Vec<Hold>,
     /// The largest fencing token told for a key, and to whom.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
@@ -60,7 +60,7 @@ pub struct Observer {
     claimants: BTreeMap<Vec<u8>, usize>,
     /// Claimants that let go of what a token holds, which is over then for whoever shares it.
     let_go: BTreeSet<(Vec<u8>, usize)>,
-    lines: Vec<Lines>,
+    queues: Vec<Queues>,
     /// How often rules came to bear, so that a world in which nothing happens does not count as a proof.
     pub coverage: BTreeMap<&'static str, u64>,
 }
@@ -70,7 +70,7 @@ impl Observer {
         Self {
             servers: plan.settings.servers,
             calm: plan.settings.calm,
-            excuses: Excuses::new(&plan.settings),
+            exemptions: Exemptions::new(&plan.settings),
             holds: Vec::new(),
             fences: BTreeMap::new(),
             granted: BTreeMap::new(),
@@ -80,7 +80,7 @@ impl Observer {
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
             let_go: BTreeSet::new(),
-            lines: vec![Lines::default(); plan.settings.servers],
+            queues: vec![Queues::default(); plan.settings.servers],
             coverage: BTreeMap::new(),
         }
     }
@@ -95,29 +95,29 @@ impl Observer {
 
     /// A server lost what it stores about a key: its fence counter, or something else.
     pub fn lost(&mut self, server: usize, key: usize, counter: bool, time: Micros) {
-        self.excuses.keys_lost(Some(key), time);
+        self.exemptions.keys_lost(Some(key), time);
         if counter {
-            self.excuses.counters_lost();
+            self.exemptions.counters_lost();
         }
-        self.lines[server].clear();
+        self.queues[server].clear();
     }
 
     /// A server crashed and lost everything. Whether that excuses anything depends on when it is back.
     pub fn forgot(&mut self, server: usize) {
-        self.excuses.counters_lost();
-        self.lines[server].clear();
+        self.exemptions.counters_lost();
+        self.queues[server].clear();
     }
 
     /// It is back too soon: locks asked for before it crashed may have two believers.
     pub fn back_too_soon(&mut self, crashed: Micros) {
-        self.excuses.keys_lost(None, crashed);
+        self.exemptions.keys_lost(None, crashed);
     }
 
     /// A server's clock was set.
     pub fn stepped(&mut self, server: usize, by: i64, time: Micros) {
-        self.excuses.clock_set(by, time);
+        self.exemptions.clock_set(by, time);
         if by > 0 {
-            self.lines[server].clear();
+            self.queues[server].clear();
         }
     }
 
@@ -152,13 +152,13 @@ impl Observer {
         if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
             return Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii())));
         }
-        self.lines[server].look(executed, keys, now, self.calm)
+        self.queues[server].look(executed, keys, now, self.calm)
     }
 
     /// A client writes a call.
     pub fn written(&self, client: usize, script: &str, token: &[u8]) -> Result<(), Violation> {
         if !script.ends_with("release") && self.released.contains(&(client, token.to_vec())) {
-            return Err(Violation::new("asked after release", format!("{script} with a released token")));
+            return Err(Violation::new("sent after release", format!("{script} with a released token")));
         }
         Ok(())
     }
@@ -210,7 +210,7 @@ impl Observer {
     }
 
     /// An application is told that it has a lock. `believes` says whether another does too, now.
-    pub fn told(
+    pub fn lock_reported(
         &mut self,
         hold: Hold,
         fence: u64,
@@ -236,21 +236,21 @@ impl Observer {
                 }
                 // What is lost of either's: of a majority, some servers may have granted long before it is told.
                 let since = self.first_grant(&hold).map_or(other.asked, |first| first.min(other.asked));
-                if !self.excuses.two_believers(key, since) {
+                if !self.exemptions.two_believers(key, since) {
                     let text = format!(
                         "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",
                         other.client, hold.client, other.lock, hold.lock
                     );
                     return Err(Violation::new("exclusion", text));
                 }
-                self.count("two believers, excused");
+                self.count("two believers, exempt");
             }
             if self.servers == 1 && !hold.adopted {
                 let (last, last_owner) = self.fences.get(&key).cloned().unwrap_or_default();
                 // Who enters again has the same one.
                 let grows = fence > last || fence == last && last_owner == hold.owner;
-                let excused = self.excuses.fence_reset() || self.excuses.two_believers(key, hold.asked);
-                if !grows && !excused {
+                let exempt = self.exemptions.fence_reset() || self.exemptions.two_believers(key, hold.asked);
+                if !grows && !exempt {
                     let text = format!("lock:{key} had {last}, and then {fence}");
                     return Err(Violation::new("fence", text));
                 }

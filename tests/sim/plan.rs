@@ -1,5 +1,5 @@
 //! What a seed stands for: how the world is, what applications do in it, and what goes wrong. All of it is drawn before
-//! anything runs (`drawing.rs`), so that parts of a plan can be left out and the rest still happens.
+//! anything runs (`generator.rs`), so that parts of a plan can be left out and the rest still happens.
 
 use redlatch::{Policy, memory::Trouble};
 
@@ -20,9 +20,9 @@ impl Plan {
     /// How long, in true time, every lease given out until now lasts at most, by clocks that are up to 6 % slow.
     pub fn longest_lease(&self) -> Micros {
         let of = |op: &Op| {
-            let extensions = op.asks.iter().filter_map(|&(_, ask)| match ask {
-                Ask::Extend(ttl) => Some(ttl),
-                Ask::Verify => None,
+            let extensions = op.operations.iter().filter_map(|&(_, operation)| match operation {
+                Operation::Extend(ttl) => Some(ttl),
+                Operation::Verify => None,
             });
             extensions.fold(op.ttl, u64::max)
         };
@@ -62,7 +62,7 @@ pub struct Settings {
     /// Servers that do not know HELLO, and so speak RESP2 only.
     pub old: Vec<bool>,
     /// Whether the observer excuses what no client can promise.
-    pub excuses: bool,
+    pub exemptions: bool,
 }
 
 /// How long bytes take.
@@ -91,7 +91,7 @@ pub struct Op {
     pub cancel_after: Option<Micros>,
     /// A token of its own, by number: who brings the same one re-enters.
     pub token: Option<u64>,
-    pub asks: Vec<(Micros, Ask)>,
+    pub operations: Vec<(Micros, Operation)>,
     pub handover: Option<Handover>,
 }
 
@@ -108,7 +108,7 @@ pub struct Handover {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Ask {
+pub enum Operation {
     /// In ms.
     Extend(u64),
     Verify,

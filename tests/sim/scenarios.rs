@@ -3,7 +3,7 @@
 use redlatch::Duration;
 
 use crate::{
-    plan::{Ask, Delay, Fault, MS, Op, SECOND, Settings, What},
+    plan::{Delay, Fault, MS, Op, Operation, SECOND, Settings, What},
     rng::Rng,
 };
 
@@ -42,7 +42,7 @@ pub fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: 
         op.hold = (ttl + ttl / 5) * MS;
         op.cancel_after = None;
         op.token = None;
-        op.asks = if longer { vec![(10 * MS, Ask::Extend(ttl * 3))] } else { Vec::new() };
+        op.operations = if longer { vec![(10 * MS, Operation::Extend(ttl * 3))] } else { Vec::new() };
         if longer {
             op.hold *= 3;
         }
@@ -71,7 +71,7 @@ pub fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
         hold,
         cancel_after: None,
         token: None,
-        asks: Vec::new(),
+        operations: Vec::new(),
         handover: None,
     };
     let first = Op { hold: if leave { 6 * SECOND } else { hold }, ..waiter.clone() };
@@ -104,7 +104,7 @@ pub fn outage(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: &m
         op.wait = 4_000;
         op.renew = rng.chance(70);
         op.hold = rng.below(2 * ttl) * MS;
-        op.asks.clear();
+        op.operations.clear();
     }
     let server_faults = |fault: &Fault| {
         matches!(fault.what, What::Crash { .. } | What::LoseKey { .. } | What::ServerStep { .. })

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{plan::Plan, shrink, told, world};
+use crate::{plan::Plan, shrink, transcript, world};
 
 /// Seeds that found something once.
 const REGRESSIONS: &[u64] = &[77, 578, 2096, 21340, 22469, 32619, 402_224, 461_545];
@@ -21,7 +21,7 @@ const COMES_TO_BEAR: &[&str] = &[
     "lost by time",
     "lost by reply",
     "lost by maxHold",
-    "two believers, excused",
+    "two believers, exempt",
     "cut",
     "mute",
     "tamper",
@@ -52,7 +52,7 @@ fn hold(seed: u64) -> world::Summary {
     if let Err(violation) = result {
         eprintln!("seed {seed}: {}: {}; making it smaller", violation.rule, violation.text);
         let smallest = shrink::shrink(&plan, violation.rule);
-        println!("{}", told(&smallest));
+        println!("{}", transcript(&smallest));
         panic!(
             "seed {seed}: {}: {}\nAgain: SEED={seed} cargo test --test sim",
             violation.rule, violation.text
@@ -93,7 +93,7 @@ impl Total {
 fn seeds_hold() {
     if let Some(seed) = number("SEED") {
         hold(seed);
-        println!("{}", told(&Plan::draw(seed)));
+        println!("{}", transcript(&Plan::draw(seed)));
         return;
     }
     let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(10_000));

@@ -57,7 +57,7 @@ fn simplify(plan: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
         |plan| plan.settings.refused = 0,
         |plan| plan.settings.lateness = 0,
         |plan| plan.settings.old.fill(false),
-        |plan| plan.ops.iter_mut().for_each(|op| op.asks.clear()),
+        |plan| plan.ops.iter_mut().for_each(|op| op.operations.clear()),
         |plan| plan.ops.iter_mut().for_each(|op| op.handover = None),
     ];
     for change in changes {

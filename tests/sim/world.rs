@@ -9,7 +9,7 @@ use crate::{
     contract,
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
-    plan::{Ask, Delay, MS, Micros, Plan, SECOND, Tamper},
+    plan::{Delay, MS, Micros, Operation, Plan, SECOND, Tamper},
     server::{Executed, SimServer, script_call},
     trace::Trace,
 };
@@ -31,7 +31,7 @@ pub enum Happening {
     Acquire(usize),
     Release(usize, HandleId),
     Cancel(usize, HandleId),
-    Question(usize, HandleId, Ask),
+    Operation(usize, HandleId, Operation),
     /// An application hands its lock over, and another hears of it: the operation, and the token.
     HandOver(usize, HandleId),
     Adopt(usize, usize, Vec<u8>),
@@ -169,7 +169,7 @@ impl<'p> World<'p> {
             Happening::Timer(client, _)
             | Happening::Release(client, _)
             | Happening::Cancel(client, _)
-            | Happening::Question(client, ..)
+            | Happening::Operation(client, ..)
             | Happening::HandOver(client, _)
             | Happening::Adopt(client, ..) => Some(*client),
             Happening::Acquire(op) => Some(self.plan.ops[*op].client),

@@ -1,6 +1,6 @@
 //! Locks of several independent servers: majorities, validity, clean-up.
 
-mod holding;
+mod renewal;
 mod residue;
 mod tokens;
 
@@ -62,7 +62,7 @@ fn a_majority_is_enough_and_there_is_no_fence() {
 }
 
 #[test]
-fn validity_is_that_of_the_quorum_th_server_from_before_it_was_asked() {
+fn validity_is_the_quorum_th_largest_from_before_the_command_was_sent() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Slow(90), Mode::Slow(60)]);
     let begun = world.now;
@@ -80,7 +80,7 @@ fn combinations(servers: usize, modes: &[Mode]) -> Vec<Vec<Mode>> {
 }
 
 #[test]
-fn every_combination_of_failures_is_decided_rightly_in_time_and_leaves_no_residue() {
+fn every_combination_of_failures_is_decided_correctly_in_time_and_leaves_no_residue() {
     let all = [Mode::Up, Mode::Down, Mode::Hung, Mode::Slow(40), Mode::Slow(300), Mode::Refusing];
     let few = [Mode::Up, Mode::Down, Mode::Hung];
     for servers in 1..=7 {
@@ -120,7 +120,7 @@ fn every_combination_of_failures_is_decided_rightly_in_time_and_leaves_no_residu
 }
 
 #[test]
-fn a_failed_try_tells_how_each_server_voted() {
+fn a_failed_attempt_reports_how_each_server_voted() {
     let mut world = warm(5, 2);
     world.servers[0].keys.insert("k".into(), ("another".into(), at(u64::MAX / 2000)));
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Down, Mode::Refusing, Mode::Hung]);
@@ -138,7 +138,7 @@ fn a_failed_try_tells_how_each_server_voted() {
 }
 
 #[test]
-fn an_even_split_of_two_and_of_three_clients_resolves() {
+fn an_even_split_between_two_or_three_clients_resolves() {
     for clients in [2, 3] {
         for servers in [2, 3, 4, 5, 6] {
             let mut world = warm(servers, clients);
@@ -182,7 +182,7 @@ fn several_keys_on_several_servers_are_all_or_nothing() {
 }
 
 #[test]
-fn those_who_watch_hear_that_a_minority_is_down() {
+fn observers_are_notified_when_a_minority_is_down() {
     let mut world = warm(3, 1);
     world.clients[0].engine.observe();
     set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
@@ -194,14 +194,14 @@ fn those_who_watch_hear_that_a_minority_is_down() {
 }
 
 #[test]
-fn fair_on_several_servers_is_refused() {
+fn a_fair_lock_on_several_servers_is_refused() {
     let mut world = World::new(2, 1, &Policy::default());
     let fair = Request { fair: true, ..short(0) };
     assert_eq!(world.clients[0].engine.acquire(fair, world.now), Err(InvalidRequest::FairOnSeveral));
 }
 
 #[test]
-fn a_server_whose_connection_comes_late_is_asked_too_until_the_release() {
+fn a_server_that_connects_late_is_still_asked_until_the_release() {
     let mut world = World::new(3, 1, &Policy::default());
     world.servers[2].mode = Mode::Slow(300);
     let lock = world.acquire(0, short(0));
@@ -215,7 +215,7 @@ fn a_server_whose_connection_comes_late_is_asked_too_until_the_release() {
 }
 
 #[test]
-fn a_connection_that_is_not_made_holds_a_vote_up_for_a_second() {
+fn a_missing_connection_delays_the_vote_by_one_second() {
     let mut servers = Servers::new(3);
     servers.engine.acquire(one_try("a"), at(0)).unwrap();
     servers.greet(2);

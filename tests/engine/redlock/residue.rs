@@ -5,7 +5,7 @@ use crate::support::{ms, world::Mode};
 use redlatch::{Code, Event, Request};
 
 #[test]
-fn attempts_that_left_something_are_released_under_their_own_token() {
+fn the_residue_of_an_attempt_is_released_under_its_own_token() {
     let mut world = warm(3, 1);
     world.servers[0].keys.insert("k".into(), ("another".into(), world.now.after(ms(1000))));
     world.servers[1].mode = Mode::Refusing;
@@ -21,7 +21,7 @@ fn attempts_that_left_something_are_released_under_their_own_token() {
 }
 
 #[test]
-fn a_reply_that_is_lost_after_the_grant_is_released() {
+fn a_grant_whose_reply_was_lost_is_released() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
     world.servers[0].loses_reply = true;
@@ -32,7 +32,7 @@ fn a_reply_that_is_lost_after_the_grant_is_released() {
 }
 
 #[test]
-fn servers_that_were_never_reached_are_not_pursued_with_releases() {
+fn servers_that_were_never_reached_get_no_releases() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Down, Mode::Down]);
     world.acquire(0, short(10_000));
@@ -41,7 +41,7 @@ fn servers_that_were_never_reached_are_not_pursued_with_releases() {
 }
 
 #[test]
-fn a_server_that_errs_is_not_pursued_with_a_release_for_every_attempt() {
+fn a_server_that_answers_with_errors_gets_no_release_for_every_attempt() {
     let mut world = warm(3, 2);
     let held = world.acquire(1, Request { renew: true, ..short(0) });
     assert!(granted(world.next_event(1, ms(100))));
@@ -61,7 +61,7 @@ fn a_server_that_errs_is_not_pursued_with_a_release_for_every_attempt() {
 }
 
 #[test]
-fn what_a_server_may_have_granted_without_an_answer_is_released_before_the_next_attempt() {
+fn a_grant_without_a_reply_is_released_before_the_next_attempt() {
     let mut world = warm(3, 1);
     world.servers[0].loses_reply = true;
     world.servers[2].keys.insert("k".into(), ("another".into(), world.now.after(ms(60_000))));

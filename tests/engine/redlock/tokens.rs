@@ -5,7 +5,7 @@ use crate::support::{ms, world::Mode};
 use redlatch::{Code, Request};
 
 #[test]
-fn a_token_of_the_applications_own_is_not_asked_for_again_once_it_was_released() {
+fn a_token_of_the_application_is_not_acquired_again_after_its_release() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Refusing, Mode::Refusing]);
     world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
@@ -14,7 +14,7 @@ fn a_token_of_the_applications_own_is_not_asked_for_again_once_it_was_released()
 }
 
 #[test]
-fn a_token_of_the_applications_own_waits_for_a_lock_that_is_held() {
+fn a_token_of_the_application_waits_for_a_held_lock() {
     let mut world = warm(3, 2);
     let held = world.acquire(0, short(0));
     assert!(granted(world.next_event(0, ms(100))));
@@ -27,7 +27,7 @@ fn a_token_of_the_applications_own_waits_for_a_lock_that_is_held() {
 }
 
 #[test]
-fn a_token_of_the_applications_own_is_asked_for_again_after_an_error_that_may_pass() {
+fn a_token_of_the_application_is_retried_after_a_transient_error() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Refusing, Mode::Refusing, Mode::Refusing]);
     let lock = world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });

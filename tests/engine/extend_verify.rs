@@ -31,7 +31,7 @@ fn an_extension_counts_from_before_it_was_sent() {
 }
 
 #[test]
-fn an_extension_never_shortens() {
+fn an_extension_never_shortens_the_lease() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(100), client.now);
     let extend = client.command();
@@ -40,7 +40,7 @@ fn an_extension_never_shortens() {
 }
 
 #[test]
-fn an_extension_without_answer_leaves_the_lease_as_it_was() {
+fn an_extension_without_a_reply_leaves_the_lease_unchanged() {
     let (mut client, lock) = held();
     let granted = client.now;
     let op = client.engine.extend(lock, ms(20_000), client.now);
@@ -53,7 +53,7 @@ fn an_extension_without_answer_leaves_the_lease_as_it_was() {
 }
 
 #[test]
-fn questions_that_meet_one_in_flight_are_asked_together_after_it() {
+fn operations_during_one_in_flight_are_sent_together_after_it() {
     let (mut client, lock) = held();
     let first = client.engine.extend(lock, ms(11_000), client.now);
     let second = client.engine.extend(lock, ms(15_000), client.now);
@@ -71,7 +71,7 @@ fn questions_that_meet_one_in_flight_are_asked_together_after_it() {
 }
 
 #[test]
-fn verifying_asks_and_changes_nothing() {
+fn verifying_does_not_change_the_lease() {
     let (mut client, lock) = held();
     let op = client.engine.verify(lock, client.now);
     let verify = client.command();
@@ -90,7 +90,7 @@ fn verifying_asks_and_changes_nothing() {
 }
 
 #[test]
-fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
+fn operations_on_a_lock_that_is_not_held_fail_as_lost() {
     let (mut client, lock) = held();
     client.engine.release(lock, client.now);
     client.command();
@@ -102,7 +102,7 @@ fn questions_about_a_lock_that_is_not_held_fail_as_lost() {
 }
 
 #[test]
-fn an_answer_to_an_earlier_extension_does_not_serve_the_next() {
+fn the_reply_to_an_earlier_extension_does_not_confirm_the_next() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(10_000), client.now);
     let first = client.command();
@@ -118,7 +118,7 @@ fn an_answer_to_an_earlier_extension_does_not_serve_the_next() {
 }
 
 #[test]
-fn an_extensions_answer_is_no_releases() {
+fn the_reply_to_an_extension_does_not_confirm_a_release() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
@@ -132,7 +132,7 @@ fn an_extensions_answer_is_no_releases() {
 }
 
 #[test]
-fn every_question_is_answered_when_the_lock_ends() {
+fn every_operation_is_settled_when_the_lock_ends() {
     let (mut client, lock) = held();
     let asked = client.engine.extend(lock, ms(20_000), client.now);
     let queued = [client.engine.extend(lock, ms(20_000), client.now), client.engine.verify(lock, client.now)];
@@ -150,7 +150,7 @@ fn every_question_is_answered_when_the_lock_ends() {
 }
 
 #[test]
-fn a_question_that_fails_tells_why() {
+fn a_failed_operation_reports_its_cause() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     let op = client.engine.extend(lock, ms(20_000), client.now);

@@ -24,7 +24,7 @@ fn enter(client: &mut Client, request: Request) -> HandleId {
 }
 
 #[test]
-fn the_owner_enters_again_with_the_same_fence_and_shares_the_lease() {
+fn the_owner_reenters_with_the_same_fence_and_shares_the_lease() {
     let (mut client, outer) = held(mine());
     client.advance(ms(1000));
     let inner = enter(&mut client, mine());
@@ -34,7 +34,7 @@ fn the_owner_enters_again_with_the_same_fence_and_shares_the_lease() {
 }
 
 #[test]
-fn entering_again_takes_no_longer_than_its_wait_whatever_the_server_does() {
+fn reentry_ends_within_its_wait_whatever_the_server_does() {
     let (mut client, outer) = held(Request { ttl: ms(60_000), ..mine() });
     let inner = client.acquire(Request { wait: ms(300), ..mine() });
     let question = client.command();
@@ -54,7 +54,7 @@ fn entering_again_takes_no_longer_than_its_wait_whatever_the_server_does() {
 }
 
 #[test]
-fn to_cancel_what_was_released_already_touches_no_other_holder() {
+fn cancelling_a_released_handle_does_not_affect_the_other_handles() {
     let (mut client, outer) = held(mine());
     let inner = enter(&mut client, mine());
     client.engine.release(outer, client.now);
@@ -71,7 +71,7 @@ fn to_cancel_what_was_released_already_touches_no_other_holder() {
 }
 
 #[test]
-fn a_token_that_was_drawn_here_enters_again_too() {
+fn a_generated_token_can_reenter_too() {
     let mut client = Client::ready();
     client.hold(request("a"));
     let lock = client.acquire(request("b"));
@@ -88,7 +88,7 @@ fn a_token_that_was_drawn_here_enters_again_too() {
 }
 
 #[test]
-fn only_the_last_release_frees_the_lock_in_whatever_order() {
+fn only_the_last_release_frees_the_lock_in_any_order() {
     for outer_first in [false, true] {
         let (mut client, outer) = held(Request { renew: true, ..mine() });
         let inner = enter(&mut client, mine());
@@ -109,7 +109,7 @@ fn only_the_last_release_frees_the_lock_in_whatever_order() {
 }
 
 #[test]
-fn entering_with_renewal_begins_it() {
+fn reentry_with_renewal_starts_renewal() {
     let (mut client, _) = held(mine());
     client.acquire(Request { renew: true, ..mine() });
     let question = client.command();
@@ -120,7 +120,7 @@ fn entering_with_renewal_begins_it() {
 }
 
 #[test]
-fn a_lock_that_was_taken_away_is_not_entered_and_lost_to_all() {
+fn a_denied_reentry_loses_the_lock_for_all_handles() {
     let (mut client, outer) = held(mine());
     let inner = enter(&mut client, mine());
     let third = client.acquire(mine());
@@ -136,14 +136,14 @@ fn a_lock_that_was_taken_away_is_not_entered_and_lost_to_all() {
 }
 
 #[test]
-fn another_token_does_not_enter() {
+fn another_token_does_not_reenter() {
     let (mut client, _) = held(mine());
     client.acquire(Request { token: Some(b"yours".to_vec()), ..request("a") });
     assert_eq!(client.command().name(), "exclusive_acquire");
 }
 
 #[test]
-fn other_keys_or_another_kind_do_not_enter() {
+fn other_keys_or_another_kind_do_not_reenter() {
     let (mut client, _) = held(mine());
     for request in
         [Request { keys: vec![b"a".to_vec(), b"b".to_vec()], ..mine() }, Request { fair: true, ..mine() }]
@@ -154,7 +154,7 @@ fn other_keys_or_another_kind_do_not_enter() {
 }
 
 #[test]
-fn a_lock_that_is_over_is_not_entered_but_taken_anew() {
+fn an_expired_lock_is_acquired_anew_instead_of_reentered() {
     let (mut client, _) = held(mine());
     client.advance(ms(9895));
     client.acquire(mine());
@@ -164,7 +164,7 @@ fn a_lock_that_is_over_is_not_entered_but_taken_anew() {
 }
 
 #[test]
-fn an_entry_that_is_cancelled_leaves_the_lock_alone() {
+fn a_cancelled_reentry_does_not_affect_the_lock() {
     let (mut client, outer) = held(mine());
     let inner = client.acquire(mine());
     let question = client.command();
@@ -177,7 +177,7 @@ fn an_entry_that_is_cancelled_leaves_the_lock_alone() {
 }
 
 #[test]
-fn those_who_watch_hear_of_renewals_under_a_number_they_know() {
+fn observers_get_renewals_under_a_handle_that_is_still_held() {
     let (mut client, outer) = held(Request { renew: true, ..mine() });
     client.engine.observe();
     let inner = enter(&mut client, mine());
@@ -189,7 +189,7 @@ fn those_who_watch_hear_of_renewals_under_a_number_they_know() {
 }
 
 #[test]
-fn an_entry_in_flight_keeps_the_lock_when_the_outer_holder_leaves() {
+fn a_reentry_in_flight_keeps_the_lock_when_the_outer_handle_is_released() {
     let (mut client, outer) = held(mine());
     let inner = client.acquire(mine());
     let question = client.command();
@@ -203,7 +203,7 @@ fn an_entry_in_flight_keeps_the_lock_when_the_outer_holder_leaves() {
 }
 
 #[test]
-fn an_entry_that_fails_stands_for_nothing_and_frees_a_lock_that_nobody_else_holds() {
+fn a_failed_reentry_holds_nothing_and_frees_a_lock_without_other_handles() {
     let (mut client, outer) = held(mine());
     let inner = client.acquire(mine());
     client.command();
@@ -220,7 +220,7 @@ fn an_entry_that_fails_stands_for_nothing_and_frees_a_lock_that_nobody_else_hold
 }
 
 #[test]
-fn an_entry_into_a_lock_that_ends_that_very_moment_fails() {
+fn reentering_a_lock_that_ends_at_that_moment_fails() {
     let mut client = Client::ready();
     let brief = || Request { max_hold: Duration::ZERO, ..mine() };
     client.acquire(brief());

@@ -1,11 +1,11 @@
 //! Several acquires under one token: they share a lock, or wait for each other.
 
-use crate::entering::{held, mine};
+use crate::reentry::{held, mine};
 use crate::support::{Client, ms, request};
 use redlatch::{Code, Duration, Event, Request};
 
 #[test]
-fn a_token_is_not_asked_for_again_before_its_release_is_confirmed() {
+fn a_token_is_not_acquired_again_before_its_release_is_confirmed() {
     let (mut client, first) = held(mine());
     client.engine.release(first, client.now);
     client.command();
@@ -51,7 +51,7 @@ fn two_acquires_with_one_token_share_one_lock() {
 }
 
 #[test]
-fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_its_wait() {
+fn an_overlapping_lock_of_the_same_token_waits_for_the_first_within_its_wait() {
     let (mut client, first) = held(mine());
     let both = || Request { keys: vec![b"a".to_vec(), b"b".to_vec()], wait: ms(500), ..mine() };
     let second = client.acquire(both());
@@ -75,7 +75,7 @@ fn an_overlapping_lock_of_the_same_token_waits_for_the_first_and_no_longer_than_
 }
 
 #[test]
-fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
+fn a_wake_up_does_not_start_a_lock_that_waits_for_its_own_token() {
     let mut client = Client::new();
     client.acquire(Request { wait: ms(0), ..request("warm-up") });
     let channel = client.greet_with_wakes();
@@ -92,7 +92,7 @@ fn a_message_does_not_begin_a_lock_that_has_to_wait_for_another_of_its_owner() {
 }
 
 #[test]
-fn thousands_may_ask_with_one_token_at_once() {
+fn thousands_of_acquires_may_share_one_token() {
     let mut client = Client::ready();
     let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
     let acquire = client.command();

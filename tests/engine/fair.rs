@@ -18,7 +18,7 @@ fn with_new_place(command: &Command) -> String {
 }
 
 #[test]
-fn one_of_a_clients_fair_waiters_asks_for_all() {
+fn one_of_a_clients_fair_waiters_polls_for_all() {
     let (mut client, channel) = Client::woken();
     let waiters: Vec<_> = (0..50).map(|_| client.wait_for(fair("a"))).collect();
     let mut asked = Vec::new();
@@ -81,13 +81,13 @@ fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
 }
 
 #[test]
-fn a_line_is_heard_of_in_time_however_quickly_it_is_left() {
+fn position_leases_are_refreshed_in_time_however_quickly_leaders_leave() {
     let longest = longest_silence(|_| {});
     assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
 }
 
 #[test]
-fn a_try_is_no_word_of_those_who_wait() {
+fn a_single_attempt_does_not_refresh_position_leases() {
     let longest = longest_silence(|client| {
         client.acquire(Request { wait: ms(0), ..fair("a") });
     });
@@ -95,7 +95,7 @@ fn a_try_is_no_word_of_those_who_wait() {
 }
 
 #[test]
-fn who_takes_the_lead_with_an_attempt_under_way_waits_for_its_answer() {
+fn a_new_leader_with_an_attempt_in_flight_waits_for_its_reply() {
     let mut client = Client::ready();
     let (first, _) = client.wait_for(fair("a"));
     client.acquire(fair("a"));
@@ -107,7 +107,7 @@ fn who_takes_the_lead_with_an_attempt_under_way_waits_for_its_answer() {
 }
 
 #[test]
-fn who_takes_the_lead_asks_when_the_line_is_due_though_it_would_itself_ask_later() {
+fn a_new_leader_polls_when_the_queue_is_due_even_if_its_own_poll_is_later() {
     let policy = Policy { retry_min: ms(250), retry_max: ms(250), ..Policy::default() };
     let mut client = Client::with(policy, Endpoint::default());
     let first = client.acquire(fair("a"));
@@ -126,7 +126,7 @@ fn who_takes_the_lead_asks_when_the_line_is_due_though_it_would_itself_ask_later
 }
 
 #[test]
-fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order() {
+fn when_the_leader_lost_its_position_all_waiters_rejoin_in_order() {
     let (mut client, _) = Client::woken();
     let line: Vec<_> = (0..5).map(|_| number(&client.wait_for(fair("a")).1).to_owned()).collect();
     client.wait_for(fair("b"));
@@ -141,7 +141,7 @@ fn when_the_first_lost_its_place_all_of_its_line_ask_for_new_ones_in_their_order
 }
 
 #[test]
-fn a_line_that_lost_its_places_may_be_as_long_as_one_likes() {
+fn thousands_of_waiters_rejoin_after_their_position_leases_ended() {
     let (mut client, _) = Client::woken();
     let line: Vec<_> = (0..5000).map(|_| client.wait_for(fair("a")).0.0.to_string()).collect();
     let (commands, _) = client.advance_to_action();
@@ -151,7 +151,7 @@ fn a_line_that_lost_its_places_may_be_as_long_as_one_likes() {
 }
 
 #[test]
-fn a_newcomers_first_place_is_no_lost_one() {
+fn the_first_position_of_a_new_waiter_does_not_make_others_rejoin() {
     let (mut client, _) = Client::woken();
     client.wait_for(fair("a"));
     client.acquire(fair("a"));
@@ -161,7 +161,7 @@ fn a_newcomers_first_place_is_no_lost_one() {
 }
 
 #[test]
-fn a_newcomer_behind_the_one_that_asks_for_all_does_not_make_it_ask() {
+fn a_new_waiter_behind_the_leader_does_not_make_the_leader_poll() {
     let (mut client, _) = Client::woken();
     let (first, _) = client.wait_for(fair("a"));
     client.advance(ms(10));
@@ -172,7 +172,7 @@ fn a_newcomer_behind_the_one_that_asks_for_all_does_not_make_it_ask() {
 }
 
 #[test]
-fn a_wake_up_outlives_becoming_the_first() {
+fn a_wake_up_is_kept_when_its_waiter_becomes_the_leader() {
     let (mut client, channel) = Client::woken();
     let (first, _) = client.wait_for(fair("a"));
     let (second, _) = client.wait_for(fair("a"));
@@ -187,7 +187,7 @@ fn a_wake_up_outlives_becoming_the_first() {
 }
 
 #[test]
-fn a_head_of_our_own_that_waits_is_made_to_ask() {
+fn a_reply_that_names_a_waiter_of_this_client_as_head_makes_it_poll() {
     let (mut client, _) = Client::woken();
     let (_, first) = client.wait_for(fair("a"));
     let (second, _) = client.wait_for(fair("a"));
@@ -198,7 +198,7 @@ fn a_head_of_our_own_that_waits_is_made_to_ask() {
 }
 
 #[test]
-fn a_head_of_our_own_that_nothing_is_known_of_is_given_up() {
+fn an_unknown_head_of_this_client_is_removed_from_the_queue() {
     let (mut client, _) = Client::woken();
     let (_, first) = client.wait_for(fair("a"));
     let (commands, _) = client.advance_to_action();
@@ -215,7 +215,7 @@ fn a_head_of_our_own_that_nothing_is_known_of_is_given_up() {
 }
 
 #[test]
-fn a_fair_waiter_whose_question_failed_asks_again_though_it_is_not_the_first() {
+fn a_fair_waiter_whose_acquire_failed_retries_even_if_it_is_not_the_leader() {
     let (mut client, _) = Client::woken();
     client.wait_for(fair("a"));
     let second = client.acquire(fair("a"));
@@ -234,7 +234,7 @@ fn a_fair_waiter_whose_question_failed_asks_again_though_it_is_not_the_first() {
 }
 
 #[test]
-fn a_fair_lock_that_is_adopted_takes_part_in_no_line() {
+fn an_adopted_fair_lock_takes_no_part_in_the_queue() {
     let loading = "-LOADING Redis is loading the dataset in memory\r\n";
     let mut client = Client::ready();
     client.acquire(Request { adopt: true, token: Some(b"theirs".to_vec()), ..fair("a") });
@@ -255,7 +255,7 @@ fn a_fair_lock_that_is_adopted_takes_part_in_no_line() {
 }
 
 #[test]
-fn without_wake_ups_the_first_fair_waiter_polls_quickly() {
+fn without_wake_ups_the_leader_polls_quickly() {
     let mut client = Client::ready();
     client.wait_for(fair("a"));
     client.wait_for(fair("a"));
@@ -269,7 +269,7 @@ fn without_wake_ups_the_first_fair_waiter_polls_quickly() {
 }
 
 #[test]
-fn a_fair_waiter_that_gives_up_gives_its_place_up() {
+fn a_fair_waiter_that_times_out_leaves_the_queue() {
     let (mut client, _) = Client::woken();
     let (lock, acquire) = client.wait_for(Request { wait: ms(100), ..fair("a") });
     let (commands, events) = client.advance_to_action();
@@ -284,7 +284,7 @@ fn a_fair_waiter_that_gives_up_gives_its_place_up() {
 }
 
 #[test]
-fn a_fair_lock_is_extended_as_any_other_and_released_to_the_next_in_line() {
+fn a_fair_lock_is_extended_like_any_other_and_released_by_the_fair_script() {
     let (mut client, _) = Client::woken();
     let lock = client.acquire(fair("a"));
     let acquire = client.command();

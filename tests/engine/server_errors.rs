@@ -4,7 +4,7 @@ use crate::support::{Client, at, failure, ms, one_try, request};
 use redlatch::{Code, Request};
 
 #[test]
-fn an_attempt_without_answer_ends_as_a_connection_error_and_is_released() {
+fn an_attempt_without_a_reply_fails_as_a_connection_error_and_is_released() {
     let mut client = Client::ready();
     client.acquire(one_try("a"));
     let acquire = client.command();
@@ -21,7 +21,7 @@ fn an_attempt_without_answer_ends_as_a_connection_error_and_is_released() {
 }
 
 #[test]
-fn errors_that_may_pass_are_retried_within_the_wait_and_told_at_its_end() {
+fn transient_errors_are_retried_within_the_wait_and_reported_at_its_end() {
     for line in [
         "LOADING Redis is loading",
         "BUSY Redis is busy",
@@ -49,7 +49,7 @@ fn errors_that_may_pass_are_retried_within_the_wait_and_told_at_its_end() {
 }
 
 #[test]
-fn final_errors_are_told_at_once() {
+fn permanent_errors_are_reported_at_once() {
     for line in [
         "NOPERM no permission",
         "WRONGTYPE Operation",
@@ -68,7 +68,7 @@ fn final_errors_are_told_at_once() {
 }
 
 #[test]
-fn every_error_that_may_pass_is_retried() {
+fn every_transient_error_is_retried() {
     for prefix in [
         "READONLY",
         "LOADING",

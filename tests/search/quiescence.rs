@@ -36,7 +36,7 @@ impl World {
     fn is_at_rest(&self, setup: &Setup) -> bool {
         self.clients.iter().enumerate().all(|(index, client)| {
             client.engine.busy() == 0
-                && client.questions == 0
+                && client.operations == 0
                 && client.slots.iter().all(|slot| slot.status == Status::Over)
                 && client.step == setup.plans[index].len()
         }) && self.links.iter().all(|link| link.up.is_empty())

@@ -52,7 +52,7 @@ fn a_release_at_any_moment_of_a_renewal_is_followed_by_no_extension() {
 }
 
 #[test]
-fn servers_that_restart_empty_end_the_lock_once_they_are_a_majority() {
+fn the_lock_is_lost_once_a_majority_of_servers_restarted_empty() {
     let mut world = warm(5, 1);
     let lock = world.acquire(0, Request { renew: true, ..short(0) });
     assert!(granted(world.next_event(0, ms(100))));
@@ -67,7 +67,7 @@ fn servers_that_restart_empty_end_the_lock_once_they_are_a_majority() {
 }
 
 #[test]
-fn grants_that_come_after_the_majority_count() {
+fn grants_after_the_majority_count() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(50)]);
     let lock = world.acquire(0, short(0));
@@ -81,7 +81,7 @@ fn grants_that_come_after_the_majority_count() {
 }
 
 #[test]
-fn belief_that_is_gone_does_not_come_back() {
+fn validity_that_has_ended_does_not_come_back() {
     let mut world = warm(3, 1);
     let lock = world.acquire(0, short(0));
     assert!(granted(world.next_event(0, ms(100))));
@@ -102,7 +102,7 @@ fn belief_that_is_gone_does_not_come_back() {
 }
 
 #[test]
-fn the_late_grant_of_a_third_server_lengthens_no_validity() {
+fn a_late_grant_of_the_third_server_does_not_lengthen_validity() {
     let mut world = World::new(3, 1, &Policy::default());
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(550)]);
     let lock = world.acquire(0, Request { ttl: ms(2730), ..short(2000) });

@@ -27,7 +27,7 @@ impl World<'_> {
             Happening::Timer(client, _)
             | Happening::Release(client, _)
             | Happening::Cancel(client, _)
-            | Happening::Question(client, ..)
+            | Happening::Operation(client, ..)
             | Happening::Adopt(client, ..) => *client,
             Happening::Acquire(op) => self.plan.ops[*op].client,
             _ => return Ok(()),
@@ -61,7 +61,7 @@ impl World<'_> {
             Happening::Adopt(_, op, owner) => self.acquire(client, op, Some(owner), now),
             Happening::Release(_, lock) => self.release(client, lock, now),
             Happening::Cancel(_, lock) => self.cancel(client, lock, now),
-            Happening::Question(_, lock, ask) => self.question(client, lock, ask, now),
+            Happening::Operation(_, lock, operation) => self.operate(client, lock, operation, now),
             _ => {}
         }
         self.drain(client, now)
@@ -73,7 +73,7 @@ impl World<'_> {
             while let Some(event) = self.clients[client].engine.poll_event(now) {
                 idle = false;
                 self.trace.note(self.now, 9, &[], || format!("client {client} hears {event:?}"));
-                self.hear(client, event, now)?;
+                self.on_event(client, event, now)?;
             }
             while let Some(connection) = self.clients[client].engine.poll_close() {
                 idle = false;

@@ -14,7 +14,7 @@ fn on_commands() -> Client {
 }
 
 #[test]
-fn a_carrier_of_commands_is_not_greeted_and_its_waiters_poll() {
+fn a_command_transport_has_no_handshake_and_its_waiters_poll() {
     let mut client = on_commands();
     client.acquire(request("a"));
     client.connect();
@@ -29,7 +29,7 @@ fn a_carrier_of_commands_is_not_greeted_and_its_waiters_poll() {
 }
 
 #[test]
-fn over_a_carrier_of_commands_no_release_overtakes_its_acquire() {
+fn over_a_command_transport_no_release_overtakes_its_acquire() {
     let mut client = on_commands();
     let given_up = client.acquire(request("a"));
     client.connect();

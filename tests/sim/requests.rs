@@ -4,8 +4,8 @@ use redlatch::{Duration, HandleId, Instant, Policy};
 
 use crate::{
     client::{Stage, Task, request, token_text},
-    driving::SimTask,
-    plan::{Ask, Op},
+    plan::{Op, Operation},
+    scheduler::SimTask,
     world::{Happening, World},
 };
 
@@ -30,7 +30,7 @@ impl World<'_> {
             minted: op.token.is_none(),
             adopted: adopted.is_some(),
             owner: adopted.or_else(|| op.token.map(token_text)).unwrap_or_default(),
-            questions: Default::default(),
+            operations: Default::default(),
         };
         self.clients[client].tasks.insert(lock, task);
         if let Some(span) = op.cancel_after {
@@ -80,15 +80,16 @@ impl World<'_> {
         self.clients[client].engine.cancel(lock, now);
     }
 
-    pub fn question(&mut self, client: usize, lock: HandleId, ask: Ask, now: Instant) {
+    pub fn operate(&mut self, client: usize, lock: HandleId, operation: Operation, now: Instant) {
         let SimTask { engine, task } = self.parts(client, lock);
         let Some(task) = task.filter(|task| task.stage == Stage::Held) else { return };
-        let op = match ask {
-            Ask::Extend(ttl) => engine.extend(lock, Duration::from_millis(ttl), now),
-            Ask::Verify => engine.verify(lock, now),
+        let id = match operation {
+            Operation::Extend(ttl) => engine.extend(lock, Duration::from_millis(ttl), now),
+            Operation::Verify => engine.verify(lock, now),
         };
-        task.questions.insert(op);
-        self.trace.note(self.now, 8, &op.0.to_le_bytes(), || format!("client {client}: {lock:?} {ask:?}"));
+        task.operations.insert(id);
+        self.trace
+            .note(self.now, 8, &id.0.to_le_bytes(), || format!("client {client}: {lock:?} {operation:?}"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::plan::{Micros, Settings};
 
-pub struct Excuses {
+pub struct Exemptions {
     /// Whether anything is excused.
     enabled: bool,
     rates_broken: bool,
@@ -12,10 +12,10 @@ pub struct Excuses {
     stepped_back: bool,
 }
 
-impl Excuses {
+impl Exemptions {
     pub fn new(settings: &Settings) -> Self {
         Self {
-            enabled: settings.excuses,
+            enabled: settings.exemptions,
             rates_broken: settings.rates_broken,
             losses: Vec::new(),
             counters_lost: false,

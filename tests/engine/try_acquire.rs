@@ -4,7 +4,7 @@ use crate::support::{Client, fair, ms, one_try, request};
 use redlatch::{Code, Event, Request};
 
 #[test]
-fn a_try_asks_once_and_leaves_nothing() {
+fn a_single_attempt_sends_one_acquire_and_leaves_nothing() {
     for request in [one_try("a"), Request { wait: ms(0), ..fair("a") }] {
         let (mut client, _) = Client::woken();
         client.acquire(request);
@@ -20,7 +20,7 @@ fn a_try_asks_once_and_leaves_nothing() {
 }
 
 #[test]
-fn a_fair_try_does_not_join_the_line_and_a_fair_wait_does() {
+fn only_a_fair_acquire_that_waits_joins_the_queue() {
     for (wait, join) in [(0, "0"), (1, "1"), (u64::MAX, "1")] {
         let (mut client, _) = Client::woken();
         client.acquire(Request { wait: ms(wait), ..fair("a") });
@@ -29,7 +29,7 @@ fn a_fair_try_does_not_join_the_line_and_a_fair_wait_does() {
 }
 
 #[test]
-fn a_try_to_enter_again_waits_for_the_answer() {
+fn a_single_attempt_to_reenter_waits_for_the_reply() {
     let mut client = Client::ready();
     let mine = || Request { token: Some(b"mine".to_vec()), ..request("a") };
     client.hold(mine());
@@ -44,7 +44,7 @@ fn a_try_to_enter_again_waits_for_the_answer() {
 }
 
 #[test]
-fn contention_is_counted_once_however_often_it_is_asked() {
+fn contention_is_counted_once_per_acquire() {
     let mut client = Client::ready();
     client.wait_for(request("a"));
     for _ in 0..3 {
@@ -56,7 +56,7 @@ fn contention_is_counted_once_however_often_it_is_asked() {
 }
 
 #[test]
-fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
+fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
     let told = |client: &mut Client| loop {
         for event in client.advance_to_action().1 {
             if let Event::Failed { failure, .. } = event {
@@ -90,7 +90,7 @@ fn the_message_tells_how_often_it_was_tried_and_which_try_failed() {
 }
 
 #[test]
-fn what_waits_and_what_is_held_are_counted_apart() {
+fn waiting_held_and_releasing_locks_are_counted_apart() {
     let mut client = Client::ready();
     let held = client.hold(request("a"));
     client.wait_for(request("b"));

@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl World<'_> {
-    pub fn hear(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
+    pub fn on_event(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
         let twice = |what: &str, lock: HandleId, stage: Stage| {
             Violation::new(
                 "settled once",
@@ -40,13 +40,14 @@ impl World<'_> {
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
                 let hold = Hold { client, lock, owner, minted, adopted, keys, asked };
                 let (clients, time) = (&self.clients, self.now);
-                self.observer.told(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
+                self.observer
+                    .lock_reported(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
                 self.after(op.hold, Happening::Release(client, lock));
                 if let Some(handover) = op.handover.filter(|_| !adopted) {
                     self.after(handover.after, Happening::HandOver(client, lock));
                 }
-                for &(after, ask) in &op.asks {
-                    self.after(after, Happening::Question(client, lock, ask));
+                for &(after, operation) in &op.operations {
+                    self.after(after, Happening::Operation(client, lock, operation));
                 }
             }
             Event::Failed { lock, failure } => {
@@ -111,7 +112,7 @@ impl World<'_> {
             }
             // Told under the number of whoever holds the lock longest; the question's own is what counts.
             Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OperationFailed { op, .. }
-                if !self.clients[client].tasks.values_mut().any(|task| task.questions.remove(&op)) =>
+                if !self.clients[client].tasks.values_mut().any(|task| task.operations.remove(&op)) =>
             {
                 return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
             }
@@ -134,13 +135,13 @@ impl World<'_> {
             let remaining = this.engine.remaining(lock, now);
             if remaining == Duration::ZERO {
                 return Err(Violation::new(
-                    "loss told in time",
+                    "loss reported in time",
                     format!("{lock:?} of client {client} is over"),
                 ));
             }
             if this.engine.poll_timeout().is_none_or(|at| at > now.after(remaining)) {
                 return Err(Violation::new(
-                    "loss told in time",
+                    "loss reported in time",
                     format!("no timer for {lock:?} of client {client}"),
                 ));
             }

@@ -3,7 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
-    plan::{Ask, Delay, Fault, Handover, MS, Op, Plan, SECOND, Settings, Tamper, What},
+    plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
     scenarios::{crowd, outage, press},
 };
@@ -88,7 +88,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         without_channels: rng.chance(15),
         database: if rng.chance(10) { 3 } else { 0 },
         old: vec![false; servers],
-        excuses: true,
+        exemptions: true,
     }
 }
 
@@ -106,11 +106,12 @@ fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {
             keys.push(rng.index(settings.keys));
         }
         let ttl = rng.pick(ttls);
-        let asks = (0..rng.pick(&[0, 0, 0, 1, 3])).map(|_| {
-            let ask = if rng.chance(50) { Ask::Verify } else { Ask::Extend(rng.pick(ttls)) };
-            (rng.below(2 * ttl * MS), ask)
+        let operations = (0..rng.pick(&[0, 0, 0, 1, 3])).map(|_| {
+            let operation =
+                if rng.chance(50) { Operation::Verify } else { Operation::Extend(rng.pick(ttls)) };
+            (rng.below(2 * ttl * MS), operation)
         });
-        let asks = asks.collect();
+        let operations = operations.collect();
         Op {
             at: rng.below(settings.span),
             client,
@@ -123,7 +124,7 @@ fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {
             hold: rng.pick(&[0, MS, 20 * MS, ttl * MS / 2, ttl * MS, (3 * ttl * MS).min(4 * SECOND)]),
             cancel_after: (cancels && rng.chance(30)).then(|| rng.below(2 * SECOND)),
             token: (tokens && rng.chance(60)).then(|| client as u64 * 10 + rng.below(2)),
-            asks,
+            operations,
             handover: None,
         }
     };

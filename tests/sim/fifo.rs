@@ -16,9 +16,9 @@ struct Place {
 
 /// The queues of all fair keys of one server, in the order in which the waiters were first seen there.
 #[derive(Clone, Debug, Default)]
-pub struct Lines(BTreeMap<Vec<u8>, Vec<Place>>);
+pub struct Queues(BTreeMap<Vec<u8>, Vec<Place>>);
 
-impl Lines {
+impl Queues {
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -35,7 +35,7 @@ fn the_same_seed_is_the_same_world_as_in_the_native_build() {
         assert!(
             here == native,
             "seed {seed} is {here}, and {native} natively (SEED={seed} cargo test --test sim seeds_hold -- --nocapture)\n{}",
-            crate::told(&Plan::draw(seed))
+            crate::transcript(&Plan::draw(seed))
         );
     }
 }

@@ -4,7 +4,7 @@ use crate::support::{Client, HELLO_MAP, fair, ms, number, request};
 use redlatch::{Event, Request};
 
 #[test]
-fn who_waits_leaves_word_where_a_message_reaches_it() {
+fn a_waiter_registers_with_its_wake_up_channel() {
     let (mut client, channel) = Client::woken();
     let (lock, acquire) = client.wait_for(request("a"));
     let client_name = channel.strip_prefix("redlatch:wake:").unwrap();
@@ -17,7 +17,7 @@ fn who_waits_leaves_word_where_a_message_reaches_it() {
 }
 
 #[test]
-fn a_message_causes_an_attempt_and_never_a_grant() {
+fn a_wake_up_causes_an_attempt_and_never_a_grant() {
     let (mut client, channel) = Client::woken();
     let (lock, acquire) = client.wait_for(request("a"));
     client.advance(ms(10));
@@ -30,7 +30,7 @@ fn a_message_causes_an_attempt_and_never_a_grant() {
 }
 
 #[test]
-fn a_flood_of_messages_causes_one_attempt_at_a_time_and_not_too_many() {
+fn a_flood_of_wake_ups_causes_few_attempts_one_at_a_time() {
     let (mut client, channel) = Client::woken();
     let (_, acquire) = client.wait_for(request("a"));
     let begun = client.now;
@@ -48,7 +48,7 @@ fn a_flood_of_messages_causes_one_attempt_at_a_time_and_not_too_many() {
 }
 
 #[test]
-fn messages_of_others_and_nonsense_are_passed_over() {
+fn foreign_and_malformed_messages_are_ignored() {
     let (mut client, channel) = Client::woken();
     let (_, acquire) = client.wait_for(request("a"));
     client.advance(ms(10));
@@ -68,7 +68,7 @@ fn messages_of_others_and_nonsense_are_passed_over() {
 }
 
 #[test]
-fn a_message_that_comes_with_an_attempt_in_flight_causes_another_after_it() {
+fn a_wake_up_during_an_attempt_causes_another_attempt_after_it() {
     let (mut client, channel) = Client::woken();
     let (_, acquire) = client.wait_for(request("a"));
     let (again, _) = client.advance_to_action();
@@ -82,7 +82,7 @@ fn a_message_that_comes_with_an_attempt_in_flight_causes_another_after_it() {
 }
 
 #[test]
-fn with_wake_ups_polling_is_rarer_and_goes_on() {
+fn with_wake_ups_waiters_still_poll_but_less_often() {
     let (mut client, _) = Client::woken();
     let (_, _) = client.wait_for(Request { wait: ms(60_000), ..request("a") });
     for _ in 0..20 {
@@ -94,7 +94,7 @@ fn with_wake_ups_polling_is_rarer_and_goes_on() {
 }
 
 #[test]
-fn who_stops_waiting_takes_its_word_back() {
+fn a_waiter_that_gives_up_removes_its_registration() {
     let (mut client, _) = Client::woken();
     let (lock, acquire) = client.wait_for(request("a"));
     client.engine.cancel(lock, client.now);
@@ -105,7 +105,7 @@ fn who_stops_waiting_takes_its_word_back() {
 }
 
 #[test]
-fn a_try_leaves_no_word() {
+fn a_single_attempt_leaves_no_registration() {
     let (mut client, _) = Client::woken();
     let (_, acquire) = client.wait_for(Request { wait: ms(0), ..request("a") });
     assert_eq!(acquire.arguments()[3], "");
@@ -115,7 +115,7 @@ fn a_try_leaves_no_word() {
 }
 
 #[test]
-fn wake_ups_are_asked_for_anew_on_every_connection() {
+fn every_new_connection_subscribes_to_wake_ups() {
     let (mut client, channel) = Client::woken();
     client.wait_for(Request { wait: ms(60_000), ..request("a") });
     client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);

@@ -6,7 +6,7 @@ use redlatch::Event;
 const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
 #[test]
-fn an_unknown_script_is_sent_as_text_and_validity_counts_from_the_first_question() {
+fn an_unknown_script_is_sent_by_source_and_validity_counts_from_the_first_command() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let by_hash = client.command();
@@ -23,7 +23,7 @@ fn an_unknown_script_is_sent_as_text_and_validity_counts_from_the_first_question
 }
 
 #[test]
-fn an_acquire_that_was_cancelled_is_not_sent_as_text() {
+fn a_cancelled_acquire_is_not_sent_by_source() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     client.command();
@@ -39,7 +39,7 @@ fn an_acquire_that_was_cancelled_is_not_sent_as_text() {
 }
 
 #[test]
-fn an_unknown_script_of_an_earlier_attempt_sends_nothing() {
+fn noscript_for_an_earlier_attempt_sends_nothing() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     client.command();
@@ -52,7 +52,7 @@ fn an_unknown_script_of_an_earlier_attempt_sends_nothing() {
 }
 
 #[test]
-fn an_extension_is_sent_as_text_too() {
+fn an_extension_is_sent_by_source_too() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     let op = client.engine.extend(lock, ms(20_000), client.now);
@@ -65,7 +65,7 @@ fn an_extension_is_sent_as_text_too() {
 }
 
 #[test]
-fn one_of_several_servers_is_asked_by_text_though_the_others_have_granted_the_lock() {
+fn one_of_several_servers_gets_the_source_after_the_others_have_granted_the_lock() {
     let mut servers = Servers::new(3);
     let lock = servers.engine.acquire(request("a"), at(0)).unwrap();
     servers.greet(3);

@@ -9,7 +9,7 @@ impl World<'_> {
     pub fn check_settled(&mut self) -> Result<(), Violation> {
         for (index, client) in self.clients.iter().enumerate().filter(|(_, client)| client.alive) {
             for (lock, task) in &client.tasks {
-                if task.stage != Stage::Over || !task.questions.is_empty() {
+                if task.stage != Stage::Over || !task.operations.is_empty() {
                     let op = &self.plan.ops[task.op];
                     let text = format!("{lock:?} of client {index} is {:?} ({op:?})", task.stage);
                     return Err(Violation::new("settles", text));
