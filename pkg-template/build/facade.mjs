@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { facade, template, wasm } from "./paths.mjs";
+import { facade, modules, template, wasm } from "./paths.mjs";
 import { tsc } from "./tsc.mjs";
 
 /**
@@ -10,12 +10,11 @@ import { tsc } from "./tsc.mjs";
 export function checkFacade() {
   const from = (path) => relative(facade, path).replaceAll("\\", "/");
   mkdirSync(facade, { recursive: true });
-  const classes = { redlatch_core: "Core", redlatch_memory: "MemoryServer" };
-  for (const [module, name] of Object.entries(classes)) {
+  for (const { module, name, room } of modules) {
     writeFileSync(
       join(facade, `${module}.check.ts`),
       `import type { ${name} as Generated } from "${from(wasm)}/${module}.js";
-import type { ${name} as Declared, Instance } from "${from(template)}/src/wasm/${module}.js";
+import type { ${name} as Declared, Instance } from "${from(template)}/src/${room}/${module}.js";
 type Arity<T, K> = K extends keyof T ? (T[K] extends (...args: infer P) => unknown ? P["length"] : never) : never;
 type Differing = { [K in keyof Declared]: Arity<Declared, K> extends Arity<Generated, K> ? never : K }[keyof Declared];
 type Undeclared = Exclude<keyof Generated, keyof Declared | typeof Symbol.dispose>;
@@ -40,7 +39,7 @@ export const noneUndeclared: [Undeclared] extends [never] ? true : Undeclared = 
         lib: ["ES2024", "ESNext.Disposable", "DOM"],
       },
       include: [],
-      files: Object.keys(classes).map((module) => `${module}.check.ts`),
+      files: modules.map(({ module }) => `${module}.check.ts`),
     }),
   );
   tsc("-p", facade);

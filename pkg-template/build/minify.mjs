@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, normalize } from "node:path";
 import { transformSync } from "esbuild";
 
 /** Modules with classes that applications meet in their logs: these keep their names. */
-const NAMED = new Set(["client.js", "errors.js", "lock.js"]);
+const NAMED = new Set(["client.js", "errors/errors.js", "lock/held-lock.js"].map(normalize));
 
 /** Takes comments, white space and long local names out of every module. */
 export function minify(dist) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { checkFacade } from "./facade.mjs";
 import { glueFactory, inlineModule, stampWasm } from "./glue.mjs";
 import { minify } from "./minify.mjs";
-import { output, staging, template, wasm } from "./paths.mjs";
+import { modules, output, staging, template, wasm } from "./paths.mjs";
 import { prune } from "./prune.mjs";
 import { printSizes } from "./size.mjs";
 import { crateVersion, stamp } from "./stamp.mjs";
@@ -16,9 +16,7 @@ const version = crateVersion();
 checkFacade();
 rmSync(staging, { recursive: true, force: true });
 tsc("-p", template, "--outDir", dist, "--declaration");
-mkdirSync(join(dist, "wasm"), { recursive: true });
-put("redlatch_core", "Core", { inline: "inline.js", file: "core.wasm" });
-put("redlatch_memory", "MemoryServer", { inline: "inline-memory.js", file: "memory.wasm" });
+for (const module of modules) put(module);
 // Comments stay in the declarations, where editors show them.
 minify(dist);
 prune(staging, stamp(staging));
@@ -26,11 +24,12 @@ rmSync(output, { recursive: true, force: true });
 renameSync(staging, output);
 printSizes();
 
-/** A wasm in the package: its glue, and itself as text and as a file. */
-function put(module, name, { inline, file }) {
+/** Puts a wasm into the package: its glue, its bytes as a string, and its bytes as a file. */
+function put({ module, name, room, file }) {
   const glue = readFileSync(join(wasm, `${module}.js`), "utf8");
   const bytes = stampWasm(readFileSync(join(wasm, `${module}_bg.wasm`)), version);
-  writeFileSync(join(dist, "wasm", `${module}.js`), glueFactory(glue, name, version));
-  writeFileSync(join(dist, "wasm", inline), inlineModule(bytes));
+  mkdirSync(join(dist, room), { recursive: true });
+  writeFileSync(join(dist, room, `${module}.js`), glueFactory(glue, name, version));
+  writeFileSync(join(dist, room, "inline.js"), inlineModule(bytes));
   writeFileSync(join(dist, file), bytes);
 }

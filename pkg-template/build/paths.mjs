@@ -13,3 +13,9 @@ export const facade = below("target/facade");
 export const staging = below("target/package");
 /** The npm package. */
 export const output = below("pkg");
+
+/** The wasm modules: the class in each, the folder of sources that its glue and its inlined bytes go to, and its file. */
+export const modules = [
+  { module: "redlatch_core", name: "Core", room: "core", file: "core.wasm" },
+  { module: "redlatch_memory", name: "MemoryServer", room: "memory", file: "memory.wasm" },
+];

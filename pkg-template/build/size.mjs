@@ -10,7 +10,7 @@ const ENTRIES = {
   "Node.js, Bun": "entry/node.js",
   Deno: "entry/deno.js",
   workerd: "entry/workerd.js",
-  browser: "index.js",
+  browser: "entry/browser.js",
 };
 
 /**

@@ -1,11 +1,18 @@
-import { requireWebAssembly } from "./compiling.js";
-import { Driver } from "./driver.js";
-import { ClosedError, LockTimeoutError } from "./errors.js";
-import type { CoreLoader } from "./loading.js";
-import type { ClientSnapshot } from "./observation.js";
-import { parseClientOptions, parseCloseOptions, type Settings } from "./options.js";
-import { parseAdoption, parseRequest, type Request } from "./request.js";
-import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle, Transport } from "./types.js";
+import { requireWebAssembly } from "./core/compiling.js";
+import type { CoreLoader } from "./core/loading.js";
+import { Driver } from "./driver/driver.js";
+import { ClosedError, LockTimeoutError } from "./errors/errors.js";
+import { parseClientOptions, parseCloseOptions, type Settings } from "./options/client.js";
+import { parseAdoption, parseRequest, type Request } from "./options/request.js";
+import type { ClientSnapshot } from "./types/observe.js";
+import type {
+  AcquireOptions,
+  ClientOptions,
+  Lock,
+  LockClient,
+  LockHandle,
+  Transport,
+} from "./types/types.js";
 
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;

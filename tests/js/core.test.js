@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { packageFolder } from "./support/redlatch.js";
 
-const inline = await import(pathToFileURL(join(packageFolder, "dist/wasm/inline.js")).href);
+const inline = await import(pathToFileURL(join(packageFolder, "dist/core/inline.js")).href);
 const [base64] = Object.values(inline);
 const module = new WebAssembly.Module(Buffer.from(base64, "base64"));
 

@@ -1,8 +1,8 @@
 import { openClient } from "../client.js";
-import type * as api from "../index.js";
-import { inlineCore } from "../loading.js";
+import { base64 } from "../core/inline.js";
+import { inlineCore } from "../core/loading.js";
 import { denoTransport } from "../transport/deno.js";
-import { base64 } from "../wasm/inline.js";
+import type * as api from "./browser.js";
 
 const core = inlineCore(base64);
 
@@ -10,4 +10,4 @@ export const createClient: typeof api.createClient = (options) =>
   openClient(options, core.load, denoTransport);
 export const ready: typeof api.ready = core.ready;
 
-export * from "../exports.js";
+export * from "./exports.js";

@@ -1,8 +1,8 @@
 import { openClient } from "../client.js";
+import { compiledCore } from "../core/loading.js";
 import module from "../core.wasm";
-import type * as api from "../index.js";
-import { compiledCore } from "../loading.js";
 import { workerdTransport } from "../transport/workerd.js";
+import type * as api from "./browser.js";
 
 const core = compiledCore(module);
 
@@ -10,4 +10,4 @@ export const createClient: typeof api.createClient = (options) =>
   openClient(options, core.load, workerdTransport);
 export const ready: typeof api.ready = core.ready;
 
-export * from "../exports.js";
+export * from "./exports.js";

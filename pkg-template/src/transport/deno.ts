@@ -1,4 +1,4 @@
-import type { Address, Connection, Transport } from "../types.js";
+import type { Address, Connection, Transport } from "../types/types.js";
 import { nodeTransport } from "./node.js";
 
 const BUFFER = 65_536;

@@ -1,5 +1,5 @@
-import type { Transport } from "../types.js";
-import { commandTransport } from "./commands.js";
+import type { Transport } from "../types/types.js";
+import { commandTransport } from "./command-transport.js";
 
 /**
  * Lets a Redis client that the application already has carry the locks' commands: `send` runs one command, and resolves

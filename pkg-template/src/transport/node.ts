@@ -1,5 +1,5 @@
 import * as net from "node:net";
-import type { Address, Transport } from "../types.js";
+import type { Address, Transport } from "../types/types.js";
 import { explainTls, openTls } from "./tls.js";
 
 /** Finds out dead peers on idle connections, ms. */

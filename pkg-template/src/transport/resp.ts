@@ -2,7 +2,7 @@
  * The protocol of Redis (RESP 2) from the server's side, as far as the core speaks it: for transports whose other end takes
  * commands and gives replies as values.
  */
-import type { Command } from "./commands.js";
+import type { Command } from "./command.js";
 
 const LINE_FEED = 10;
 const ZERO = 48;

@@ -1,4 +1,4 @@
-import type { Command, Execute, Open } from "./commands.js";
+import type { Command, Execute, Open } from "./command.js";
 
 /** As much of fetch as is needed. */
 export type Fetch = (

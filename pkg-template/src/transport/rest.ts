@@ -1,7 +1,7 @@
-import { isLocal } from "../address.js";
-import { check, optionsOf } from "../check.js";
-import type { Transport } from "../types.js";
-import { commandTransport } from "./commands.js";
+import { isLocal } from "../options/url.js";
+import { check, optionsOf } from "../options/validate.js";
+import type { Transport } from "../types/types.js";
+import { commandTransport } from "./command-transport.js";
 import { type Fetch, restRequests } from "./rest-requests.js";
 
 /** Options of {@link fromRest}. */

@@ -1,6 +1,6 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { Address } from "../types.js";
+import type { Address } from "../types/types.js";
 
 /** Opens a socket that verifies the server. Throws what it is that the runtime cannot read in certificate or key. */
 export function openTls({ host, port, tlsOptions }: Address): tls.TLSSocket {

@@ -1,4 +1,4 @@
-import type { Connection, Transport } from "../types.js";
+import type { Connection, Transport } from "../types/types.js";
 
 /** As much of a WebSocket as is needed. */
 export interface WebSocketLike {

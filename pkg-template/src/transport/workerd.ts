@@ -1,6 +1,6 @@
 import { connect, type Socket } from "cloudflare:sockets";
-import { reasonOf } from "../failure.js";
-import type { Address, TlsOptions, Transport } from "../types.js";
+import { reasonOf } from "../errors/text.js";
+import type { Address, TlsOptions, Transport } from "../types/types.js";
 
 /**
  * The sockets of Cloudflare Workers. They belong to the request, or the Durable Object, in which they were opened, and

@@ -13,7 +13,7 @@ import { emptyFolder, installedProject } from "./support/tarball.js";
 import { askWorker } from "./support/workers.js";
 
 const project = await installedProject({ after });
-const entry = (name) => import(pathToFileURL(join(packageFolder, "dist", name)));
+const entry = (name) => import(pathToFileURL(join(packageFolder, "dist/entry", name)));
 
 // V8 without its compilers has no WebAssembly.
 const jitless = Object.entries(runtimes)
@@ -34,7 +34,7 @@ for (const [name, command] of [...jitless, ["Deno", [deno, ...flags, "--v8-flags
 test("no WebAssembly, and the core is to be had beforehand: so say ready of both entries", async (t) => {
   const { WebAssembly } = globalThis;
   t.after(() => Object.assign(globalThis, { WebAssembly }));
-  const [inline, slim] = [await entry("index.js"), await entry("slim.js")];
+  const [inline, slim] = [await entry("browser.js"), await entry("slim/browser.js")];
   delete globalThis.WebAssembly;
   for (const promise of [inline.ready(), slim.ready(new Uint8Array(8))]) {
     const error = await rejection(promise);
@@ -44,9 +44,9 @@ test("no WebAssembly, and the core is to be had beforehand: so say ready of both
 });
 
 test("no sockets: createClient names the transports that can take their place", async () => {
-  for (const name of ["index.js", "slim.js"]) {
+  for (const name of ["browser.js", "slim/browser.js"]) {
     const { createClient, ready } = await entry(name);
-    if (name === "slim.js") await ready(readFileSync(join(packageFolder, "dist/core.wasm")));
+    if (name === "slim/browser.js") await ready(readFileSync(join(packageFolder, "dist/core.wasm")));
     const expected = { name: "TypeError", message: /^transport is missing.*fromWebSocket.*fromRest/ };
     assert.throws(() => createClient("redis://127.0.0.1:1"), expected);
     assert.throws(

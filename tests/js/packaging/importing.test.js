@@ -12,7 +12,12 @@ for (const [name, command] of Object.entries(runtimes)) {
   test(`${name}: an import has no side effects`, async () => {
     // What it imports is named at run time, for which Deno wants a permission.
     const reading = name === "Deno" ? ["--allow-read=."] : [];
-    const entries = ["redlatch", "redlatch/slim", "redlatch/memory", "./node_modules/redlatch/dist/index.js"];
+    const entries = [
+      "redlatch",
+      "redlatch/slim",
+      "redlatch/memory",
+      "./node_modules/redlatch/dist/entry/browser.js",
+    ];
     const program = [...command, ...reading, "watch.js", server.url, ...entries];
     const { status, stdout, stderr } = await execute(program, { cwd });
     assert.equal(status, 0, stderr);

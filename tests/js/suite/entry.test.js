@@ -22,7 +22,7 @@ test("the package's name leads to the entry for this runtime", async () => {
 
 test("all entries export the same names", async () => {
   const names = Object.keys(redlatch).sort();
-  for (const file of ["entry/node.js", "entry/deno.js", "index.js"]) {
+  for (const file of ["entry/node.js", "entry/deno.js", "entry/browser.js"]) {
     assert.deepEqual(Object.keys(await load(file)).sort(), names, file);
   }
 });

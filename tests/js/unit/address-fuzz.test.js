@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameOf, parseUrl } from "../../../pkg/dist/address.js";
+import { nameOf, parseUrl } from "../../../pkg/dist/options/url.js";
 
 // FUZZ_SEED=n for others than every time's.
 const SEED = Number(process.env.FUZZ_SEED ?? 1);

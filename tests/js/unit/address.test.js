@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameOf, parseUrl } from "../../../pkg/dist/address.js";
+import { nameOf, parseUrl } from "../../../pkg/dist/options/url.js";
 
 const tcp = (host, port, rest = {}) => ({
   address: { host, port, tls: false, tlsOptions: {}, path: null },

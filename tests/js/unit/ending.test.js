@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, InternalError, LockLostError } from "../../../pkg/dist/errors.js";
+import { ClosedError, InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import * as fake from "./support/fake-core.js";
 import { holding, start, TOKEN } from "./support/harness.js";
 

@@ -9,16 +9,17 @@ import { fileURLToPath } from "node:url";
 
 const template = fileURLToPath(new URL("../../../pkg-template", import.meta.url));
 const source = (name) => join(template, "src", name);
-const entriesIn = (folder) => readdirSync(source(folder)).filter((name) => name.endsWith(".ts"));
+const entriesIn = (folder) =>
+  readdirSync(source(folder)).filter(
+    (name) => name.endsWith(".ts") && !["browser.ts", "exports.ts"].includes(name),
+  );
 
-test("each entry has the shape of index.ts, each slim one that of slim.ts, and so for memory.ts", (t) => {
+test("in each folder of entries, every entry has the shape of browser.ts", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-entries-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const pairs = [
-    ...entriesIn("entry").map((name) => [`entry/${name}`, "index.ts"]),
-    ...entriesIn("entry/slim").map((name) => [`entry/slim/${name}`, "slim.ts"]),
-    ...entriesIn("entry/memory").map((name) => [`entry/memory/${name}`, "memory.ts"]),
-  ];
+  const pairs = ["entry", "entry/slim", "entry/memory"].flatMap((room) =>
+    entriesIn(room).map((name) => [`${room}/${name}`, `${room}/browser.ts`]),
+  );
   assert.ok(pairs.length >= 7, "the entries were found");
   const shape = (name) => `typeof import(${JSON.stringify(source(name).replace(/\.ts$/, ".js"))})`;
   const lines = pairs.map(

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as errors from "../../../pkg/dist/errors.js";
-import { errorOf, reasonOf } from "../../../pkg/dist/failure.js";
+import { errorOf } from "../../../pkg/dist/driver/to-error.js";
+import * as errors from "../../../pkg/dist/errors/errors.js";
+import { reasonOf } from "../../../pkg/dist/errors/text.js";
 
 const all = {
   LOCK_TIMEOUT: new errors.LockTimeoutError("m", 3),
@@ -33,7 +34,7 @@ test("each class has its code and name, and is an instance of itself and of the 
 });
 
 test("instanceof holds across copies of the package", async () => {
-  const copy = await import("../../../pkg/dist/errors.js?copy");
+  const copy = await import("../../../pkg/dist/errors/errors.js?copy");
   assert.notEqual(copy.LockLostError, errors.LockLostError);
   assert.ok(all.LOCK_LOST instanceof copy.LockLostError);
   assert.ok(all.LOCK_LOST instanceof copy.LockError);

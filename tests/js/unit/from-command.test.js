@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import vm from "node:vm";
-import { fromCommand } from "../../../pkg/dist/exports.js";
+import { fromCommand } from "../../../pkg/dist/entry/exports.js";
 import { settles, until } from "../support/conditions.js";
 import { call, openSession } from "./support/session.js";
 

@@ -1,7 +1,7 @@
 // Requests and answers of a REST endpoint, with a fetch of the test's own.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromRest } from "../../../pkg/dist/exports.js";
+import { fromRest } from "../../../pkg/dist/entry/exports.js";
 import { until } from "../support/conditions.js";
 import { call, openSession } from "./support/session.js";
 

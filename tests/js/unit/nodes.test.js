@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { fromCommand, fromRest, fromWebSocket } from "../../../pkg/dist/exports.js";
-import { parseNodes } from "../../../pkg/dist/nodes.js";
+import { fromCommand, fromRest, fromWebSocket } from "../../../pkg/dist/entry/exports.js";
+import { parseNodes } from "../../../pkg/dist/options/nodes.js";
 
 const sockets = { connect() {} };
 const parse = (options) => parseNodes(options, sockets);

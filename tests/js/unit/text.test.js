@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concatenate, encode } from "../../../pkg/dist/text.js";
+import { concatenate, encode } from "../../../pkg/dist/options/utf8.js";
 
 const hex = (text) => Buffer.from(encode(text)).toString("hex");
 

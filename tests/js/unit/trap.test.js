@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openClient } from "../../../pkg/dist/client.js";
-import { InternalError, LockLostError } from "../../../pkg/dist/errors.js";
-import { inlineCore } from "../../../pkg/dist/loading.js";
+import { base64 } from "../../../pkg/dist/core/inline.js";
+import { inlineCore } from "../../../pkg/dist/core/loading.js";
+import { InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
-import { base64 } from "../../../pkg/dist/wasm/inline.js";
 import { startRedis } from "../support/redis.js";
 
 // A module of nothing but (func (export "t") unreachable).

@@ -1,9 +1,9 @@
-import type * as api from "../../memory.js";
+import { instantiate } from "../../memory/redlatch_memory.js";
+import { openMemoryServer } from "../../memory/server.js";
 import module from "../../memory.wasm";
-import { openMemoryServer } from "../../memory-server.js";
-import { instantiate } from "../../wasm/redlatch_memory.js";
+import type * as api from "./browser.js";
 
 export const createMemoryServer: typeof api.createMemoryServer = (options) =>
   openMemoryServer(() => instantiate(module), options);
 
-export type * from "../../memory-types.js";
+export type * from "../../types/memory.js";

@@ -1,0 +1,110 @@
+import { InternalError } from "../errors/errors.js";
+import { decode, explain, requireWebAssembly } from "./compiling.js";
+import { type Instance, instantiate, section, version } from "./redlatch_core.js";
+
+/** Makes a wasm instance of its own at each call. */
+export type CoreLoader = () => Instance;
+
+/** Where an entry has the wasm from. It is compiled once, on first use: importing the package costs nothing. */
+export interface CoreSource {
+  /** Synchronous. Throws an InternalError where the runtime does not let us. */
+  readonly load: CoreLoader;
+  /** Compiles beforehand, off the thread where the runtime can. Rejects with an InternalError. */
+  ready(): Promise<void>;
+}
+
+/** From the base64 text in the package: no bundler can lose it, no permission is needed to read it. */
+export function inlineCore(base64: string): CoreSource {
+  let module: WebAssembly.Module | undefined;
+  return {
+    load() {
+      module ??= explain(() => new WebAssembly.Module(decode(base64)));
+      return instantiate(module);
+    },
+    async ready() {
+      module ??= await explain(() => WebAssembly.compile(decode(base64)));
+    },
+  };
+}
+
+/** From a module that the runtime or the bundler has compiled. */
+export function compiledCore(module: WebAssembly.Module): CoreSource {
+  return { load: () => instantiate(module), ready: () => Promise.resolve() };
+}
+
+/** From whatever the application hands to `ready`. */
+export function suppliedCore(): {
+  /** Throws a TypeError before `ready` is done. */
+  loader(): CoreLoader;
+  ready(source: object | Promise<object>): Promise<void>;
+} {
+  let module: WebAssembly.Module | undefined;
+  return {
+    loader() {
+      const supplied = module;
+      if (supplied === undefined) {
+        throw new TypeError(
+          "redlatch/slim has no WebAssembly of its own; await ready(...) before createClient",
+        );
+      }
+      return () => instantiate(supplied);
+    },
+    async ready(source) {
+      const given = await fetched(source);
+      requireWebAssembly();
+      const compiled = await compile(given);
+      requireVersion(compiled);
+      module = compiled;
+    },
+  };
+}
+
+async function compile(source: unknown): Promise<WebAssembly.Module> {
+  // By name, for it may be of another realm.
+  const kind = Object.prototype.toString.call(source);
+  if (kind === "[object WebAssembly.Module]") return source as WebAssembly.Module;
+  if (kind === "[object ArrayBuffer]" || ArrayBuffer.isView(source)) {
+    const bytes = wasmIn(source as ArrayBuffer | ArrayBufferView);
+    return explain(() => WebAssembly.compile(bytes));
+  }
+  const { ok, status, arrayBuffer } = (source ?? {}) as Partial<WasmResponse>;
+  if (typeof arrayBuffer !== "function") {
+    throw new TypeError("ready takes a WebAssembly.Module, its bytes, or a Response with them");
+  }
+  if (ok === false) throw new InternalError(`the core could not be fetched: HTTP ${status}`);
+  return compile(await fetched(arrayBuffer.call(source)));
+}
+
+async function fetched<T>(source: T | Promise<T>): Promise<T> {
+  try {
+    return await source;
+  } catch (cause) {
+    throw new InternalError("the core could not be fetched; see the cause", { cause });
+  }
+}
+
+/** A web server may well answer with a page in place of a file that it does not have. */
+function wasmIn(source: ArrayBuffer | ArrayBufferView): Uint8Array {
+  const bytes = ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source);
+  if (String.fromCharCode(...bytes.subarray(0, 4)) === "\0asm") return bytes;
+  throw new TypeError("ready was given bytes that are no WebAssembly; is it redlatch/core.wasm?");
+}
+
+function requireVersion(module: WebAssembly.Module): void {
+  const [found] = WebAssembly.Module.customSections(module, section);
+  if (found === undefined) throw new TypeError("ready was given WebAssembly that is not redlatch/core.wasm");
+  const other = new TextDecoder().decode(found);
+  if (other === version) return;
+  throw new TypeError(
+    `ready was given the core of redlatch ${other}, but this is redlatch ${version}; take both from the same package`,
+  );
+}
+
+/** As much of fetch's Response as is needed. */
+interface WasmResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}

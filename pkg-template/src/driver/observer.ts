@@ -1,0 +1,49 @@
+import type { Records } from "../core/records.js";
+import { KIND } from "../core/wire.js";
+import type { LockEvent } from "../types/observe.js";
+
+/**
+ * Keeps what happened until it may be told: the application's code must not run before the promises of a drain are
+ * settled and its losses announced.
+ */
+export class Observer {
+  readonly #observe: (event: LockEvent) => unknown;
+  readonly #nodes: readonly { readonly name: string }[];
+  readonly #events: LockEvent[] = [];
+
+  constructor(observe: (event: LockEvent) => unknown, nodes: readonly { readonly name: string }[]) {
+    this.#observe = observe;
+    this.#nodes = nodes;
+  }
+
+  note(event: LockEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Notes the current record if it is one for watching; `keys` are those of the lock that it names, if it is known. */
+  read(records: Records, keys: readonly string[] | undefined): void {
+    const kind = records.number(0);
+    if (kind === KIND.connection) {
+      const node = this.#nodes[records.number(1)]?.name ?? "";
+      this.note({ type: "connection", node, state: records.number(2) === 1 ? "ready" : "ended" });
+    } else if (keys !== undefined) {
+      if (kind === KIND.contended) this.note({ type: "contended", keys });
+      if (kind === KIND.renewed) this.note({ type: "renewed", keys });
+      if (kind === KIND.degraded) this.note({ type: "degraded", keys, missing: records.number(2) });
+    }
+  }
+
+  /** Tells all, in order. What the application's code throws, or rejects with, is its own affair and ends here. */
+  tell(): void {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event === undefined) return;
+      try {
+        const result = this.#observe(event);
+        if (result instanceof Promise) result.catch(() => {});
+      } catch {
+        // It only watches: no lock is to suffer from it.
+      }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * The package for browsers, and wherever no other entry is known to fit: there are no sockets of the runtime's own. Its
+ * declarations are those of all entries.
+ */
+import { openClient } from "../client.js";
+import { base64 } from "../core/inline.js";
+import { inlineCore } from "../core/loading.js";
+import type { ClientOptions, LockClient } from "../types/types.js";
+
+const core = inlineCore(base64);
+
+/**
+ * Makes a client. Connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there is
+ * no WebAssembly.
+ */
+export function createClient(options: string | ClientOptions): LockClient {
+  return openClient(options, core.load, undefined);
+}
+
+/**
+ * Compiles the WebAssembly core beforehand, without blocking where the runtime can; else the first lock compiles it, which
+ * takes milliseconds. Rejects with InternalError where the runtime does not allow it.
+ */
+export function ready(): Promise<void> {
+  return core.ready();
+}
+
+export * from "./exports.js";

@@ -1,0 +1,7 @@
+/** What every entry exports beside createClient and ready. */
+export * from "../errors/errors.js";
+export { fromCommand } from "../transport/from-command.js";
+export { fromRest, type RestOptions } from "../transport/rest.js";
+export { fromWebSocket, type WebSocketOptions } from "../transport/websocket.js";
+export type * from "../types/observe.js";
+export type * from "../types/types.js";

@@ -1,0 +1,44 @@
+import type { Grant } from "../core/records.js";
+import type { Request } from "../options/request.js";
+import type { Lock } from "../types/types.js";
+import { onAbort } from "./abort.js";
+import { HeldLock, type LockDriver } from "./held-lock.js";
+
+/** An acquire that waits for its outcome: a promise that settles once, and the caller's abort signal. */
+export class Acquisition {
+  readonly promise: Promise<Lock>;
+  readonly request: Request;
+  #resolve!: (lock: Lock) => void;
+  #reject!: (reason: unknown) => void;
+  #deaf: (() => void) | undefined;
+
+  constructor(request: Request) {
+    this.request = request;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** From now on an abort rejects, and calls `cancel` once. */
+  listen(cancel: () => void): void {
+    const { signal } = this.request;
+    if (signal === undefined) return;
+    this.#deaf = onAbort(signal, () => {
+      cancel();
+      this.failed(signal.reason);
+    });
+  }
+
+  granted(driver: LockDriver, id: number, grant: Grant, knownFence: bigint | null): HeldLock {
+    const lock = new HeldLock(driver, id, this.request, grant, knownFence);
+    this.#deaf?.();
+    this.#resolve(lock);
+    return lock;
+  }
+
+  failed(error: unknown): void {
+    this.#deaf?.();
+    this.#reject(error);
+  }
+}

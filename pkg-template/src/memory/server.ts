@@ -1,0 +1,97 @@
+/** The memory server's connections: bytes between clients and the server, which is in WebAssembly. */
+import { check, optionsOf, show } from "../options/validate.js";
+import type { MemoryServer, MemoryServerOptions } from "../types/memory.js";
+import type { Connection, Transport } from "../types/types.js";
+import type { Instance, MemoryServer as Server } from "./redlatch_memory.js";
+
+type Handler = Parameters<Transport["connect"]>[1];
+
+const OPTIONS = new Set<string>(["now"] satisfies (keyof MemoryServerOptions)[]);
+
+/** Makes a server in a wasm instance of its own. */
+export function openMemoryServer(load: () => Instance, options?: MemoryServerOptions): MemoryServer {
+  const given = optionsOf<MemoryServerOptions>("createMemoryServer", options, OPTIONS);
+  // Looked up at each call: fake timers come and go.
+  const clock = check("createMemoryServer: now", given.now, "function", () => Date.now());
+  const now = () => {
+    const time: unknown = clock();
+    if (typeof time === "number" && time >= 0 && Number.isFinite(time)) return time;
+    throw new TypeError(`createMemoryServer: now must return ms since 1970; got ${show(time)}`);
+  };
+  const server = new (load().MemoryServer)();
+  const switchboard = new Switchboard(server, now);
+  return {
+    transport: {
+      name: "memory",
+      secure: true,
+      connect: async (_address, handler, signal) => {
+        signal.throwIfAborted();
+        const connection = switchboard.open(handler);
+        signal.addEventListener("abort", connection.close, { once: true });
+        return connection;
+      },
+    },
+    keys: () => server.keys(now()),
+    flush: () => server.flush(),
+  };
+}
+
+/** Brings what clients write to the server, and what it writes to the clients, in order and never from within a call. */
+class Switchboard {
+  readonly #server: Server;
+  readonly #now: () => number;
+  readonly #handlers = new Map<number, Handler>();
+  #queue: { session: number; bytes: Uint8Array }[] = [];
+  #sessions = 0;
+
+  constructor(server: Server, now: () => number) {
+    this.#server = server;
+    this.#now = now;
+  }
+
+  open(handler: Handler): Connection {
+    this.#sessions += 1;
+    const session = this.#sessions;
+    this.#handlers.set(session, handler);
+    this.#server.connect(session);
+    return {
+      write: (bytes) => {
+        // A promise, for that is what fake timers leave alone.
+        if (this.#queue.push({ session, bytes }) === 1) Promise.resolve().then(() => this.#serve());
+      },
+      close: () => this.#end(session),
+    };
+  }
+
+  #serve(): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const { session, bytes } of queue) {
+      if (!this.#handlers.has(session)) continue;
+      try {
+        this.#server.receive(session, bytes, this.#now());
+        this.#deliver();
+        if (this.#server.is_closed(session)) this.#hangUp(session, new Error("the memory server hung up"));
+      } catch (error) {
+        this.#hangUp(session, error);
+      }
+    }
+  }
+
+  /** To all: what one client sends may wake another. */
+  #deliver(): void {
+    for (const session of this.#server.written()) {
+      this.#handlers.get(session)?.data(this.#server.take_output(session));
+    }
+  }
+
+  #hangUp(session: number, error: unknown): void {
+    const handler = this.#handlers.get(session);
+    this.#end(session);
+    handler?.close(error);
+  }
+
+  #end(session: number): void {
+    if (this.#handlers.delete(session)) this.#server.disconnect(session);
+  }
+}

@@ -1,0 +1,119 @@
+import type { LockEvent } from "../types/observe.js";
+import type { ClientOptions, Clock, Transport } from "../types/types.js";
+import { systemClock } from "./clock.js";
+import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
+import { check, duration, numberWithin, optionsOf, show } from "./validate.js";
+
+const SHORTEST_TTL = 100;
+
+/** A client's options, checked and complete. */
+export interface Settings {
+  /** At least one; several make every lock a Redlock. */
+  readonly nodes: readonly Node[];
+  readonly prefix: string;
+  readonly ttl: number;
+  readonly wait: number;
+  readonly retryMin: number;
+  readonly retryMax: number;
+  readonly drift: number;
+  /** 0: the core derives it from ttl. */
+  readonly nodeTimeout: number;
+  readonly connectTimeout: number;
+  readonly observe: ((event: LockEvent) => unknown) | undefined;
+  readonly clock: Clock;
+}
+
+const CLIENT_OPTIONS = new Set<string>([
+  ...NODE_OPTIONS,
+  "nodes",
+  "allowPlaintextAuth",
+  "prefix",
+  "ttl",
+  "wait",
+  "retry",
+  "drift",
+  "nodeTimeout",
+  "connectTimeout",
+  "observe",
+  "clock",
+] satisfies (keyof ClientOptions)[]);
+const RETRY_OPTIONS = new Set(["min", "max"]);
+const CLOSE_OPTIONS = new Set(["timeout"]);
+
+/** Checks what createClient was given; `sockets` are the runtime's own, if it has any. */
+export function parseClientOptions(given: unknown, sockets: Transport | undefined): Settings {
+  if (given === undefined || given instanceof URL) {
+    throw new TypeError(`createClient: give the server's URL as a string, or options; got ${show(given)}`);
+  }
+  const object = typeof given === "string" ? { url: given } : given;
+  const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
+  const { min, max } = parseRetry(options.retry);
+  return {
+    nodes: parseNodes(options, sockets),
+    prefix: check("prefix", options.prefix, "string", "lock:"),
+    ttl: parseTtl(options.ttl, 30_000),
+    wait: parseWait(options.wait, 10_000),
+    retryMin: min,
+    retryMax: max,
+    drift: numberWithin("drift", options.drift, 0, 0.5, 0.01),
+    nodeTimeout: duration("nodeTimeout", options.nodeTimeout, 1, 0),
+    connectTimeout: duration("connectTimeout", options.connectTimeout, 1, 5_000),
+    observe: options.observe === undefined ? undefined : check("observe", options.observe, "function"),
+    clock: parseClock(options.clock),
+  };
+}
+
+/** Checks what close was given; returns its timeout. */
+export function parseCloseOptions(given: unknown): number {
+  const { timeout } = optionsOf<{ timeout?: number }>("close", given, CLOSE_OPTIONS);
+  return duration("timeout", timeout, 0, 5_000);
+}
+
+/** Checks a lease; `fallback` when there is none. */
+export function parseTtl(value: unknown, fallback?: number, name = "ttl"): number {
+  return duration(name, value, SHORTEST_TTL, fallback);
+}
+
+/** Checks a longest wait; `fallback` when there is none. */
+export function parseWait(value: unknown, fallback: number): number {
+  return duration("wait", value, 0, fallback, " or Infinity");
+}
+
+function parseRetry(value: unknown): { min: number; max: number } {
+  const retry = optionsOf<{ min?: number; max?: number }>("retry", value, RETRY_OPTIONS);
+  // One bound alone moves the other's default out of its way.
+  const most = duration("retry.max", retry.max, 1, 250);
+  const min = duration("retry.min", retry.min, 1, Math.min(50, most));
+  const max = retry.max === undefined ? Math.max(most, min) : most;
+  if (min > max) throw new RangeError(`retry.min must not be more than retry.max; got ${min} and ${max}`);
+  return { min, max };
+}
+
+function parseClock(value: unknown): Clock {
+  if (value === undefined) return systemClock;
+  for (const method of ["now", "wall", "setTimeout", "clearTimeout"] satisfies (keyof Clock)[]) {
+    if (typeof (value as Clock | null)?.[method] !== "function") {
+      throw new TypeError(
+        `clock must have the methods now, wall, setTimeout and clearTimeout; ${method} is missing`,
+      );
+    }
+  }
+  const clock = value as Clock;
+  // Read once now: one that cannot be used, such as a method without its object, would fail in the middle of a lock.
+  for (const method of ["now", "wall"] as const) {
+    const reading = attempt(() => clock[method]());
+    if (!Number.isFinite(reading)) {
+      throw new TypeError(`clock.${method} must return a number of ms; got ${show(reading)}`);
+    }
+  }
+  return clock;
+}
+
+/** The result, or the error that was thrown in its place. */
+function attempt(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}

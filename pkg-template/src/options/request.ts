@@ -1,0 +1,161 @@
+import { FLAG } from "../core/wire.js";
+import type { AcquireOptions, LockHandle } from "../types/types.js";
+import { parseTtl, parseWait, type Settings } from "./client.js";
+import { concatenate, encode } from "./utf8.js";
+import { check, duration, optionsOf, show } from "./validate.js";
+
+/** One acquisition or adoption, checked and complete. */
+export interface Request {
+  readonly keys: readonly string[];
+  /** The full Redis keys, concatenated; `lengths` is empty for one key. */
+  readonly bytes: Uint8Array;
+  readonly lengths: Uint32Array;
+  /** The caller's, or undefined: the core mints one. */
+  readonly token: string | undefined;
+  /** Empty for none. */
+  readonly tokenBytes: Uint8Array;
+  /** The handle's, for a lock that is adopted: the core does not know it. */
+  readonly fence: bigint | null;
+  readonly fair: boolean;
+  readonly ttl: number;
+  readonly wait: number;
+  /** As in FLAG. */
+  readonly flags: number;
+  readonly maxHold: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+const ACQUIRE_OPTIONS = new Set<string>([
+  "ttl",
+  "wait",
+  "fair",
+  "renew",
+  "maxHold",
+  "token",
+  "signal",
+] satisfies (keyof AcquireOptions)[]);
+
+const FENCE = /^[0-9]{1,20}$/;
+const NO_TOKEN = new Uint8Array(0);
+const NO_LENGTHS = new Uint32Array(0);
+const NO_FAIR_REDLOCK =
+  "fair: needs a client of a single server; several have no common order of arrival, so a fair Redlock would be unsound";
+
+/** Checks what `verb` was given: acquire, tryAcquire or using. `renew` is the default for that option. */
+export function parseRequest(
+  verb: string,
+  settings: Settings,
+  key: unknown,
+  given: unknown,
+  renew: boolean,
+): Request {
+  const keys = parseKeys("key", key);
+  const options = optionsOf<AcquireOptions>(verb, given, ACQUIRE_OPTIONS);
+  const fair = check("fair", options.fair, "boolean", false);
+  const token = options.token === undefined ? undefined : parseToken("token", options.token);
+  return complete(settings, options, renew, { keys, token, fair, fence: null, ttl: settings.ttl, flags: 0 });
+}
+
+/** Checks what adopt was given. */
+export function parseAdoption(settings: Settings, handle: unknown, given: unknown): Request {
+  const lock = parseHandle(handle);
+  const options = optionsOf<AcquireOptions>("adopt", given, ACQUIRE_OPTIONS);
+  for (const name of ["token", "fair"] as const) {
+    if (options[name] !== undefined && options[name] !== lock[name]) {
+      throw new TypeError(`adopt: ${name} is the handle's; leave it out of the options`);
+    }
+  }
+  return complete(settings, options, false, { ...lock, flags: FLAG.adopt });
+}
+
+type Subject = Pick<Request, "keys" | "token" | "fair" | "fence" | "ttl" | "flags">;
+
+/** `subject.ttl` is the default for that option. */
+function complete(settings: Settings, options: AcquireOptions, renew: boolean, subject: Subject): Request {
+  if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
+  const renewed = check("renew", options.renew, "boolean", renew);
+  const { keys, token, fence, fair } = subject;
+  const { bytes, lengths } = encodeKeys(settings.prefix, keys);
+  // Named one by one: spreading objects would cost as much as all the rest of an acquire.
+  return {
+    keys,
+    bytes,
+    lengths,
+    token,
+    tokenBytes: token === undefined ? NO_TOKEN : encode(token),
+    fence,
+    fair,
+    ttl: parseTtl(options.ttl, subject.ttl),
+    wait: parseWait(options.wait, settings.wait),
+    flags: subject.flags | (renewed ? FLAG.renew : 0) | (subject.fair ? FLAG.fair : 0),
+    maxHold: duration("maxHold", options.maxHold, 1, Number.POSITIVE_INFINITY, " or Infinity"),
+    signal: parseSignal(options.signal),
+  };
+}
+
+function parseHandle(given: unknown): Omit<Subject, "flags"> {
+  // Of what was given nothing is shown: it may hold a token.
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(
+      `adopt: the handle must be an object, as a lock's toJSON() makes it; got a ${typeof given}`,
+    );
+  }
+  const { keys, token, fair, fence, ttl } = given as { [name in keyof LockHandle]?: unknown };
+  try {
+    if (fence !== null && !(typeof fence === "string" && FENCE.test(fence))) {
+      throw new TypeError("handle.fence must be a string of decimal digits, or null");
+    }
+    return {
+      keys: parseKeys("handle.keys", Array.isArray(keys) ? keys : null),
+      token: parseToken("handle.token", token),
+      fair: check("handle.fair", fair, "boolean"),
+      fence: fence === null ? null : BigInt(fence),
+      ttl: parseTtl(ttl, undefined, "handle.ttl"),
+    };
+  } catch (error) {
+    // Also what would be a RangeError elsewhere: a handle is not chosen, it is whole or it is not.
+    throw new TypeError(`adopt: ${(error as Error).message}; give a handle as a lock's toJSON() makes it`);
+  }
+}
+
+function encodeKeys(prefix: string, keys: readonly string[]): Pick<Request, "bytes" | "lengths"> {
+  const encoded = keys.map((name) => encode(prefix + name));
+  const [first] = encoded;
+  return first !== undefined && encoded.length === 1
+    ? { bytes: first, lengths: NO_LENGTHS }
+    : concatenate(encoded);
+}
+
+function parseKeys(name: string, key: unknown): readonly string[] {
+  if (typeof key === "string") return Object.freeze([parseKey(name, key)]);
+  if (!Array.isArray(key)) {
+    throw new TypeError(`${name} must be a string that is not empty, or an array of such; got ${show(key)}`);
+  }
+  if (key.length === 0) throw new RangeError(`${name} must be at least one key; got an empty array`);
+  const names = Array.from(key, (item: unknown, index) => parseKey(`${name}[${index}]`, item));
+  return Object.freeze([...new Set(names)]);
+}
+
+function parseKey(name: string, value: unknown): string {
+  if (check(name, value, "string") === "") throw new RangeError(`${name} must be a string that is not empty`);
+  return value as string;
+}
+
+/** The value is never shown. */
+function parseToken(name: string, value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  const Refusal = value === "" ? RangeError : TypeError;
+  throw new Refusal(`${name} must be a string that is not empty`);
+}
+
+function parseSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined) return undefined;
+  const signal = value as AbortSignal | null;
+  const listens = (["addEventListener", "removeEventListener"] as const).every(
+    (method) => typeof signal?.[method] === "function",
+  );
+  if (typeof signal?.aborted !== "boolean" || !listens) {
+    throw new TypeError(`signal must be an AbortSignal; got ${show(value)}`);
+  }
+  return signal;
+}
