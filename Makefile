@@ -34,7 +34,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak ../tests/lint
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -80,7 +80,7 @@ fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml
 	cd pkg-template && node_modules/.bin/biome check --write $(SCRIPTS)
 
-lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc
+lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc, imports
 	@.ci/step 'rustfmt' cargo fmt --check
 	@.ci/step 'rustfmt, tests/fuzz' cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	@.ci/step 'clippy, native' cargo clippy --locked --all-targets -- -D warnings
@@ -89,6 +89,7 @@ lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native an
 	  cargo clippy --locked --target $(TARGET) --lib --features memory-wasm -- -D warnings
 	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
 	@.ci/step 'tsc' $(BIN)/tsc --noEmit --project pkg-template
+	@.ci/step 'imports' node tests/lint/imports.js pkg-template/src
 
 size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs
