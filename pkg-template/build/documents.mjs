@@ -1,11 +1,11 @@
-// The documents as the package has them.
+// Copies the documents into the package.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";
 
 /**
- * Copies `name` into `folder`, whose `files` are the package's. Links lead to what is in the package; of those that lead to
- * what only the repository has, the words stay. Throws on a link that leads nowhere in the repository.
+ * Copies `name` into `folder`, the package with these `files`. A link to a file of the package is adjusted; of a link to a
+ * file that only the repository has, the words remain. Throws on a link to a file that does not exist.
  */
 export function copyDocument(name, folder, files) {
   const text = readFileSync(join(root, name), "utf8");

@@ -4,8 +4,8 @@ import { facade, modules, template, wasm } from "./paths.mjs";
 import { tsc } from "./tsc.mjs";
 
 /**
- * Lets the compiler compare the declarations of what is in wasm, which are written by hand, with what wasm-bindgen says it
- * exports: same methods, as many parameters, fitting types.
+ * Lets the compiler compare the hand-written declarations of the wasm modules with those of wasm-bindgen: the same methods,
+ * the same number of parameters, compatible types.
  */
 export function checkFacade() {
   const from = (path) => relative(facade, path).replaceAll("\\", "/");
@@ -29,7 +29,7 @@ export const noneUndeclared: [Undeclared] extends [never] ? true : Undeclared = 
     join(facade, "tsconfig.json"),
     JSON.stringify({
       extends: `${from(template)}/tsconfig.json`,
-      // wasm-bindgen's declarations speak of the browser's types.
+      // wasm-bindgen's declarations use the browser's types.
       compilerOptions: {
         noEmit: true,
         module: "ESNext",

@@ -1,5 +1,5 @@
 const FACTORY_HEAD = "export function instantiate(module) {\n";
-/** The wasm's custom section with the version: the glue and the wasm of two versions do not fit each other. */
+/** The name of the wasm's custom section that holds the version: glue and wasm of different versions do not fit. */
 const SECTION = "redlatch";
 
 const factoryTail = (name) => `initSync({ module });
@@ -8,9 +8,9 @@ return { ${name}, abandon: (instance) => void instance.__destroy_into_raw() };
 `;
 
 /**
- * wasm-bindgen's module holds one instance for ever. As a function it makes one per call: a trap in one client's
- * instance then hurts no other client, and a new one can take its place. The asynchronous half, which fetches, goes. `name`
- * is that of the one class in it.
+ * wasm-bindgen's module holds one instance for ever. Turned into a function, it makes a new instance at each call: a trap in
+ * one client's instance then harms no other client, and a new instance can replace it. The asynchronous half, which
+ * fetches, is removed. `name` is the only class in the module.
  */
 export function glueFactory(source, name, version) {
   const body = source
@@ -26,23 +26,23 @@ export function glueFactory(source, name, version) {
   const missing = needed.find((text) => !body.includes(text));
   if (foreign !== undefined || missing !== undefined) {
     const problem = foreign === undefined ? `no "${missing}"` : `"${foreign}"`;
-    throw new Error(`wasm-bindgen's output has changed its shape: there is ${problem}; see build/glue.mjs`);
+    throw new Error(`wasm-bindgen's output has an unexpected shape: found ${problem}; see build/glue.mjs`);
   }
   const exported = { section: SECTION, version };
   const constants = Object.entries(exported).map(([name, value]) => `export const ${name} = "${value}";\n`);
   return constants.join("") + FACTORY_HEAD + body + factoryTail(name);
 }
 
-/** The wasm with a section of ours at its end, which engines pass over. */
+/** The wasm with our section at its end, which engines ignore. */
 export function stampWasm(bytes, version) {
   const field = (content) => Buffer.concat([Buffer.of(content.length), content]);
   const content = Buffer.concat([field(Buffer.from(SECTION)), Buffer.from(version)]);
   // Lengths up to 127 are one byte in LEB128.
-  if (content.length > 127) throw new Error("the version is too long for this way to write a section");
+  if (content.length > 127) throw new Error("the version is too long for a section of at most 127 bytes");
   return Buffer.concat([bytes, Buffer.of(0), field(content)]);
 }
 
-/** The wasm as a module of text, which no bundler can lose. */
+/** The wasm as a module with a string, which no bundler can lose. */
 export function inlineModule(bytes) {
   return `export const base64 =\n  "${bytes.toString("base64")}";\n`;
 }

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { transformSync } from "esbuild";
 
-/** Modules with classes that applications meet in their logs: these keep their names. */
+/** Modules whose classes appear in the logs of applications: these keep their names. */
 const NAMED = new Set(["client.js", "errors/errors.js", "lock/held-lock.js"].map(normalize));
 
-/** Takes comments, white space and long local names out of every module. */
+/** Removes comments and white space from every module, and shortens local names. */
 export function minify(dist) {
   for (const name of readdirSync(dist, { recursive: true })) {
     if (!name.endsWith(".js")) continue;

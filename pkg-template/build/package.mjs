@@ -1,4 +1,4 @@
-// Everything after wasm-opt: target/wasm and pkg-template become the npm package in pkg.
+// The steps after wasm-opt: makes the npm package in pkg/ from target/wasm and pkg-template.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkFacade } from "./facade.mjs";
@@ -17,7 +17,7 @@ checkFacade();
 rmSync(staging, { recursive: true, force: true });
 tsc("-p", template, "--outDir", dist, "--declaration");
 for (const module of modules) put(module);
-// Comments stay in the declarations, where editors show them.
+// The declarations keep their comments, because editors show them.
 minify(dist);
 prune(staging, stamp(staging));
 rmSync(output, { recursive: true, force: true });

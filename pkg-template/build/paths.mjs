@@ -5,11 +5,11 @@ const below = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 export const root = below("");
 /** This package's sources. */
 export const template = below("pkg-template");
-/** What wasm-bindgen and wasm-opt made. */
+/** The output of wasm-bindgen and wasm-opt. */
 export const wasm = below("target/wasm");
-/** The façade's check, a generated program. */
+/** The generated program that checks the façade. */
 export const facade = below("target/facade");
-/** The npm package while it is being made, so that there is never half of one. */
+/** The npm package while it is being built, so that pkg/ is never incomplete. */
 export const staging = below("target/package");
 /** The npm package. */
 export const output = below("pkg");

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 
 /**
- * Deletes what no entry of `manifest` leads to: declarations that are not public would be shipped as if they were, and a
- * script of types only is empty.
+ * Deletes the files that no entry of `manifest` leads to: declarations that are not public, and scripts that are empty
+ * because they hold only types.
  */
 export function prune(folder, manifest) {
   const reached = new Set();
@@ -24,7 +24,7 @@ export function prune(folder, manifest) {
   }
 }
 
-/** The files that an exports map names. */
+/** The targets in an exports map. */
 function targets(value) {
   return typeof value === "string" ? [value] : Object.values(value).flatMap(targets);
 }

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { buildSync } from "esbuild";
 import { output } from "./paths.mjs";
 
-/** Entries by what is built for; the wasm is counted apart, and so is what each runtime has itself. */
+/** The entry for each runtime. The wasm is counted separately, and modules of the runtime are not counted. */
 const ENTRIES = {
   "Node.js, Bun": "entry/node.js",
   Deno: "entry/deno.js",
@@ -14,8 +14,8 @@ const ENTRIES = {
 };
 
 /**
- * What an application gets that calls createClient and ready, in bytes, raw and gzip: the wasm, and by entry the JavaScript, bundled
- * and minified. Base64 makes the inlined wasm a third larger, and as much after gzip: it hides the bytes that repeat.
+ * What createClient and ready add to an application, in bytes, raw and gzip: the wasm, and for each entry the JavaScript,
+ * bundled and minified. Base64 makes the inlined wasm a third larger, also after gzip, because it hides repeated bytes.
  */
 export function sizes() {
   const wasm = readFileSync(join(output, "dist/core.wasm"));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { copyDocument } from "./documents.mjs";
 import { root, template } from "./paths.mjs";
 
-/** Writes into `folder` the published package.json, which it returns, with the crate's version, and puts documents and examples beside it. */
+/** Writes the published package.json, with the crate's version, into `folder`, copies documents and examples, and returns the manifest. */
 export function stamp(folder) {
   const { scripts, devDependencies, ...manifest } = JSON.parse(
     readFileSync(join(template, "package.json"), "utf8"),
@@ -17,7 +17,7 @@ export function stamp(folder) {
   return manifest;
 }
 
-/** The crate's version, which is the package's. */
+/** The crate's version, which is also the package's. */
 export function crateVersion() {
   const cargoToml = readFileSync(join(root, "Cargo.toml"), "utf8");
   const version = /^\[package\][^[]*?^version = "([^"]+)"/m.exec(cargoToml)?.[1];

@@ -17,7 +17,7 @@ import type {
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;
 
-/** What every entry's createClient is made of: the entry chooses the wasm, and the runtime's sockets if it has any. */
+/** Implements every entry's createClient: the entry supplies the wasm, and the runtime's sockets if it has any. */
 export function openClient(
   options: string | ClientOptions,
   load: CoreLoader,
@@ -39,7 +39,7 @@ class Client implements LockClient {
   }
 
   acquire(key: Key, options?: AcquireOptions): Promise<Lock> {
-    // Not an async function: those cost three more turns of the microtask queue for each lock.
+    // Not an async function: that would cost three more turns of the microtask queue for each lock.
     try {
       return this.#start(parseRequest("acquire", this.#settings, key, options, false));
     } catch (error) {
@@ -60,12 +60,12 @@ class Client implements LockClient {
   async using<T>(key: Key, ...rest: [Body<T>] | [AcquireOptions, Body<T>]): Promise<T> {
     const [options, body] = rest.length === 1 ? [undefined, rest[0]] : rest;
     if (typeof body !== "function")
-      throw new TypeError("using: the body must be a function, the last argument");
+      throw new TypeError("using: the last argument must be a function, the body");
     const lock = await this.#start(parseRequest("using", this.#settings, key, options, true));
     try {
       return await body(lock);
     } finally {
-      // Never rejects, so that the body's outcome stands.
+      // It never rejects, so the body's outcome stands.
       await lock.release();
     }
   }
@@ -88,7 +88,7 @@ class Client implements LockClient {
     await this.close();
   }
 
-  /** Throws when the request is over before it has begun. */
+  /** Throws when the request is aborted or the client is closed. */
   #start(request: Request): Promise<Lock> {
     if (request.signal?.aborted) throw request.signal.reason;
     if (this.#closed !== undefined) throw new ClosedError("the client is closed");

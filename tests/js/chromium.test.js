@@ -48,7 +48,7 @@ test("redlatch/slim with a fetched core.wasm", async () => {
 test("without a transport, a browser is told what to give", async () => {
   const error = await page.call("withoutTransport");
   assert.equal(error.name, "TypeError");
-  assert.match(error.message, /no TCP sockets; give fromWebSocket/);
+  assert.match(error.message, /no TCP sockets; use fromWebSocket/);
 });
 
 test("a bridge that is down, or whose URL is bad, is told of without the token in the URL", async () => {
@@ -58,7 +58,7 @@ test("a bridge that is down, or whose URL is bad, is told of without the token i
   assert.match(down.message, new RegExp(`bridge at ${host} could not be reached`));
   const bad = await page.call("locks", "ws://127.0.0.1:99999/?token=s3cret", freshKey());
   assert.equal(bad.code, "LOCK_CONNECTION");
-  assert.match(bad.message, /no WebSocket to the bridge at 127\.0\.0\.1:99999 can be made here: SyntaxError/);
+  assert.match(bad.message, /cannot open a WebSocket to the bridge at 127\.0\.0\.1:99999: SyntaxError/);
   for (const { all } of [down, bad]) assert.doesNotMatch(all, /s3cret/);
 });
 

@@ -171,7 +171,7 @@ test("a wrong token", async (t) => {
     code: "LOCK_SERVER",
     prefix: "WRONGPASS",
     port: endpoint.port,
-    says: [/token was refused/, /check fromRest's token and url/],
+    says: [/token was rejected/, /check fromRest's token and url/],
   });
   assert.doesNotMatch(everythingShown(error), /canary/);
 });

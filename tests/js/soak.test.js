@@ -240,5 +240,5 @@ test("a client that ends by itself is a violation", {
     checker.violations.map(({ rule }) => rule),
     ["client ended"],
   );
-  assert.match(checker.violations[0].text, /not a server's URL/);
+  assert.match(checker.violations[0].text, /not a server URL/);
 });

@@ -2,18 +2,18 @@ import { InternalError } from "../errors/errors.js";
 import { decode, explain, requireWebAssembly } from "./compiling.js";
 import { type Instance, instantiate, section, version } from "./redlatch_core.js";
 
-/** Makes a wasm instance of its own at each call. */
+/** Makes a new wasm instance at each call. */
 export type CoreLoader = () => Instance;
 
-/** Where an entry has the wasm from. It is compiled once, on first use: importing the package costs nothing. */
+/** The source of an entry's wasm. It is compiled once, on first use: importing the package costs nothing. */
 export interface CoreSource {
-  /** Synchronous. Throws an InternalError where the runtime does not let us. */
+  /** Synchronous. Throws an InternalError where the runtime refuses to compile. */
   readonly load: CoreLoader;
-  /** Compiles beforehand, off the thread where the runtime can. Rejects with an InternalError. */
+  /** Compiles ahead of time, off the thread where the runtime can. Rejects with an InternalError. */
   ready(): Promise<void>;
 }
 
-/** From the base64 text in the package: no bundler can lose it, no permission is needed to read it. */
+/** From the base64 string in the package: no bundler can lose it, and reading it needs no permission. */
 export function inlineCore(base64: string): CoreSource {
   let module: WebAssembly.Module | undefined;
   return {
@@ -32,7 +32,7 @@ export function compiledCore(module: WebAssembly.Module): CoreSource {
   return { load: () => instantiate(module), ready: () => Promise.resolve() };
 }
 
-/** From whatever the application hands to `ready`. */
+/** From whatever the application passes to `ready`. */
 export function suppliedCore(): {
   /** Throws a TypeError before `ready` is done. */
   loader(): CoreLoader;
@@ -44,15 +44,15 @@ export function suppliedCore(): {
       const supplied = module;
       if (supplied === undefined) {
         throw new TypeError(
-          "redlatch/slim has no WebAssembly of its own; await ready(...) before createClient",
+          "redlatch/slim does not contain the WebAssembly core; await ready(...) before createClient",
         );
       }
       return () => instantiate(supplied);
     },
     async ready(source) {
-      const given = await fetched(source);
+      const supplied = await fetched(source);
       requireWebAssembly();
-      const compiled = await compile(given);
+      const compiled = await compile(supplied);
       requireVersion(compiled);
       module = compiled;
     },
@@ -60,7 +60,7 @@ export function suppliedCore(): {
 }
 
 async function compile(source: unknown): Promise<WebAssembly.Module> {
-  // By name, for it may be of another realm.
+  // By name, because it may be from another realm.
   const kind = Object.prototype.toString.call(source);
   if (kind === "[object WebAssembly.Module]") return source as WebAssembly.Module;
   if (kind === "[object ArrayBuffer]" || ArrayBuffer.isView(source)) {
@@ -69,7 +69,7 @@ async function compile(source: unknown): Promise<WebAssembly.Module> {
   }
   const { ok, status, arrayBuffer } = (source ?? {}) as Partial<WasmResponse>;
   if (typeof arrayBuffer !== "function") {
-    throw new TypeError("ready takes a WebAssembly.Module, its bytes, or a Response with them");
+    throw new TypeError("ready: expected a WebAssembly.Module, its bytes, or a Response with them");
   }
   if (ok === false) throw new InternalError(`the core could not be fetched: HTTP ${status}`);
   return compile(await fetched(arrayBuffer.call(source)));
@@ -83,26 +83,26 @@ async function fetched<T>(source: T | Promise<T>): Promise<T> {
   }
 }
 
-/** A web server may well answer with a page in place of a file that it does not have. */
+/** A web server may answer with a page when the file is missing. */
 function wasmIn(source: ArrayBuffer | ArrayBufferView): Uint8Array {
   const bytes = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
     : new Uint8Array(source);
   if (String.fromCharCode(...bytes.subarray(0, 4)) === "\0asm") return bytes;
-  throw new TypeError("ready was given bytes that are no WebAssembly; is it redlatch/core.wasm?");
+  throw new TypeError("ready: the bytes are not WebAssembly; are they from redlatch/core.wasm?");
 }
 
 function requireVersion(module: WebAssembly.Module): void {
   const [found] = WebAssembly.Module.customSections(module, section);
-  if (found === undefined) throw new TypeError("ready was given WebAssembly that is not redlatch/core.wasm");
+  if (found === undefined) throw new TypeError("ready: the module is not redlatch/core.wasm");
   const other = new TextDecoder().decode(found);
   if (other === version) return;
   throw new TypeError(
-    `ready was given the core of redlatch ${other}, but this is redlatch ${version}; take both from the same package`,
+    `ready: the core is from redlatch ${other}, but this package is redlatch ${version}; take both from the same package`,
   );
 }
 
-/** As much of fetch's Response as is needed. */
+/** The part of fetch's Response that is used. */
 interface WasmResponse {
   readonly ok: boolean;
   readonly status: number;

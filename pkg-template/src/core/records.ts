@@ -1,10 +1,11 @@
 import type { Core } from "./redlatch_core.js";
-import { STRIDE } from "./wire.js";
+import { RECORD_LENGTH } from "./wire.js";
 
-/** A failure as the core tells it. */
-export interface Failure {
+/** An error as a record describes it. */
+export interface ErrorRecord {
+  /** As in CODE. */
   readonly code: number;
-  /** Index of the node, or -1. */
+  /** The index of the server, or -1. */
   readonly node: number;
   readonly attempts: number;
   readonly details: readonly string[];
@@ -14,9 +15,9 @@ export interface Failure {
 export class Records {
   readonly #core: Core;
   readonly #numbers: Float64Array;
-  /** ms until the core's `timeout` wants to be called, or Infinity. */
+  /** ms until the core's `timeout` must be called, or Infinity. */
   readonly delay: number;
-  #at = 1 - STRIDE;
+  #at = 1 - RECORD_LENGTH;
 
   constructor(core: Core, mono: number, wall: number) {
     this.#core = core;
@@ -30,13 +31,13 @@ export class Records {
 
   /** Steps to the next record; false after the last. */
   next(): boolean {
-    this.#at += STRIDE;
+    this.#at += RECORD_LENGTH;
     return this.#at < this.#numbers.length;
   }
 
   /** Goes back before the first record. */
   rewind(): void {
-    this.#at = 1 - STRIDE;
+    this.#at = 1 - RECORD_LENGTH;
   }
 
   /** The current record's number in that slot; slot 0 is the kind. */
@@ -44,8 +45,8 @@ export class Records {
     return this.#numbers[this.#at + slot] ?? 0;
   }
 
-  /** The failure that begins in that slot. To be read once, in order: it takes the details from the core. */
-  failure(slot: number, attempts: number, count: number): Failure {
+  /** The error that begins in that slot. Must be read once and in order: it takes its details from the core. */
+  error(slot: number, attempts: number, count: number): ErrorRecord {
     const details = Array.from({ length: count }, () => this.#core.detail());
     return { code: this.number(slot), node: this.number(slot + 1), attempts, details };
   }
@@ -60,10 +61,10 @@ export class Records {
 
 const GRANT_LENGTH = 7;
 
-/** The fence (high, low) and the token (five u32) of a lock, as the core tells them. */
+/** The fence (high, low) and the token (five u32) of a lock, as numbers. */
 export type Grant = readonly number[];
 
-/** 64 bits from two halves; `null` when the core knows of none. */
+/** 64 bits from two halves; `null` when the core knows no fence. */
 export function fenceOf([high = 0, low = 0]: Grant): bigint | null {
   return (BigInt(high) << 32n) | BigInt(low) || null;
 }

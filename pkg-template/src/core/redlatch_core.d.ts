@@ -2,23 +2,23 @@ import type { Counters, NodeSnapshot } from "../types/observe.js";
 
 /**
  * The core as TypeScript sees it. The build writes the module from wasm-bindgen's output, and checks that these
- * declarations agree with it.
+ * declarations match it.
  *
  * `mono` and `wall` are the monotonic and the wall clock in ms. Ids are u32. Feed one thing, then drain everything.
  */
 export interface Core {
-  /** To be called before all else if the records for watching are wanted: CONTENDED, RENEWED, DEGRADED, CONNECTION. */
+  /** Enables the records for observers: contended, renewed, degraded, connection. Must be the first call. */
   observe(): void;
-  /** The state at this moment. */
+  /** The current state. */
   inspect(): CoreSnapshot;
   /**
-   * Returns the node's index, from 0. Empty strings for no user, no password. `commands`: it is reached by single commands,
-   * without handshake, messages or order.
+   * Returns the node's index, from 0. Empty strings mean no user and no password. `commands`: the transport carries single
+   * commands, without handshake, push messages or order.
    */
   add_node(user: string, password: string, database: number, commands: boolean): number;
   /**
-   * `keys` concatenated, with the bytes of each in `lengths` (empty for one key). Returns the lock's id, never 0.
-   * `flags` as in FLAG. Throws a TypeError for a request that is not in order.
+   * `keys` are concatenated, with the number of bytes of each in `lengths` (empty for one key). Returns the lock's id, never
+   * 0. `flags` as in FLAG. Throws a TypeError or RangeError for an invalid request.
    */
   acquire(
     keys: Uint8Array,
@@ -31,33 +31,33 @@ export interface Core {
     mono: number,
     wall: number,
   ): number;
-  /** The application no longer wants the lock: no further event for this id. */
+  /** The application no longer wants the lock: no further record has this id. */
   cancel(lock: number, mono: number, wall: number): void;
-  /** RELEASED follows once, unless LOST has come or is about to. */
+  /** A `released` record follows once, unless `lost` has come or is about to. */
   release(lock: number, mono: number, wall: number): void;
-  /** Returns an operation's id; EXTENDED or OP_FAILED follows once. */
+  /** Returns an operation's id; `extended` or `operationFailed` follows once. */
   extend(lock: number, ttl: number, mono: number, wall: number): number;
-  /** Returns an operation's id; VERIFIED or OP_FAILED follows once. */
+  /** Returns an operation's id; `verified` or `operationFailed` follows once. */
   verify(lock: number, mono: number, wall: number): number;
-  /** ms of validity left; 0 when none. */
+  /** ms of validity left; 0 when the lock is not held. */
   remaining(lock: number, mono: number, wall: number): number;
-  /** Locks and background clean-ups still alive. */
+  /** How many locks are held, waited for or being cleaned up. */
   busy(): number;
   connected(conn: number, mono: number, wall: number): void;
   received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
-  /** Also for a dial that failed. `reason`: short human text. */
+  /** A connection ended, or could not be made. `reason` is a short text for people. */
   closed(conn: number, reason: string, mono: number, wall: number): void;
   timeout(mono: number, wall: number): void;
-  /** ms until `timeout` wants to be called, or Infinity; then records of `STRIDE` numbers. */
+  /** ms until `timeout` must be called, or Infinity; then records of RECORD_LENGTH numbers. */
   poll(mono: number, wall: number): Float64Array;
-  /** Bytes to write now. */
+  /** The bytes to write to a connection that has a `transmit` record. */
   transmit(conn: number): Uint8Array;
   /** Pops the next detail string, in record order. */
   detail(): string;
   free(): void;
 }
 
-/** What a core tells of itself. */
+/** The state of a core. */
 export interface CoreSnapshot {
   /** By the node's index. */
   readonly nodes: readonly Omit<NodeSnapshot, "node">[];
@@ -80,10 +80,10 @@ export interface Instance {
   abandon(core: Core): void;
 }
 
-/** The custom section of the wasm that has its version. */
+/** The name of the custom section that holds the version of a wasm. */
 export declare const section: string;
-/** The version of this code; a wasm of another would be called wrongly. */
+/** The version of this code, which fits only a wasm of the same version. */
 export declare const version: string;
 
-/** A new instance, of which nothing is shared with any other: what traps in one hurts no other client. */
+/** A new instance, which shares nothing with any other: a trap in one harms no other client. */
 export declare function instantiate(module: WebAssembly.Module): Instance;

@@ -1,4 +1,4 @@
-// The little of WebAssembly that is used here: its types are otherwise only to be had with all of the browser's.
+// The part of WebAssembly that is used here: its types otherwise come only with all of the browser's.
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
@@ -7,7 +7,7 @@ declare namespace WebAssembly {
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }
 
-/** The core, where the runtime or the bundler compiles it. */
+/** The core, compiled by the runtime or the bundler. */
 declare module "*/core.wasm" {
   const module: WebAssembly.Module;
   export default module;

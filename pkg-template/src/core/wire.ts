@@ -1,27 +1,29 @@
-/** Numbers per record of `poll`; the first is the kind. */
-export const STRIDE = 10;
+/** The numbers that cross the boundary between TypeScript and the core. */
 
-/** The kinds of record, each with what the other numbers are. */
+/** How many numbers a record of `poll` has; the first is its kind. */
+export const RECORD_LENGTH = 10;
+
+/** The kinds of record, each with the meaning of its other numbers. */
 export const KIND = {
   /** lock, fence high, fence low, token as five u32 (0 when the caller gave it) */
   granted: 1,
-  /** lock, code, node, attempts, details, wait */
+  /** lock, code, node, attempts, number of details */
   failed: 2,
-  /** lock, why */
+  /** lock, reason */
   lost: 3,
   /** lock, outcome */
   released: 4,
   /** operation, lock */
   extended: 5,
-  /** operation, lock, 1 when ours */
+  /** operation, lock, 1 when the lock is still held */
   verified: 6,
-  /** operation, lock, code, node, details */
+  /** operation, lock, code, node, number of details */
   operationFailed: 7,
-  /** lock. This and the next three only after `observe` */
+  /** lock. This kind and the next three come only after `observe` */
   contended: 10,
   /** lock */
   renewed: 11,
-  /** lock, servers missing */
+  /** lock, number of missing servers */
   degraded: 12,
   /** node, 1 when ready, 0 when ended */
   connection: 13,
@@ -36,7 +38,7 @@ export const KIND = {
 /** The flags of `acquire`. */
 export const FLAG = { renew: 1, fair: 2, adopt: 4 } as const;
 
-/** The codes of failures. */
+/** The codes of errors. */
 export const CODE = {
   timeout: 1,
   lost: 2,

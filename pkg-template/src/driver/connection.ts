@@ -1,116 +1,117 @@
 import { reasonOf } from "../errors/text.js";
 import type { Address, Connection, Transport } from "../types/types.js";
 
-/** Whom a link tells. Neither is called any more once the link is dropped or down. */
-export interface LinkOwner {
-  linkUp(link: Link): void;
-  linkData(link: Link, chunk: Uint8Array): void;
-  linkDown(link: Link, reason: string, error: unknown): void;
+/** Hears what happens on a connection, until it is dropped or has ended. */
+export interface ConnectionOwner {
+  handleConnected(connection: NodeConnection): void;
+  handleBytes(connection: NodeConnection, bytes: Uint8Array): void;
+  handleClosed(connection: NodeConnection, reason: string, error: unknown): void;
 }
 
-const SILENT = " before the server said a word; does it want TLS there, as with rediss://?";
+const SILENT = " before the server sent anything; is this a TLS port (use rediss://)?";
 
 /**
- * One connection, from the dial to its end. Transports are not ours: they may throw, answer twice, or speak after
- * their end; here all of that becomes at most one linkUp and one linkDown.
+ * One connection to a server, from dialling to its end. Transports are foreign code: they may throw, answer twice, or call
+ * back after their end. The owner hears of at most one handleConnected and one handleClosed.
  *
- *   dialling --connect resolves--> up --close()--> gone
- *      |                           |                ^
+ *   dialling --connect resolves--> open --close()--> closed
+ *      |                           |                  ^
  *      +--- rejects, data, drop ---+--- write throws, drop ---+
  */
-export class Link {
+export class NodeConnection {
   readonly id: number;
+  /** The index of the server. */
   readonly node: number;
-  readonly #owner: LinkOwner;
+  readonly #owner: ConnectionOwner;
   readonly #dial = new AbortController();
   #connection: Connection | undefined;
-  #gone = false;
-  /** Whether silence can mean that the server waits for TLS. */
-  #plain = false;
-  #heard = false;
+  #closed = false;
+  /** Whether silence can mean that the server waits for a TLS handshake. */
+  #plaintext = false;
+  #received = false;
 
-  constructor(id: number, node: number, owner: LinkOwner) {
+  constructor(id: number, node: number, owner: ConnectionOwner) {
     this.id = id;
     this.node = node;
     this.#owner = owner;
   }
 
   dial(transport: Transport, address: Address): void {
-    this.#plain = !address.tls && address.path === null && transport.carrier !== "commands";
+    this.#plaintext = !address.tls && address.path === null && transport.carrier !== "commands";
     const handler = {
       data: (chunk: Uint8Array) => this.#data(chunk),
-      close: (error?: unknown) => this.#down(error),
+      close: (error?: unknown) => this.#close(error),
     };
     // The executor turns a connect that throws into a rejection.
     new Promise<Connection>((resolve) =>
       resolve(transport.connect(address, handler, this.#dial.signal)),
     ).then(
-      (connection) => this.#up(connection),
-      (error: unknown) => this.#down(error),
+      (connection) => this.#open(connection),
+      (error: unknown) => this.#close(error),
     );
   }
 
   write(bytes: Uint8Array): void {
     try {
-      caught(this.#connection?.write(bytes), (error) => this.#down(error));
+      catchRejection(this.#connection?.write(bytes), (error) => this.#close(error));
     } catch (error) {
-      this.#down(error);
+      this.#close(error);
     }
   }
 
-  /** Ends the link without a word to the owner, who wants it so. */
+  /** Ends the connection without a call to the owner. */
   drop(): void {
-    if (this.#gone) return;
-    this.#gone = true;
+    if (this.#closed) return;
+    this.#closed = true;
     const connection = this.#connection;
     if (connection === undefined) this.#dial.abort();
     else hangUp(connection);
   }
 
-  #up(connection: Connection): void {
+  #open(connection: Connection): void {
     if (typeof connection?.write !== "function" || typeof connection.close !== "function") {
-      this.#down(new TypeError("the transport's connect must resolve to { write(bytes), close() }"));
+      this.#close(new TypeError("the transport's connect must resolve to { write(bytes), close() }"));
       return;
     }
-    if (this.#gone) {
+    if (this.#closed) {
       hangUp(connection);
       return;
     }
     this.#connection = connection;
-    this.#owner.linkUp(this);
+    this.#owner.handleConnected(this);
   }
 
   #data(chunk: Uint8Array): void {
-    if (this.#gone) return;
-    this.#heard = true;
-    // In the core, anything else would be read as garbage, or trap.
-    if (!isBytes(chunk)) this.#down(new TypeError("the transport's data must be a Uint8Array"));
-    else if (this.#connection !== undefined) this.#owner.linkData(this, chunk);
-    else this.#down(new Error("the server spoke before the connection was up"));
+    if (this.#closed) return;
+    this.#received = true;
+    // The core would read anything else as garbage, or trap.
+    if (!isBytes(chunk)) this.#close(new TypeError("the transport must deliver data as a Uint8Array"));
+    else if (this.#connection !== undefined) this.#owner.handleBytes(this, chunk);
+    else this.#close(new Error("the transport delivered data before connect had resolved"));
   }
 
-  #down(error: unknown): void {
-    if (this.#gone) return;
-    const silent = this.#plain && this.#connection !== undefined && !this.#heard;
+  #close(error: unknown): void {
+    if (this.#closed) return;
+    const silent = this.#plaintext && this.#connection !== undefined && !this.#received;
     this.drop();
-    this.#owner.linkDown(this, reasonOf(error) + (silent ? SILENT : ""), error);
+    this.#owner.handleClosed(this, reasonOf(error) + (silent ? SILENT : ""), error);
   }
 }
 
 function hangUp(connection: Connection): void {
   try {
-    caught(connection.close(), () => {});
+    catchRejection(connection.close(), () => {});
   } catch {
-    // It is not wanted any more: there is nobody whom this would concern.
+    // The connection is no longer used, so its error concerns nobody.
   }
 }
 
-/** Of any realm, and Node.js's Buffer too. */
+/** Bytes of any realm, and Node.js's Buffer too. */
 function isBytes(chunk: unknown): boolean {
   return ArrayBuffer.isView(chunk) && (chunk as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT === 1;
 }
 
-/** Transports may be async though nothing here waits for them: their rejections must not go unhandled. */
-function caught(outcome: unknown, fail: (error: unknown) => void): void {
+/** A transport's methods may be async although nothing awaits them: their rejections must not go unhandled. */
+function catchRejection(outcome: unknown, fail: (error: unknown) => void): void {
   if (outcome instanceof Promise) outcome.catch(fail);
 }

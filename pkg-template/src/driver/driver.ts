@@ -1,5 +1,5 @@
 import type { CoreLoader } from "../core/loading.js";
-import { type Failure, Records } from "../core/records.js";
+import { type ErrorRecord, Records } from "../core/records.js";
 import type { Core, Instance } from "../core/redlatch_core.js";
 import { KIND } from "../core/wire.js";
 import { ClosedError, InternalError, type LockError } from "../errors/errors.js";
@@ -10,33 +10,33 @@ import type { Node } from "../options/nodes.js";
 import type { Request } from "../options/request.js";
 import type { ClientSnapshot } from "../types/observe.js";
 import type { Lock } from "../types/types.js";
-import { Link, type LinkOwner } from "./connection.js";
-import { type CoreState, lastState, snapshotOf } from "./inspect.js";
+import { type ConnectionOwner, NodeConnection } from "./connection.js";
+import { type CoreState, finalState, snapshotOf } from "./inspect.js";
 import { Observer } from "./observer.js";
-import { Ledger, type Operation } from "./pending.js";
-import { Alarm, LONGEST_DELAY } from "./timer.js";
-import { errorOf, type FailedNode } from "./to-error.js";
+import { type Operation, Pending } from "./pending.js";
+import { LONGEST_DELAY, Timer } from "./timer.js";
+import { type NodeInfo, toLockError } from "./to-error.js";
 
 /**
- * Owns the core, the connections and the one timer. What happens is fed into the core, one thing at a time, and then
- * everything that follows from it is drained before the event loop goes on. The application's calls are drained once
- * per microtask: all of one tick go out in one write.
+ * Owns the core, the connections and the one timer. Each input is fed into the core, and then everything that follows
+ * from it is drained before the event loop goes on. The application's calls are drained once per microtask: all calls of
+ * one tick go out in one write.
  */
-export class Driver implements LockDriver, LinkOwner {
+export class Driver implements LockDriver, ConnectionOwner {
   readonly #settings: Settings;
   readonly #load: CoreLoader;
-  readonly #nodes: (Node & FailedNode & { lastError: FailedNode["lastError"] })[];
-  readonly #alarm: Alarm;
+  readonly #nodes: (Node & NodeInfo & { lastError: NodeInfo["lastError"] })[];
+  readonly #timer: Timer;
   readonly #observer: Observer | undefined;
-  readonly #ledger: Ledger;
-  readonly #links = new Map<number, Link>();
+  readonly #pending: Pending;
+  readonly #connections = new Map<number, NodeConnection>();
   #instance: Instance | undefined;
   #core: Core | undefined;
   #flushing = false;
   #draining = false;
   #again = false;
   #onIdle: (() => void) | undefined;
-  /** What is left to tell after the end. */
+  /** The last state, for `inspect` after the end. */
   #final: CoreState | undefined;
 
   constructor(settings: Settings, load: CoreLoader) {
@@ -44,9 +44,9 @@ export class Driver implements LockDriver, LinkOwner {
     this.#load = load;
     this.#nodes = settings.nodes.map((node) => ({ ...node, tls: node.address.tls, lastError: undefined }));
     this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
-    const errorFor = (failure: Failure) => errorOf(failure, this.#nodes, this.wall());
-    this.#ledger = new Ledger(this, errorFor, this.#observer, this.#nodes.length > 1);
-    this.#alarm = new Alarm(settings.clock, () => {
+    const toError = (record: ErrorRecord) => toLockError(record, this.#nodes, this.wall());
+    this.#pending = new Pending(this, toError, this.#observer, this.#nodes.length > 1);
+    this.#timer = new Timer(settings.clock, () => {
       this.#feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain();
     });
@@ -59,16 +59,16 @@ export class Driver implements LockDriver, LinkOwner {
       try {
         return core.acquire(bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, mono, wall);
       } catch (error) {
-        // The request's own fault. All else is a trap.
+        // The request is invalid. Anything else is a trap.
         if (error instanceof TypeError) return error;
         throw error;
       }
     });
     if (typeof id !== "number") {
-      acquisition.failed(id);
+      acquisition.reject(id);
       return acquisition.promise;
     }
-    this.#ledger.pending.set(id, acquisition);
+    this.#pending.acquisitions.set(id, acquisition);
     acquisition.listen(() => this.#cancel(id));
     this.#flushSoon();
     return acquisition.promise;
@@ -89,7 +89,7 @@ export class Driver implements LockDriver, LinkOwner {
   }
 
   release(lock: HeldLock): void {
-    this.#ledger.releasing();
+    this.#pending.addRelease();
     this.#feed((core, mono, wall) => core.release(lock.id, mono, wall));
     this.#flushSoon();
   }
@@ -108,21 +108,21 @@ export class Driver implements LockDriver, LinkOwner {
     return this.#settings.clock.wall();
   }
 
-  /** The state at this moment. Throws an InternalError when the core cannot even tell that. */
+  /** The state at this moment. Throws an InternalError when the core fails over it. */
   inspect(): ClientSnapshot {
     const state = this.#final ?? this.#feed((core) => core.inspect());
     if (state instanceof InternalError) throw state;
-    return snapshotOf(this.#nodes, state, this.#ledger.inspect());
+    return snapshotOf(this.#nodes, state, this.#pending.inspect());
   }
 
-  /** Ends everything, for at most `timeout` ms in good order. To be called once, and nothing after it. */
+  /** Ends everything, with at most `timeout` ms for clean-up. Must be called once, and nothing after it. */
   close(timeout: number): Promise<void> {
-    for (const [id, acquisition] of [...this.#ledger.pending]) {
+    for (const [id, acquisition] of [...this.#pending.acquisitions]) {
       this.#cancel(id);
-      acquisition.failed(new ClosedError("the client was closed before the lock was acquired"));
+      acquisition.reject(new ClosedError("the client was closed before the lock was acquired"));
     }
-    const lost = this.#ledger.releaseAll(new ClosedError("the client was closed"));
-    // Runs the application's code, which is to find the client closed.
+    const lost = this.#pending.releaseAll(new ClosedError("the client was closed"));
+    // This runs the application's code, which must find the client closed.
     queueMicrotask(() => this.#announce(lost));
     if (this.#core === undefined) return Promise.resolve();
     return new Promise((resolve) => {
@@ -136,26 +136,26 @@ export class Driver implements LockDriver, LinkOwner {
     });
   }
 
-  linkUp(link: Link): void {
-    this.#feed((core, mono, wall) => core.connected(link.id, mono, wall));
+  handleConnected(connection: NodeConnection): void {
+    this.#feed((core, mono, wall) => core.connected(connection.id, mono, wall));
     this.#drain();
   }
 
-  linkData(link: Link, chunk: Uint8Array): void {
-    this.#feed((core, mono, wall) => core.received(link.id, chunk, mono, wall));
+  handleBytes(connection: NodeConnection, bytes: Uint8Array): void {
+    this.#feed((core, mono, wall) => core.received(connection.id, bytes, mono, wall));
     this.#drain();
   }
 
-  linkDown(link: Link, reason: string, error: unknown): void {
-    this.#links.delete(link.id);
-    const node = this.#nodes[link.node];
+  handleClosed(connection: NodeConnection, reason: string, error: unknown): void {
+    this.#connections.delete(connection.id);
+    const node = this.#nodes[connection.node];
     if (node !== undefined) node.lastError = { reason, error };
-    this.#feed((core, mono, wall) => core.closed(link.id, reason, mono, wall));
+    this.#feed((core, mono, wall) => core.closed(connection.id, reason, mono, wall));
     this.#drain();
   }
 
   #cancel(id: number): void {
-    this.#ledger.pending.delete(id);
+    this.#pending.acquisitions.delete(id);
     this.#feed((core, mono, wall) => core.cancel(id, mono, wall));
     this.#flushSoon();
   }
@@ -164,12 +164,12 @@ export class Driver implements LockDriver, LinkOwner {
     if (typeof id !== "number") {
       operation.reject(id);
     } else {
-      this.#ledger.operations.set(id, operation);
+      this.#pending.operations.set(id, operation);
       this.#flushSoon();
     }
   }
 
-  /** The one door into the core. What it throws is a trap: there is nothing else that it throws. */
+  /** The only way into the core. Whatever it throws is a trap. */
   #feed<T>(input: (core: Core, mono: number, wall: number) => T): T | InternalError {
     const { clock } = this.#settings;
     try {
@@ -201,7 +201,7 @@ export class Driver implements LockDriver, LinkOwner {
   }
 
   #drain(): void {
-    // A transport or a listener that calls back from within a drain has fed the core; the outer loop goes on.
+    // A transport or a listener that calls back during a drain has fed the core; the outer loop goes on.
     this.#again = true;
     if (this.#draining) return;
     this.#draining = true;
@@ -213,7 +213,7 @@ export class Driver implements LockDriver, LinkOwner {
           const records = new Records(this.#core, mono, this.wall());
           this.#again = !records.empty;
           if (this.#again) this.#perform(records);
-          else this.#alarm.set(mono, records.delay);
+          else this.#timer.set(mono, records.delay);
         } catch (error) {
           this.#trapped(error);
         }
@@ -221,15 +221,15 @@ export class Driver implements LockDriver, LinkOwner {
     } finally {
       this.#draining = false;
     }
-    this.#alarm.keepAlive(this.#ledger.waiting);
+    this.#timer.keepAlive(this.#pending.any);
     const closing = this.#onIdle !== undefined && this.#core !== undefined;
     if (closing && this.#feed((core) => core.busy()) === 0) this.#stop();
   }
 
   #perform(records: Records): void {
     const core = this.#core;
-    const lost = this.#ledger.settle(records);
-    // From here on foreign code runs: it may call anything here, and a trap leaves the rest without meaning.
+    const lost = this.#pending.settle(records);
+    // From here on foreign code runs: it may call any method here, and after a trap the remaining records mean nothing.
     this.#announce(lost);
     records.rewind();
     while (records.next() && this.#core === core) {
@@ -239,12 +239,12 @@ export class Driver implements LockDriver, LinkOwner {
           this.#connect(id, records.number(2));
           break;
         case KIND.close:
-          this.#links.get(id)?.drop();
-          this.#links.delete(id);
+          this.#connections.get(id)?.drop();
+          this.#connections.delete(id);
           break;
         case KIND.transmit: {
           const bytes = core?.transmit(id);
-          if (bytes !== undefined) this.#links.get(id)?.write(bytes);
+          if (bytes !== undefined) this.#connections.get(id)?.write(bytes);
           break;
         }
       }
@@ -253,18 +253,18 @@ export class Driver implements LockDriver, LinkOwner {
 
   #announce(lost: readonly HeldLock[]): void {
     for (const lock of lost) lock.announceLoss();
-    this.#observer?.tell();
+    this.#observer?.deliver();
   }
 
   #connect(id: number, index: number): void {
     const node = this.#nodes[index];
     if (node === undefined) return;
-    const link = new Link(id, index, this);
-    this.#links.set(id, link);
-    link.dial(node.transport, node.address);
+    const connection = new NodeConnection(id, index, this);
+    this.#connections.set(id, connection);
+    connection.dial(node.transport, node.address);
   }
 
-  /** The instance is poisoned: all of it fails, and the next call gets a new one. */
+  /** A trap leaves the instance unusable: everything in it fails, and the next call gets a new one. */
   #trapped(error: unknown): InternalError {
     const internal =
       error instanceof InternalError
@@ -280,24 +280,24 @@ export class Driver implements LockDriver, LinkOwner {
 
   #stop(): void {
     this.#feed((core) => {
-      this.#final = lastState(core.inspect());
+      this.#final = finalState(core.inspect());
       core.free();
     });
     this.#end(new ClosedError("the client was closed"));
   }
 
-  /** Leaves nothing behind: no core, no connection, no timer, no promise that is still to settle. */
+  /** Leaves nothing behind: no core, no connection, no timer, no unsettled promise. */
   #end(error: LockError): void {
-    const links = [...this.#links.values()];
+    const connections = [...this.#connections.values()];
     const finished = this.#onIdle;
     this.#core = undefined;
     this.#onIdle = undefined;
-    this.#links.clear();
-    this.#alarm.clear();
-    for (const link of links) link.drop();
-    const lost = this.#ledger.end(error);
+    this.#connections.clear();
+    this.#timer.clear();
+    for (const connection of connections) connection.drop();
+    const lost = this.#pending.failAll(error);
     finished?.();
-    // Last, for it runs the application's code.
+    // Last, because it runs the application's code.
     this.#announce(lost);
   }
 }

@@ -1,12 +1,12 @@
 import type { CoreSnapshot } from "../core/redlatch_core.js";
 import type { ClientSnapshot } from "../types/observe.js";
 
-/** What the core tells, as far as the client passes it on. */
+/** The part of the core's state that the client passes on. */
 export type CoreState = Pick<CoreSnapshot, "nodes" | "releasing" | "counters">;
 
 const DOWN = { state: "down", pending: 0, wakes: false } as const;
 
-/** All of it in one: the core knows nodes by their numbers, and locks without their names. */
+/** Joins what the core knows with the names of servers and keys, which it does not know. */
 export function snapshotOf(
   nodes: readonly { readonly name: string }[],
   core: CoreState,
@@ -20,7 +20,7 @@ export function snapshotOf(
   };
 }
 
-/** What is left of a core's state when the core is gone. */
-export function lastState({ counters }: CoreState): CoreState {
+/** The state of a core that is gone: only its counters remain. */
+export function finalState({ counters }: CoreState): CoreState {
   return { nodes: [], releasing: 0, counters };
 }

@@ -3,7 +3,7 @@ import { KIND } from "../core/wire.js";
 import type { LockEvent } from "../types/observe.js";
 
 /**
- * Keeps what happened until it may be told: the application's code must not run before the promises of a drain are
+ * Collects events until they may be delivered: the application's code must not run before the promises of a drain are
  * settled and its losses announced.
  */
 export class Observer {
@@ -16,25 +16,25 @@ export class Observer {
     this.#nodes = nodes;
   }
 
-  note(event: LockEvent): void {
+  add(event: LockEvent): void {
     this.#events.push(event);
   }
 
-  /** Notes the current record if it is one for watching; `keys` are those of the lock that it names, if it is known. */
+  /** Adds the event of the current record, if it has one; `keys` are those of the lock that it names, if it is known. */
   read(records: Records, keys: readonly string[] | undefined): void {
     const kind = records.number(0);
     if (kind === KIND.connection) {
       const node = this.#nodes[records.number(1)]?.name ?? "";
-      this.note({ type: "connection", node, state: records.number(2) === 1 ? "ready" : "ended" });
+      this.add({ type: "connection", node, state: records.number(2) === 1 ? "ready" : "ended" });
     } else if (keys !== undefined) {
-      if (kind === KIND.contended) this.note({ type: "contended", keys });
-      if (kind === KIND.renewed) this.note({ type: "renewed", keys });
-      if (kind === KIND.degraded) this.note({ type: "degraded", keys, missing: records.number(2) });
+      if (kind === KIND.contended) this.add({ type: "contended", keys });
+      if (kind === KIND.renewed) this.add({ type: "renewed", keys });
+      if (kind === KIND.degraded) this.add({ type: "degraded", keys, missing: records.number(2) });
     }
   }
 
-  /** Tells all, in order. What the application's code throws, or rejects with, is its own affair and ends here. */
-  tell(): void {
+  /** Delivers all events in order. Whatever the application's code throws, or rejects with, ends here. */
+  deliver(): void {
     for (;;) {
       const event = this.#events.shift();
       if (event === undefined) return;
@@ -42,7 +42,7 @@ export class Observer {
         const result = this.#observe(event);
         if (result instanceof Promise) result.catch(() => {});
       } catch {
-        // It only watches: no lock is to suffer from it.
+        // An observer only watches: no lock must suffer from its errors.
       }
     }
   }

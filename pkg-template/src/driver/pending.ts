@@ -1,4 +1,4 @@
-import type { Failure, Grant, Records } from "../core/records.js";
+import type { ErrorRecord, Grant, Records } from "../core/records.js";
 import { CODE, KIND } from "../core/wire.js";
 import type { LockError } from "../errors/errors.js";
 import type { Acquisition } from "../lock/acquisition.js";
@@ -7,13 +7,13 @@ import type { Request } from "../options/request.js";
 import type { ClientSnapshot } from "../types/observe.js";
 import type { Observer } from "./observer.js";
 
-/** A question about one lock, under way. */
+/** An operation on a held lock, in flight. */
 export type Operation = { readonly lock: HeldLock; reject(reason: unknown): void } & (
   | { readonly kind: "extend"; resolve(): void }
-  | { readonly kind: "verify"; resolve(ours: boolean): void }
+  | { readonly kind: "verify"; resolve(held: boolean): void }
 );
 
-const OUTCOMES: readonly ReleaseOutcome[] = ["released", "expired", "unknown"];
+const RELEASE_OUTCOMES: readonly ReleaseOutcome[] = ["released", "expired", "unknown"];
 /** By the core's reason, from 1. */
 const LOSSES: readonly (string | undefined)[] = [
   undefined,
@@ -22,55 +22,55 @@ const LOSSES: readonly (string | undefined)[] = [
   "the lock was held for maxHold and is given up",
 ];
 
-/** Who waits for what, by the core's ids; brings the core's outcomes to them. Runs none of the application's code. */
-export class Ledger {
-  readonly pending = new Map<number, Acquisition>();
-  readonly held = new Map<number, HeldLock>();
+/** Everything that waits for the core, by the core's ids, and the locks that are held. Runs no code of the application. */
+export class Pending {
+  readonly acquisitions = new Map<number, Acquisition>();
+  readonly locks = new Map<number, HeldLock>();
   readonly operations = new Map<number, Operation>();
   readonly #driver: LockDriver;
-  readonly #errorOf: (failure: Failure) => LockError;
+  readonly #toError: (record: ErrorRecord) => LockError;
   readonly #observer: Observer | undefined;
   readonly #redlock: boolean;
-  #releasing = 0;
+  #releases = 0;
 
   constructor(
     driver: LockDriver,
-    errorOf: (failure: Failure) => LockError,
+    toError: (record: ErrorRecord) => LockError,
     observer: Observer | undefined,
     redlock: boolean,
   ) {
     this.#driver = driver;
-    this.#errorOf = errorOf;
+    this.#toError = toError;
     this.#observer = observer;
     this.#redlock = redlock;
   }
 
-  /** Whether a promise of the application is still to settle. */
-  get waiting(): boolean {
-    return this.pending.size + this.operations.size + this.#releasing > 0;
+  /** Whether any promise of the application has yet to settle. */
+  get any(): boolean {
+    return this.acquisitions.size + this.operations.size + this.#releases > 0;
   }
 
-  /** A lock's release was asked for. */
-  releasing(): void {
-    this.#releasing += 1;
+  /** A release was requested. */
+  addRelease(): void {
+    this.#releases += 1;
   }
 
-  /** Settles everything that the records tell. Returns the locks lost: their listeners are to be told. */
+  /** Settles everything that the records report. Returns the lost locks, whose listeners are yet to be called. */
   settle(records: Records): HeldLock[] {
     const lost: HeldLock[] = [];
     while (records.next()) {
       const id = records.number(1);
       switch (records.number(0)) {
         case KIND.granted:
-          this.#granted(id, records.grant(2));
+          this.#grant(id, records.grant(2));
           break;
         case KIND.failed: {
-          const failure = records.failure(2, records.number(4), records.number(5));
-          take(this.pending, id)?.failed(this.#errorOf(failure));
+          const error = records.error(2, records.number(4), records.number(5));
+          take(this.acquisitions, id)?.reject(this.#toError(error));
           break;
         }
         case KIND.lost: {
-          const lock = take(this.held, id);
+          const lock = take(this.locks, id);
           if (lock === undefined) break;
           this.#settleRelease(lock, "expired");
           this.#lose(lock, LOSSES[records.number(2)] ?? "the lock is lost");
@@ -78,8 +78,9 @@ export class Ledger {
           break;
         }
         case KIND.released: {
-          const lock = take(this.held, id);
-          if (lock !== undefined) this.#settleRelease(lock, OUTCOMES[records.number(2)] ?? "unknown");
+          const lock = take(this.locks, id);
+          const outcome = RELEASE_OUTCOMES[records.number(2)] ?? "unknown";
+          if (lock !== undefined) this.#settleRelease(lock, outcome);
           break;
         }
         case KIND.extended:
@@ -90,61 +91,61 @@ export class Ledger {
           break;
         }
         case KIND.operationFailed:
-          this.#operationFailed(id, records.failure(3, 0, records.number(5)));
+          this.#failOperation(id, records.error(3, 0, records.number(5)));
           break;
         default:
-          this.#observer?.read(records, (this.held.get(id) ?? this.pending.get(id)?.request)?.keys);
+          this.#observer?.read(records, (this.locks.get(id) ?? this.acquisitions.get(id)?.request)?.keys);
       }
     }
     return lost;
   }
 
-  /** Releases all that is held. Returns the locks that are lost by it: those whose holders did not let go of them. */
+  /** Releases every lock. Returns those that are lost by it: the ones whose release the application had not requested. */
   releaseAll(cause: LockError): HeldLock[] {
-    const held = [...this.held.values()];
-    const taken = held.filter((lock) => !lock.letGo);
-    for (const lock of held) lock.release();
-    for (const lock of taken) this.#lose(lock, "the client was closed while the lock was held", cause);
-    return taken;
+    const locks = [...this.locks.values()];
+    const lost = locks.filter((lock) => !lock.releaseRequested);
+    for (const lock of locks) lock.release();
+    for (const lock of lost) this.#lose(lock, "the client was closed while the lock was held", cause);
+    return lost;
   }
 
-  /** Fails all that is left. Returns the locks that are lost by it. */
-  end(error: LockError): HeldLock[] {
-    for (const acquisition of this.pending.values()) acquisition.failed(error);
+  /** Fails everything that is left. Returns the locks that are lost by it. */
+  failAll(error: LockError): HeldLock[] {
+    for (const acquisition of this.acquisitions.values()) acquisition.reject(error);
     for (const operation of this.operations.values()) operation.reject(error);
-    const lost = [...this.held.values()].filter((lock) => !this.#settleRelease(lock, "unknown"));
+    const lost = [...this.locks.values()].filter((lock) => !this.#settleRelease(lock, "unknown"));
     for (const lock of lost) this.#lose(lock, error.message, error);
-    this.pending.clear();
-    this.held.clear();
+    this.acquisitions.clear();
+    this.locks.clear();
     this.operations.clear();
     return lost;
   }
 
-  /** What there is, without tokens. */
+  /** The locks and the waiters, without tokens. */
   inspect(): Pick<ClientSnapshot, "locks" | "waiters"> {
     const locks = [];
-    for (const { keys, fair, fence, remaining } of this.held.values()) {
+    for (const { keys, fair, fence, remaining } of this.locks.values()) {
       if (remaining > 0) locks.push({ keys, fair, fence: fence?.toString() ?? null, remaining });
     }
-    const waiters = Array.from(this.pending.values(), ({ request: { keys, fair } }) => ({ keys, fair }));
+    const waiters = Array.from(this.acquisitions.values(), ({ request: { keys, fair } }) => ({ keys, fair }));
     return { locks, waiters };
   }
 
-  #granted(id: number, grant: Grant): void {
-    const acquisition = take(this.pending, id);
+  #grant(id: number, grant: Grant): void {
+    const acquisition = take(this.acquisitions, id);
     if (acquisition === undefined) return;
     const { request } = acquisition;
     const unknown = grant[0] === 0 && grant[1] === 0;
     const known = unknown ? (request.fence ?? this.#fenceOfAdopted(request)) : null;
-    const lock = acquisition.granted(this.#driver, id, grant, known);
-    this.held.set(id, lock);
-    this.#observer?.note({ type: "acquired", keys: lock.keys, fence: lock.fence });
+    const lock = acquisition.resolve(this.#driver, id, grant, known);
+    this.locks.set(id, lock);
+    this.#observer?.add({ type: "acquired", keys: lock.keys, fence: lock.fence });
   }
 
-  /** When a lock that was adopted is entered again: its fence is not the core's but its handle's. */
+  /** The fence for a re-entry of an adopted lock: the core does not know it, but the lock's handle did. */
   #fenceOfAdopted({ token, keys }: Request): bigint | null {
     if (token === undefined || this.#redlock) return null;
-    for (const lock of this.held.values()) {
+    for (const lock of this.locks.values()) {
       const same = lock.token === token && lock.keys.length === keys.length;
       if (same && keys.every((key) => lock.keys.includes(key))) return lock.fence;
     }
@@ -154,22 +155,22 @@ export class Ledger {
   /** False when no release was waiting for its outcome. */
   #settleRelease(lock: HeldLock, outcome: ReleaseOutcome): boolean {
     if (!lock.settleRelease(outcome)) return false;
-    this.#releasing -= 1;
-    this.#observer?.note({ type: "released", keys: lock.keys, fence: lock.fence, outcome });
+    this.#releases -= 1;
+    this.#observer?.add({ type: "released", keys: lock.keys, fence: lock.fence, outcome });
     return true;
   }
 
   #lose(lock: HeldLock, message: string, cause?: Error): void {
     const error = lock.lose(message, cause);
-    this.#observer?.note({ type: "lost", keys: lock.keys, fence: lock.fence, error });
+    this.#observer?.add({ type: "lost", keys: lock.keys, fence: lock.fence, error });
   }
 
-  #operationFailed(id: number, failure: Failure): void {
+  #failOperation(id: number, record: ErrorRecord): void {
     const operation = take(this.operations, id);
     if (operation === undefined) return;
-    const lost = failure.code === CODE.lost;
+    const lost = record.code === CODE.lost;
     if (lost && operation.kind === "verify") operation.resolve(false);
-    else operation.reject((lost && operation.lock.loss) || this.#errorOf(failure));
+    else operation.reject((lost && operation.lock.loss) || this.#toError(record));
   }
 }
 

@@ -1,44 +1,44 @@
 import type { Clock } from "../types/types.js";
 
-/** Timers take at most 31 bits of ms and fire at once beyond. Being early is harmless: the driver arms again. */
+/** Runtimes keep delays in 31 bits of ms and fire at once beyond. Firing early is harmless: the driver sets the timer again. */
 export const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Deadlines nearer than this are one: re-computing a deadline must not arm the timer again. */
+/** Deadlines closer together than this, in ms, count as one: recomputing a deadline must not restart the timer. */
 const TOLERANCE = 0.1;
 
 /**
- * The one timer of a client. It is moved only forward in time's direction, that is to an earlier deadline; one that has
- * become too early fires for nothing, which is cheaper than moving it with every command.
+ * The one timer of a client. It only ever moves to an earlier deadline. A deadline that has moved later fires too early,
+ * which costs less than restarting the timer with every command.
  */
-export class Alarm {
+export class Timer {
   readonly #clock: Clock;
-  readonly #ring: () => void;
+  readonly #fire: () => void;
   #handle: unknown;
-  #due = Number.POSITIVE_INFINITY;
+  #deadline = Number.POSITIVE_INFINITY;
   #keepsAlive = true;
 
-  constructor(clock: Clock, ring: () => void) {
+  constructor(clock: Clock, fire: () => void) {
     this.#clock = clock;
-    this.#ring = ring;
+    this.#fire = fire;
   }
 
-  /** Wants to ring `delay` ms after `now`, at the latest; Infinity for no wish. */
+  /** Fires at the latest `delay` ms after `now`; Infinity asks for nothing. */
   set(now: number, delay: number): void {
-    if (!(now + delay < this.#due - TOLERANCE)) return;
+    if (!(now + delay < this.#deadline - TOLERANCE)) return;
     this.clear();
-    this.#due = now + delay;
+    this.#deadline = now + delay;
     this.#handle = this.#clock.setTimeout(
       () => {
-        this.#due = Number.POSITIVE_INFINITY;
+        this.#deadline = Number.POSITIVE_INFINITY;
         this.#handle = undefined;
-        this.#ring();
+        this.#fire();
       },
       Math.min(Math.ceil(Math.max(delay, 0)), LONGEST_DELAY),
     );
     this.#apply();
   }
 
-  /** Whether the process must not end before the alarm has rung. */
+  /** Whether the process must stay alive until the timer has fired. */
   keepAlive(wanted: boolean): void {
     if (this.#keepsAlive === wanted) return;
     this.#keepsAlive = wanted;
@@ -48,11 +48,11 @@ export class Alarm {
   clear(): void {
     if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle);
     this.#handle = undefined;
-    this.#due = Number.POSITIVE_INFINITY;
+    this.#deadline = Number.POSITIVE_INFINITY;
   }
 
   #apply(): void {
-    // Browsers' timers are numbers and know neither.
+    // In browsers a timer is a number and has neither method.
     const handle = this.#handle as { ref?(): void; unref?(): void } | number | undefined;
     if (typeof handle !== "object") return;
     if (this.#keepsAlive) handle.ref?.();

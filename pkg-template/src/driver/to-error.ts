@@ -1,4 +1,4 @@
-import type { Failure } from "../core/records.js";
+import type { ErrorRecord } from "../core/records.js";
 import { CODE } from "../core/wire.js";
 import {
   ClosedError,
@@ -14,16 +14,16 @@ import {
   type Vote,
 } from "../errors/errors.js";
 
-/** What is known on the node that a failure is about. */
-export interface FailedNode {
+/** What errors say about a server. */
+export interface NodeInfo {
   readonly name: string;
-  /** Whether it is spoken to in TLS. */
+  /** Whether its connections use TLS. */
   readonly tls: boolean;
   /** How its last connection ended. */
   readonly lastError: { readonly reason: string; readonly error: unknown } | undefined;
 }
 
-/** How votes tell of a failure that is no server's error reply. */
+/** By the code in a vote: the code of the error, unless it is a server's error reply. */
 const VOTE_CODES = new Map<string, number>([
   ["LOCK_CONNECTION", CODE.connection],
   ["LOCK_PROTOCOL", CODE.protocol],
@@ -31,16 +31,16 @@ const VOTE_CODES = new Map<string, number>([
 ]);
 
 /** The error to reject with. `since` is the wall clock, for a loss. */
-export function errorOf(failure: Failure, nodes: readonly FailedNode[], since: number): LockError {
-  const [first = "", second = ""] = failure.details;
-  const node = nodes[failure.node] ?? allOf(nodes);
-  switch (failure.code) {
+export function toLockError(record: ErrorRecord, nodes: readonly NodeInfo[], since: number): LockError {
+  const [first = "", second = ""] = record.details;
+  const node = nodes[record.node] ?? allOf(nodes);
+  switch (record.code) {
     case CODE.timeout:
-      return new LockTimeoutError(first, failure.attempts);
+      return new LockTimeoutError(first, record.attempts);
     case CODE.lost:
-      return new LockLostError(first || "the lock is no longer ours", since);
+      return new LockLostError(first || "the lock is no longer held", since);
     case CODE.quorum: {
-      const votes = nodes.map((_, index) => voteOf(failure, nodes, index));
+      const votes = nodes.map((_, index) => voteOf(record, nodes, index));
       const cause = votes.find(({ error }) => error !== undefined)?.error;
       return new QuorumError(first, votes, cause && { cause });
     }
@@ -55,38 +55,40 @@ export function errorOf(failure: Failure, nodes: readonly FailedNode[], since: n
     case CODE.closed:
       return new ClosedError("the client is closed");
     default:
-      return new InternalError(first || `the core failed with code ${failure.code}`);
+      return new InternalError(first || `the core failed with code ${record.code}`);
   }
 }
 
-/** After the message, the details of a quorum's failure are pairs: each node's outcome, and a text if it failed. */
-function voteOf({ details, attempts }: Failure, nodes: readonly FailedNode[], index: number): Vote {
+/** The details of a QuorumError are its message and, for each server, its outcome and the message of its error. */
+function voteOf({ details, attempts }: ErrorRecord, nodes: readonly NodeInfo[], index: number): Vote {
   const outcome = details[2 * index + 1] ?? "";
   const text = details[2 * index + 2] ?? "";
   const node = nodes[index]?.name ?? "";
   if (text === "" && (outcome === "granted" || outcome === "held")) return { node, outcome };
   const code = VOTE_CODES.get(outcome);
-  const failure =
+  const record =
     code === undefined ? { code: CODE.server, details: [outcome, text] } : { code, details: [text] };
-  return { node, outcome: "failed", error: errorOf({ ...failure, node: index, attempts }, nodes, 0) };
+  return { node, outcome: "failed", error: toLockError({ ...record, node: index, attempts }, nodes, 0) };
 }
 
-/** For a failure that is not one node's. */
-function allOf(nodes: readonly FailedNode[]): FailedNode {
+/** For an error that does not concern one server alone. */
+function allOf(nodes: readonly NodeInfo[]): NodeInfo {
   return { name: nodes.map(({ name }) => name).join(", "), tls: false, lastError: undefined };
 }
 
-function at(node: FailedNode, text: string): string {
+function at(node: NodeInfo, text: string): string {
   return text.includes(node.name) ? text : `${node.name}: ${text}`;
 }
 
-/** The socket's own error, when it is what the core speaks of. */
-function causeOf(text: string, node: FailedNode): ErrorOptions | undefined {
+/** The socket's own error, if the core's text is about it. */
+function causeOf(text: string, node: NodeInfo): ErrorOptions | undefined {
   const last = node.lastError;
   return last?.error != null && text.includes(last.reason) ? { cause: last.error } : undefined;
 }
 
-/** A server without TLS waits for the rest of what it takes for a command, and says nothing. */
-function hint(node: FailedNode, text: string): string {
-  return node.tls && text.includes("connectTimeout") ? "; does it speak TLS there, as rediss:// wants?" : "";
+/** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
+function hint(node: NodeInfo, text: string): string {
+  return node.tls && text.includes("connectTimeout")
+    ? "; does the server speak TLS on this port, as rediss:// requires?"
+    : "";
 }

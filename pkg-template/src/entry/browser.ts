@@ -1,6 +1,6 @@
 /**
- * The package for browsers, and wherever no other entry is known to fit: there are no sockets of the runtime's own. Its
- * declarations are those of all entries.
+ * The package for browsers, and for any runtime without an entry of its own: it has no sockets. All entries share these
+ * declarations.
  */
 import { openClient } from "../client.js";
 import { base64 } from "../core/inline.js";
@@ -10,16 +10,16 @@ import type { ClientOptions, LockClient } from "../types/types.js";
 const core = inlineCore(base64);
 
 /**
- * Makes a client. Connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there is
- * no WebAssembly.
+ * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there
+ * is no WebAssembly.
  */
 export function createClient(options: string | ClientOptions): LockClient {
   return openClient(options, core.load, undefined);
 }
 
 /**
- * Compiles the WebAssembly core beforehand, without blocking where the runtime can; else the first lock compiles it, which
- * takes milliseconds. Rejects with InternalError where the runtime does not allow it.
+ * Compiles the WebAssembly core ahead of time, without blocking where the runtime can; otherwise the first lock compiles it,
+ * which takes milliseconds. Rejects with InternalError where the runtime does not allow it.
  */
 export function ready(): Promise<void> {
   return core.ready();

@@ -1,4 +1,4 @@
-/** What every entry exports beside createClient and ready. */
+/** The exports of every entry beside createClient and ready. */
 export * from "../errors/errors.js";
 export { fromCommand } from "../transport/from-command.js";
 export { fromRest, type RestOptions } from "../transport/rest.js";

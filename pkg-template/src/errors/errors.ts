@@ -1,5 +1,5 @@
 /**
- * Everything that can fail apart from misuse, each with a stable `code`. `instanceof` holds across duplicate copies of
+ * All errors except those for invalid arguments, each with a stable `code`. `instanceof` works across duplicate copies of
  * this package: classes are recognised by a mark, not by identity.
  */
 
@@ -22,7 +22,7 @@ function brand(type: { readonly prototype: LockError }, name: string, code: Lock
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
-/** The base of all failures. */
+/** The base class of all errors. */
 export abstract class LockError extends Error {
   /** Stable, for programs. */
   abstract readonly code: LockErrorCode;
@@ -33,9 +33,9 @@ export abstract class LockError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (typeof value !== "object" || value === null) return false;
-    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this method and mean themselves.
+    // biome-ignore lint/complexity/noThisInStatic: subclasses inherit this method, and `this` is the subclass.
     const own = Object.getOwnPropertyDescriptor(this.prototype, mark);
-    // A user's own subclass has no mark of its own and is recognised as usual.
+    // An application's own subclass has no mark and is recognised as usual.
     // biome-ignore lint/complexity/noThisInStatic: as above.
     if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
     const marked: unknown = Reflect.get(value, mark);
@@ -46,7 +46,7 @@ export abstract class LockError extends Error {
 /** Not acquired within `wait`. */
 export class LockTimeoutError extends LockError {
   override readonly code = "LOCK_TIMEOUT";
-  /** How often the server was asked. */
+  /** How often the server was asked for the lock. */
   readonly attempts: number;
 
   static {
@@ -59,7 +59,7 @@ export class LockTimeoutError extends LockError {
   }
 }
 
-/** Validity ended, or the server says that the lock is no longer ours. */
+/** The lock's validity ended, or the server says that this owner no longer holds it. */
 export class LockLostError extends LockError {
   override readonly code = "LOCK_LOST";
   /** Wall-clock time in ms at which the loss was noticed. */
@@ -75,20 +75,20 @@ export class LockLostError extends LockError {
   }
 }
 
-/** What one of several servers had to say. */
+/** The vote of one of several servers. */
 export interface Vote {
   /** The server, as host:port or the path of its socket. */
   readonly node: string;
-  /** It granted the lock, another holds the lock there, or it could not be asked. */
+  /** The server granted the lock, another owner holds it there, or the server could not be asked. */
   readonly outcome: "granted" | "held" | "failed";
-  /** Why it failed; only there if it did. */
+  /** The reason for `"failed"`; absent otherwise. */
   readonly error?: LockError;
 }
 
-/** A majority of several servers cannot be had. `cause` is the first of their errors, if there is one. */
+/** Too few of several servers granted the lock, and some could not be asked. `cause` is the first of their errors, if any. */
 export class QuorumError extends LockError {
   override readonly code = "LOCK_QUORUM";
-  /** One entry per server, in the order in which they were given. */
+  /** One entry per server, in the order of `nodes`. */
   readonly votes: readonly Vote[];
 
   static {
@@ -101,7 +101,7 @@ export class QuorumError extends LockError {
   }
 }
 
-/** Refused, closed, or timed out. `cause` is the socket's error where there is one. */
+/** The connection was refused, was closed or timed out. `cause` is the socket's error, if there is one. */
 export class ConnectionError extends LockError {
   override readonly code = "LOCK_CONNECTION";
   /** The server, as host:port or the path of its socket. */
@@ -117,12 +117,12 @@ export class ConnectionError extends LockError {
   }
 }
 
-/** The server answered with an error. */
+/** The server sent an error reply. */
 export class ServerError extends LockError {
   override readonly code = "LOCK_SERVER";
   /** The server, as host:port or the path of its socket. */
   readonly node: string;
-  /** The first word of its answer: NOAUTH, READONLY, ... */
+  /** The first word of the error reply: NOAUTH, READONLY, ... */
   readonly prefix: string;
 
   static {
@@ -136,7 +136,7 @@ export class ServerError extends LockError {
   }
 }
 
-/** A malformed, over-limit or mismatched reply. */
+/** The server sent a malformed, oversized or mismatched reply. */
 export class ProtocolError extends LockError {
   override readonly code = "LOCK_PROTOCOL";
   /** The server, as host:port or the path of its socket. */
@@ -152,7 +152,7 @@ export class ProtocolError extends LockError {
   }
 }
 
-/** A cap is reached: too much is waiting already. */
+/** A limit is reached: too many calls are waiting already. */
 export class OverloadedError extends LockError {
   override readonly code = "LOCK_OVERLOADED";
 
@@ -170,7 +170,7 @@ export class ClosedError extends LockError {
   }
 }
 
-/** The WebAssembly core failed: a bug of this package. */
+/** The WebAssembly core failed: a bug in this package. */
 export class InternalError extends LockError {
   override readonly code = "LOCK_INTERNAL";
 

@@ -1,31 +1,31 @@
-/** One listener per signal, however many calls wait with it: Node.js warns of a leak from the eleventh on. */
-interface Crowd {
-  readonly runs: Set<() => void>;
+/** One listener per signal, however many calls wait with it: Node.js warns of a leak from the eleventh listener on. */
+interface SharedListener {
+  readonly callbacks: Set<() => void>;
   readonly listener: () => void;
 }
 
-const crowds = new WeakMap<AbortSignal, Crowd>();
+const sharedListeners = new WeakMap<AbortSignal, SharedListener>();
 
-/** Calls `run` when `signal` aborts; returns how to stop that. */
-export function onAbort(signal: AbortSignal, run: () => void): () => void {
-  const { runs, listener } = crowds.get(signal) ?? gather(signal);
-  runs.add(run);
+/** Calls `callback` when `signal` aborts; returns a function that stops listening. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const { callbacks, listener } = sharedListeners.get(signal) ?? share(signal);
+  callbacks.add(callback);
   return () => {
-    if (!runs.delete(run) || runs.size > 0) return;
-    crowds.delete(signal);
+    if (!callbacks.delete(callback) || callbacks.size > 0) return;
+    sharedListeners.delete(signal);
     signal.removeEventListener("abort", listener);
   };
 }
 
-function gather(signal: AbortSignal): Crowd {
-  const runs = new Set<() => void>();
-  const crowd = {
-    runs,
+function share(signal: AbortSignal): SharedListener {
+  const callbacks = new Set<() => void>();
+  const shared = {
+    callbacks,
     listener: () => {
-      for (const run of [...runs]) run();
+      for (const callback of [...callbacks]) callback();
     },
   };
-  crowds.set(signal, crowd);
-  signal.addEventListener("abort", crowd.listener);
-  return crowd;
+  sharedListeners.set(signal, shared);
+  signal.addEventListener("abort", shared.listener);
+  return shared;
 }

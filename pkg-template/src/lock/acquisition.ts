@@ -4,13 +4,13 @@ import type { Lock } from "../types/types.js";
 import { onAbort } from "./abort.js";
 import { HeldLock, type LockDriver } from "./held-lock.js";
 
-/** An acquire that waits for its outcome: a promise that settles once, and the caller's abort signal. */
+/** An acquire in flight: a promise that settles once, and the caller's abort signal. */
 export class Acquisition {
   readonly promise: Promise<Lock>;
   readonly request: Request;
   #resolve!: (lock: Lock) => void;
   #reject!: (reason: unknown) => void;
-  #deaf: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(request: Request) {
     this.request = request;
@@ -20,25 +20,25 @@ export class Acquisition {
     });
   }
 
-  /** From now on an abort rejects, and calls `cancel` once. */
+  /** From now on an abort rejects the promise, and calls `cancel` once. */
   listen(cancel: () => void): void {
     const { signal } = this.request;
     if (signal === undefined) return;
-    this.#deaf = onAbort(signal, () => {
+    this.#stopListening = onAbort(signal, () => {
       cancel();
-      this.failed(signal.reason);
+      this.reject(signal.reason);
     });
   }
 
-  granted(driver: LockDriver, id: number, grant: Grant, knownFence: bigint | null): HeldLock {
+  resolve(driver: LockDriver, id: number, grant: Grant, knownFence: bigint | null): HeldLock {
     const lock = new HeldLock(driver, id, this.request, grant, knownFence);
-    this.#deaf?.();
+    this.#stopListening?.();
     this.#resolve(lock);
     return lock;
   }
 
-  failed(error: unknown): void {
-    this.#deaf?.();
+  reject(error: unknown): void {
+    this.#stopListening?.();
     this.#reject(error);
   }
 }

@@ -6,10 +6,10 @@ import type { Lock, LockHandle } from "../types/types.js";
 
 export type ReleaseOutcome = "released" | "expired" | "unknown";
 
-/** What a lock asks of its driver. */
+/** The driver, as far as a lock uses it. */
 export interface LockDriver {
   remaining(id: number): number;
-  /** A deadline was seen to have passed: the core is to act on it soon. */
+  /** A read found that a deadline has passed: the core must run soon. */
   overdue(): void;
   wall(): number;
   extend(lock: HeldLock, ttl: number): Promise<void>;
@@ -20,7 +20,7 @@ export interface LockDriver {
 /**
  * A granted lock.
  *
- *   held --release()--> releasing --the core's word--> over
+ *   held --release()--> releasing --outcome--> over
  *     |                    |
  *     +------ lost --------+----> over, and the signal aborts
  */
@@ -31,14 +31,14 @@ export class HeldLock implements Lock {
   readonly #grant: Grant;
   readonly #knownFence: bigint | null;
   #token: string | undefined;
-  /** Cleared once and for ever, by whatever is seen first: a release, a loss, or a clock past the validity. */
+  /** Cleared once and for ever, by the first of a release, a loss, and a clock past the validity. */
   #held = true;
-  #lost: LockLostError | undefined;
-  #aborts: AbortController | undefined;
+  #loss: LockLostError | undefined;
+  #controller: AbortController | undefined;
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
 
-  /** `knownFence` counts when the core knows of none. */
+  /** `knownFence` is used when the core knows no fence. */
   constructor(driver: LockDriver, id: number, request: Request, grant: Grant, knownFence: bigint | null) {
     this.#driver = driver;
     this.id = id;
@@ -79,12 +79,12 @@ export class HeldLock implements Lock {
   }
 
   get signal(): AbortSignal {
-    // Made when asked for: it costs more than all the rest of a lock, and few look at it.
-    if (this.#aborts === undefined) {
-      this.#aborts = new AbortController();
-      if (this.#lost !== undefined) this.#aborts.abort(this.#lost);
+    // Created on first use: it costs more than the rest of the lock, and few programs look at it.
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#loss !== undefined) this.#controller.abort(this.#loss);
     }
-    return this.#aborts.signal;
+    return this.#controller.signal;
   }
 
   async extend(ttl?: number): Promise<void> {
@@ -99,7 +99,7 @@ export class HeldLock implements Lock {
 
   release(): Promise<ReleaseOutcome> {
     if (this.#released === undefined) {
-      if (this.#lost !== undefined) {
+      if (this.#loss !== undefined) {
         this.#released = Promise.resolve("expired");
       } else {
         this.#held = false;
@@ -128,27 +128,27 @@ export class HeldLock implements Lock {
 
   /** For the driver: the loss, once there is one. */
   get loss(): LockLostError | undefined {
-    return this.#lost;
+    return this.#loss;
   }
 
-  /** For the driver: whether its holder has let go of it. */
-  get letGo(): boolean {
+  /** For the driver: whether the application has requested the release. */
+  get releaseRequested(): boolean {
     return this.#released !== undefined;
   }
 
-  /** For the driver: no longer ours. The signal's listeners hear of it by `announceLoss`. */
+  /** For the driver: marks the lock as lost. `announceLoss` then aborts the signal. */
   lose(message: string, cause?: Error): LockLostError {
     this.#held = false;
-    this.#lost ??= new LockLostError(message, this.#driver.wall(), cause && { cause });
-    return this.#lost;
+    this.#loss ??= new LockLostError(message, this.#driver.wall(), cause && { cause });
+    return this.#loss;
   }
 
-  /** For the driver: runs the application's listeners, so at a moment when that does no harm. */
+  /** For the driver: aborts the signal. This runs the application's listeners, so only call it when that does no harm. */
   announceLoss(): void {
-    this.#aborts?.abort(this.#lost);
+    this.#controller?.abort(this.#loss);
   }
 
-  /** For the driver: the outcome of a release. False when none was waiting for it: the first outcome counts. */
+  /** For the driver: settles a release. False when none was waiting: only the first outcome counts. */
   settleRelease(outcome: ReleaseOutcome): boolean {
     if (this.#resolveReleased === undefined) return false;
     this.#resolveReleased(outcome);
@@ -157,8 +157,8 @@ export class HeldLock implements Lock {
   }
 
   #notHeld(): LockLostError {
-    if (this.#lost !== undefined) return this.#lost;
-    const why = this.#released === undefined ? "its validity has ended" : "it has been released";
-    return new LockLostError(`the lock is no longer ours: ${why}`, this.#driver.wall());
+    if (this.#loss !== undefined) return this.#loss;
+    const reason = this.#released === undefined ? "its validity has ended" : "it has been released";
+    return new LockLostError(`the lock is no longer held: ${reason}`, this.#driver.wall());
   }
 }

@@ -2,20 +2,20 @@ import type { MemoryKey } from "../types/memory.js";
 
 /**
  * The memory server as TypeScript sees it. The build writes the module from wasm-bindgen's output, and checks that these
- * declarations agree with it.
+ * declarations match it.
  *
- * `now` is the server's wall clock in ms. Sessions go by numbers of the caller's choice, u32.
+ * `now` is the server's wall clock in ms. The caller chooses the sessions' numbers, u32.
  */
 export interface MemoryServer {
   connect(session: number): void;
   disconnect(session: number): void;
-  /** Carries out the commands that are complete by now. */
+  /** Runs the commands that are complete. */
   receive(session: number, bytes: Uint8Array, now: number): void;
-  /** The sessions to which something was written. */
+  /** The sessions that have output. */
   written(): Uint32Array;
-  /** What was written to a session since the last call. */
+  /** The output of a session since the last call. */
   take_output(session: number): Uint8Array;
-  /** Whether a session is over, for it broke the protocol. */
+  /** Whether a session has ended because it broke the protocol. */
   is_closed(session: number): boolean;
   /** Forgets all keys. */
   flush(): void;
@@ -31,5 +31,5 @@ export interface Instance {
   abandon(server: MemoryServer): void;
 }
 
-/** A new instance, of which nothing is shared with any other. */
+/** A new instance, which shares nothing with any other. */
 export declare function instantiate(module: WebAssembly.Module): Instance;

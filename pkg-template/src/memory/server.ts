@@ -1,4 +1,4 @@
-/** The memory server's connections: bytes between clients and the server, which is in WebAssembly. */
+/** The connections of a memory server: they carry bytes between clients and the server, which runs in WebAssembly. */
 import { check, optionsOf, show } from "../options/validate.js";
 import type { MemoryServer, MemoryServerOptions } from "../types/memory.js";
 import type { Connection, Transport } from "../types/types.js";
@@ -8,10 +8,10 @@ type Handler = Parameters<Transport["connect"]>[1];
 
 const OPTIONS = new Set<string>(["now"] satisfies (keyof MemoryServerOptions)[]);
 
-/** Makes a server in a wasm instance of its own. */
+/** Makes a server, in its own wasm instance. */
 export function openMemoryServer(load: () => Instance, options?: MemoryServerOptions): MemoryServer {
   const given = optionsOf<MemoryServerOptions>("createMemoryServer", options, OPTIONS);
-  // Looked up at each call: fake timers come and go.
+  // Date.now is looked up at each call, because fake timers come and go.
   const clock = check("createMemoryServer: now", given.now, "function", () => Date.now());
   const now = () => {
     const time: unknown = clock();
@@ -19,14 +19,14 @@ export function openMemoryServer(load: () => Instance, options?: MemoryServerOpt
     throw new TypeError(`createMemoryServer: now must return ms since 1970; got ${show(time)}`);
   };
   const server = new (load().MemoryServer)();
-  const switchboard = new Switchboard(server, now);
+  const connections = new Connections(server, now);
   return {
     transport: {
       name: "memory",
       secure: true,
       connect: async (_address, handler, signal) => {
         signal.throwIfAborted();
-        const connection = switchboard.open(handler);
+        const connection = connections.open(handler);
         signal.addEventListener("abort", connection.close, { once: true });
         return connection;
       },
@@ -36,8 +36,8 @@ export function openMemoryServer(load: () => Instance, options?: MemoryServerOpt
   };
 }
 
-/** Brings what clients write to the server, and what it writes to the clients, in order and never from within a call. */
-class Switchboard {
+/** Carries bytes from clients to the server and back, in order and never from within a call. */
+class Connections {
   readonly #server: Server;
   readonly #now: () => number;
   readonly #handlers = new Map<number, Handler>();
@@ -56,7 +56,7 @@ class Switchboard {
     this.#server.connect(session);
     return {
       write: (bytes) => {
-        // A promise, for that is what fake timers leave alone.
+        // A promise, because fake timers leave promises alone.
         if (this.#queue.push({ session, bytes }) === 1) Promise.resolve().then(() => this.#serve());
       },
       close: () => this.#end(session),
@@ -71,14 +71,15 @@ class Switchboard {
       try {
         this.#server.receive(session, bytes, this.#now());
         this.#deliver();
-        if (this.#server.is_closed(session)) this.#hangUp(session, new Error("the memory server hung up"));
+        if (this.#server.is_closed(session))
+          this.#hangUp(session, new Error("the memory server closed the connection"));
       } catch (error) {
         this.#hangUp(session, error);
       }
     }
   }
 
-  /** To all: what one client sends may wake another. */
+  /** Delivers to all clients: a command of one may wake another. */
   #deliver(): void {
     for (const session of this.#server.written()) {
       this.#handlers.get(session)?.data(this.#server.take_output(session));

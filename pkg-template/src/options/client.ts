@@ -8,7 +8,7 @@ const SHORTEST_TTL = 100;
 
 /** A client's options, checked and complete. */
 export interface Settings {
-  /** At least one; several make every lock a Redlock. */
+  /** At least one server; with several, every lock is a Redlock. */
   readonly nodes: readonly Node[];
   readonly prefix: string;
   readonly ttl: number;
@@ -16,7 +16,7 @@ export interface Settings {
   readonly retryMin: number;
   readonly retryMax: number;
   readonly drift: number;
-  /** 0: the core derives it from ttl. */
+  /** 0 if the core derives it from ttl. */
   readonly nodeTimeout: number;
   readonly connectTimeout: number;
   readonly observe: ((event: LockEvent) => unknown) | undefined;
@@ -40,10 +40,12 @@ const CLIENT_OPTIONS = new Set<string>([
 const RETRY_OPTIONS = new Set(["min", "max"]);
 const CLOSE_OPTIONS = new Set(["timeout"]);
 
-/** Checks what createClient was given; `sockets` are the runtime's own, if it has any. */
+/** Checks the options of createClient; `sockets` are the runtime's own, if it has any. */
 export function parseClientOptions(given: unknown, sockets: Transport | undefined): Settings {
   if (given === undefined || given instanceof URL) {
-    throw new TypeError(`createClient: give the server's URL as a string, or options; got ${show(given)}`);
+    throw new TypeError(
+      `createClient: expected the server's URL as a string, or options; got ${show(given)}`,
+    );
   }
   const object = typeof given === "string" ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
@@ -63,29 +65,29 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   };
 }
 
-/** Checks what close was given; returns its timeout. */
+/** Checks the options of close; returns the timeout. */
 export function parseCloseOptions(given: unknown): number {
   const { timeout } = optionsOf<{ timeout?: number }>("close", given, CLOSE_OPTIONS);
   return duration("timeout", timeout, 0, 5_000);
 }
 
-/** Checks a lease; `fallback` when there is none. */
+/** Checks a lease; `fallback` replaces undefined. */
 export function parseTtl(value: unknown, fallback?: number, name = "ttl"): number {
   return duration(name, value, SHORTEST_TTL, fallback);
 }
 
-/** Checks a longest wait; `fallback` when there is none. */
+/** Checks a longest wait; `fallback` replaces undefined. */
 export function parseWait(value: unknown, fallback: number): number {
   return duration("wait", value, 0, fallback, " or Infinity");
 }
 
 function parseRetry(value: unknown): { min: number; max: number } {
   const retry = optionsOf<{ min?: number; max?: number }>("retry", value, RETRY_OPTIONS);
-  // One bound alone moves the other's default out of its way.
+  // A single bound limits the default of the other.
   const most = duration("retry.max", retry.max, 1, 250);
   const min = duration("retry.min", retry.min, 1, Math.min(50, most));
   const max = retry.max === undefined ? Math.max(most, min) : most;
-  if (min > max) throw new RangeError(`retry.min must not be more than retry.max; got ${min} and ${max}`);
+  if (min > max) throw new RangeError(`retry.min must not exceed retry.max; got ${min} and ${max}`);
   return { min, max };
 }
 
@@ -99,7 +101,7 @@ function parseClock(value: unknown): Clock {
     }
   }
   const clock = value as Clock;
-  // Read once now: one that cannot be used, such as a method without its object, would fail in the middle of a lock.
+  // Read once now: a broken clock, such as a method without its object, would otherwise fail in the middle of a lock.
   for (const method of ["now", "wall"] as const) {
     const reading = attempt(() => clock[method]());
     if (!Number.isFinite(reading)) {
@@ -109,7 +111,7 @@ function parseClock(value: unknown): Clock {
   return clock;
 }
 
-/** The result, or the error that was thrown in its place. */
+/** The result, or the error that was thrown instead. */
 function attempt(call: () => unknown): unknown {
   try {
     return call();

@@ -1,6 +1,6 @@
 import type { Clock } from "../types/types.js";
 
-/** The runtime's own time. */
+/** The runtime's own clocks and timers. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),

@@ -2,9 +2,9 @@ import type { Address, ClientOptions, NodeOptions, TlsOptions, Transport } from 
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./url.js";
 import { check, kindOf, optionsOf, show } from "./validate.js";
 
-/** One server, and how to get there. */
+/** One server, and the transport that reaches it. */
 export interface Node extends Endpoint {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly transport: Transport;
 }
@@ -13,7 +13,7 @@ export const NODE_OPTIONS = ["url", "tls", "transport"] as const satisfies (keyo
 const KNOWN = new Set<string>(NODE_OPTIONS);
 const TLS_OPTIONS = new Set<string>(["ca", "cert", "key", "servername"] satisfies (keyof TlsOptions)[]);
 
-/** What holds for all nodes that do not say otherwise. */
+/** The defaults for all nodes. */
 interface Defaults {
   readonly tls: TlsOptions | undefined;
   readonly transport: Transport | undefined;
@@ -21,7 +21,7 @@ interface Defaults {
   readonly allowPlaintextAuth: boolean;
 }
 
-/** Checks which servers a client is for. */
+/** Checks the options that name a client's servers. */
 export function parseNodes(options: ClientOptions, sockets: Transport | undefined): Node[] {
   const defaults = {
     tls: parseTls(options.tls, "tls"),
@@ -31,7 +31,7 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
   };
   const { url, nodes } = options;
   if (nodes === undefined) return withTls([parseNode({ url }, "", defaults)], defaults);
-  if (url !== undefined) throw new TypeError("url and nodes exclude each other; give one of them");
+  if (url !== undefined) throw new TypeError("url and nodes are mutually exclusive; give one of them");
   if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${kindOf(nodes)}`);
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const given = Array.from(nodes as unknown[]);
@@ -40,7 +40,7 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
   return withTls(parsed, defaults);
 }
 
-/** Whoever says how to verify the server must not be left without TLS for want of an s. */
+/** An application that sets TLS options must not end up without TLS because of a missing "s" in the URL. */
 function withTls(nodes: Node[], { tls }: Defaults): Node[] {
   const useful =
     nodes.some(({ address }) => address.tls) && nodes.every(({ address }) => address.tls || isLocal(address));
@@ -49,29 +49,29 @@ function withTls(nodes: Node[], { tls }: Defaults): Node[] {
 }
 
 function uselessTls(name: string): TypeError {
-  return new TypeError(`${name} is of use only with TLS; write rediss:// in the URL`);
+  return new TypeError(`${name} has no effect without TLS; use a rediss:// URL`);
 }
 
-/** One server twice would have two votes, and two clients could both have a majority. */
+/** A server that is listed twice would have two votes, and two clients could each win a majority. */
 function refuseTwins(nodes: readonly Node[]): void {
   const seen = new Map<unknown, number>();
   nodes.forEach((node, index) => {
     const { address, name, transport } = node;
-    // Single commands go wherever their client is connected to, whatever the URL says; so do transports with a name.
+    // A transport of single commands leads to its client's server, whatever the URL; so does a transport with a name.
     const byTransport =
       transport.carrier === "commands" || transport.name !== undefined || address === localEndpoint.address;
     const same = byTransport ? transport : (address.path ?? name.toLowerCase());
     const other = seen.get(same);
     if (other !== undefined) {
       throw new RangeError(
-        `nodes[${index}] is the same server as nodes[${other}] (${name}); all must be independent of each other`,
+        `nodes[${index}] is the same server as nodes[${other}] (${name}); all servers must be independent`,
       );
     }
     seen.set(same, index);
   });
 }
 
-/** `name` is what errors call the option; `""` for the client's own. */
+/** `name` is the option's name in errors; `""` for the client's own options. */
 function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const option = (key: keyof NodeOptions) => (name === "" ? key : `${name}.${key}`);
   const short = typeof given === "string";
@@ -81,7 +81,7 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const transport = own ?? defaults.sockets;
   if (transport === undefined) {
     throw new TypeError(
-      `${option("transport")} is missing: this runtime has no TCP sockets; give fromWebSocket(...) or fromRest(...)`,
+      `${option("transport")} is missing: this runtime has no TCP sockets; use fromWebSocket(...) or fromRest(...)`,
     );
   }
   const tls = parseTls(node.tls, option("tls"));
@@ -98,21 +98,21 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
 function parseEndpoint(url: unknown, name: string, transport: Transport | undefined): Endpoint {
   if (url !== undefined) return parseUrl(check(name, url, "string"), name);
   if (transport !== undefined) return localEndpoint;
-  throw new TypeError(`${name} is missing; give the server's, such as "redis://127.0.0.1:6379"`);
+  throw new TypeError(`${name} is missing; give the server's URL, such as "redis://127.0.0.1:6379"`);
 }
 
 function labelOf({ address }: Endpoint, transport: Transport, name: string): string {
   if (address !== localEndpoint.address) return nameOf(address);
   if (transport.name !== undefined) return transport.name;
-  // A stream has to lead somewhere; commands go wherever their client is connected to.
+  // A stream leads to its address; single commands go to whatever server their client is connected to.
   return transport.carrier === "commands" ? name || "the server" : nameOf(address);
 }
 
-/** Whoever carries single commands has logged in; it would be a surprise if what is given here were not used. */
+/** The client behind a transport of single commands has already logged in, so a login here would be silently ignored. */
 function refuseLogin({ user, password, database }: Endpoint, transport: Transport, name: string): void {
   if (transport.carrier !== "commands" || (user + password === "" && database === 0)) return;
   throw new TypeError(
-    `${name}: user, password and database are those of the client behind the transport; leave them out here`,
+    `${name}: user, password and database belong to the client behind the transport; remove them from the URL`,
   );
 }
 
@@ -123,12 +123,12 @@ function valueFor<T extends boolean | undefined>(address: Address, value: T | ((
 function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
   const { secure, credentials = transport.carrier === "commands" } = transport;
   if (valueFor(address, secure) ?? (address.tls || isLocal(address))) return;
-  // Whoever asks for TLS must not be left without.
+  // A URL that asks for TLS must not be served without it.
   if (!valueFor(address, credentials) && user + password === "" && !address.tls) return;
   const remedy =
     secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(
-    `${name}: a password or token would be sent without encryption, for everybody on the way to read; ${remedy}, or set allowPlaintextAuth: true where the network is trusted`,
+    `${name}: refusing to send credentials in plaintext to a remote host; ${remedy}, or set allowPlaintextAuth: true if the network is trusted`,
   );
 }
 
@@ -136,7 +136,7 @@ function parseTransport(value: unknown, name: string): Transport | undefined {
   if (value === undefined) return undefined;
   const { connect, carrier = "stream" } = (value ?? {}) as Partial<Transport>;
   if (typeof connect !== "function") {
-    throw new TypeError(`${name} must be an object with a method connect; got ${kindOf(value)}`);
+    throw new TypeError(`${name} must be an object with a connect method; got ${kindOf(value)}`);
   }
   if (carrier !== "stream" && carrier !== "commands") {
     throw new TypeError(`${name}.carrier must be "stream" or "commands"; got ${show(carrier)}`);
@@ -146,36 +146,36 @@ function parseTransport(value: unknown, name: string): Transport | undefined {
 
 function parseTls(value: unknown, name: string): TlsOptions | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === "string") throw new TypeError(`${name}: the options must be an object; got a text`);
-  const { ca, ...texts } = optionsOf<TlsOptions>(name, value, TLS_OPTIONS);
+  if (typeof value === "string") throw new TypeError(`${name}: options must be an object; got a string`);
+  const { ca, ...strings } = optionsOf<TlsOptions>(name, value, TLS_OPTIONS);
   const authorities = ca === undefined ? [] : [ca].flat();
-  // There are runtimes that take none for the default ones.
+  // Some runtimes treat an empty list as their default authorities.
   if (ca !== undefined && authorities.length === 0) {
     throw new TypeError(
-      `${name}.ca must have at least one certificate; leave it out for the runtime's authorities`,
+      `${name}.ca must contain at least one certificate; omit it to use the runtime's authorities`,
     );
   }
   for (const each of authorities) pem(`${name}.ca`, each);
-  if (texts.cert !== undefined) pem(`${name}.cert`, texts.cert);
-  if (texts.key !== undefined) pem(`${name}.key`, texts.key);
-  if (texts.servername !== undefined) serverName(`${name}.servername`, texts.servername);
-  if ((texts.cert === undefined) !== (texts.key === undefined)) {
-    throw new TypeError(`${name}: cert and key belong together; give both or neither`);
+  if (strings.cert !== undefined) pem(`${name}.cert`, strings.cert);
+  if (strings.key !== undefined) pem(`${name}.key`, strings.key);
+  if (strings.servername !== undefined) serverName(`${name}.servername`, strings.servername);
+  if ((strings.cert === undefined) !== (strings.key === undefined)) {
+    throw new TypeError(`${name}: cert and key must be given together`);
   }
-  return ca === undefined ? texts : { ...texts, ca: authorities as string[] };
+  return ca === undefined ? strings : { ...strings, ca: authorities as string[] };
 }
 
 /** An empty one would switch the check of the name off in some runtimes, and TLS has no addresses for names. */
 function serverName(name: string, value: unknown): void {
   const given = check(name, value, "string");
   if (/[a-z]/i.test(given) && /^[a-z0-9._-]+$/i.test(given)) return;
-  throw new TypeError(`${name} must be a host name, and no IP address; got ${show(given)}`);
+  throw new TypeError(`${name} must be a host name, not an IP address; got ${show(given)}`);
 }
 
-/** What is refused is not repeated: it may be a key. */
+/** The value is never shown: it may be a private key. */
 function pem(name: string, value: unknown): void {
   if (typeof value === "string" && value.includes("-----BEGIN ")) return;
   throw new TypeError(
-    `${name} must be text in PEM, from "-----BEGIN ..." on; got ${typeof value === "string" ? "another text" : show(value)}`,
+    `${name} must be a PEM string ("-----BEGIN ..."); got ${typeof value === "string" ? "some other string" : show(value)}`,
   );
 }

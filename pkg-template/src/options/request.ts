@@ -10,11 +10,11 @@ export interface Request {
   /** The full Redis keys, concatenated; `lengths` is empty for one key. */
   readonly bytes: Uint8Array;
   readonly lengths: Uint32Array;
-  /** The caller's, or undefined: the core mints one. */
+  /** The caller's token, or undefined: the core draws one. */
   readonly token: string | undefined;
   /** Empty for none. */
   readonly tokenBytes: Uint8Array;
-  /** The handle's, for a lock that is adopted: the core does not know it. */
+  /** The fence of an adopted lock's handle: the core does not know it. */
   readonly fence: bigint | null;
   readonly fair: boolean;
   readonly ttl: number;
@@ -39,9 +39,9 @@ const FENCE = /^[0-9]{1,20}$/;
 const NO_TOKEN = new Uint8Array(0);
 const NO_LENGTHS = new Uint32Array(0);
 const NO_FAIR_REDLOCK =
-  "fair: needs a client of a single server; several have no common order of arrival, so a fair Redlock would be unsound";
+  "fair: requires a single server; several servers share no order of arrival, so a fair Redlock would be unsound";
 
-/** Checks what `verb` was given: acquire, tryAcquire or using. `renew` is the default for that option. */
+/** Checks the arguments of `verb`: acquire, tryAcquire or using. `renew` is the default of that option. */
 export function parseRequest(
   verb: string,
   settings: Settings,
@@ -56,13 +56,13 @@ export function parseRequest(
   return complete(settings, options, renew, { keys, token, fair, fence: null, ttl: settings.ttl, flags: 0 });
 }
 
-/** Checks what adopt was given. */
+/** Checks the arguments of adopt. */
 export function parseAdoption(settings: Settings, handle: unknown, given: unknown): Request {
   const lock = parseHandle(handle);
   const options = optionsOf<AcquireOptions>("adopt", given, ACQUIRE_OPTIONS);
   for (const name of ["token", "fair"] as const) {
     if (options[name] !== undefined && options[name] !== lock[name]) {
-      throw new TypeError(`adopt: ${name} is the handle's; leave it out of the options`);
+      throw new TypeError(`adopt: ${name} comes from the handle; remove it from the options`);
     }
   }
   return complete(settings, options, false, { ...lock, flags: FLAG.adopt });
@@ -70,13 +70,13 @@ export function parseAdoption(settings: Settings, handle: unknown, given: unknow
 
 type Subject = Pick<Request, "keys" | "token" | "fair" | "fence" | "ttl" | "flags">;
 
-/** `subject.ttl` is the default for that option. */
+/** `subject.ttl` is the default of that option. */
 function complete(settings: Settings, options: AcquireOptions, renew: boolean, subject: Subject): Request {
   if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
   const renewed = check("renew", options.renew, "boolean", renew);
   const { keys, token, fence, fair } = subject;
   const { bytes, lengths } = encodeKeys(settings.prefix, keys);
-  // Named one by one: spreading objects would cost as much as all the rest of an acquire.
+  // Named one by one: spreading objects would cost as much as the rest of an acquire.
   return {
     keys,
     bytes,
@@ -94,11 +94,9 @@ function complete(settings: Settings, options: AcquireOptions, renew: boolean, s
 }
 
 function parseHandle(given: unknown): Omit<Subject, "flags"> {
-  // Of what was given nothing is shown: it may hold a token.
+  // The value is never shown: it may hold a token.
   if (typeof given !== "object" || given === null) {
-    throw new TypeError(
-      `adopt: the handle must be an object, as a lock's toJSON() makes it; got a ${typeof given}`,
-    );
+    throw new TypeError(`adopt: the handle must be an object from a lock's toJSON(); got a ${typeof given}`);
   }
   const { keys, token, fair, fence, ttl } = given as { [name in keyof LockHandle]?: unknown };
   try {
@@ -113,8 +111,8 @@ function parseHandle(given: unknown): Omit<Subject, "flags"> {
       ttl: parseTtl(ttl, undefined, "handle.ttl"),
     };
   } catch (error) {
-    // Also what would be a RangeError elsewhere: a handle is not chosen, it is whole or it is not.
-    throw new TypeError(`adopt: ${(error as Error).message}; give a handle as a lock's toJSON() makes it`);
+    // Always a TypeError: the caller does not choose a handle's values, so it is either valid or not a handle.
+    throw new TypeError(`adopt: ${(error as Error).message}; pass a handle from a lock's toJSON()`);
   }
 }
 
@@ -129,15 +127,15 @@ function encodeKeys(prefix: string, keys: readonly string[]): Pick<Request, "byt
 function parseKeys(name: string, key: unknown): readonly string[] {
   if (typeof key === "string") return Object.freeze([parseKey(name, key)]);
   if (!Array.isArray(key)) {
-    throw new TypeError(`${name} must be a string that is not empty, or an array of such; got ${show(key)}`);
+    throw new TypeError(`${name} must be a non-empty string or an array of them; got ${show(key)}`);
   }
-  if (key.length === 0) throw new RangeError(`${name} must be at least one key; got an empty array`);
+  if (key.length === 0) throw new RangeError(`${name} must contain at least one key; got an empty array`);
   const names = Array.from(key, (item: unknown, index) => parseKey(`${name}[${index}]`, item));
   return Object.freeze([...new Set(names)]);
 }
 
 function parseKey(name: string, value: unknown): string {
-  if (check(name, value, "string") === "") throw new RangeError(`${name} must be a string that is not empty`);
+  if (check(name, value, "string") === "") throw new RangeError(`${name} must be a non-empty string`);
   return value as string;
 }
 
@@ -145,7 +143,7 @@ function parseKey(name: string, value: unknown): string {
 function parseToken(name: string, value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
   const Refusal = value === "" ? RangeError : TypeError;
-  throw new Refusal(`${name} must be a string that is not empty`);
+  throw new Refusal(`${name} must be a non-empty string`);
 }
 
 function parseSignal(value: unknown): AbortSignal | undefined {

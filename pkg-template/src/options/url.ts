@@ -1,6 +1,6 @@
 import type { Address } from "../types/types.js";
 
-/** One server: where it is, and how to log in there. */
+/** A server's address and login. */
 export interface Endpoint {
   readonly address: Address;
   /** `""` when there is none. */
@@ -12,12 +12,12 @@ export interface Endpoint {
 
 const LOOPBACK = /^(localhost|(::ffff:)?127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/i;
 
-/** Whether what is sent there stays on this machine. */
+/** Whether the address is on this machine. */
 export function isLocal({ host, path }: Pick<Address, "host" | "path">): boolean {
   return path !== null || LOOPBACK.test(host);
 }
 
-/** Where a client with a transport of its own is by default. */
+/** The default address of a client with its own transport. */
 export const localEndpoint: Endpoint = {
   address: { host: "127.0.0.1", port: 6379, tls: false, tlsOptions: {}, path: null },
   user: "",
@@ -33,21 +33,21 @@ const SHAPE =
   /^([a-z][a-z0-9+]*):\/\/(?:([^/?#]*)@)?(\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s:/?#@[\]]*)(?::([0-9]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i;
 
 /**
- * Parses a server's URL; `option` is the name that errors give it. They never repeat the URL: it may hold a password.
+ * Parses a server's URL; errors call it `option`. They never repeat the URL, because it may hold a password.
  */
 export function parseUrl(url: string, option: string): Endpoint {
   if (url.length > 1 && url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
-  const refuse = (problem: string) => new TypeError(`${option}: ${problem}; accepted is ${ACCEPTED}`);
+  const refuse = (problem: string) => new TypeError(`${option}: ${problem}; expected ${ACCEPTED}`);
   const [match, scheme = "", userinfo, host = "", port = "", path = "", query = ""] = SHAPE.exec(url) ?? [];
   if (match === undefined) {
-    throw refuse("this is not a server's URL (special characters in a password must be percent-encoded)");
+    throw refuse("not a server URL (special characters in a password must be percent-encoded)");
   }
   const login = parseUserinfo(userinfo, refuse);
   switch (scheme.toLowerCase()) {
     case "redis":
     case "rediss": {
       if (host === "") throw refuse("the host is missing");
-      if (query !== "") throw refuse("parameters after ? are not known here");
+      if (query !== "") throw refuse("query parameters are not supported");
       const address = {
         host: host.startsWith("[") ? host.slice(1, -1) : host,
         port: port === "" ? 6379 : integer(port, 1, 65535, `${option}: the port`),
@@ -59,19 +59,19 @@ export function parseUrl(url: string, option: string): Endpoint {
     }
     case "unix":
     case "redis+unix": {
-      if (path.length < 2) throw refuse("the path of the socket is missing");
-      if (host !== "" || port !== "") throw refuse("a unix socket has no host (write three slashes)");
+      if (path.length < 2) throw refuse("the socket path is missing");
+      if (host !== "" || port !== "") throw refuse("a unix socket has no host (use three slashes)");
       const database = /^(?:db=(.*))?$/.exec(query);
-      if (database === null) throw refuse("of the parameters after ? only db is known");
+      if (database === null) throw refuse("the only supported query parameter is db");
       const address = unixAddress(decode(path, "path", refuse));
       return { address, ...login, database: parseDatabase(database[1] ?? "", option) };
     }
     default:
-      throw refuse(`the scheme is not known`);
+      throw refuse("unknown scheme");
   }
 }
 
-/** How messages name a server. */
+/** A server's name in messages. */
 export function nameOf(address: Address): string {
   if (address.path !== null) return address.path;
   const host = address.host.includes(":") ? `[${address.host}]` : address.host;
@@ -88,7 +88,7 @@ function parseUserinfo(userinfo: string | undefined, refuse: Refuse): { user: st
   if (userinfo === undefined || userinfo === "" || userinfo === ":") return { user: "", password: "" };
   const colon = userinfo.indexOf(":");
   if (colon === -1 || colon === userinfo.length - 1) {
-    throw refuse("there is a user without a password (write :password@ for a password alone)");
+    throw refuse("the user has no password (write :password@ for a password without a user)");
   }
   return {
     user: decode(userinfo.slice(0, colon), "user", refuse),
@@ -100,7 +100,7 @@ function decode(text: string, what: string, refuse: Refuse): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Not passed on as the cause: it is of no use beyond what is said here.
+    // The original error adds nothing, so it is not the cause.
     throw refuse(`the ${what} has a malformed percent-encoding`);
   }
 }

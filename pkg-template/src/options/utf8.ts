@@ -1,8 +1,8 @@
 const encoder = new TextEncoder();
 
 /**
- * UTF-8, but lone surrogates become three bytes each (generalised UTF-8) where TextEncoder makes all of them U+FFFD:
- * distinct names must stay distinct keys.
+ * Encodes UTF-8, with three bytes for each lone surrogate (generalised UTF-8). TextEncoder turns all of them into U+FFFD,
+ * but distinct names must stay distinct keys.
  */
 export function encode(text: string): Uint8Array {
   return text.isWellFormed() ? encoder.encode(text) : encodeLoneSurrogates(text);
@@ -21,7 +21,7 @@ function encodeLoneSurrogates(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** All in one array, and the length of each: the form in which the core takes keys. */
+/** All parts in one array, and the length of each, as the core takes keys. */
 export function concatenate(parts: readonly Uint8Array[]): { bytes: Uint8Array; lengths: Uint32Array } {
   const lengths = Uint32Array.from(parts, (part) => part.length);
   const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));

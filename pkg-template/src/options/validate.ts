@@ -1,12 +1,12 @@
 /**
- * The checks of single values: each refuses with TypeError or RangeError, naming the option and what is accepted. Where
- * a `fallback` is given, undefined stands for it.
+ * Checks of single values: each throws a TypeError or RangeError that names the option and the accepted values. Where a
+ * `fallback` is given, it replaces undefined.
  */
 
 interface Types {
   string: string;
   boolean: boolean;
-  // biome-ignore lint/suspicious/noExplicitAny: what a function takes cannot be checked.
+  // biome-ignore lint/suspicious/noExplicitAny: the parameters of a function cannot be checked.
   function: (...args: any[]) => unknown;
 }
 
@@ -21,7 +21,7 @@ export function check<T extends keyof Types>(
   return value as Types[T];
 }
 
-/** An integer of at least `min`, or Infinity if `also` says so. All of these are counts of ms. */
+/** A duration in ms: an integer of at least `min`, or Infinity if `also` allows it. */
 export function duration(
   name: string,
   value: unknown,
@@ -48,27 +48,27 @@ export function numberWithin(
   throw refusal(`${name} must be a number from ${min} to ${max}`, value);
 }
 
-/** The options of `what`, an object with no other names than these; undefined is one without any. */
+/** The options of `what`: an object with only known names, or undefined for none. */
 export function optionsOf<T extends object>(what: string, options: unknown, known: ReadonlySet<string>): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`${what}: the options must be an object; got ${kindOf(options)}`);
+    throw new TypeError(`${what}: options must be an object; got ${kindOf(options)}`);
   }
   for (const name of Object.keys(options)) {
     if (!known.has(name)) {
       const shown = /^\w+$/.test(name) ? `unknown option ${show(name)}` : "an unknown option";
-      throw new TypeError(`${what}: ${shown}; known are ${[...known].join(", ")}`);
+      throw new TypeError(`${what}: ${shown}; the known options are ${[...known].join(", ")}`);
     }
   }
   return options as T;
 }
 
-/** As {@link show}, but for texts: where no text is wanted, one that is given may be a URL or a token. */
+/** As {@link show}, but without the content of a string: where no string belongs, it may be a URL or a token. */
 export function kindOf(value: unknown): string {
-  return typeof value === "string" ? "a text" : show(value);
+  return typeof value === "string" ? "a string" : show(value);
 }
 
-/** A value in a message: short, and never the content of a structure. */
+/** A value for a message: short, and without the content of objects and arrays. */
 export function show(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);

@@ -1,11 +1,11 @@
-/** What the error of another client, or of an HTTP endpoint, says. */
+/** Reads the errors of other Redis clients and of HTTP endpoints. */
 import type { Command } from "./command.js";
 
-/** In front of Redis's words: the class in an error made text, Upstash's own, and the `-` of the protocol. */
+/** Prefixes of the server's message: the class of an error as a string, Upstash's own words, and the protocol's `-`. */
 const WRAPPED = /^(?:[A-Za-z]*Error: |Command failed: )?-?/;
-/** GLIDE's words for the errors that it knows: `... server: - NoScriptError: No matching script`. */
+/** GLIDE's form of the errors that it knows: `... server: - NoScriptError: No matching script`. */
 const GLIDE = /^An error was signalled by the server: - ([A-Za-z]+): /;
-/** The other kinds of GLIDE's are Redis's prefixes, but for upper case. */
+/** GLIDE's other kinds are Redis's prefixes in another case. */
 const GLIDE_KINDS = new Map([
   ["Response", "ERR"],
   ["BusyLoading", "LOADING"],
@@ -13,11 +13,11 @@ const GLIDE_KINDS = new Map([
 ]);
 /** `NOSCRIPT No matching script`, and GLIDE's `WRONGTYPE: Operation against ...`. */
 const SERVERS = /^([A-Z][A-Z0-9]+):? (.*)$/;
-/** Begins like a server's error, but tells of the way there. */
+/** Errors that begin like a server's, but come from the connection. */
 const OTHERS =
   /^(?:E(?:OF|PIPE|CONN|TIMEDOUT|HOST|NET|ADDR|AI|[A-Z]*NOTFOUND)|TIMEOUT|CONNECTION|SOCKET|TLS|SSL|TCP|DNS|HTTP|URL|IO\b)/;
 
-/** The line of the server's error reply, or undefined when the error is not the server's. */
+/** The line of the server's error reply, or undefined when the error is not from the server. */
 export function errorReply(message: string): string | undefined {
   const text = message
     .replace(/[\r\n]+/g, " ")
@@ -27,18 +27,18 @@ export function errorReply(message: string): string | undefined {
   return prefix === undefined || OTHERS.test(prefix) ? undefined : `${prefix} ${rest}`;
 }
 
-/** In place of GLIDE's words. */
+/** The prefix that replaces GLIDE's words. */
 function prefixOf(_words: string, kind: string): string {
   const name = kind.replace(/Error$/, "");
   return `${GLIDE_KINDS.get(name) ?? name.toUpperCase()} `;
 }
 
-/** Texts that must not show: the command's KEYS and ARGV, among which is the owner's token. */
+/** Strings that no error may show: the command's KEYS and ARGV, which include the owner's token. */
 export function secretsOf(command: Command): string[] {
   return command.slice(3).filter((argument) => typeof argument === "string");
 }
 
-/** The longest first: one may be a part of another. Shorter than three characters, they are not worth hiding. */
+/** Replaces the longest first: one may be part of another. Strings of fewer than three characters are not worth hiding. */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   return secrets
     .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])

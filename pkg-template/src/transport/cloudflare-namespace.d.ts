@@ -1,9 +1,9 @@
-/** As much of workerd's sockets as is needed: its own types would come with a package. */
+/** The part of workerd's sockets that is used: its own types would need a package. */
 declare module "cloudflare:sockets" {
   interface Socket {
     readonly readable: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }> } };
     readonly writable: { getWriter(): { write(bytes: Uint8Array): Promise<void> } };
-    /** Rejects when the connection cannot be had. */
+    /** Rejects when the connection cannot be opened. */
     readonly opened: Promise<unknown>;
     /** Rejects when the connection breaks. */
     readonly closed: Promise<void>;

@@ -4,19 +4,23 @@ import { errorReply, secretsOf, withoutSecrets } from "./client-errors.js";
 import type { Open } from "./command.js";
 import { encodeError, encodeReply, readCommands } from "./resp.js";
 
-/** What is known of a transport of single commands. */
-export interface About extends Pick<Transport, "name" | "secure"> {
-  /** Besides the commands' arguments, what no error must show. */
+/** Describes a transport of single commands. */
+export interface CommandTransportInfo extends Pick<Transport, "name" | "secure"> {
+  /** A string that no error may show, beside the commands' arguments. */
   readonly secret?: string;
 }
 
-/** Characters of a client's error that are kept. */
+/** How many characters of a client's error are kept. */
 const LONGEST = 500;
 
-/** A transport of single commands: their bytes taken apart, and replies put together again, in the order of sending. */
-export function commandTransport(open: Open, { secret, ...about }: About): Transport {
+/**
+ * A transport of single commands. It decodes the commands from the core's bytes, and encodes their replies in the order of
+ * sending. So each command is encoded in the core and decoded here, and its reply the other way: the price of a core whose
+ * only interface is bytes.
+ */
+export function commandTransport(open: Open, { secret, ...info }: CommandTransportInfo): Transport {
   return {
-    ...about,
+    ...info,
     carrier: "commands",
     async connect(_address, handler) {
       const stop = new AbortController();
@@ -33,7 +37,7 @@ export function commandTransport(open: Open, { secret, ...about }: About): Trans
                 if (!stop.signal.aborted) handler.data(encoded);
               },
               (error: unknown) => {
-                // Whoever waits behind it fails too, for replies are told apart by their order.
+                // The commands behind it fail too, because only the order tells whose a reply is.
                 if (!stop.signal.aborted) handler.close(error);
                 stop.abort();
               },
@@ -47,8 +51,8 @@ export function commandTransport(open: Open, { secret, ...about }: About): Trans
 }
 
 /**
- * The bytes of what became of a command. Rejects when it is unknown what became of it: then the error is a new one, for
- * clients' errors may carry the command's arguments, which are secret.
+ * The bytes of a command's reply. Rejects when the command's outcome is unknown, and then with a new error, because a
+ * client's error may carry the command's arguments, which are secret.
  */
 async function replyOf(outcome: Promise<unknown>, secrets: () => string[]): Promise<Uint8Array> {
   let failure: unknown;
@@ -59,11 +63,11 @@ async function replyOf(outcome: Promise<unknown>, secrets: () => string[]): Prom
   } catch (error) {
     failure = error;
   }
-  // Upstash's client repeats the whole command.
+  // Upstash's client appends the whole command.
   const message = textOf(failure).split(", command was")[0] ?? "";
   const line = errorReply(message);
   if (line === undefined) throw new Error(withoutSecrets(message, secrets()).slice(0, LONGEST));
-  // The prefix stays, whatever the keys are called: it decides what is done about the error.
+  // The prefix stays even if it is also a key: it decides how the error is handled.
   const end = line.indexOf(" ");
   return encodeError(line.slice(0, end) + withoutSecrets(line.slice(end), secrets()).slice(0, LONGEST));
 }

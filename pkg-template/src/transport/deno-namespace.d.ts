@@ -1,9 +1,9 @@
-/** The little of Deno that is used. */
+/** The part of Deno that is used. */
 declare namespace Deno {
   interface Conn {
-    /** Resolves with how many bytes it took, which may be fewer than there are. */
+    /** Resolves to the number of bytes written, which may be fewer than given. */
     write(bytes: Uint8Array): Promise<number>;
-    /** Resolves with how many bytes it put into `buffer`, or null at the end. */
+    /** Resolves to the number of bytes read into `buffer`, or null at the end. */
     read(buffer: Uint8Array): Promise<number | null>;
     close(): void;
   }

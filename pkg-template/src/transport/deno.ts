@@ -4,8 +4,8 @@ import { nodeTransport } from "./node.js";
 const BUFFER = 65_536;
 
 /**
- * Deno's own sockets: tcp and unix. TLS is Deno's node:tls, for of Deno's own functions connectTls trusts the default
- * authorities beside `ca`, where it is to replace them, and startTls, the one with a server name, shows no certificate.
+ * Deno's own sockets: tcp and unix. TLS uses Deno's node:tls: of Deno's own functions, connectTls trusts the default
+ * authorities beside `ca` instead of replacing them, and startTls, which takes a server name, sends no client certificate.
  */
 export const denoTransport: Transport = {
   async connect(address, handler, signal) {
@@ -58,7 +58,7 @@ class Stream implements Connection {
       for (;;) {
         const length = await this.#socket.read(buffer);
         if (length === null || !this.#open) break;
-        // Whoever is handed the bytes has read them on return, so that the buffer can be used again.
+        // The receiver has read the bytes when it returns, so the buffer can be reused.
         this.#handler.data(buffer.subarray(0, length));
       }
       this.#end(undefined);
@@ -67,7 +67,7 @@ class Stream implements Connection {
     }
   }
 
-  /** One write at a time, in order, and each to its last byte. */
+  /** Writes one chunk at a time, in order, and each completely. */
   async #flush(): Promise<void> {
     this.#writing = true;
     try {

@@ -2,18 +2,19 @@ import type { Transport } from "../types/types.js";
 import { commandTransport } from "./command-transport.js";
 
 /**
- * Lets a Redis client that the application already has carry the locks' commands: `send` runs one command, and resolves
+ * Sends the locks' commands through a Redis client that the application already has: `send` runs one command, and resolves
  * to its reply or rejects with the server's error.
  *
- * The client stays the application's: it has logged in, chosen the database, and is not closed with the lock client. There
- * are no wake-ups over it, so that waiters poll. Commands on one lock wait for each other, for clients that use several
- * connections or HTTP may reorder them. A key prefix of the client's own comes before that of the locks.
+ * The client remains the application's: it logs in and chooses the database, and closing the lock client does not close it.
+ * It brings no wake-ups, so waiters poll. Commands on one lock wait for each other, because clients with several
+ * connections, or over HTTP, may reorder them. If the client has its own key prefix, that comes before the locks' prefix.
  *
- * Arguments that are not UTF-8 (in names with lone surrogates) come as bytes, as a Buffer where there is one; all others as
- * strings. TypeScript wants `args as string[]` for most clients.
+ * Arguments that are not UTF-8 (from names with lone surrogates) are passed as bytes, as a Buffer where there is one; all
+ * others as strings. For most clients, TypeScript needs `args as string[]`.
  *
- * A client that sends commands again after a broken connection, or keeps them until there is one, may take a lock that
- * was given up long ago, for as long as its lease. The settings below turn that off; these clients are tested with them.
+ * A client that resends commands after a broken connection, or queues them until there is one, may take a lock whose
+ * acquire was abandoned long ago, for the length of its lease. The settings below turn that off; these clients are tested
+ * with them.
  *
  * @example ioredis 5 and 6: `new Redis({ autoResendUnfulfilledCommands: false, enableOfflineQueue: false })`
  * fromCommand(([name, ...args]) => redis.call(name, ...args))
@@ -27,7 +28,8 @@ import { commandTransport } from "./command-transport.js";
  * fromCommand((args) => redis.exec(args))
  */
 export function fromCommand(send: (args: (string | Uint8Array)[]) => Promise<unknown>): Transport {
-  if (typeof send !== "function") throw new TypeError("fromCommand takes a function that sends one command");
+  if (typeof send !== "function")
+    throw new TypeError("fromCommand: expected a function that sends one command");
   return commandTransport(() => (commands) => commands.map(async (command) => send(command)), {
     secure: true,
   });

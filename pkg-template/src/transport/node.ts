@@ -2,13 +2,13 @@ import * as net from "node:net";
 import type { Address, Transport } from "../types/types.js";
 import { explainTls, openTls } from "./tls.js";
 
-/** Finds out dead peers on idle connections, ms. */
+/** Detects dead peers on idle connections, ms. */
 const KEEP_ALIVE = 10_000;
 
 /**
- * Node.js's own sockets: tcp, TLS with verification, and unix sockets. Bun has them too, and uses these: its own Bun.connect
- * saves some time for each command sent alone and little for many, but writes partly, and releases of it exist that go on
- * talking to a server whose certificate is not trusted.
+ * Node.js's own sockets: tcp, TLS with verification, and unix sockets. Bun uses them too: its own Bun.connect saves some
+ * time for single commands and little for many, but may write only part of a chunk, and some releases of Bun keep talking
+ * to a server whose certificate is not trusted.
  */
 export const nodeTransport: Transport = {
   connect(address, handler, signal) {
@@ -31,14 +31,14 @@ export const nodeTransport: Transport = {
         });
       });
       socket.on("data", (chunk) => handler.data(chunk));
-      // "close" follows every "error", so that one place says that it is over.
+      // "close" follows every "error", so one place reports the end.
       socket.on("error", (error) => {
         failure = explainTls(error);
       });
       socket.on("close", () => {
         signal.removeEventListener("abort", abort);
-        // The first of the two is without effect once the connection was up, the second before.
-        reject(failure ?? new Error("the connection was closed before it was up"));
+        // Before the connection is up, only the first of these two has an effect; afterwards, only the second.
+        reject(failure ?? new Error("the connection was closed before it was established"));
         handler.close(failure);
       });
     });

@@ -1,19 +1,19 @@
 /**
- * The protocol of Redis (RESP 2) from the server's side, as far as the core speaks it: for transports whose other end takes
- * commands and gives replies as values.
+ * The server's side of Redis's protocol (RESP 2), as far as the core uses it, for transports whose other end takes commands
+ * and returns replies as values.
  */
 import type { Command } from "./command.js";
 
 const LINE_FEED = 10;
 const ZERO = 48;
-/** A reply of the scripts is one level deep. */
+/** The scripts' replies are only one level deep. */
 const DEEPEST = 4;
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Takes apart what the core has written: whole commands, arrays of bulk strings. */
+/** Decodes the core's output: whole commands, each an array of bulk strings. */
 export function readCommands(bytes: Uint8Array): Command[] {
   let at = 0;
   const number = () => {
@@ -33,12 +33,12 @@ export function readCommands(bytes: Uint8Array): Command[] {
   return commands;
 }
 
-/** The bytes of a reply. What no server can have said becomes a status that the core does not expect, and refuses. */
+/** The bytes of a reply. A value that no server can have sent becomes a status that the core does not expect, and refuses. */
 export function encodeReply(value: unknown): Uint8Array {
   return encoder.encode(encode(value, 0));
 }
 
-/** The bytes of an error reply, `line` being its prefix and text. */
+/** The bytes of an error reply; `line` is its prefix and text. */
 export function encodeError(line: string): Uint8Array {
   return encoder.encode(`-${line}\r\n`);
 }
@@ -66,7 +66,7 @@ interface Buffers {
   from(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array;
 }
 
-/** Bytes as a Buffer where there is one: most clients take no other, and some make "237,160,128" of them. */
+/** Bytes are passed as a Buffer where there is one: most clients accept nothing else, and some would send "237,160,128". */
 function argumentOf(bytes: Uint8Array): string | Uint8Array {
   try {
     return strict.decode(bytes);

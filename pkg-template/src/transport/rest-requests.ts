@@ -1,6 +1,6 @@
 import type { Command, Execute, Open } from "./command.js";
 
-/** As much of fetch as is needed. */
+/** The part of fetch that is used. */
 export type Fetch = (
   url: string,
   request: {
@@ -12,9 +12,9 @@ export type Fetch = (
   },
 ) => Promise<{ status: number; json(): Promise<unknown> }>;
 
-/** Requests at once: browsers and workers have six connections, which others need too. */
+/** Concurrent requests: browsers and workers have six connections, which other code needs too. */
 const MOST_REQUESTS = 4;
-/** Commands in one request: services limit its size, to a megabyte at the least. */
+/** Commands per request: services limit its size, to a megabyte or more. */
 const MOST_COMMANDS = 100;
 
 interface Waiting {
@@ -23,11 +23,11 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Commands as requests to a REST endpoint at `base`: what waits for others to be answered goes together in the next. */
+/** Sends commands to a REST endpoint at `base`. Commands that have to wait are sent together in the next request. */
 export function restRequests(base: string, token: string, fetch: Fetch): Open {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
 
-  /** Rejects when it is unknown whether the commands have been run. */
+  /** Rejects when it is unknown whether the commands have run. */
   const post = async (commands: Command[], signal: AbortSignal): Promise<unknown[]> => {
     const [first] = commands;
     const single = commands.length === 1;
@@ -35,32 +35,32 @@ export function restRequests(base: string, token: string, fetch: Fetch): Open {
       method: "POST",
       headers,
       body: JSON.stringify(single ? first : commands),
-      // It would carry commands and token to a stranger.
+      // Following a redirect would hand commands and token to another host.
       redirect: "manual",
       signal,
     });
     const body = bodyOf(response.status, await response.json().catch(() => undefined));
-    // A pipeline that is refused as a whole has one answer for all.
+    // A pipeline that is refused as a whole has one response for all commands.
     return Array.isArray(body) ? body : commands.map(() => body);
   };
 
   return (signal): Execute => {
     const waiting: Waiting[] = [];
-    let underWay = 0;
+    let inFlight = 0;
     const pump = () => {
-      while (underWay < MOST_REQUESTS && waiting.length > 0 && !signal.aborted) {
+      while (inFlight < MOST_REQUESTS && waiting.length > 0 && !signal.aborted) {
         const batch = waiting.splice(0, MOST_COMMANDS);
-        underWay += 1;
+        inFlight += 1;
         post(
           batch.map(({ command }) => command),
           signal,
         ).then(
           (answers) => {
             for (const [index, { resolve }] of batch.entries()) resolve(answers[index]);
-            underWay -= 1;
+            inFlight -= 1;
             pump();
           },
-          // The session ends by that: what waits is not sent any more.
+          // This ends the session: waiting commands are never sent.
           (error: unknown) => {
             for (const { reject } of batch) reject(error);
           },
@@ -80,21 +80,21 @@ export function restRequests(base: string, token: string, fetch: Fetch): Open {
   };
 }
 
-/** The body of an answer. Throws when the commands may or may not have been run. */
+/** The body of a response. Throws when it is unknown whether the commands have run. */
 function bodyOf(status: number, body: unknown): unknown {
   if (status === 401 || status === 403) {
-    const error = `WRONGPASS the REST token was refused (HTTP ${status}); check fromRest's token and url`;
+    const error = `WRONGPASS the REST token was rejected (HTTP ${status}); check fromRest's token and url`;
     return { error };
   }
-  if (status === 429) return { error: "TRYAGAIN the REST endpoint has had too many requests (HTTP 429)" };
+  if (status === 429) return { error: "TRYAGAIN the REST endpoint received too many requests (HTTP 429)" };
   const answered = status < 500 && body !== undefined && (status < 300 || errorOf(body) !== undefined);
   if (answered && status !== 0) return body;
-  // 0 is how browsers show a redirection.
+  // Browsers report a redirect as 0.
   if (status < 400 && (status === 0 || status >= 300)) {
-    throw new Error(`the REST endpoint redirects (HTTP ${status}); give fromRest the url where it is now`);
+    throw new Error(`the REST endpoint redirects (HTTP ${status}); give fromRest its new url`);
   }
-  const said = errorOf(body) ?? (body === undefined ? "no JSON" : "no result");
-  throw new Error(`the REST endpoint answered with HTTP ${status} (${said}); check fromRest's url`);
+  const reason = errorOf(body) ?? (body === undefined ? "no JSON" : "no result");
+  throw new Error(`the REST endpoint responded with HTTP ${status} (${reason}); check fromRest's url`);
 }
 
 function errorOf(body: unknown): string | undefined {
@@ -105,9 +105,9 @@ function errorOf(body: unknown): string | undefined {
 /** `{ result }` or `{ error }`. */
 function resultOf(answer: unknown): unknown {
   const error = errorOf(answer);
-  // Without a prefix of Redis's, it is the endpoint's own word; the command has not been run.
+  // Without a Redis prefix the error is the endpoint's own, and the command has not run.
   if (error !== undefined) throw new Error(/^[A-Z][A-Z0-9]* /.test(error) ? error : `ERR ${error}`);
   const result = (answer as { result?: unknown } | null | undefined)?.result;
-  if (result === undefined) throw new Error("the REST endpoint's answer has neither result nor error");
+  if (result === undefined) throw new Error("the REST endpoint's response has neither result nor error");
   return result;
 }

@@ -7,28 +7,28 @@ export type { WebSocketLike };
 
 /** Options of {@link fromWebSocket}. */
 export interface WebSocketOptions {
-  /** The constructor to use, such as that of the package `ws`; by default the runtime's own. */
+  /** The constructor to use, such as the one of the package `ws`; the runtime's own by default. */
   WebSocket?: WebSocketConstructor;
   /** Subprotocols to offer to the bridge; none by default. */
   protocols?: string | string[];
 }
 
-/** As much of a WebSocket constructor as is needed. */
+/** The part of a WebSocket constructor that is used. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
 const OPTIONS = new Set<string>(["WebSocket", "protocols"] satisfies (keyof WebSocketOptions)[]);
 
 /**
- * Redis through a bridge that passes binary WebSocket frames on to a TCP server and back, for runtimes without sockets,
- * such as browsers. All of Redis is then open to whoever can use the bridge: let it check who that is, and let its
- * servers' ACL allow no more than locks need. For development, there is one in `examples/websocket-bridge.mjs`.
+ * Redis through a bridge that forwards binary WebSocket frames to a TCP server and back, for runtimes without sockets, such
+ * as browsers. Everyone who can use the bridge can use Redis: the bridge must authenticate its users, and the server's ACL
+ * should allow no more than locks need. `examples/websocket-bridge.mjs` is a bridge for development.
  *
- * `bridge` is the `ws://` or `wss://` URL of the bridge, or a function that makes one from a server's address, which is
- * called by createClient and for each connection. A query may hold a token: errors show nothing but the host.
+ * `bridge` is the `ws://` or `wss://` URL of the bridge, or a function that returns one for a server's address, which
+ * createClient and each connection call. A query may hold a token: errors show only the host.
  *
- * TLS with the server is the bridge's own matter, so that `tls` is refused, and `rediss:` as well, unless `bridge` is a
- * function, which is told by `address.tls` that TLS is wanted. A password, a query and subprotocols need a `wss://` bridge,
- * or one on this machine, unless `allowPlaintextAuth` is set.
+ * TLS to the server is up to the bridge, so `tls` is refused, and so is `rediss:` unless `bridge` is a function, for which
+ * `address.tls` says that TLS is wanted. A password, a query or subprotocols need a `wss://` bridge, or one on this machine,
+ * unless `allowPlaintextAuth` is set.
  *
  * Throws TypeError for bad arguments, and where the runtime has no WebSocket.
  *
@@ -47,12 +47,12 @@ export function fromWebSocket(
   const Socket = given.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (typeof Socket !== "function") {
     throw new TypeError(
-      "fromWebSocket: this runtime has no WebSocket; pass one, such as { WebSocket } of the package ws",
+      "fromWebSocket: this runtime has no WebSocket; pass one, such as { WebSocket } from the package ws",
     );
   }
   const protocols = given.protocols === undefined ? undefined : [given.protocols].flat();
   for (const protocol of protocols ?? []) check("fromWebSocket: protocols", protocol, "string");
-  // Where a browser lets nothing else through, tokens travel as subprotocols.
+  // Browsers allow no other header, so tokens travel as subprotocols.
   const offers = protocols !== undefined && protocols.length > 0;
   const fixed =
     typeof bridge === "function" ? undefined : parseBridge(check("fromWebSocket: bridge", bridge, "string"));
@@ -81,7 +81,7 @@ export function fromWebSocket(
 
 type BridgeFor = (address: Address) => string;
 
-/** `host` is what errors may show. */
+/** Errors may show only `host`. */
 interface Bridge {
   readonly url: string;
   readonly host: string;
@@ -101,9 +101,8 @@ function parseBridge(url: unknown): Bridge {
 }
 
 function refusal(path: string | null, tls: boolean, options: TlsOptions): string | undefined {
-  if (path !== null) return "a WebSocket leads to no unix socket";
-  const matter = "over a WebSocket, TLS with the server is the bridge's matter";
-  if (Object.values(options).some((value) => value !== undefined))
-    return `${matter}; leave the options tls out`;
-  return tls ? `${matter}; write redis://, or give fromWebSocket a function` : undefined;
+  if (path !== null) return "a WebSocket cannot reach a unix socket";
+  const reason = "over a WebSocket, TLS to the server is up to the bridge";
+  if (Object.values(options).some((value) => value !== undefined)) return `${reason}; remove the tls options`;
+  return tls ? `${reason}; use redis://, or pass a function to fromWebSocket` : undefined;
 }

@@ -3,17 +3,17 @@ import { reasonOf } from "../errors/text.js";
 import type { Address, TlsOptions, Transport } from "../types/types.js";
 
 /**
- * The sockets of Cloudflare Workers. They belong to the request, or the Durable Object, in which they were opened, and
- * so does a client.
+ * The sockets of Cloudflare Workers. A socket belongs to the request, or the Durable Object, that opened it, and so does a
+ * client.
  */
 export const workerdTransport: Transport = {
   refuses({ path, tlsOptions }) {
-    if (path !== null) return "there are no unix sockets in workerd";
+    if (path !== null) return "workerd has no unix sockets";
     const given = (Object.keys(tlsOptions) as (keyof TlsOptions)[]).find(
       (key) => tlsOptions[key] !== undefined,
     );
     if (given === undefined) return undefined;
-    return `tls.${given} cannot be had in workerd, whose TLS takes the platform's authorities and the URL's host, and no client certificate; leave it out`;
+    return `tls.${given} is not supported in workerd, whose TLS uses the platform's authorities, the URL's host and no client certificate; remove it`;
   },
 
   async connect(address, handler, signal) {
@@ -21,7 +21,7 @@ export const workerdTransport: Transport = {
     const socket = open(address);
     const hangUp = () => void socket.close().catch(() => {});
     signal.addEventListener("abort", hangUp, { once: true });
-    // Whatever it says is said below, by what was waited for.
+    // `opened` and the reader report the same error below.
     socket.closed.catch(() => {});
     try {
       await socket.opened;
@@ -32,7 +32,7 @@ export const workerdTransport: Transport = {
       signal.removeEventListener("abort", hangUp);
     }
     const writer = socket.writable.getWriter();
-    // A break shows in reading too.
+    // A broken connection also ends the reader.
     const write = (bytes: Uint8Array) => void writer.write(bytes).catch(handler.close);
     receive(socket, handler.data).then(() => handler.close(), handler.close);
     return { write, close: hangUp };
@@ -53,10 +53,10 @@ async function receive(socket: Socket, data: (chunk: Uint8Array) => void): Promi
   }
 }
 
-/** The runtime says that it failed, and no more. */
+/** The runtime's own error says only that the connection failed. */
 function explain(cause: unknown, { tls }: Address): Error {
   const advice = tls
-    ? "is there TLS on that port, with a certificate for this host by an authority that the platform trusts?"
-    : "does a server listen there, and is it reachable from here?";
+    ? "does that port speak TLS, with a certificate for this host from an authority that the platform trusts?"
+    : "is a server listening there, and is it reachable from here?";
   return new Error(`${reasonOf(cause)}; ${advice}`, { cause });
 }

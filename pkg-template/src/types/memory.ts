@@ -4,8 +4,8 @@ import type { Transport } from "./types.js";
 /** Options of {@link createMemoryServer}. Unknown options are refused. */
 export interface MemoryServerOptions {
   /**
-   * The server's wall clock: ms since 1970; by default `Date.now`, as it is when it is asked. Leases on the server end by it.
-   * It may leap. Where it throws or returns anything else, connections end with a TypeError as the cause.
+   * The server's wall clock: ms since 1970; `Date.now` by default, looked up at each call. It decides when leases end on the
+   * server, and it may jump. If it throws or returns anything else, connections end with a TypeError as the cause.
    */
   now?: () => number;
 }
@@ -13,24 +13,24 @@ export interface MemoryServerOptions {
 /** A Redis in memory. */
 export interface MemoryServer {
   /**
-   * Leads to this server, whatever the URL says. Any number of clients may use it: they share the keys, and wake each
-   * other. Their round trips take no turn of the event loop, so that timers get none in a loop that awaits nothing else.
+   * A transport to this server, whatever the URL. Any number of clients may use it: they share the keys, and wake each
+   * other. Round trips take no turn of the event loop, so timers cannot fire in a loop that awaits nothing else.
    */
   readonly transport: Transport;
-  /** The keys that live now, by database and name. */
+  /** The keys that exist now, by database and name. */
   keys(): MemoryKey[];
-  /** Forgets all keys of all databases, as FLUSHALL does. Nobody is told: holders find out when they next ask. */
+  /** Deletes all keys of all databases, as FLUSHALL does. Holders notice with their next command. */
   flush(): void;
 }
 
 /** A key of a {@link MemoryServer}, as plain data. */
 export interface MemoryKey {
-  /** The number of the database that it is in: 0, where the URL names no other. */
+  /** The number of the database: 0 unless the URL names another. */
   readonly database: number;
-  /** Its name, prefix and all. */
+  /** The name, including the prefix. */
   readonly key: string;
-  /** A string, or the members of a sorted set with their scores, in order. */
+  /** A string, or the members of a sorted set with their scores, in order of score. */
   readonly value: string | [member: string, score: number][];
-  /** When it expires, in ms since 1970; it lives to the end of that millisecond. `null` for never. */
+  /** When the key expires, in ms since 1970: at the end of that millisecond. `null` for never. */
   readonly expiry: number | null;
 }

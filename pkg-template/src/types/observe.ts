@@ -1,14 +1,14 @@
 import type { LockLostError } from "../errors/errors.js";
 
-/** What happens in a client, for logs and metrics; never with a token. */
+/** An event in a client, for logs and metrics. It never contains a token. */
 export type LockEvent =
-  /** Another held the lock at the first attempt: the acquire waits, or has failed if it would not wait. */
+  /** Another owner held the lock at the first attempt: the acquire waits, or fails if `wait` is 0. */
   | { readonly type: "contended"; readonly keys: readonly string[] }
-  /** A lock was granted, entered again, or adopted. */
+  /** A lock was granted, re-entered or adopted. */
   | { readonly type: "acquired"; readonly keys: readonly string[]; readonly fence: bigint | null }
-  /** A lease was renewed by itself. */
+  /** A lease was renewed automatically. */
   | { readonly type: "renewed"; readonly keys: readonly string[] }
-  /** A majority agreed, but `missing` of the servers could not be asked. */
+  /** A majority agreed, but `missing` servers could not be asked. */
   | { readonly type: "degraded"; readonly keys: readonly string[]; readonly missing: number }
   /** A lock was lost: its signal has aborted with `error`. */
   | {
@@ -17,7 +17,7 @@ export type LockEvent =
       readonly fence: bigint | null;
       readonly error: LockLostError;
     }
-  /** A release is over, as its promise tells. */
+  /** A release has ended, with the same outcome as its promise. */
   | {
       readonly type: "released";
       readonly keys: readonly string[];
@@ -25,22 +25,22 @@ export type LockEvent =
       readonly outcome: "released" | "expired" | "unknown";
     }
   /**
-   * The connection to a server is ready to be used, or has ended or could not be made. `node` is host:port or the path
-   * of the socket.
+   * The connection to a server is ready for use, or has ended, or could not be made. `node` is host:port or the path of the
+   * socket.
    */
   | { readonly type: "connection"; readonly node: string; readonly state: "ready" | "ended" };
 
-/** The state of a client at one moment, as plain data without credentials and tokens. */
+/** The state of a client at one moment, as plain data without credentials or tokens. */
 export interface ClientSnapshot {
-  /** The servers, in the order in which they were given. */
+  /** The servers, in the order of `nodes`. */
   readonly nodes: readonly NodeSnapshot[];
-  /** The locks that are held. One that was entered again counts each time. */
+  /** The locks that are held. A re-entered lock appears once for each entry. */
   readonly locks: readonly LockSnapshot[];
-  /** The acquires that wait for their outcome. */
+  /** The acquires that have not settled yet. */
   readonly waiters: readonly WaiterSnapshot[];
-  /** How many locks are being released or cleaned up after. */
+  /** How many locks are being released or cleaned up. */
   readonly releasing: number;
-  /** What was done since the first use, or since the core last failed with LOCK_INTERNAL. */
+  /** Counters since the first use, or since the core last failed with LOCK_INTERNAL. */
   readonly counters: Counters;
 }
 
@@ -48,11 +48,11 @@ export interface ClientSnapshot {
 export interface NodeSnapshot {
   /** host:port, or the path of the socket. */
   readonly node: string;
-  /** Whether commands can be sent to it now. */
+  /** The state of the connection; commands can be sent when it is `"ready"`. */
   readonly state: "down" | "connecting" | "ready";
-  /** How many commands wait for their replies. */
+  /** How many commands are waiting for their replies. */
   readonly pending: number;
-  /** Whether it tells waiters when it is their turn (RESP3). If not, they ask from time to time. */
+  /** Whether the server wakes waiters when it is their turn (RESP3). If not, they poll. */
   readonly wakes: boolean;
 }
 
@@ -62,13 +62,13 @@ export interface LockSnapshot {
   readonly keys: readonly string[];
   /** As {@link AcquireOptions.fair}. */
   readonly fair: boolean;
-  /** The fencing token in decimal, for JSON has no bigint; `null` for Redlock. */
+  /** The fencing token in decimal, because JSON has no bigint; `null` for Redlock. */
   readonly fence: string | null;
   /** Validity left in ms, with fractions. */
   readonly remaining: number;
 }
 
-/** An acquire that waits. */
+/** An acquire that has not settled yet. */
 export interface WaiterSnapshot {
   /** The keys that it waits for, without prefix and duplicates. */
   readonly keys: readonly string[];
@@ -76,22 +76,22 @@ export interface WaiterSnapshot {
   readonly fair: boolean;
 }
 
-/** How often something was done. */
+/** How often each thing happened. */
 export interface Counters {
-  /** Servers were asked for a lock: once per attempt, however many servers there are. */
+  /** Attempts to acquire a lock, each counted once, however many servers were asked. */
   readonly attempts: number;
-  /** A lock was not free at the first attempt. */
+  /** Acquires that found the lock held at the first attempt. */
   readonly contended: number;
-  /** A lock was granted. */
+  /** Grants. */
   readonly acquired: number;
-  /** A lease was renewed by itself. */
+  /** Automatic renewals. */
   readonly renewed: number;
-  /** A lock was lost. */
+  /** Lost locks. */
   readonly lost: number;
-  /** A lock was released, as the servers confirmed. */
+  /** Releases that the servers confirmed. */
   readonly released: number;
-  /** A command was answered. */
+  /** Replies to commands. */
   readonly roundTrips: number;
-  /** A connection became ready that was not the first to its server. */
+  /** Connections that became ready, not counting the first to each server. */
   readonly reconnects: number;
 }

@@ -108,7 +108,7 @@ test("a connection that ends before a word came may be one to a server that want
   const { core, dial } = await connected();
   dial.handler.close(new Error("reset"));
   const [[, , reason]] = core.calls.filter(([name]) => name === "closed");
-  assert.match(reason, /^reset before the server said a word; .*rediss:\/\//);
+  assert.match(reason, /^reset before the server sent anything; .*rediss:\/\//);
 });
 
 test("the core's close drops the connection, and aborts a dial", async () => {

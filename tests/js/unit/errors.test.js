@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorOf } from "../../../pkg/dist/driver/to-error.js";
+import { toLockError } from "../../../pkg/dist/driver/to-error.js";
 import * as errors from "../../../pkg/dist/errors/errors.js";
 import { reasonOf } from "../../../pkg/dist/errors/text.js";
 
@@ -56,40 +56,40 @@ const failure = (code, details, attempts = 0) => ({ code, node: 0, attempts, det
 const node = { name: "h:1", tls: false, lastError: undefined };
 
 test("the core's failures become errors with everything they carry", () => {
-  const timeout = errorOf(failure(1, ["not acquired within 5 ms"], 7), [node], 9);
+  const timeout = toLockError(failure(1, ["not acquired within 5 ms"], 7), [node], 9);
   assert.deepEqual(
     [timeout.code, timeout.message, timeout.attempts],
     ["LOCK_TIMEOUT", "not acquired within 5 ms", 7],
   );
-  assert.equal(errorOf(failure(2, []), [node], 9).since, 9);
-  const server = errorOf(failure(5, ["NOAUTH", "NOAUTH Authentication required."]), [node], 9);
+  assert.equal(toLockError(failure(2, []), [node], 9).since, 9);
+  const server = toLockError(failure(5, ["NOAUTH", "NOAUTH Authentication required."]), [node], 9);
   assert.deepEqual(
     [server.code, server.prefix, server.node, server.message],
     ["LOCK_SERVER", "NOAUTH", "h:1", "h:1: NOAUTH Authentication required."],
   );
-  assert.equal(errorOf(failure(6, ["depth"]), [node], 9).message, "h:1: depth");
-  assert.equal(errorOf(failure(7, ["full"]), [node], 9).code, "LOCK_OVERLOADED");
-  assert.equal(errorOf(failure(8, []), [node], 9).code, "LOCK_CLOSED");
-  assert.equal(errorOf(failure(99, []), [node], 9).code, "LOCK_INTERNAL");
+  assert.equal(toLockError(failure(6, ["depth"]), [node], 9).message, "h:1: depth");
+  assert.equal(toLockError(failure(7, ["full"]), [node], 9).code, "LOCK_OVERLOADED");
+  assert.equal(toLockError(failure(8, []), [node], 9).code, "LOCK_CLOSED");
+  assert.equal(toLockError(failure(99, []), [node], 9).code, "LOCK_INTERNAL");
 });
 
 test("a connection's error has the socket's as its cause, if that is what it speaks of", () => {
   const error = new Error("connect ECONNREFUSED h:1");
   const failed = { ...node, lastError: { reason: error.message, error } };
-  assert.equal(errorOf(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).cause, error);
+  assert.equal(toLockError(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).cause, error);
   assert.equal(
-    errorOf(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).message,
+    toLockError(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).message,
     "connect ECONNREFUSED h:1",
   );
-  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), [failed], 9).cause, undefined);
-  assert.equal(errorOf(failure(4, ["no answer within 20 ms"]), [failed], 9).node, "h:1");
+  assert.equal(toLockError(failure(4, ["no answer within 20 ms"]), [failed], 9).cause, undefined);
+  assert.equal(toLockError(failure(4, ["no answer within 20 ms"]), [failed], 9).node, "h:1");
 });
 
 test("a TLS handshake that is not answered: the message asks for TLS at the other end", () => {
   const late = failure(4, ["no connection in time (connectTimeout)"]);
-  assert.match(errorOf(late, [{ ...node, tls: true }], 9).message, /TLS/);
-  assert.doesNotMatch(errorOf(late, [node], 9).message, /TLS/);
-  assert.doesNotMatch(errorOf(failure(4, ["refused"]), [{ ...node, tls: true }], 9).message, /TLS/);
+  assert.match(toLockError(late, [{ ...node, tls: true }], 9).message, /TLS/);
+  assert.doesNotMatch(toLockError(late, [node], 9).message, /TLS/);
+  assert.doesNotMatch(toLockError(failure(4, ["refused"]), [{ ...node, tls: true }], 9).message, /TLS/);
 });
 
 test("a quorum's failure has one vote per node, each with its own error", () => {
@@ -109,7 +109,7 @@ test("a quorum's failure has one vote per node, each with its own error", () => 
     ...["LOCK_CONNECTION", "read ECONNRESET", "LOCK_PROTOCOL", "depth", "LOCK_OVERLOADED", "full"],
     ...["ERR", "ERR is wrong", "granted", "granted by a liar"],
   ];
-  const error = errorOf({ code: 3, node: -1, attempts: 2, details }, nodes, 9);
+  const error = toLockError({ code: 3, node: -1, attempts: 2, details }, nodes, 9);
   assert.ok(error instanceof errors.QuorumError);
   assert.equal(error.message, "no majority of 7 servers");
   assert.deepEqual(
@@ -131,7 +131,7 @@ test("a quorum's failure has one vote per node, each with its own error", () => 
 });
 
 test("a failure that is not one node's names them all", () => {
-  const error = errorOf(
+  const error = toLockError(
     { ...failure(4, ["no majority answered"]), node: -1 },
     [node, { ...node, name: "h:2" }],
     9,

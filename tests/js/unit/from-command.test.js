@@ -119,7 +119,7 @@ for (const [what, error, says] of [
   ["TLS", new Error("TLS handshake failed"), /^TLS/],
   ["no message", named("AbortError", ""), /^AbortError$/],
   ["nothing", undefined, /closed/],
-  ["no text", Object.create(null), /cannot be shown|object/],
+  ["no text", Object.create(null), /cannot be displayed|object/],
   [
     "fetch",
     new TypeError("fetch failed", {

@@ -93,12 +93,12 @@ for (const [status, body, said] of [
   [400, { error: "WRONGTYPE Operation" }, "-WRONGTYPE Operation\r\n"],
   [400, { error: "NOPERM this user has no permissions" }, "-NOPERM this user has no permissions\r\n"],
   [400, { error: "the body is no JSON" }, "-ERR the body is no JSON\r\n"],
-  [429, undefined, "-TRYAGAIN the REST endpoint has had too many requests (HTTP 429)\r\n"],
+  [429, undefined, "-TRYAGAIN the REST endpoint received too many requests (HTTP 429)\r\n"],
   ...[401, 403].flatMap((status) =>
     [{ error: "Unauthorized" }, undefined].map((body) => [
       status,
       body,
-      `-WRONGPASS the REST token was refused (HTTP ${status}); check fromRest's token and url\r\n`,
+      `-WRONGPASS the REST token was rejected (HTTP ${status}); check fromRest's token and url\r\n`,
     ]),
   ),
 ]) {
@@ -117,7 +117,7 @@ for (const [status, body, says] of [
   // It may have been run: this must not pass for an error reply, which says that it has not.
   [500, { error: "ERR canary-token: canary-token failed" }, /HTTP 500 \(ERR \*\*\*: \*\*\* failed\)/],
   [503, undefined, /HTTP 503 \(no JSON\)/],
-  [307, undefined, /redirects \(HTTP 307\); give fromRest the url/],
+  [307, undefined, /redirects \(HTTP 307\); give fromRest its new url/],
   [0, undefined, /redirects \(HTTP 0\)/],
 ]) {
   test(`an answer that leaves the outcome unknown: HTTP ${status}, ${JSON.stringify(body)}`, async () => {

@@ -66,17 +66,17 @@ function ofVersion(version) {
 const EMPTY = Buffer.from("0061736d01000000", "hex");
 const page = "<!doctype html>";
 const refused = {
-  "no argument": [() => undefined, "TypeError", /ready takes a WebAssembly\.Module/],
-  null: [() => null, "TypeError", /ready takes a WebAssembly\.Module/],
-  "a path": [() => "core.wasm", "TypeError", /ready takes a WebAssembly\.Module/],
+  "no argument": [() => undefined, "TypeError", /ready: expected a WebAssembly\.Module/],
+  null: [() => null, "TypeError", /ready: expected a WebAssembly\.Module/],
+  "a path": [() => "core.wasm", "TypeError", /ready: expected a WebAssembly\.Module/],
   "an object of something else": [
     () => ({ default: wasm }),
     "TypeError",
-    /ready takes a WebAssembly\.Module/,
+    /ready: expected a WebAssembly\.Module/,
   ],
-  "bytes of something else": [() => new Uint8Array(64), "TypeError", /no WebAssembly.*core\.wasm/],
-  "no bytes": [() => new Uint8Array(0), "TypeError", /no WebAssembly.*core\.wasm/],
-  "a web page in place of the file": [() => new Response(page), "TypeError", /no WebAssembly.*core\.wasm/],
+  "bytes of something else": [() => new Uint8Array(64), "TypeError", /not WebAssembly.*core\.wasm/],
+  "no bytes": [() => new Uint8Array(0), "TypeError", /not WebAssembly.*core\.wasm/],
+  "a web page in place of the file": [() => new Response(page), "TypeError", /not WebAssembly.*core\.wasm/],
   "a Response that says no": [() => new Response(page, { status: 404 }), "InternalError", /HTTP 404/],
   "a fetch that failed": [
     () => Promise.reject(new TypeError("fetch failed")),
@@ -88,7 +88,7 @@ const refused = {
     "InternalError",
     /could not be fetched/,
   ],
-  "half of the file": [() => wasm.subarray(0, wasm.length >> 1), "InternalError", /did not compile/],
+  "half of the file": [() => wasm.subarray(0, wasm.length >> 1), "InternalError", /refused to compile/],
   "another program": [() => EMPTY, "TypeError", /not redlatch\/core\.wasm/],
   "a module of another program": [
     () => new WebAssembly.Module(EMPTY),
@@ -98,7 +98,7 @@ const refused = {
   "the wasm of another version": [
     () => ofVersion("99.0.1"),
     "TypeError",
-    /redlatch 99\.0\.1, but this is redlatch \d/,
+    /redlatch 99\.0\.1, but this package is redlatch \d/,
   ],
 };
 for (const [what, [make, name, message]] of Object.entries(refused)) {

@@ -1,6 +1,6 @@
 /**
- * A Redis in memory, for tests of programs that use locks: no process, no socket, and a clock to turn. It is just big
- * enough for this package's scripts. Its declarations are those of all entries of `redlatch/memory`.
+ * A Redis in memory, for tests of programs that use locks: it needs no process and no socket, and the test sets its clock.
+ * It supports just what this package's scripts use. All entries of `redlatch/memory` share these declarations.
  */
 import { decode, explain } from "../../core/compiling.js";
 import { base64 } from "../../memory/inline.js";
@@ -11,12 +11,12 @@ import type { MemoryServer, MemoryServerOptions } from "../../types/memory.js";
 let module: WebAssembly.Module | undefined;
 
 /**
- * Makes an empty server. It knows the commands and scripts of this package and refuses others; each server has its own
- * keys, so that several make a Redlock. Throws TypeError for bad options, and InternalError where the runtime does not
+ * Makes an empty server. It runs the commands and scripts of this package and refuses all others. Each server has its own
+ * keys, so several servers make a Redlock. Throws TypeError for bad options, and InternalError where the runtime does not
  * compile WebAssembly.
  *
- * Nothing but promises carries the bytes, so that fake timers cannot hold them up. Those that replace `queueMicrotask`
- * too, as Jest's do, must leave it: the client uses it.
+ * Only promises carry the bytes, so fake timers cannot delay them. Fake timers that also replace `queueMicrotask`, as
+ * Jest's do, must leave it alone: the client uses it.
  *
  * @example
  * const server = createMemoryServer();

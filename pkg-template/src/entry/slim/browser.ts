@@ -1,6 +1,6 @@
 /**
- * The package without its WebAssembly, for those who load that themselves: from `redlatch/core.wasm`, by whatever way their
- * runtime or bundler has. This is the entry for browsers; its declarations are those of all entries of `redlatch/slim`.
+ * The package without its WebAssembly, for applications that load `redlatch/core.wasm` in their own way, as their runtime or
+ * bundler allows. This is the entry for browsers; all entries of `redlatch/slim` share these declarations.
  */
 import { openClient } from "../../client.js";
 import { suppliedCore } from "../../core/loading.js";
@@ -9,17 +9,17 @@ import type { ClientOptions, LockClient } from "../../types/types.js";
 const core = suppliedCore();
 
 /**
- * Makes a client, once {@link ready} has the core. Connects on first use. Throws TypeError or RangeError for bad options, and
- * a TypeError before `ready` is done.
+ * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and a TypeError until
+ * {@link ready} has resolved.
  */
 export function createClient(options: string | ClientOptions): LockClient {
   return openClient(options, core.loader(), undefined);
 }
 
 /**
- * Takes the core, `redlatch/core.wasm` of the same version: a WebAssembly.Module, its bytes (ArrayBuffer or a view), or a
- * Response with them, or a promise of any of these. Rejects with TypeError for anything else, also for the core of another
- * version, and with InternalError when it cannot be fetched or the runtime does not compile it.
+ * Takes the core, `redlatch/core.wasm` of the same version: a WebAssembly.Module, its bytes (ArrayBuffer or a view), a
+ * Response with them, or a promise of any of these. Rejects with TypeError for anything else, including the core of another
+ * version, and with InternalError when the core cannot be fetched or the runtime does not compile it.
  */
 export function ready(source: object | Promise<object>): Promise<void> {
   return core.ready(source);
