@@ -190,10 +190,10 @@ test("what is refused at once", () => {
   refused(() => fromWebSocket(7, { WebSocket }), /bridge must be a string/);
   refused(() => fromWebSocket(bridge.url, { websocket: WebSocket }), /websocket/);
   refused(() => fromWebSocket(bridge.url, { WebSocket, protocols: [7] }), /protocols must be a string/);
-  refused(() => overBridge(bridge.url, { url: "rediss://host" }), /TLS with the server is the bridge's/);
+  refused(() => overBridge(bridge.url, { url: "rediss://host" }), /TLS to the server is up to the bridge/);
   refused(
     () => overBridge(toServer, { url: "rediss://host", tls: { servername: "other" } }),
-    /TLS with the server is the bridge's/,
+    /TLS to the server is up to the bridge/,
   );
   refused(() => overBridge(toServer, { url: "unix:///run/redis.sock" }), /unix socket/);
 });

@@ -77,7 +77,7 @@ test("errors say what may be wrong, where workerd does not", async () => {
   assert.match(down.message, /is a server listening there/);
   const other = await failure(servers.tlsOfAnother);
   assert.equal(other.code, "LOCK_CONNECTION");
-  assert.match(other.message, /certificate for this host by an authority that the platform trusts/);
+  assert.match(other.message, /certificate for this host from an authority that the platform trusts/);
 });
 
 test("a client may be made in global scope, where nothing happens yet", async () => {

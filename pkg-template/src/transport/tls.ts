@@ -52,7 +52,7 @@ function remedyFor(code: string): string | undefined {
     return "the server requires a client certificate: give it in tls.cert and tls.key";
   }
   if (/ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|DECRYPT_ERROR|CERTIFICATE_\w+)/.test(code)) {
-    return "the server rejects the certificate in tls.cert: does it come from an authority that the server trusts, and does tls.key match it?";
+    return "the server refuses the certificate in tls.cert: does it come from an authority that the server trusts, and does tls.key match it?";
   }
   return undefined;
 }
