@@ -42,7 +42,7 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test bench sim search soak fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo test test-all bench sim search soak fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -51,8 +51,12 @@ build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 demo: redis-server chromium build $(RUNTIMES) ## processes and runtimes around one counter, without and with the lock
 	@node tests/demo/demo.js
 
-test: redis-server new-log lint test-rust test-wasm build test-js test-runtimes test-fuzz ## everything that .ci/run checks
+test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## everything that .ci/run checks
 	@.ci/tally target/test.log
+
+test-all: JS_SET := --all
+test-all: FUZZ_SECONDS := 20
+test-all: test ## the same with every test file on every runtime, and more fuzzing
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
@@ -99,7 +103,10 @@ clean: ## removes what was built; the tools in .tools/ stay
 	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules
 
 ##@ Steps of `make test`
-.PHONY: new-log test-rust test-wasm test-js test-runtimes test-fuzz
+.PHONY: new-log test-rust test-wasm test-js test-fuzz
+# What `make test-all` sets otherwise: empty, or --all (tests/runtimes/plan.js); for each fuzz target.
+JS_SET :=
+FUZZ_SECONDS := 5
 # Which of the tests run as wasm; the others are native only.
 WASM_TESTS := --test 'wasm*' --test sim
 
@@ -122,17 +129,11 @@ test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
 	  .ci/step 'wasm-pack test --headless --chrome' \
 	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
 
-# Files by name: Node 20 searches a folder that it is given, Node 22 does not. Those in deno/ are Deno's own: see test-runtimes.
-# They wait more than they work, and also measure: as many at a time as there are processors; Node alone would leave one out.
 test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
-	@.ci/step 'JavaScript suite' node --test --test-concurrency=$(shell getconf _NPROCESSORS_ONLN) --test-reporter=spec \
-	  $$(find tests/js -name '*.test.js' -not -path 'tests/js/deno/*' | sort)
-
-test-runtimes: redis-server build $(RUNTIMES)
-	@.ci/step 'Node.js 22 and 24, Deno, Bun' node tests/runtimes/run.js $(ARGS)
+	@.ci/step 'JavaScript, on Node.js, Deno and Bun' node tests/runtimes/run.js $(JS_SET) $(ARGS)
 
 test-fuzz: toolchain
-	@if $(NIGHTLY); then .ci/step 'every fuzz target for 20 seconds' tests/fuzz/run 20 20; \
+	@if $(NIGHTLY); then .ci/step 'every fuzz target for $(FUZZ_SECONDS) seconds' tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_SECONDS); \
 	else printf '\n=== Nothing is fuzzed: the nightly toolchain is missing.\n'; fi
 
 ##@ The package

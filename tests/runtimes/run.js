@@ -1,64 +1,17 @@
-// Runs the suite on every runtime and prints a table: node run.js [part of a runtime's name] [part of a file's name]
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+// Runs the JavaScript tests and prints a table: node run.js [--all] [part of a runtime's name] [part of a file's name]
+// By default each runtime runs what it supplies something for, and the machine's Node.js everything (plan.js); with --all, every
+// runtime runs every file that it can.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { notRun, runtimes } from "./runtimes.js";
+import { runFile } from "./file.js";
+import { isAlone, jobsOf, onlyInstalled } from "./plan.js";
+import { runtimes, tests } from "./runtimes.js";
 
-/** For a file, ms. Not all runtimes hold a test to its own limit. */
-const LIMIT = 300_000;
-/** What a file that was told to end may take to end its servers, ms. */
-const GRACE = 5_000;
-
-const tests = fileURLToPath(new URL("../js", import.meta.url));
 const reports = mkdtempSync(join(tmpdir(), "redlatch-reports-"));
 process.on("exit", () => rmSync(reports, { recursive: true, force: true }));
 
-/** { passed, failed, skipped, output } of one file. One that reports no test, or ends badly without a reason, has failed. */
-async function runFile({ binary, args }, file, report) {
-  const child = spawn(binary, args(file, report), {
-    cwd: tests,
-    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => output.push(bytes));
-  child.once("error", (error) => output.push(Buffer.from(`${error.message}\n`)));
-  const stop = (signal, note) => () => {
-    output.push(Buffer.from(`${note}\n`));
-    child.kill(signal);
-  };
-  const timers = [
-    setTimeout(stop("SIGTERM", `not done after ${LIMIT / 1_000} s`), LIMIT),
-    setTimeout(stop("SIGKILL", "and did not end when told to"), LIMIT + GRACE),
-  ];
-  const code = await new Promise((resolve) => child.once("close", resolve));
-  for (const timer of timers) clearTimeout(timer);
-  const counts = countsIn(report);
-  const silent = counts.passed + counts.failed + counts.skipped === 0;
-  if (counts.failed === 0 && (code !== 0 || silent)) counts.failed = 1;
-  return { ...counts, output: Buffer.concat(output).toString() };
-}
-
-function countsIn(report) {
-  // None if it did not get as far as to write one.
-  const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
-  const count = (pattern) => xml.match(pattern)?.length ?? 0;
-  const failed = count(/<(failure|error)[\s>]/g);
-  const skipped = count(/<skipped\b/g);
-  return { failed, skipped, passed: count(/<testcase\b/g) - failed - skipped };
-}
-
-function jobsFor(runtime, wanted) {
-  return runtime.folders.flatMap((folder) =>
-    readdirSync(join(tests, folder))
-      .filter((name) => name.endsWith(".test.js") && !(name in notRun) && name.includes(wanted))
-      .map((name) => ({ runtime, name, file: `./${folder}/${name}` })),
-  );
-}
-
-/** Deno counts what skips itself in its body as passed. */
+/** Deno counts a test that skips itself in its body as passed. */
 function refuseHiddenSkips(jobs) {
   for (const { file } of jobs) {
     if (/\bt\.skip\(/.test(readFileSync(join(tests, file), "utf8"))) {
@@ -67,31 +20,61 @@ function refuseHiddenSkips(jobs) {
   }
 }
 
-const [chosen = "", wanted = ""] = process.argv.slice(2);
-const selected = runtimes.filter(({ name }) => name.toLowerCase().includes(chosen.toLowerCase()));
-const jobs = selected.flatMap((runtime) => jobsFor(runtime, wanted));
+const args = process.argv.slice(2).filter((arg) => arg !== "--all");
+const [runtimePart = "", filePart = ""] = args;
+// Who names a file wants it wherever it can run.
+const all = process.argv.includes("--all") || filePart !== "";
+const selected = runtimes.filter(({ name }) => name.toLowerCase().includes(runtimePart.toLowerCase()));
+const jobs = jobsOf(selected, { all }).filter(({ file }) => file.includes(filePart));
 refuseHiddenSkips(jobs);
 /** Per file, how many tests each runtime reported: an early end that looks like success shows in nothing else. */
 const reported = new Map(jobs.map(({ file }) => [file, new Map()]));
 const totals = new Map(selected.map(({ name }) => [name, { files: 0, passed: 0, failed: 0, skipped: 0 }]));
 
-async function work() {
-  for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
-    const { runtime, name, file } = job;
-    const total = totals.get(runtime.name);
-    const result = await runFile(runtime, file, join(reports, `${runtime.name} ${name}.xml`));
-    total.files += 1;
-    for (const outcome of ["passed", "failed", "skipped"]) total[outcome] += result[outcome];
-    reported.get(file).set(runtime.name, result.passed + result.failed + result.skipped);
-    // Indented: none of it is to be taken for a line of the tally.
-    if (result.failed > 0) console.log(`${runtime.name}, ${name}:\n${result.output.replace(/^/gm, "    ")}`);
-  }
+async function runJob({ runtime, file }) {
+  const total = totals.get(runtime.name);
+  const report = join(reports, `${runtime.name} ${file.replaceAll("/", " ")}.xml`);
+  const { seconds, output, ...counts } = await runFile(runtime, file, report);
+  total.files += 1;
+  for (const outcome of ["passed", "failed", "skipped"]) total[outcome] += counts[outcome];
+  reported.get(file).set(runtime.name, counts.passed + counts.failed + counts.skipped);
+  const verdict = counts.failed === 0 ? "ok" : "FAILED";
+  console.log(`${verdict.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${runtime.name.padEnd(12)} ${file}`);
+  // Indented: no line of it may look like one that .ci/tally counts.
+  if (counts.failed > 0) console.log(output.replace(/^/gm, "    "));
 }
 
-// Tests wait more than they work: with one for each processor, it is idle for more than half of the time.
-await Promise.all(Array.from({ length: 2 * availableParallelism() }, work));
+/** Runs the jobs in their order, `width` at a time. */
+async function runJobs(queue, width) {
+  const work = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) await runJob(job);
+  };
+  await Promise.all(Array.from({ length: width }, work));
+}
 
-for (const [name, why] of Object.entries(notRun)) console.log(`not run on these: ${name}, ${why}`);
+if (filePart === "") {
+  console.log(
+    all
+      ? "The full set: every file on every runtime that can run it."
+      : "The short set: every file on this machine's Node.js, and on the other runtimes those about what a runtime supplies." +
+          " The full set is run by make test-all.",
+  );
+}
+// Tests wait more than they work: with one file for each processor, it is idle for more than half of the time.
+const width = 2 * availableParallelism();
+await runJobs(
+  jobs.filter(({ file }) => !isAlone(file)),
+  width,
+);
+await runJobs(
+  jobs.filter(({ file }) => isAlone(file)),
+  1,
+);
+
+if (all && filePart === "") {
+  for (const [name, why] of Object.entries(onlyInstalled))
+    console.log(`only on this machine's Node.js: ${name}, ${why}`);
+}
 for (const [name, { files, passed, failed, skipped }] of totals) {
   const columns = [passed, "passed", failed, "failed", skipped, "skipped, in", files, "files"];
   console.log(`runtime ${name.padEnd(12)} ${columns.map((each) => String(each).padStart(4)).join(" ")}`);
@@ -101,6 +84,5 @@ for (const [file, counts] of uneven) {
   const each = [...counts].map(([name, count]) => `${name} ${count}`).join(", ");
   console.log(`${file}: not as many tests on each runtime: ${each}`);
 }
-const all = [...totals.values()];
-const good = all.length > 0 && all.every(({ failed, passed }) => failed === 0 && passed > 0);
-process.exitCode = good && uneven.length === 0 ? 0 : 1;
+const good = [...totals.values()].every(({ failed, passed }) => failed === 0 && passed > 0);
+process.exitCode = totals.size > 0 && good && uneven.length === 0 ? 0 : 1;

@@ -1,27 +1,32 @@
-// How each runtime runs one test file, and what is not run there.
+// How each runtime runs one test file.
 import { fileURLToPath } from "node:url";
 
-const installed = (path) => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url));
-const settings = fileURLToPath(new URL("../js/deno.json", import.meta.url));
+const below = (path) => fileURLToPath(new URL(path, import.meta.url));
+const installed = (path) => below(`node_modules/${path}`);
 
-const node = (version) => ({
+/** The folder of the tests; files are named from there. */
+export const tests = below("../js");
+
+const nodeArgs = (file, report) => [
+  "--test",
+  "--test-reporter=spec",
+  "--test-reporter-destination=stdout",
+  "--test-reporter=junit",
+  `--test-reporter-destination=${report}`,
+  file,
+];
+
+const pinnedNode = (version) => ({
   name: `Node.js ${version}`,
   binary: installed(`node${version}/bin/node`),
-  args: (file, report) => [
-    "--test",
-    "--test-reporter=spec",
-    "--test-reporter-destination=stdout",
-    "--test-reporter=junit",
-    `--test-reporter-destination=${report}`,
-    file,
-  ],
-  folders: ["suite"],
+  args: nodeArgs,
 });
 
-/** `args(file, report)` make it run that file and write a JUnit report; `folders` are those in tests/js that it runs. */
+/** `args(file, report)` make it run that file and write a JUnit report. The first one is this machine's Node.js. */
 export const runtimes = [
-  node(22),
-  node(24),
+  { name: "Node.js", binary: process.execPath, args: nodeArgs },
+  pinnedNode(22),
+  pinnedNode(24),
   {
     name: "Deno",
     binary: installed(".bin/deno"),
@@ -29,11 +34,10 @@ export const runtimes = [
       "test",
       "-A",
       "--no-check",
-      `--config=${settings}`,
+      `--config=${below("../js/deno.json")}`,
       `--junit-path=${report}`,
       file,
     ],
-    folders: ["suite", "deno"],
   },
   {
     name: "Bun",
@@ -46,15 +50,5 @@ export const runtimes = [
       `--reporter-outfile=${report}`,
       file,
     ],
-    folders: ["suite"],
   },
 ];
-
-/** Of the suite, by file: why it is run on the Node.js that is installed (make test-js) and on no other runtime. */
-export const notRun = {
-  "lasting.test.js":
-    "half a minute of waiting for what the core alone decides, and its own tests show in virtual time",
-  "redlock-outages.test.js": "forty clients at once, for half a minute: as above",
-  "splitting.test.js":
-    "half a minute on what is the same on all: the core, with bytes from the test's own transport",
-};
