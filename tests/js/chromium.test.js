@@ -1,7 +1,7 @@
 // The package in real headless Chromium, over the development bridge.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { tests } from "./essential/run.js";
+import { tests } from "./conformance/run.js";
 import { startBridge } from "./support/bridge.js";
 import { startChromium } from "./support/chromium.js";
 import { freshKey } from "./support/clients.js";
@@ -13,7 +13,7 @@ import { startWorld } from "./support/world.js";
 
 const { packed, url, world, bridge, chromium, page } = await setUp(after, async (scope) => {
   const packed = unpack(scope);
-  const { url, world, servers, authority } = await startWorld(scope, pageSite(packed, "essential.js"));
+  const { url, world, servers, authority } = await startWorld(scope, pageSite(packed, "conformance.js"));
   const env = { NODE_EXTRA_CA_CERTS: authority };
   const bridge = await startBridge(scope, Object.values(servers), { env });
   const chromium = await startChromium(scope);
@@ -26,10 +26,10 @@ test("ready() compiles beforehand", async () => {
   assert.deepEqual(await page.call("ready"), {});
 });
 
-test("the essential tests", async (t) => {
+test("the conformance tests", async (t) => {
   for (const name of Object.keys(tests)) {
     await t.test(name, async () => {
-      assert.equal(await page.call("essential", name, world, bridge.url), undefined);
+      assert.equal(await page.call("conformance", name, world, bridge.url), undefined);
     });
   }
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, test } from "node:test";
-import { run, tests } from "./essential/run.js";
+import { run, tests } from "./conformance/run.js";
 import { assertLockError, everythingShown } from "./support/assertions.js";
 import { runBridge, startBridge, WebSocket, WebSocketServer } from "./support/bridge.js";
 import { freshKey } from "./support/clients.js";
@@ -24,10 +24,12 @@ const { world, servers, bridge } = await setUp(after, async (scope) => {
 });
 const toServer = ({ host, port }) => `${bridge.url}/${host}:${port}`;
 
-test("the essential tests over the bridge, with the WebSocket of ws", async (t) => {
+test("the conformance tests over the bridge, with the WebSocket of ws", async (t) => {
   const transport = fromWebSocket(toServer, { WebSocket });
   for (const name of Object.keys(tests)) {
-    await t.test(name, async () => assert.equal(await run(name, redlatch, world, { transport }), undefined));
+    await t.test(name, async () =>
+      assert.equal(await run(name, redlatch, world, () => ({ transport })), undefined),
+    );
   }
 });
 

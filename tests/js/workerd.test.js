@@ -1,19 +1,19 @@
-// The package in workerd: the essential tests, and what is particular there.
+// The package in workerd: the conformance tests, and what is particular there.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { tests } from "./essential/run.js";
+import { tests } from "./conformance/run.js";
 import { freshKey } from "./support/clients.js";
 import { until } from "./support/conditions.js";
 import { hasIPv6, startRedis } from "./support/redis.js";
 import { setUp } from "./support/set-up.js";
-import { essential, startWorkerd } from "./support/workerd.js";
+import { conformance, startWorkerd } from "./support/workerd.js";
 import { startWorld } from "./support/world.js";
 
 const { servers, send, workerd } = await setUp(after, async (scope) => {
   const { world, servers, authority, send } = await startWorld(scope);
-  const workerd = await startWorkerd(scope, "essential-worker.js", {
-    imports: essential,
+  const workerd = await startWorkerd(scope, "conformance-worker.js", {
+    imports: conformance,
     env: { NODE_EXTRA_CA_CERTS: authority },
     bindings: { WORLD: world },
     durableObjects: { HOLDER: "Holder" },
@@ -22,9 +22,9 @@ const { servers, send, workerd } = await setUp(after, async (scope) => {
 });
 const ask = (verb, given) => workerd.ask(`/${verb}?given=${encodeURIComponent(JSON.stringify(given))}`);
 
-test("the essential tests, each in a request", async (t) => {
+test("the conformance tests, each in a request", async (t) => {
   for (const name of Object.keys(tests)) {
-    await t.test(name, async () => assert.equal((await ask("essential", { name })).problem, undefined));
+    await t.test(name, async () => assert.equal((await ask("conformance", { name })).problem, undefined));
   }
 });
 

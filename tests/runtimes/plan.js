@@ -8,24 +8,22 @@ import { runtimes, tests } from "./runtimes.js";
  * every runtime, always. The rest is decided by the core, which is the same bytes everywhere, or by the server; it runs on this
  * machine's Node.js, and on the others with --all.
  */
-const aboutRuntimes = new Set(
-  [
+const aboutRuntimes = new Set([
+  "conformance.test.js",
+  ...[
     "aborting",
     "closing",
     "entry",
-    "locking",
     "losing",
     "memory-server",
-    "releasing",
     "secrets",
     "sockets",
     "tls",
     "unreachable",
     "urls",
-    "using",
     "waking",
   ].map((name) => `suite/${name}.test.js`),
-);
+]);
 
 /** Of the suite, by file: why no other runtime than this machine's Node.js runs it, even with --all. */
 export const onlyInstalled = {
@@ -43,7 +41,10 @@ const testsIn = (folder, options) =>
     .sort();
 
 const everything = ["packaging", "suite", "unit", "."].flatMap((folder) => testsIn(folder));
-const anywhere = testsIn("suite").filter((file) => !(file.slice("suite/".length) in onlyInstalled));
+const anywhere = [
+  "conformance.test.js",
+  ...testsIn("suite").filter((file) => !(file.slice("suite/".length) in onlyInstalled)),
+];
 
 function filesOf(runtime, all) {
   if (runtime === runtimes[0]) return everything;

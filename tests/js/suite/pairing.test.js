@@ -176,6 +176,19 @@ test("rule 3: a grant that arrives late is released when it lands", async (t) =>
   assert.equal(await again.release(), "released");
 });
 
+test("a release whose reply was lost still frees the key", async (t) => {
+  const key = freshKey();
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
+  const lock = await openClient(t, proxy, { nodeTimeout: 200 }).acquire(key, { ttl: 30_000 });
+  proxy.hold = true;
+  const outcome = lock.release();
+  await until(() => proxy.held > 0, { what: "the reply to the release" });
+  proxy.cut();
+  proxy.hold = false;
+  assert.ok(["released", "unknown", "expired"].includes(await settles(outcome, 3_000)));
+  assert.equal(await redis.send("EXISTS", `lock:${key}`), 0);
+});
+
 test("rule 7: the connection cut after every byte of the replies", { timeout: 90_000 }, async (t) => {
   let length = 0;
   const measuring = tcpTransport(redis.port, (chunk, hand) => {

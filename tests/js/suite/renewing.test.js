@@ -1,8 +1,8 @@
-// renew and maxHold.
+// Renewal through failures of the server.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ENDED, NOT_OURS } from "../support/assertions.js";
+import { ENDED } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { aborted, measureLateness, settles, until, untilRenewed } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
@@ -10,56 +10,6 @@ import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
-
-test("rule 5: renewal keeps a lease for longer than it lasts, and stops with the release", async (t) => {
-  const key = freshKey();
-  const client = openClient(t, redis);
-  const lock = await client.acquire(key, { ttl: 1_500, renew: true });
-  // The fourth is beyond the end of the first lease.
-  await untilRenewed(client, 5, async () => {
-    assert.equal(lock.held, true);
-    assert.equal(await redis.send("GET", `lock:${key}`), lock.token);
-  });
-  assert.equal(lock.signal.aborted, false);
-  assert.equal(await lock.release(), "released");
-  assert.equal(lock.signal.aborted, false, "a release is not a loss");
-});
-
-test("without renew the lease ends", async (t) => {
-  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 200 });
-  await settles(aborted(lock.signal), 5_000, "the end of the lease");
-  assert.ok(lock.signal.reason instanceof LockLostError);
-  assert.match(lock.signal.reason.message, ENDED);
-  assert.equal(lock.signal.reason.code, "LOCK_LOST");
-});
-
-test("maxHold ends a renewed lock, and not much later the key is free", async (t) => {
-  const key = freshKey();
-  const lateness = measureLateness(t);
-  const started = performance.now();
-  const lock = await openClient(t, redis).acquire(key, { ttl: 1_500, renew: true, maxHold: 1_200 });
-  const granted = performance.now();
-  // By itself neither the lock nor the key would end for a long time.
-  await lock.extend(60_000);
-  const lost = await settles(aborted(lock.signal), 10_000, "maxHold");
-  assert.ok(lost - started > 1_199, `lost ${lost - started} ms after it was asked for`);
-  assert.ok(lost - granted < 1_250 + lateness(), `lost after ${lost - granted} ms`);
-  assert.ok(lock.signal.reason instanceof LockLostError);
-  assert.match(lock.signal.reason.message, /maxHold/);
-  assert.equal(lock.held, false);
-  await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, { what: "a free key" });
-});
-
-test("rule 5: renewal that finds the key gone is a loss at once, not at the end of the lease", async (t) => {
-  const key = freshKey();
-  const lock = await openClient(t, redis).acquire(key, { ttl: 1_500, renew: true });
-  // Renewal goes on at a third of its own ttl.
-  await lock.extend(60_000);
-  await redis.send("DEL", `lock:${key}`);
-  await settles(aborted(lock.signal), 5_000, "the loss");
-  assert.match(lock.signal.reason.message, NOT_OURS);
-  assert.equal(await redis.send("EXISTS", `lock:${key}`), 0, "renewal never makes the key again");
-});
 
 test("rule 5: renewal survives a short silence of the server", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });

@@ -23,7 +23,7 @@ export function pageSite(packed, script) {
     folders: {
       "/package/": packed,
       "/pages/": below("pages"),
-      "/essential/": below("essential"),
+      "/conformance/": below("conformance"),
       "/contest/": below("contest"),
     },
     routes: {

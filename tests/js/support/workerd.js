@@ -58,5 +58,5 @@ export async function startWorkerd(scope, name, { imports = [], env, packed = un
   };
 }
 
-/** The files of the essential tests. */
-export const essential = readdirSync(join(ROOT, "essential")).map((name) => `essential/${name}`);
+/** The files of the conformance tests. */
+export const conformance = readdirSync(join(ROOT, "conformance")).map((name) => `conformance/${name}`);

@@ -1,4 +1,4 @@
-// The servers that the essential tests run against, and their control over HTTP: for tests in workerd and in browsers,
+// The servers that the conformance tests run against, and their control over HTTP: for tests in workerd and in browsers,
 // which can neither start a process nor send it a signal.
 import { nobody, startRedis } from "./redis.js";
 import { ANY_PREFIX } from "./rights.js";

@@ -1,7 +1,7 @@
 // What a browser does for the tests: functions that they call by name.
 import * as redlatch from "redlatch";
 import * as slim from "redlatch/slim";
-import { run } from "../essential/run.js";
+import { run } from "../conformance/run.js";
 
 const { createClient, fromWebSocket } = redlatch;
 
@@ -23,9 +23,9 @@ async function lockOnce(client, key) {
 }
 
 Object.assign(globalThis, {
-  essential(name, world, bridge) {
+  conformance(name, world, bridge) {
     const transport = fromWebSocket(({ host, port }) => `${bridge}/${host}:${port}`);
-    return run(name, redlatch, world, { transport });
+    return run(name, redlatch, world, () => ({ transport }));
   },
   ready: () => attempt(redlatch.ready),
   locks: (bridge, key) => attempt(() => lockOnce(createClient({ transport: fromWebSocket(bridge) }), key)),

@@ -1,9 +1,9 @@
-// The essential tests, and what is particular to workerd, as a worker. Each request is a test of its own, for sockets
+// The conformance tests, and what is particular to workerd, as a worker. Each request is a test of its own, for sockets
 // belong to the request that opened them.
 import * as redlatch from "redlatch";
 import core from "redlatch/core.wasm";
 import * as slim from "redlatch/slim";
-import { run } from "../essential/run.js";
+import { run } from "../conformance/run.js";
 
 /** Short leases have short deadlines, which a busy machine misses. */
 const nodeTimeout = 2_000;
@@ -12,7 +12,7 @@ const nodeTimeout = 2_000;
 const early = redlatch.createClient("redis://127.0.0.1:1");
 
 const answers = {
-  async essential({ name, world }) {
+  async conformance({ name, world }) {
     return { problem: await run(name, redlatch, world) };
   },
 

@@ -1,42 +1,9 @@
-// Runs one of the essential tests, in whatever runtime this is.
-import { failures } from "./failures.js";
-import { holding } from "./holding.js";
-import { locking } from "./locking.js";
-import { redlock } from "./redlock.js";
-import { releasing } from "./releasing.js";
-import { waiting } from "./waiting.js";
-
-/** The tests by name: functions of what `stageOf` makes. */
-export const tests = { ...locking, ...waiting, ...holding, ...releasing, ...redlock, ...failures };
-
-/** ms for one test. */
-const LIMIT = 20_000;
-
-/**
- * Runs the test `name` with the package `redlatch`. `world`: { control, servers }, as support/world.js makes it; `options`: what clients
- * need to get to a server from here. Returns undefined when all is well, or what went wrong as text.
- */
-export async function run(name, redlatch, world, options = {}) {
-  const { stage, close } = stageOf(redlatch, world, options);
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${LIMIT} ms`)), LIMIT);
-  });
-  try {
-    await Promise.race([tests[name](stage), late]);
-    return undefined;
-  } catch (error) {
-    return String(error?.stack ?? error);
-  } finally {
-    clearTimeout(timer);
-    await close();
-  }
-}
+// What a conformance test has to play with: clients, keys, and a hand on the servers.
 
 let keys = 0;
 
-/** What a test has to play with, and a function that ends all of it. */
-function stageOf(redlatch, { control, servers }, options) {
+/** { stage, close() }: what a test gets, and a function that ends all of it. */
+export function openStage(redlatch, { control, servers }, optionsFor) {
   const clients = [];
   const changed = new Set();
   const tell = async (name, verb, ...args) => {
@@ -54,7 +21,7 @@ function stageOf(redlatch, { control, servers }, options) {
         ...(Array.isArray(where) ? { nodes: urls } : { url: urls[0] }),
         // Short leases have short deadlines, which a busy machine misses; no test here is about them.
         nodeTimeout: 2_000,
-        ...options,
+        ...optionsFor(urls),
         ...more,
       });
       clients.push(client);
@@ -68,7 +35,7 @@ function stageOf(redlatch, { control, servers }, options) {
     /** Runs a command on a server, past the package. */
     send: (...command) => tell("main", "send", ...command),
     sendTo: (name, ...command) => tell(name, "send", ...command),
-    /** "stop" (as by a crash), "start", "pause" or "resume"; at the end, all is as it was. */
+    /** "stop" (as by a crash), "start", "pause", "resume" or "restore"; a server that was changed is restored at the end. */
     async turn(name, verb) {
       changed.add(name);
       await tell(name, verb);
