@@ -52,9 +52,40 @@ function filesOf(runtime, all) {
   return runtime.name === "Deno" ? [...files, ...testsIn("deno")] : files;
 }
 
-export const isAlone = () => false;
+/** These measure, and run last, each with nothing beside it. By file: what they measure. */
+const measuring = {
+  "memory.test.js": "how much memory 100 000 cycles leave behind",
+  "suite/waking-cost.test.js": "how soon waiters are woken, and how many commands they send",
+};
+
+/** These take longest and start first, so that none of them ends alone. By file: what takes the time. */
+const longest = {
+  "other-clients.test.js": "a contract of 20 tests for each of six clients",
+  "suite/redlock-outages.test.js": "every combination of outages of up to seven servers",
+  "packaging/bundling.test.js": "five bundlers, and each result in a browser or a worker",
+  "soak.test.js": "five runtimes and their servers, broken for seconds",
+  "workerd.test.js": "the conformance tests, in requests",
+  "chromium.test.js": "the conformance tests, in a page",
+  "websocket.test.js": "the conformance tests, over the bridge",
+  "conformance.test.js": "the conformance tests, on each runtime",
+  "examples.test.js": "programs that outwait leases",
+  "suite/lasting.test.js": "leases and positions that outlast themselves several times",
+  "suite/fair-leaving.test.js": "position leases that run out",
+  "suite/fair-places.test.js": "position leases that run out",
+  "packaging/installing.test.js": "npm, and the package on each runtime",
+  "unit/types.test.js": "the TypeScript compiler, several times",
+  "rest.test.js": "deadlines that pass",
+  "suite/multi.test.js": "10 000 meals of five processes",
+  "suite/sockets.test.js": "megabytes, and processes that idle",
+};
+
+export const isAlone = (file) => file in measuring;
 
 /** [{ runtime, file }] in the order in which they shall start. */
 export function jobsOf(selected, { all }) {
-  return selected.flatMap((runtime) => filesOf(runtime, all).map((file) => ({ runtime, file })));
+  const order = Object.keys(longest);
+  const rank = ({ file }) => (order.includes(file) ? order.indexOf(file) : order.length);
+  const jobs = selected.flatMap((runtime) => filesOf(runtime, all).map((file) => ({ runtime, file })));
+  // The sort keeps the order of equals.
+  return jobs.sort((one, other) => rank(one) - rank(other));
 }

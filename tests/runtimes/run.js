@@ -20,6 +20,7 @@ function refuseHiddenSkips(jobs) {
   }
 }
 
+const began = performance.now();
 const args = process.argv.slice(2).filter((arg) => arg !== "--all");
 const [runtimePart = "", filePart = ""] = args;
 // Who names a file wants it wherever it can run.
@@ -39,7 +40,10 @@ async function runJob({ runtime, file }) {
   for (const outcome of ["passed", "failed", "skipped"]) total[outcome] += counts[outcome];
   reported.get(file).set(runtime.name, counts.passed + counts.failed + counts.skipped);
   const verdict = counts.failed === 0 ? "ok" : "FAILED";
-  console.log(`${verdict.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${runtime.name.padEnd(12)} ${file}`);
+  const at = `${((performance.now() - began) / 1_000).toFixed(0)} s`;
+  console.log(
+    `${at.padStart(6)}  ${verdict.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${runtime.name.padEnd(12)} ${file}`,
+  );
   // Indented: no line of it may look like one that .ci/tally counts.
   if (counts.failed > 0) console.log(output.replace(/^/gm, "    "));
 }

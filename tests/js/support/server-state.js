@@ -1,6 +1,7 @@
 // What a server says about itself: its keys, and how many commands it was sent.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { until } from "./conditions.js";
 
 /** How often clients called each of `commands`; what scripts call is counted too, so ask for what only clients send. */
 export async function callsOf(server, ...commands) {
@@ -13,6 +14,15 @@ export async function callsOf(server, ...commands) {
 
 /** Script calls: all that the package sends once its connection stands. */
 export const scriptCalls = (server) => callsOf(server, "evalsha", "eval");
+
+/** Starts `start()`, and resolves to { promise } of it when the server has answered one more command of waiters. */
+export async function afterFirstCall(server, start) {
+  const before = await scriptCalls(server);
+  const promise = start();
+  promise.catch(() => {});
+  await until(async () => (await scriptCalls(server)) > before, { every: 1, what: "the first attempt" });
+  return { promise };
+}
 
 /** Every key has a time to live, except those in `ours`, which the test made. */
 export async function assertAllExpire(server, ours = []) {
