@@ -41,8 +41,7 @@ pub use resp_limits::resp_limits;
 /// Takes an input, and panics if something does not hold.
 pub type Target = fn(&[u8]);
 
-/// Every target under the name of its binary and its folder of seeds.
-#[allow(dead_code, reason = "for those who replay, not for the fuzzer")]
+/// Every target under the name of its folder of seeds.
 pub const TARGETS: [(&str, Target); 12] = [
     ("resp_split", resp_split),
     ("resp_reference", resp_reference),
