@@ -56,7 +56,8 @@ test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## e
 
 test-all: JS_SET := --all
 test-all: FUZZ_SECONDS := 20
-test-all: test ## the same with every test file on every runtime, and more fuzzing
+test-all: export SEEDS := 10000
+test-all: test ## the same with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)

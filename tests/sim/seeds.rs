@@ -96,7 +96,7 @@ fn seeds_hold() {
         println!("{}", transcript(&Plan::draw(seed)));
         return;
     }
-    let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(10_000));
+    let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(2_000));
     // Worlds are independent of each other: as many at a time as there are processors.
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let part = |worker: u64| {
