@@ -55,7 +55,7 @@ mod wasm;
 #[path = "wasm/memory.rs"]
 mod wasm;
 
-pub use engine::{Engine, Snapshot};
+pub use engine::{Engine, inspect::Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use event::{Event, Loss, ReleaseOutcome};

@@ -2,7 +2,7 @@
 
 mod api;
 mod dispatch;
-mod inspect;
+pub(crate) mod inspect;
 mod owners;
 mod reentry;
 
@@ -22,7 +22,6 @@ use crate::{
     topology::Topology,
 };
 
-pub use inspect::Snapshot;
 use owners::Owners;
 
 /// The shortest pause between attempts.

@@ -23,11 +23,12 @@ export const TREES = {
       engine
       lock/mod.rs
       lock/acquire | lock/hold | lock/release.rs
+      lock/ask.rs
       lock/kind
-      lock
+      lock lock/kind/fair/leader.rs
       quorum
       topology
-      event.rs stats.rs node | memory
+      event.rs handles.rs stats.rs node | memory
       timers.rs entropy.rs
       script
       time.rs clock.rs error.rs

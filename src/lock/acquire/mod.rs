@@ -207,7 +207,7 @@ impl Acquire {
         Step::Stay(self)
     }
 
-    fn replace_owner(&self, owner: super::Owner, round: &Round, cx: &mut Context<'_>) {
+    fn replace_owner(&self, owner: super::owner::Owner, round: &Round, cx: &mut Context<'_>) {
         let used = cx.owner.clone();
         if !planted(Planted::TokenAskedAgain) {
             *cx.owner = owner;

@@ -2,7 +2,7 @@
 //! answers stand in one file for each kind.
 
 mod exclusive;
-pub(in crate::lock) mod fair;
+pub(crate) mod fair;
 mod wait;
 
 use super::{axes::Kind, context::Context, owner::Owner, policy::Policy, spec::Spec};

@@ -7,9 +7,9 @@ const WOKEN_PAUSES: u64 = 4;
 
 /// What a denied attempt learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::lock) struct Denial {
+pub(crate) struct Denial {
     /// How long the holder keeps the lock at most; `None` for ever.
-    pub(in crate::lock) left: Option<Duration>,
+    pub(crate) left: Option<Duration>,
 }
 
 /// The pause until the next attempt, with full jitter: `retry.min` to `retry.max`, and longer where a message wakes the

@@ -1,7 +1,7 @@
 //! The fair lock: waiters are served in the order of their arrival at the server. Of a client's waiters in one queue, the
 //! leader asks for all: see [`leader`].
 
-pub(in crate::lock) mod leader;
+pub(crate) mod leader;
 
 use super::wait::{Denial, pause};
 use crate::{
