@@ -1,13 +1,14 @@
 //! The application's handles, and the lock that each stands for: several for one lock after re-entry.
 
-use std::collections::BTreeMap;
+use crate::{
+    id::{HandleId, LockId},
+    index::Index,
+};
 
-use crate::id::{HandleId, LockId};
-
-/// What a handle stands for.
+/// A handle, as its lock keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle {
-    pub(crate) lock: LockId,
+    pub(crate) id: HandleId,
     pub(crate) phase: Phase,
 }
 
@@ -22,26 +23,31 @@ pub(crate) enum Phase {
     Informed,
 }
 
-/// Every handle that the application may still use, or hear of.
+impl Handle {
+    pub(crate) const fn new(id: HandleId) -> Self {
+        Self { id, phase: Phase::Asking }
+    }
+}
+
+/// The lock of every handle that the application may still use, or hear of.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Handles(BTreeMap<HandleId, Handle>);
+pub(crate) struct Handles(Index);
 
 impl Handles {
-    pub(crate) fn add(&mut self, handle: HandleId, lock: LockId) {
-        self.0.insert(handle, Handle { lock, phase: Phase::Asking });
+    /// The handle stands for this lock from now on.
+    pub(crate) fn set(&mut self, handle: HandleId, lock: LockId) {
+        self.remove(handle);
+        self.0.insert(handle.0.into(), lock.0.into());
     }
 
-    pub(crate) fn get(&self, handle: HandleId) -> Option<Handle> {
-        self.0.get(&handle).copied()
+    pub(crate) fn lock(&self, handle: HandleId) -> Option<LockId> {
+        let lock = self.0.of(handle.0.into()).next()?;
+        u32::try_from(lock).ok().map(LockId)
     }
 
-    pub(crate) fn set(&mut self, handle: HandleId, phase: Phase) {
-        if let Some(entry) = self.0.get_mut(&handle) {
-            entry.phase = phase;
+    pub(crate) fn remove(&mut self, handle: HandleId) {
+        if let Some(lock) = self.lock(handle) {
+            self.0.remove(handle.0.into(), lock.0.into());
         }
-    }
-
-    pub(crate) fn remove(&mut self, handle: HandleId) -> Option<Handle> {
-        self.0.remove(&handle)
     }
 }

@@ -34,6 +34,7 @@ mod error;
 mod event;
 mod handles;
 mod id;
+mod index;
 mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;

@@ -1,8 +1,8 @@
 //! What happens by itself: the timers of one lock, and the queue over all owners of timers.
 
-use std::collections::BTreeSet;
-
 use crate::{
+    id::{LockId, NodeId},
+    index::Index,
     planted::{Planted, planted},
     time::Instant,
 };
@@ -97,60 +97,86 @@ const fn index(timer: Timer) -> usize {
     timer as usize
 }
 
-/// The owners of timers in the order of their next one.
-///
-/// An owner may be queued earlier than its next timer is due, never later: it is then looked at for nothing,
-/// once. So the common moves, which push a lock's next timer further away, need no change here.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct DeadlineQueue<Owner: Ord + Copy> {
-    due: BTreeSet<(Instant, Owner)>,
+/// The owner of timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum TimerOwner {
+    Lock(LockId),
+    Node(NodeId),
 }
 
-impl<Owner: Ord + Copy> Default for DeadlineQueue<Owner> {
-    fn default() -> Self {
-        Self { due: BTreeSet::new() }
+impl TimerOwner {
+    /// As a number: of timers that are due at once, those of locks fire first.
+    fn number(self) -> u64 {
+        match self {
+            Self::Lock(LockId(lock)) => lock.into(),
+            Self::Node(NodeId(node)) => u64::from(node) | NODE,
+        }
+    }
+
+    fn of_number(number: u64) -> Option<Self> {
+        let id = u32::try_from(number & !NODE).ok()?;
+        Some(if number & NODE == 0 { Self::Lock(LockId(id)) } else { Self::Node(NodeId(id)) })
     }
 }
 
-impl<Owner: Ord + Copy> DeadlineQueue<Owner> {
+/// Marks the number of a node.
+const NODE: u64 = 1 << 32;
+
+/// The owners of timers, by their next deadline.
+///
+/// An owner may be queued earlier than its next timer is due, never later: it is then looked at for nothing, once. So the
+/// common moves, which push a lock's next timer further away, need no change here.
+#[derive(Clone, Debug, Default, Hash)]
+pub(crate) struct DeadlineQueue {
+    due: Index,
+}
+
+impl DeadlineQueue {
     /// Queues `owner` for its next timer; `queued_at` is the time it is queued for, and is kept up.
-    pub(crate) fn update(&mut self, owner: Owner, queued_at: &mut Option<Instant>, next: Option<Instant>) {
+    pub(crate) fn update(
+        &mut self,
+        owner: TimerOwner,
+        queued_at: &mut Option<Instant>,
+        next: Option<Instant>,
+    ) {
         let Some(next) = next else { return };
         if queued_at.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {
             return;
         }
         self.remove(owner, queued_at);
-        self.due.insert((next, owner));
+        self.due.insert(next.as_micros(), owner.number());
         *queued_at = Some(next);
     }
 
     /// Takes `owner` out.
-    pub(crate) fn remove(&mut self, owner: Owner, queued_at: &mut Option<Instant>) {
+    pub(crate) fn remove(&mut self, owner: TimerOwner, queued_at: &mut Option<Instant>) {
         if let Some(at) = queued_at.take() {
-            self.due.remove(&(at, owner));
+            self.due.remove(at.as_micros(), owner.number());
         }
     }
 
     /// When the first owner is to be looked at.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|&(at, _)| at)
+        self.due.first().map(|(at, _)| Instant::from_micros(at))
     }
 
     /// Takes out and returns an owner that is due. Its `queued_at` is void from here on.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Owner> {
-        let &(at, owner) = self.due.first()?;
-        if at > now {
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<TimerOwner> {
+        let (at, number) = self.due.first()?;
+        if at > now.as_micros() {
             return None;
         }
-        self.due.pop_first();
-        Some(owner)
+        self.due.remove(at, number);
+        TimerOwner::of_number(number)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LOCK: TimerOwner = TimerOwner::Lock(LockId(1));
 
     const fn at(micros: u64) -> Instant {
         Instant::from_micros(micros)
@@ -177,15 +203,24 @@ mod tests {
     }
 
     #[test]
+    fn owners_are_told_apart() {
+        for owner in [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX))] {
+            let mut queue = DeadlineQueue::default();
+            queue.update(owner, &mut None, Some(at(1)));
+            assert_eq!(queue.take_due(at(1)), Some(owner));
+        }
+    }
+
+    #[test]
     fn the_deadline_queue_looks_early_but_never_late() {
         let mut queue = DeadlineQueue::default();
         let mut queued_at = None;
-        queue.update(1, &mut queued_at, Some(at(10)));
-        queue.update(1, &mut queued_at, Some(at(20)));
+        queue.update(LOCK, &mut queued_at, Some(at(10)));
+        queue.update(LOCK, &mut queued_at, Some(at(20)));
         assert_eq!(queue.next(), Some(at(10)), "later is not worth a change");
-        queue.update(1, &mut queued_at, Some(at(5)));
+        queue.update(LOCK, &mut queued_at, Some(at(5)));
         assert_eq!(queue.next(), Some(at(5)), "earlier is");
-        assert_eq!(queue.take_due(at(5)), Some(1));
+        assert_eq!(queue.take_due(at(5)), Some(LOCK));
         assert_eq!(queue.next(), None);
     }
 }

@@ -30,7 +30,7 @@ impl<E: Entropy + 'static> Engine<E> {
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                self.handles.add(handle, id);
+                self.handles.set(handle, id);
                 let lock = Lock::new(spec, owner, Some(handle));
                 if request.token.is_some() {
                     self.begin_for_owner(handle, id, lock, now);
@@ -86,8 +86,8 @@ impl<E: Entropy + 'static> Engine<E> {
             Hold::OneOfSeveral(held) => self.leave(handle, held, now),
             Hold::Only(held) => self.deliver_and_follow(held, Input::Cancel, now),
             Hold::None => {
-                if let Some(entry) = self.handles.get(handle) {
-                    self.deliver_and_follow(entry.lock, Input::Cancel, now);
+                if let Some(lock) = self.handles.lock(handle) {
+                    self.deliver_and_follow(lock, Input::Cancel, now);
                 }
             }
         }
@@ -128,11 +128,11 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// The held lock that a handle stands for.
     fn hold_of(&self, handle: HandleId) -> Hold {
-        let Some(entry) = self.handles.get(handle) else { return Hold::None };
-        match self.locks.get(&entry.lock) {
+        let Some(id) = self.handles.lock(handle) else { return Hold::None };
+        match self.locks.get(&id) {
             Some(lock) if lock.is_held() => match lock.handles.as_slice() {
-                [_] if entry.phase != Phase::Asking => Hold::Only(entry.lock),
-                _ => Hold::OneOfSeveral(entry.lock),
+                [only] if only.phase != Phase::Asking => Hold::Only(id),
+                _ => Hold::OneOfSeveral(id),
             },
             _ => Hold::None,
         }
@@ -177,7 +177,7 @@ impl<E: Entropy + 'static> Engine<E> {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             let id = self.last_id;
-            let is_free = !self.locks.contains_key(&LockId(id)) && self.handles.get(HandleId(id)).is_none();
+            let is_free = !self.locks.contains_key(&LockId(id)) && self.handles.lock(HandleId(id)).is_none();
             if id != 0 && is_free {
                 return id;
             }

@@ -1,6 +1,6 @@
 //! Delivers what happens to locks and nodes, overdue timers first, and carries out what follows for others.
 
-use super::{Engine, TimerOwner};
+use super::Engine;
 use crate::{
     entropy::Entropy,
     event::Event,
@@ -11,6 +11,7 @@ use crate::{
     quorum::Heard,
     script::into_sorted_set,
     time::Instant,
+    timers::{Timer, TimerOwner},
 };
 
 impl<E: Entropy + 'static> Engine<E> {
@@ -59,7 +60,7 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    fn take_overdue(&mut self, id: LockId, now: Instant) -> Option<crate::timers::Timer> {
+    fn take_overdue(&mut self, id: LockId, now: Instant) -> Option<Timer> {
         self.locks.get_mut(&id)?.take_due(now)
     }
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::{
     entropy::Entropy,
     event::Event,
-    handles::{Handles, Phase},
+    handles::Handles,
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
@@ -44,18 +44,11 @@ pub struct Engine<E> {
     /// What transitions mean for other locks.
     effects: VecDeque<Effect>,
     stats: Stats,
-    deadlines: DeadlineQueue<TimerOwner>,
+    deadlines: DeadlineQueue,
     events: VecDeque<Event>,
     /// Handles and locks are numbered by one counter, so that those of one acquire have one number in logs.
     last_id: u32,
     last_op: u32,
-}
-
-/// The owner of a timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum TimerOwner {
-    Lock(LockId),
-    Node(NodeId),
 }
 
 impl<E: Entropy + 'static> Engine<E> {
@@ -139,8 +132,10 @@ impl<E: Entropy + 'static> Engine<E> {
             self.run_due(now);
         }
         let event = self.events.pop_front()?;
-        if let Event::Granted { lock: handle, .. } = event {
-            self.handles.set(handle, Phase::Informed);
+        if let Event::Granted { lock: handle, .. } = event
+            && let Some(lock) = self.handles.lock(handle).and_then(|id| self.locks.get_mut(&id))
+        {
+            lock.inform(handle);
         }
         Some(event)
     }

@@ -1,45 +1,55 @@
 //! The locks of each token: what re-entry, adoption and tokens that are used again have to look at.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
-
-use crate::id::LockId;
+use crate::{id::LockId, index::Index};
 
 /// Locks by token, and the locks that wait for others of their token to be over.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Owners {
-    locks: BTreeSet<(Rc<[u8]>, LockId)>,
-    parked: BTreeMap<Rc<[u8]>, Vec<LockId>>,
+    locks: Index,
+    parked: Index,
 }
 
 impl Owners {
-    pub(super) fn add(&mut self, token: &Rc<[u8]>, lock: LockId) {
-        self.locks.insert((token.clone(), lock));
+    pub(super) fn add(&mut self, token: &[u8], lock: LockId) {
+        self.locks.insert(hash(token), lock.0.into());
     }
 
-    pub(super) fn remove(&mut self, token: &Rc<[u8]>, lock: LockId) {
-        self.locks.remove(&(token.clone(), lock));
+    pub(super) fn remove(&mut self, token: &[u8], lock: LockId) {
+        self.locks.remove(hash(token), lock.0.into());
+        self.parked.remove(hash(token), lock.0.into());
     }
 
-    /// The locks with this token, in the order of their ids.
-    pub(super) fn of(&self, token: &Rc<[u8]>) -> impl Iterator<Item = LockId> {
-        let (first, last) = ((token.clone(), LockId(0)), (token.clone(), LockId(u32::MAX)));
-        self.locks.range(first..=last).map(|&(_, lock)| lock)
+    /// The locks with this token, in the order in which they began. Others may be among them: tokens are found by a hash.
+    pub(super) fn of(&self, token: &[u8]) -> impl Iterator<Item = LockId> {
+        locks(&self.locks, token)
     }
 
     /// Another lock with this token is in the way of this one.
-    pub(super) fn park(&mut self, token: &Rc<[u8]>, lock: LockId) {
-        self.parked.entry(token.clone()).or_default().push(lock);
+    pub(super) fn park(&mut self, token: &[u8], lock: LockId) {
+        self.parked.insert(hash(token), lock.0.into());
+    }
+
+    pub(super) fn unpark(&mut self, token: &[u8], lock: LockId) {
+        self.parked.remove(hash(token), lock.0.into());
+    }
+
+    /// The locks that wait for others with this token, in the order in which they began.
+    pub(super) fn parked(&self, token: &[u8]) -> Vec<LockId> {
+        if self.parked.is_empty() { Vec::new() } else { locks(&self.parked, token).collect() }
     }
 
     pub(super) fn has_parked(&self) -> bool {
         !self.parked.is_empty()
     }
+}
 
-    /// Takes out the locks that wait for others with this token, in the order in which they were parked.
-    pub(super) fn take_parked(&mut self, token: &Rc<[u8]>) -> Vec<LockId> {
-        self.parked.remove(token).unwrap_or_default()
-    }
+fn locks(index: &Index, token: &[u8]) -> impl Iterator<Item = LockId> {
+    index.of(hash(token)).filter_map(|lock| u32::try_from(lock).ok().map(LockId))
+}
+
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>). Tokens with one hash only cost time.
+fn hash(token: &[u8]) -> u64 {
+    token
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,14 +1,13 @@
 //! Locks of one owner: re-entry, and locks that wait until others of the same token are over.
 
-use std::rc::Rc;
-
-use super::{Engine, TimerOwner};
+use super::Engine;
 use crate::{
     entropy::Entropy,
     error::Code,
     id::{HandleId, LockId},
     lock::{Input, Lock, Reentry, Start},
     time::Instant,
+    timers::TimerOwner,
 };
 
 /// What the other locks of its owner, for some of the same keys, mean for a new lock.
@@ -24,7 +23,7 @@ enum Relation {
 impl<E: Entropy + 'static> Engine<E> {
     fn relation(&self, new: &Lock, now: Instant) -> Relation {
         let locks = self.owners.of(new.owner().token()).filter_map(|id| Some((id, self.locks.get(&id)?)));
-        let mut others = locks.filter(|(_, lock)| lock.shares_keys_with(new) && !lock.is_parked());
+        let mut others = locks.filter(|(_, lock)| lock.conflicts_with(new) && !lock.is_parked());
         match others.next() {
             Some((id, lock)) if lock.provides(new.spec(), now) => Relation::Holds(id),
             Some(_) => Relation::InTheWay,
@@ -50,28 +49,64 @@ impl<E: Entropy + 'static> Engine<E> {
         if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
             return self.refuse(handle, Code::Lost, "the lock ended before it could be re-entered");
         }
-        self.handles.add(handle, held);
+        self.handles.set(handle, held);
         let reentry = Reentry { handle, renew: request.spec().renew, until: request.waits_until(now) };
         self.transition(held, Input::Reenter(reentry), now);
     }
 
     /// Begins the locks that waited for others with this token, as far as they are not in the way any more.
-    pub(super) fn unpark(&mut self, token: &Rc<[u8]>, now: Instant) {
-        for id in self.owners.take_parked(token) {
-            let Some(lock) = self.locks.get(&id).filter(|lock| lock.is_parked()) else { continue };
-            match self.relation(lock, now) {
-                Relation::InTheWay => self.owners.park(token, id),
-                Relation::None => self.deliver(id, Input::Unpark, now),
-                Relation::Holds(held) => {
+    pub(super) fn unpark(&mut self, token: &[u8], now: Instant) {
+        for id in self.owners.parked(token) {
+            let lock = self.locks.get(&id).filter(|lock| lock.is_parked());
+            match lock.map(|lock| self.relation(lock, now)) {
+                None => self.owners.unpark(token, id),
+                Some(Relation::InTheWay) => {}
+                Some(Relation::None) => {
+                    self.owners.unpark(token, id);
+                    self.deliver(id, Input::Unpark, now);
+                }
+                Some(Relation::Holds(held)) => {
                     if let Some(mut lock) = self.locks.remove(&id) {
                         self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
                         self.owners.remove(token, id);
                         for handle in core::mem::take(&mut lock.handles) {
-                            self.reenter(handle, held, &lock, now);
+                            self.reenter(handle.id, held, &lock, now);
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Duration, Endpoint, Engine, Instant, Policy, Request, entropy::seeded::Seeded, lock::Owner};
+
+    /// Every adoption looks at the locks of its own token alone, however many locks there are.
+    #[test]
+    fn adoptions_of_many_locks_look_at_each_lock_once() {
+        let mut engine = Engine::new(Policy::default(), Seeded(1));
+        engine.add_node(Endpoint::default());
+        let mut looked_at = 0;
+        for number in 0..10_000_u32 {
+            let token = number.to_be_bytes();
+            let owner = Owner::new(Some(&token), &mut Seeded(1)).unwrap();
+            looked_at += engine.owners.of(owner.token()).count();
+            let request = Request {
+                keys: vec![token.to_vec()],
+                token: Some(token.to_vec()),
+                ttl: Duration::from_millis(10_000),
+                wait: Duration::MAX,
+                renew: false,
+                max_hold: Duration::MAX,
+                fair: false,
+                adopt: true,
+            };
+            engine.acquire(request.clone(), Instant::default()).unwrap();
+            looked_at += engine.owners.of(owner.token()).count();
+        }
+        assert_eq!(engine.busy(), 10_000);
+        assert_eq!(looked_at, 10_000);
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     entropy::Entropy,
     error::LockError,
     event::Event,
-    handles::{Handles, Phase},
+    handles::{Handle, Handles, Phase},
     id::{HandleId, LockId, NodeId},
     quorum::Round,
     resp::push_decimal,
@@ -24,7 +24,7 @@ pub(crate) struct Context<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) owner: &'a mut Owner,
     /// The handles of those who hold the lock, or ask for it.
-    pub(crate) handles: &'a mut Vec<HandleId>,
+    pub(crate) handles: &'a mut Vec<Handle>,
     pub(crate) policy: &'a Policy,
     pub(crate) timers: &'a mut TimerTable,
     pub(crate) serial: &'a mut u32,
@@ -85,8 +85,8 @@ impl Context<'_> {
 
     /// Emits an event for observers, under the first handle by which the application knows the lock.
     pub(super) fn observe(&mut self, event: impl FnOnce(HandleId) -> Event) {
-        if let Some(&handle) = self.handles.first() {
-            self.shared.stats.observe(event(handle), self.shared.events);
+        if let Some(handle) = self.handles.first() {
+            self.shared.stats.observe(event(handle.id), self.shared.events);
         }
     }
 
@@ -96,7 +96,9 @@ impl Context<'_> {
 
     /// Grants the lock to a handle.
     pub(super) fn grant(&mut self, handle: HandleId, fence: u64) {
-        self.shared.handles.set(handle, Phase::Granted);
+        if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {
+            entry.phase = Phase::Granted;
+        }
         self.emit(Event::Granted { lock: handle, fence, token: self.owner.drawn() });
     }
 
@@ -108,8 +110,9 @@ impl Context<'_> {
 
     /// The handle stands for nothing any more. A grant of it that is still in the queue of events is withdrawn.
     pub(super) fn forget(&mut self, handle: HandleId) {
-        self.handles.retain(|&each| each != handle);
-        if self.shared.handles.remove(handle).is_some_and(|entry| entry.phase == Phase::Granted) {
+        let Some(place) = self.handles.iter().position(|each| each.id == handle) else { return };
+        self.shared.handles.remove(handle);
+        if self.handles.remove(place).phase == Phase::Granted {
             let is_grant = |event: &Event| matches!(event, Event::Granted { lock, .. } if *lock == handle);
             self.shared.events.retain(|event| !is_grant(event));
         }

@@ -26,6 +26,7 @@ mod spec;
 mod step;
 
 use crate::{
+    handles::{Handle, Phase},
     id::{HandleId, LockId},
     quorum::Heard,
     time::{Duration, Instant},
@@ -55,7 +56,7 @@ pub(crate) struct Lock {
     timers: TimerTable,
     serial: u32,
     /// The handles of those who hold the lock, or ask for it: more than one after re-entry.
-    pub(crate) handles: Vec<HandleId>,
+    pub(crate) handles: Vec<Handle>,
     /// When the engine looks at this lock's timers, at the latest.
     pub(crate) queued_at: Option<Instant>,
 }
@@ -96,7 +97,7 @@ impl Lock {
         Self {
             spec,
             owner,
-            handles: handle.into_iter().collect(),
+            handles: handle.map(Handle::new).into_iter().collect(),
             state: State::Done,
             timers: TimerTable::default(),
             serial: 0,
@@ -186,9 +187,10 @@ impl Lock {
         matches!(&self.state, State::Acquire(acquire) if acquire.is_parked())
     }
 
-    /// Whether both have a key in common: with one token, what is done to one lock is done to the other.
-    pub(crate) fn shares_keys_with(&self, other: &Self) -> bool {
-        self.spec.keys.locks().iter().any(|key| other.spec.keys.locks().contains(key))
+    /// Whether both have a token and a key in common: what is done to one lock is done to the other.
+    pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
+        self.owner.token() == other.owner.token()
+            && self.spec.keys.locks().iter().any(|key| other.spec.keys.locks().contains(key))
     }
 
     /// Whether it holds just what `spec` asks for, and may be believed to.
@@ -208,6 +210,13 @@ impl Lock {
 
     pub(crate) const fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    /// The application is about to hear of the grant to this handle.
+    pub(crate) fn inform(&mut self, handle: HandleId) {
+        if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {
+            entry.phase = Phase::Informed;
+        }
     }
 
     /// How long the lock may still be believed in.

@@ -92,9 +92,9 @@ impl Release {
         if outcome == ReleaseOutcome::Released {
             cx.count(|counters| &mut counters.released);
         }
-        for handle in core::mem::take(cx.handles) {
-            cx.forget(handle);
-            cx.emit(Event::Released { lock: handle, outcome });
+        for handle in cx.handles.clone() {
+            cx.forget(handle.id);
+            cx.emit(Event::Released { lock: handle.id, outcome });
         }
     }
 }

@@ -155,7 +155,7 @@ impl Acquire {
         });
         let fence = fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or(0);
         for handle in cx.handles.clone() {
-            cx.grant(handle, fence);
+            cx.grant(handle.id, fence);
         }
         cx.count(|counters| &mut counters.acquired);
         cx.report_missing(&round);
@@ -224,8 +224,8 @@ impl Acquire {
     /// Reports to the application why it does not get the lock.
     fn give_up(self, cx: &mut Context<'_>) -> Step<Self> {
         let error = self.last.error(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
-        for handle in core::mem::take(cx.handles) {
-            cx.fail(handle, error.clone());
+        for handle in cx.handles.clone() {
+            cx.fail(handle.id, error.clone());
         }
         self.end(cx)
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Code, LockError, NodeError},
     event::{Event, Loss},
-    handles::Phase,
+    handles::{Handle, Phase},
     id::NodeId,
     planted::{Planted, planted},
     quorum::{Heard, Lease, Round, Verdict, notice, validity},
@@ -139,7 +139,7 @@ impl Hold {
             self.renew = true;
             cx.timers.set(Timer::Renew, cx.now);
         }
-        cx.handles.push(reentry.handle);
+        cx.handles.push(Handle::new(reentry.handle));
         self.operations.queue(Task::Reenter(reentry));
         self.arm_reentries(cx);
         self.serve(cx)
@@ -278,14 +278,14 @@ impl Hold {
     fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
         cx.count(|counters| &mut counters.lost);
         for handle in cx.handles.clone() {
-            match cx.shared.handles.get(handle).map(|entry| entry.phase) {
-                Some(Phase::Informed) => {
-                    cx.forget(handle);
-                    cx.emit(Event::Lost { lock: handle, loss });
+            match handle.phase {
+                Phase::Informed => {
+                    cx.forget(handle.id);
+                    cx.emit(Event::Lost { lock: handle.id, loss });
                 }
-                Some(Phase::Granted) => cx.fail(handle, too_late(self.attempts)),
+                Phase::Granted => cx.fail(handle.id, too_late(self.attempts)),
                 // A pending re-entry fails with the operations.
-                Some(Phase::Asking) | None => {}
+                Phase::Asking => {}
             }
         }
         if loss == Loss::NotOurs {

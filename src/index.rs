@@ -1,0 +1,33 @@
+//! An ordered set of pairs of numbers.
+//!
+//! Deadlines, handles and tokens are all looked up in this one type: every further instantiation of a B-tree would cost
+//! 7 kB of wasm.
+
+use std::collections::BTreeSet;
+
+/// Pairs of a key and a value, in order. A key may have several values.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Index(BTreeSet<(u64, u64)>);
+
+impl Index {
+    pub(crate) fn insert(&mut self, key: u64, value: u64) {
+        self.0.insert((key, value));
+    }
+
+    pub(crate) fn remove(&mut self, key: u64, value: u64) {
+        self.0.remove(&(key, value));
+    }
+
+    /// The values of a key, in order.
+    pub(crate) fn of(&self, key: u64) -> impl Iterator<Item = u64> {
+        self.0.range((key, 0)..=(key, u64::MAX)).map(|&(_, value)| value)
+    }
+
+    pub(crate) fn first(&self) -> Option<(u64, u64)> {
+        self.0.first().copied()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
