@@ -69,7 +69,7 @@ pub(crate) fn jitter(min: Duration, max: Duration, entropy: &mut dyn Entropy) ->
 }
 
 #[cfg(test)]
-#[path = "../tests/support/seeded.rs"]
+#[path = "../tests/world/seeded.rs"]
 pub(crate) mod seeded;
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeSnapshot, Transport};
 pub use script::{
-    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
+    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script,
 };
 pub use stats::Counters;
 pub use time::{Clock, Duration, Instant};

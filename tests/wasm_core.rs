@@ -9,9 +9,13 @@
     reason = "tests may fail"
 )]
 
+#[path = "world/mod.rs"]
+mod world;
+
 use redlatch::Core;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::wasm_bindgen_test;
+use world::{Command, NO_CHANNELS, read_commands};
 
 const RECORD: usize = 10;
 const GRANTED: f64 = 1.0;
@@ -61,9 +65,12 @@ impl Client {
         self.core.received(connection, bytes.as_bytes(), self.now, WALL + self.now);
     }
 
-    fn written(&mut self, connection: u32) -> String {
+    /// The one command that was written.
+    fn command(&mut self, connection: u32) -> Command {
         assert_eq!(self.record(TRANSMIT)[1], f64::from(connection));
-        String::from_utf8(self.core.transmit(connection)).unwrap()
+        let mut commands = read_commands(&self.core.transmit(connection));
+        assert_eq!(commands.len(), 1, "{commands:?}");
+        commands.remove(0)
     }
 
     /// Connects, and answers the handshake.
@@ -72,16 +79,12 @@ impl Client {
         assert_eq!(connect[2], 0.0);
         let connection = connect[1] as u32;
         self.core.connected(connection, self.now, WALL + self.now);
-        assert!(self.written(connection).contains("HELLO"));
+        assert_eq!(self.command(connection).name(), "HELLO");
         self.receive(connection, "%0\r\n");
-        assert!(self.written(connection).contains("SUBSCRIBE"));
-        self.receive(connection, "-NOPERM no channels\r\n");
+        assert_eq!(self.command(connection).name(), "SUBSCRIBE");
+        self.receive(connection, NO_CHANNELS);
         connection
     }
-}
-
-fn nonce(command: &str) -> &str {
-    command.split("\r\n").skip_while(|part| *part != "$16").nth(1).unwrap()
 }
 
 fn exception(result: Result<u32, JsValue>) -> js_sys::Error {
@@ -93,11 +96,8 @@ fn a_lock_is_granted_extended_and_released() {
     let mut client = Client::new();
     let lock = client.acquire(b"a", 0.0);
     let connection = client.connect();
-    let acquire = client.written(connection);
-    client.receive(
-        connection,
-        &format!("*3\r\n$16\r\n{}\r\n:1\r\n$16\r\n9007199254740993\r\n", nonce(&acquire)),
-    );
+    let acquire = client.command(connection);
+    client.receive(connection, &acquire.granted(9_007_199_254_740_993));
     let (delay, records) = client.poll();
     assert_eq!(delay, 500.0, "the silence of the connection is looked at first");
     let [kind, id, high, low, token @ ..] = &records[0][..] else { panic!() };
@@ -108,18 +108,18 @@ fn a_lock_is_granted_extended_and_released() {
         "beyond what a float holds exactly"
     );
     let token: String = token[..5].iter().map(|&word| format!("{:08x}", word as u32)).collect();
-    assert!(acquire.contains(&token));
+    assert_eq!(*acquire.call().token(), token);
     assert_eq!(client.core.remaining(lock, 1000.0, WALL + 1000.0), 9898.0);
     assert_eq!(client.core.remaining(lock, 1000.0, WALL + 4000.0), 6898.0, "a suspend counts");
 
     let op = client.core.extend(lock, 20_000.0, client.now, WALL + client.now);
-    let extend = client.written(connection);
-    client.receive(connection, &format!("*2\r\n$16\r\n{}\r\n:1\r\n", nonce(&extend)));
+    let extend = client.command(connection);
+    client.receive(connection, &extend.count(1));
     assert_eq!(client.record(EXTENDED)[1..3], [f64::from(op), f64::from(lock)]);
 
     client.core.release(lock, client.now, WALL + client.now);
-    let release = client.written(connection);
-    client.receive(connection, &format!("*2\r\n$16\r\n{}\r\n:1\r\n", nonce(&release)));
+    let release = client.command(connection);
+    client.receive(connection, &release.count(1));
     assert_eq!(client.record(RELEASED)[1..3], [f64::from(lock), 0.0]);
     assert_eq!(client.core.busy(), 0);
 }
@@ -132,7 +132,7 @@ fn failures_carry_their_messages_in_order() {
     let connect = client.record(CONNECT);
     let connection = connect[1] as u32;
     client.core.connected(connection, client.now, WALL + client.now);
-    client.written(connection);
+    client.command(connection);
     client.receive(connection, "-WRONGPASS invalid s3cret pair\r\n");
     let (_, records) = client.poll();
     assert_eq!(records[0], [FAILED, f64::from(first), 5.0, 0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
@@ -149,8 +149,8 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
     let mut client = Client::new();
     let lock = client.acquire(b"a", 0.0);
     let connection = client.connect();
-    let acquire = client.written(connection);
-    client.receive(connection, &format!("*3\r\n$16\r\n{}\r\n:1\r\n$1\r\n1\r\n", nonce(&acquire)));
+    let acquire = client.command(connection);
+    client.receive(connection, &acquire.granted(1));
     assert_eq!(client.record(GRANTED)[1], f64::from(lock));
     // The machine was suspended: the monotonic clock stood still.
     let numbers = client.core.poll(client.now, WALL + client.now + 60_000.0);
@@ -176,9 +176,12 @@ fn several_keys_are_separated_by_their_lengths() {
     let now = client.now;
     client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, now, WALL + now).unwrap();
     let connection = client.connect();
-    let acquire = client.written(connection);
-    assert!(acquire.contains("$1\r\n6\r\n$1\r\na\r\n$2\r\nbb\r\n"), "{acquire}");
-    assert!(acquire.contains("$4\r\nmine\r\n"));
+    let acquire = client.command(connection);
+    assert_eq!(
+        (acquire.keys().len(), &acquire.keys()[..2]),
+        (6, ["a".to_owned(), "bb".to_owned()].as_slice())
+    );
+    assert_eq!(acquire.call().token(), "mine");
 }
 
 #[wasm_bindgen_test]

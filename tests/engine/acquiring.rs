@@ -1,6 +1,6 @@
 //! Taking a lock: one attempt, waiting, giving up.
 
-use crate::support::{Client, at, failure, ms, one_try, request};
+use crate::world::{Client, at, failure, ms, one_attempt, request};
 use redlatch::{Duration, Event, InvalidRequest, Request};
 
 #[test]
@@ -34,7 +34,7 @@ fn a_waiter_polls_with_jitter_until_its_wait_ends() {
     let mut command = client.command();
     let failure = loop {
         tokens.insert(command.arguments()[1].clone());
-        client.reply(command.taken(60_000));
+        client.reply(command.denied(60_000));
         let asked = client.now;
         let (mut commands, mut events) = client.advance_to_action();
         if let Some(event) = events.pop() {
@@ -64,7 +64,7 @@ fn a_lease_about_to_end_is_retried_before_the_shortest_pause() {
     let mut client = Client::ready();
     client.acquire(request("a"));
     let command = client.command();
-    client.reply(command.taken(7));
+    client.reply(command.denied(7));
     let before = client.now;
     client.advance_to_timeout();
     assert!((ms(8)..=ms(57)).contains(&client.now.since(before)));
@@ -76,7 +76,7 @@ fn an_infinite_wait_never_times_out() {
     client.acquire(Request { wait: Duration::MAX, ..request("a") });
     let mut command = client.command();
     for _ in 0..1000 {
-        client.reply(command.taken(60_000));
+        client.reply(command.denied(60_000));
         let (mut commands, events) = client.advance_to_action();
         assert_eq!(events, []);
         command = commands.remove(0);
@@ -87,9 +87,9 @@ fn an_infinite_wait_never_times_out() {
 #[test]
 fn a_key_that_never_expires_is_named_in_the_error() {
     let mut client = Client::ready();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     let command = client.command();
-    client.reply(command.taken(-1));
+    client.reply(command.denied(-1));
     assert!(failure(client.event()).message.contains("has no TTL"));
 }
 
@@ -158,7 +158,7 @@ fn cancelling_at_any_moment_leaves_no_key_and_reports_nothing() {
     let mut between = Client::ready();
     let lock = between.acquire(request("a"));
     let command = between.command();
-    between.reply(command.taken(5000));
+    between.reply(command.denied(5000));
     between.engine.cancel(lock, between.now);
     assert_eq!(between.engine.busy(), 0);
 
@@ -175,7 +175,7 @@ fn cancelling_at_any_moment_leaves_no_key_and_reports_nothing() {
         if !granted_first {
             client.reply(acquire.granted(1));
         }
-        client.reply(release.number(1));
+        client.reply(release.count(1));
         assert!(client.events().is_empty(), "granted first: {granted_first}");
         assert_eq!(client.engine.busy(), 0);
     }
@@ -202,14 +202,11 @@ fn keys_that_an_earlier_attempt_may_have_written_are_released_in_the_end() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     client.command();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
-    while client.connection.is_none() {
-        client.advance_to_timeout();
-        client.drain_connections();
-    }
+    client.disconnect("reset");
+    client.wait_for_dial();
     client.greet();
     let second = client.command();
-    client.reply(second.taken(60_000));
+    client.reply(second.denied(60_000));
     client.engine.cancel(lock, client.now);
     assert_eq!(client.command().name(), "exclusive_release", "the first attempt may still be carried out");
 }

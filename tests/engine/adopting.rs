@@ -1,7 +1,7 @@
 //! Adoption of a lock that another process took, and who claims what.
 
 use crate::reentry::mine;
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Code, Event, Request};
 
 #[test]
@@ -15,13 +15,13 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
         ("exclusive_extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
     );
     client.advance(ms(7));
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
     assert_eq!(client.engine.remaining(lock, asked), ms(9898));
     client.engine.extend(lock, ms(20_000), client.now);
     let renewal = client.command();
     assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");
-    client.reply(renewal.number(1));
+    client.reply(renewal.count(1));
     client.events();
     client.engine.release(lock, client.now);
     let release = client.command();
@@ -34,7 +34,7 @@ fn adopting_a_lock_that_the_token_does_not_hold_fails_at_once_and_writes_nothing
     let mut client = Client::ready();
     client.acquire(Request { adopt: true, ..mine() });
     let extend = client.command();
-    client.reply(extend.number(0));
+    client.reply(extend.count(0));
     assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Lost));
     assert_eq!((client.commands(), client.engine.busy()), (vec![], 0));
 }
@@ -63,7 +63,7 @@ fn each_lock_with_a_token_of_the_application_has_its_own_claim() {
             client.events();
             client.engine.release(lock, client.now);
             let release = client.command();
-            client.reply(release.number(1));
+            client.reply(release.count(1));
             client.events();
             let claim = acquire.arguments().last().unwrap().clone();
             assert_eq!(release.arguments()[3], claim);

@@ -1,6 +1,6 @@
 //! Making connections: on demand, with a handshake, never in a storm.
 
-use crate::support::{Client, HELLO_MAP, at, failure, ms, one_try, request};
+use crate::world::{Client, HELLO_REPLY, at, failure, ms, one_attempt, request};
 use redlatch::{Code, Duration, Endpoint, Event, Policy, Request};
 
 #[test]
@@ -21,11 +21,11 @@ fn no_script_is_sent_before_the_handshake_is_complete() {
     let mut client = Client::with(Policy::default(), endpoint);
     client.acquire(request("a"));
     client.connect();
-    assert_eq!(client.command().0, ["HELLO", "3", "AUTH", "ann", "s3cret", "SETNAME", "redlatch"]);
-    client.reply(HELLO_MAP);
+    assert_eq!(client.command().words, ["HELLO", "3", "AUTH", "ann", "s3cret", "SETNAME", "redlatch"]);
+    client.reply(HELLO_REPLY);
     assert_eq!(client.command().name(), "SUBSCRIBE");
     client.reply("-NOPERM No permissions to access a channel\r\n");
-    assert_eq!(client.command().0, ["SELECT", "3"]);
+    assert_eq!(client.command().words, ["SELECT", "3"]);
     client.reply("+OK\r\n");
     assert_eq!(client.command().name(), "exclusive_acquire");
 }
@@ -40,7 +40,7 @@ fn a_server_without_hello_is_used_over_resp2() {
     client.reply(
         "-ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `default`, `s3cret`, \r\n",
     );
-    assert_eq!(client.command().0, ["AUTH", "s3cret"]);
+    assert_eq!(client.command().words, ["AUTH", "s3cret"]);
     client.reply("+OK\r\n");
     let acquire = client.command();
     client.reply(acquire.granted(1));
@@ -62,7 +62,7 @@ fn a_refused_handshake_fails_at_once_and_shows_no_password() {
         let failure = failure(client.event());
         assert_eq!(failure.code, Code::Server);
         assert!(!format!("{failure:?}").contains("s3cret"));
-        client.drain_connections();
+        client.drain_io();
         assert_eq!(client.closed.len(), 1);
         assert!(!format!("{:?}", client.engine).contains("s3cret"));
     }
@@ -71,7 +71,7 @@ fn a_refused_handshake_fails_at_once_and_shows_no_password() {
 #[test]
 fn a_server_that_is_not_redis_is_a_protocol_error() {
     let mut client = Client::new();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     client.connect();
     client.commands();
     client.reply("HTTP/1.1 400 Bad Request\r\n");
@@ -83,13 +83,13 @@ fn a_server_that_is_not_redis_is_a_protocol_error() {
 #[test]
 fn a_refused_connection_fails_a_single_attempt_at_once() {
     let mut client = Client::new();
-    client.acquire(one_try("a"));
-    client.drain_connections();
-    client.engine.handle_closed(client.connection.take().unwrap(), "connect ECONNREFUSED", client.now);
+    client.acquire(one_attempt("a"));
+    client.drain_io();
+    client.disconnect("connect ECONNREFUSED");
     let first = failure(client.event());
     assert_eq!((first.code, &*first.message), (Code::Connection, "connect ECONNREFUSED"));
     // While no connection may be made, the next try hears why, and waits for nothing.
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     assert_eq!(&*failure(client.event()).message, "connect ECONNREFUSED");
     assert!(client.engine.poll_connect().is_none());
 }
@@ -98,8 +98,8 @@ fn a_refused_connection_fails_a_single_attempt_at_once() {
 fn a_connection_or_handshake_that_takes_too_long_is_abandoned() {
     for connected in [false, true] {
         let mut client = Client::new();
-        client.acquire(one_try("a"));
-        client.drain_connections();
+        client.acquire(one_attempt("a"));
+        client.drain_io();
         if connected {
             client.connect();
             client.commands();
@@ -108,7 +108,7 @@ fn a_connection_or_handshake_that_takes_too_long_is_abandoned() {
         let failure = failure(client.event());
         assert_eq!(failure.code, Code::Connection);
         assert!(failure.message.contains("connectTimeout"), "{}", failure.message);
-        client.drain_connections();
+        client.drain_io();
         assert_eq!(client.closed.len(), 1);
     }
 }
@@ -122,7 +122,7 @@ fn redials_of_a_server_that_is_down_back_off() {
     }
     let mut dials = 0;
     while client.now.since(begun) < ms(60_000) {
-        client.drain_connections();
+        client.drain_io();
         if let Some(id) = client.connection.take() {
             dials += 1;
             client.engine.handle_closed(id, "connect ECONNREFUSED", client.now);
@@ -152,7 +152,7 @@ fn the_connection_to_a_replica_is_closed_so_that_its_name_can_resolve_anew() {
     client.acquire(request("a"));
     client.command();
     client.reply("-READONLY You can't write against a read only replica.\r\n");
-    client.drain_connections();
+    client.drain_io();
     assert_eq!(client.closed.len(), 1);
     assert_eq!(client.events(), [], "it is tried again within the wait");
 }
@@ -202,7 +202,7 @@ fn redials_of_a_server_that_hangs_up_after_the_handshake_back_off() {
     }
     let mut dials = 0;
     while client.now.since(begun) < ms(60_000) {
-        client.drain_connections();
+        client.drain_io();
         if let Some(id) = client.connection {
             dials += 1;
             client.greet();
@@ -219,10 +219,10 @@ fn redials_of_a_server_that_hangs_up_after_the_handshake_back_off() {
 fn too_many_commands_in_flight_fail_as_overloaded() {
     let mut client = Client::ready();
     for _ in 0..65_536 {
-        client.acquire(one_try("a"));
+        client.acquire(one_attempt("a"));
     }
     assert_eq!(client.events(), []);
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Overloaded));
 }
 
@@ -231,16 +231,16 @@ fn a_dial_started_while_events_are_polled_has_a_deadline() {
     let mut client = Client::ready();
     client.acquire(Request { wait: Duration::MAX, ..request("a") });
     client.command();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     while client.connection.is_none() {
         client.now = client.now.max(client.engine.poll_timeout().unwrap());
         assert_eq!(client.events(), []);
-        client.drain_connections();
+        client.drain_io();
     }
     let dialed = client.now;
     while client.closed.is_empty() {
         client.advance_to_timeout();
-        client.drain_connections();
+        client.drain_io();
     }
     assert_eq!(client.now.since(dialed), ms(5000));
 }
@@ -251,7 +251,7 @@ fn the_connection_to_a_replica_is_closed_for_every_form_of_its_error() {
     client.acquire(request("a"));
     client.command();
     client.reply("-ERR Error running script (call to f_00aa): @user_script:38: @user_script: 38: -READONLY You can't write against a read only replica.\r\n");
-    client.drain_connections();
+    client.drain_io();
     assert_eq!(client.closed.len(), 1);
 }
 
@@ -260,8 +260,8 @@ fn with_retry_pauses_of_zero_one_call_does_not_redial_endlessly() {
     let policy = Policy { retry_min: Duration::ZERO, retry_max: Duration::ZERO, ..Policy::default() };
     let mut client = Client::with(policy, Endpoint::default());
     client.acquire(request("a"));
-    client.drain_connections();
-    client.engine.handle_closed(client.connection.take().unwrap(), "refused", client.now);
+    client.drain_io();
+    client.disconnect("refused");
     client.advance_to_timeout();
     assert_eq!(client.events(), []);
 }
@@ -284,8 +284,8 @@ fn at_the_largest_instant_no_call_loops_endlessly() {
     let mut client = Client::new();
     client.now = redlatch::Instant::from_micros(u64::MAX);
     client.acquire(request("a"));
-    client.drain_connections();
-    client.engine.handle_closed(client.connection.take().unwrap(), "refused", client.now);
+    client.drain_io();
+    client.disconnect("refused");
     for _ in 0..10 {
         client.engine.handle_timeout(client.now);
     }

@@ -1,6 +1,6 @@
 //! Holding a lock: extending, renewing, verifying, losing.
 
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Code, Event, HandleId, Loss, ReleaseOutcome};
 
 pub const VALID: u64 = 10_000 - 100 - 2;
@@ -22,7 +22,7 @@ fn an_extension_counts_from_before_it_was_sent() {
     assert_eq!(extend.arguments()[2], "20000");
     client.advance(ms(300));
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op, lock });
     assert_eq!(client.engine.remaining(lock, asked), ms(20_000 - 200 - 2));
     let (_, events) = client.advance_to_action();
@@ -35,7 +35,7 @@ fn an_extension_never_shortens_the_lease() {
     let (mut client, lock) = held();
     client.engine.extend(lock, ms(100), client.now);
     let extend = client.command();
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
 }
 
@@ -59,11 +59,11 @@ fn operations_during_one_in_flight_are_sent_together_after_it() {
     let second = client.engine.extend(lock, ms(15_000), client.now);
     let third = client.engine.verify(lock, client.now);
     let extend = client.command();
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op: first, lock });
     let both = client.command();
     assert_eq!(both.arguments()[2], "15000");
-    client.reply(both.number(1));
+    client.reply(both.count(1));
     assert_eq!(
         client.events(),
         [Event::Extended { op: second, lock }, Event::Verified { op: third, lock, ours: true }]
@@ -77,12 +77,12 @@ fn verifying_does_not_change_the_lease() {
     let verify = client.command();
     assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("exclusive_extend", "0"));
     client.advance(ms(200));
-    client.reply(verify.number(1));
+    client.reply(verify.count(1));
     assert_eq!(client.event(), Event::Verified { op, lock, ours: true });
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 200));
     let op = client.engine.verify(lock, client.now);
     let verify = client.command();
-    client.reply(verify.number(0));
+    client.reply(verify.count(0));
     assert_eq!(
         client.events(),
         [Event::Lost { lock, loss: Loss::NotOurs }, Event::Verified { op, lock, ours: false }]
@@ -110,10 +110,10 @@ fn the_reply_to_an_earlier_extension_does_not_confirm_the_next() {
     client.events();
     let op = client.engine.extend(lock, ms(60_000), client.now);
     let second = client.command();
-    client.reply(first.number(1));
+    client.reply(first.count(1));
     assert_eq!(client.events(), []);
     assert!(client.engine.remaining(lock, client.now) <= ms(VALID));
-    client.reply(second.number(1));
+    client.reply(second.count(1));
     assert_eq!(client.event(), Event::Extended { op, lock });
 }
 
@@ -125,9 +125,9 @@ fn the_reply_to_an_extension_does_not_confirm_a_release() {
     client.engine.release(lock, client.now);
     let release = client.command();
     client.events();
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert_eq!(client.events(), []);
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Released });
 }
 

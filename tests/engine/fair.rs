@@ -1,21 +1,7 @@
 //! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
 
-use crate::support::{Client, Command, fair, ms, number};
+use crate::world::{Client, fair, ms};
 use redlatch::{Duration, Endpoint, Event, Policy, Request};
-
-fn no(command: &Command, joined: u8, head: u32) -> String {
-    format!("*5\r\n$16\r\n{}\r\n:0\r\n:60000\r\n:{joined}\r\n:{head}\r\n", command.nonce())
-}
-
-/// A no that names another waiter of the client as the head of the queue.
-fn behind(command: &Command, head: u32) -> String {
-    no(command, 0, head)
-}
-
-/// A no that says that a new place in line was given.
-fn with_new_place(command: &Command) -> String {
-    no(command, 1, 0)
-}
 
 #[test]
 fn one_of_a_clients_fair_waiters_polls_for_all() {
@@ -26,25 +12,25 @@ fn one_of_a_clients_fair_waiters_polls_for_all() {
     while client.now < end {
         let (commands, _) = client.advance_to_action();
         for command in commands {
-            asked.push(number(&command).to_owned());
-            client.reply(command.taken(60_000));
+            asked.push(command.waiter_number().to_owned());
+            client.reply(command.denied(60_000));
         }
     }
     asked.dedup();
-    assert_eq!(asked, [number(&waiters[0].1)], "the first asks, the others do not");
+    assert_eq!(asked, [waiters[0].1.waiter_number()], "the first asks, the others do not");
 
     // When the first is served, the second asks; when it is woken, whoever it is, it asks at once.
     client.advance(ms(10));
-    client.message(&channel, number(&waiters[0].1));
+    client.message(&channel, waiters[0].1.waiter_number());
     let command = client.command();
     client.reply(command.granted(1));
     client.events();
     let (commands, _) = client.advance_to_action();
-    assert_eq!(number(&commands[0]), number(&waiters[1].1));
-    client.reply(commands[0].taken(60_000));
+    assert_eq!(commands[0].waiter_number(), waiters[1].1.waiter_number());
+    client.reply(commands[0].denied(60_000));
     client.advance(ms(10));
-    client.message(&channel, number(&waiters[20].1));
-    assert_eq!(number(&client.command()), number(&waiters[20].1));
+    client.message(&channel, waiters[20].1.waiter_number());
+    assert_eq!(client.command().waiter_number(), waiters[20].1.waiter_number());
 }
 
 /// The longest that the server hears nothing that keeps the places of 100 waiters, while the first leaves every 40 ms.
@@ -60,9 +46,9 @@ fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
             }
             longest = longest.max(client.now.since(heard));
             client.reply(if command.name() == "fair_acquire" {
-                command.taken(60_000)
+                command.denied(60_000)
             } else {
-                command.number(0)
+                command.count(0)
             });
         }
     };
@@ -113,7 +99,7 @@ fn a_new_leader_polls_when_the_queue_is_due_even_if_its_own_poll_is_later() {
     let first = client.acquire(fair("a"));
     client.greet();
     let attempt = client.command();
-    client.reply(attempt.taken(60_000));
+    client.reply(attempt.denied(60_000));
     client.acquire(fair("a"));
     client.command();
     let asked = client.now;
@@ -128,15 +114,15 @@ fn a_new_leader_polls_when_the_queue_is_due_even_if_its_own_poll_is_later() {
 #[test]
 fn when_the_leader_lost_its_position_all_waiters_rejoin_in_order() {
     let (mut client, _) = Client::woken();
-    let line: Vec<_> = (0..5).map(|_| number(&client.wait_for(fair("a")).1).to_owned()).collect();
+    let line: Vec<_> = (0..5).map(|_| client.wait_for(fair("a")).1.waiter_number().to_owned()).collect();
     client.wait_for(fair("b"));
     let (mut commands, _) = client.advance_to_action();
-    while number(&commands[0]) != line[0] {
-        client.reply(commands[0].taken(60_000));
+    while commands[0].waiter_number() != line[0] {
+        client.reply(commands[0].denied(60_000));
         (commands, _) = client.advance_to_action();
     }
-    client.reply(with_new_place(&commands[0]));
-    let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
+    client.reply(commands[0].queued(true, 0));
+    let asked: Vec<_> = client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
     assert_eq!(asked, line[1..]);
 }
 
@@ -145,8 +131,8 @@ fn thousands_of_waiters_rejoin_after_their_position_leases_ended() {
     let (mut client, _) = Client::woken();
     let line: Vec<_> = (0..5000).map(|_| client.wait_for(fair("a")).0.0.to_string()).collect();
     let (commands, _) = client.advance_to_action();
-    client.reply(with_new_place(&commands[0]));
-    let asked: Vec<_> = client.commands().iter().map(|command| number(command).to_owned()).collect();
+    client.reply(commands[0].queued(true, 0));
+    let asked: Vec<_> = client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
     assert_eq!(asked, line[1..]);
 }
 
@@ -156,7 +142,7 @@ fn the_first_position_of_a_new_waiter_does_not_make_others_rejoin() {
     client.wait_for(fair("a"));
     client.acquire(fair("a"));
     let newcomer = client.command();
-    client.reply(with_new_place(&newcomer));
+    client.reply(newcomer.queued(true, 0));
     assert_eq!(client.commands(), [], "the others have theirs still");
 }
 
@@ -167,7 +153,7 @@ fn a_new_waiter_behind_the_leader_does_not_make_the_leader_poll() {
     client.advance(ms(10));
     client.acquire(fair("a"));
     let newcomer = client.command();
-    client.reply(behind(&newcomer, first.0));
+    client.reply(newcomer.queued(false, first.0));
     assert_eq!(client.commands(), []);
 }
 
@@ -179,10 +165,10 @@ fn a_wake_up_is_kept_when_its_waiter_becomes_the_leader() {
     client.message(&channel, &second.0.to_string());
     client.engine.cancel(first, client.now);
     let release = client.command();
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     let woken = client.now;
     let (commands, _) = client.advance_to_action();
-    assert_eq!(number(&commands[0]), second.0.to_string());
+    assert_eq!(commands[0].waiter_number(), second.0.to_string());
     assert!(client.now.since(woken) <= ms(2), "{:?}", client.now.since(woken));
 }
 
@@ -192,9 +178,9 @@ fn a_reply_that_names_a_waiter_of_this_client_as_head_makes_it_poll() {
     let (_, first) = client.wait_for(fair("a"));
     let (second, _) = client.wait_for(fair("a"));
     let (commands, _) = client.advance_to_action();
-    assert_eq!(number(&commands[0]), number(&first));
-    client.reply(behind(&commands[0], second.0));
-    assert_eq!(number(&client.command()), second.0.to_string());
+    assert_eq!(commands[0].waiter_number(), first.waiter_number());
+    client.reply(commands[0].queued(false, second.0));
+    assert_eq!(client.command().waiter_number(), second.0.to_string());
 }
 
 #[test]
@@ -202,7 +188,7 @@ fn an_unknown_head_of_this_client_is_removed_from_the_queue() {
     let (mut client, _) = Client::woken();
     let (_, first) = client.wait_for(fair("a"));
     let (commands, _) = client.advance_to_action();
-    client.reply(behind(&commands[0], 7_000_000));
+    client.reply(commands[0].queued(false, 7_000_000));
     let release = client.command();
     assert_eq!(release.name(), "fair_release");
     assert_eq!(release.keys()[0], "a");
@@ -210,7 +196,7 @@ fn an_unknown_head_of_this_client_is_removed_from_the_queue() {
     assert_eq!(release.arguments()[2], format!("{ours}:7000000"));
     let token = &release.arguments()[1];
     assert!(token.len() == 40 && *token != first.arguments()[1], "a token that nobody has: {token}");
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     assert_eq!(client.engine.busy(), 1);
 }
 
@@ -225,9 +211,9 @@ fn a_fair_waiter_whose_acquire_failed_retries_even_if_it_is_not_the_leader() {
     let mut asked = false;
     while client.now < end && !asked {
         let (commands, _) = client.advance_to_action();
-        asked = commands.iter().any(|command| number(command) == second.0.to_string());
+        asked = commands.iter().any(|command| command.waiter_number() == second.0.to_string());
         for command in commands {
-            client.reply(command.taken(60_000));
+            client.reply(command.denied(60_000));
         }
     }
     assert!(asked, "whether it has a place is not known");
@@ -246,7 +232,7 @@ fn an_adopted_fair_lock_takes_no_part_in_the_queue() {
     while client.now < end {
         for command in client.advance_to_action().0 {
             let is_waiter = command.name() == "fair_acquire";
-            client.reply(if is_waiter { command.taken(60_000) } else { loading.to_owned() });
+            client.reply(if is_waiter { command.denied(60_000) } else { loading.to_owned() });
             asked.push(is_waiter);
         }
     }
@@ -264,7 +250,7 @@ fn without_wake_ups_the_leader_polls_quickly() {
         let (commands, _) = client.advance_to_action();
         assert_eq!(commands.len(), 1);
         assert!((ms(50)..=ms(250)).contains(&client.now.since(before)));
-        client.reply(commands[0].taken(60_000));
+        client.reply(commands[0].denied(60_000));
     }
 }
 
@@ -279,7 +265,7 @@ fn a_fair_waiter_that_times_out_leaves_the_queue() {
         commands[0].arguments()[1..],
         [acquire.arguments()[1].clone(), acquire.arguments()[3].clone(), acquire.arguments()[3].clone()]
     );
-    client.reply(commands[0].number(0));
+    client.reply(commands[0].count(0));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -298,7 +284,7 @@ fn a_fair_lock_is_extended_like_any_other_and_released_by_the_fair_script() {
         (extend.name(), extend.keys()),
         ("exclusive_extend", ["a".into(), derived("fence")].as_slice())
     );
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     client.engine.release(lock, client.now);
     let release = client.command();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Losing a lock: once, before validity ends, and before anything else is told.
 
 use crate::extend_verify::{VALID, held};
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Code, Duration, Event, Loss};
 
 #[test]
@@ -31,7 +31,7 @@ fn after_a_stall_the_loss_is_reported_before_the_reply_that_arrived_meanwhile() 
     let op = client.engine.extend(lock, ms(10_000), client.now);
     let extend = client.command();
     client.advance(ms(20_000));
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     let events = client.events();
     assert_eq!(events[0], Event::Lost { lock, loss: Loss::Expired });
     assert!(
@@ -46,7 +46,7 @@ fn a_reply_that_denies_ownership_is_a_loss_at_once() {
     let (mut client, lock) = held();
     let op = client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
-    client.reply(extend.number(0));
+    client.reply(extend.count(0));
     let events = client.events();
     assert_eq!(events[0], Event::Lost { lock, loss: Loss::NotOurs });
     assert!(
@@ -78,7 +78,7 @@ fn after_a_stall_the_loss_is_reported_before_a_closed_connection() {
     client.engine.extend(lock, ms(10_000), client.now);
     client.command();
     client.advance(ms(20_000));
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     assert_eq!(client.events()[0], Event::Lost { lock, loss: Loss::Expired });
 }
 
@@ -96,7 +96,7 @@ fn a_late_denial_is_a_loss_at_once() {
     let extend = client.command();
     client.run_for(ms(600));
     assert!(matches!(client.event(), Event::OperationFailed { .. }));
-    client.reply(extend.number(0));
+    client.reply(extend.count(0));
     assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
 }
 
@@ -113,7 +113,7 @@ fn a_denial_of_a_much_earlier_operation_is_a_loss_at_once() {
             extend
         })
         .collect();
-    client.reply(asked[0].number(0));
+    client.reply(asked[0].count(0));
     assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
 }
 
@@ -126,7 +126,7 @@ fn after_a_stall_the_loss_is_reported_before_a_dial_timeout() {
     let acquire = client.command();
     client.reply(acquire.granted(1));
     let Event::Granted { lock, .. } = client.event() else { panic!() };
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     client.engine.verify(lock, client.now);
     client.advance(ms(20_000));
     client.engine.handle_timeout(client.now);

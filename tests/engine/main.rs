@@ -4,6 +4,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     reason = "tests may fail"
 )]
 
@@ -26,5 +27,9 @@ mod try_acquire;
 mod validity;
 mod wake_ups;
 
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../world/memory.rs"]
+mod memory;
+#[path = "../world/network.rs"]
+mod network;
+#[path = "../world/mod.rs"]
+mod world;

@@ -1,7 +1,10 @@
 //! Servers that do not have a script: they did nothing, and are asked once more by the script's text.
 
-use crate::support::{Client, at, ms, request, servers::Servers};
-use redlatch::Event;
+use crate::{
+    network::{Mode, Network},
+    world::{Client, Command, ms, request},
+};
+use redlatch::{Event, Policy};
 
 const NO_SCRIPT: &str = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
 
@@ -34,7 +37,7 @@ fn a_cancelled_acquire_is_not_sent_by_source() {
     client.reply(NO_SCRIPT);
     let release = client.command();
     assert!(release.by_source() && release.name() == "exclusive_release");
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -60,26 +63,22 @@ fn an_extension_is_sent_by_source_too() {
     client.reply(NO_SCRIPT);
     let extend = client.command();
     assert!(extend.by_source() && extend.name() == "exclusive_extend");
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op, lock });
 }
 
 #[test]
 fn one_of_several_servers_gets_the_source_after_the_others_have_granted_the_lock() {
-    let mut servers = Servers::new(3);
-    let lock = servers.engine.acquire(request("a"), at(0)).unwrap();
-    servers.greet(3);
-    let asked = servers.commands();
-    assert_eq!(asked.len(), 3, "{asked:?}");
-    for &(node, id) in &servers.connections.clone()[..2] {
-        let (_, acquire) = asked.iter().find(|&&(other, _)| other == id).unwrap();
-        servers.reply(node, acquire.granted(1));
-    }
-    let event = servers.engine.poll_event(at(0));
-    assert!(matches!(event, Some(Event::Granted { lock: granted, .. }) if granted == lock), "{event:?}");
-    let (last, id) = servers.connections[2];
-    servers.reply(last, NO_SCRIPT);
-    let commands = servers.commands();
-    assert_eq!(commands.len(), 1, "{commands:?}");
-    assert!(commands[0].0 == id && commands[0].1.by_source(), "{commands:?}");
+    let mut world = Network::new(3, 1, &Policy::default());
+    world.servers[2].flush_scripts();
+    world.servers[2].mode = Mode::Slow(50);
+    let lock = world.acquire(0, request("a"));
+    let (event, took) = world.next_event(0, ms(1000)).unwrap();
+    assert!(matches!(event, Event::Granted { lock: granted, .. } if granted == lock), "{event:?}");
+    assert!(took < ms(50), "{took:?}");
+    assert!(world.written.iter().all(|command| !command.is_call() || !command.by_source()));
+    world.run_for(ms(300));
+    let by_source = world.written.iter().filter(|command| command.is_call() && command.by_source());
+    assert_eq!(by_source.map(Command::name).collect::<Vec<_>>(), ["exclusive_acquire"]);
+    assert_eq!(world.holders("a").iter().flatten().count(), 3);
 }

@@ -1,6 +1,6 @@
 //! Which reply belongs to which command: late, duplicated, foreign, cut and re-chunked replies.
 
-use crate::support::{Client, HELLO_MAP, ms, one_try, request};
+use crate::world::{Client, HELLO_REPLY, ms, one_attempt, request};
 use proptest::prelude::*;
 use redlatch::{Code, Duration, Event, Request};
 
@@ -22,7 +22,7 @@ fn an_unsolicited_reply_closes_the_connection() {
 #[test]
 fn a_push_is_not_taken_for_a_reply() {
     let mut client = Client::ready();
-    let lock = client.acquire(one_try("a"));
+    let lock = client.acquire(one_attempt("a"));
     let command = client.command();
     client.reply(">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n".to_owned() + &command.granted(1));
     assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
@@ -31,8 +31,8 @@ fn a_push_is_not_taken_for_a_reply() {
 #[test]
 fn a_duplicated_grant_does_not_grant_the_next_command() {
     let mut client = Client::ready();
-    let first = client.acquire(one_try("a"));
-    let second = client.acquire(one_try("b"));
+    let first = client.acquire(one_attempt("a"));
+    let second = client.acquire(one_attempt("b"));
     let commands = client.commands();
     client.reply(commands[0].granted(1) + &commands[0].granted(1));
     let events = client.events();
@@ -47,8 +47,8 @@ fn a_duplicated_grant_does_not_grant_the_next_command() {
 #[test]
 fn a_dropped_reply_is_detected_at_the_next_one() {
     let mut client = Client::ready();
-    let first = client.acquire(one_try("a"));
-    let second = client.acquire(one_try("b"));
+    let first = client.acquire(one_attempt("a"));
+    let second = client.acquire(one_attempt("b"));
     let commands = client.commands();
     client.reply(commands[1].granted(1));
     let events = client.events();
@@ -63,14 +63,14 @@ fn a_dropped_reply_is_detected_at_the_next_one() {
 #[test]
 fn a_late_reply_is_paired_with_its_own_command() {
     let mut client = Client::ready();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     let late = client.command();
     client.run_for(ms(500));
     assert!(matches!(client.event(), Event::Failed { .. }));
     let release = client.command();
-    let lock = client.acquire(one_try("b"));
+    let lock = client.acquire(one_attempt("b"));
     let command = client.command();
-    client.reply(late.granted(1) + &release.number(1) + &command.granted(2));
+    client.reply(late.granted(1) + &release.count(1) + &command.granted(2));
     assert!(matches!(client.event(), Event::Granted { lock: granted, fence: 2, .. } if granted == lock));
     assert_eq!(client.engine.busy(), 1);
 }
@@ -92,16 +92,16 @@ fn replies_on_an_abandoned_connection_are_ignored() {
 #[test]
 fn an_acquire_lost_with_its_connection_is_released_over_the_next_one() {
     let mut client = Client::ready();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     let acquire = client.command();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset by peer", client.now);
+    client.disconnect("reset by peer");
     assert!(
         matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Connection && &*failure.message == "reset by peer")
     );
     client.greet();
     let release = client.command();
     assert_eq!((release.name(), &release.arguments()[1]), ("exclusive_release", &acquire.arguments()[1]));
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -112,23 +112,23 @@ fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     let lock = client.acquire(Request { renew: true, ..request("a") });
     client.connect();
     client.commands();
-    deliver(&mut client, HELLO_MAP);
+    deliver(&mut client, HELLO_REPLY);
     client.command();
     deliver(&mut client, ">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
     client.command();
     deliver(&mut client, "-NOSCRIPT No matching script. Please use EVAL.\r\n");
     let by_source = client.command();
-    deliver(&mut client, &by_source.taken(3));
+    deliver(&mut client, &by_source.denied(3));
     let (commands, _) = client.advance_to_action();
     deliver(&mut client, &commands[0].granted(9_007_199_254_740_993));
     heard.extend(client.events());
     client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
-    deliver(&mut client, &(">2\r\n+message\r\n:1\r\n".to_owned() + &extend.number(1)));
+    deliver(&mut client, &(">2\r\n+message\r\n:1\r\n".to_owned() + &extend.count(1)));
     client.engine.release(lock, client.now);
     let release = client.command();
-    deliver(&mut client, &release.number(1));
-    client.acquire(one_try("b"));
+    deliver(&mut client, &release.count(1));
+    client.acquire(one_attempt("b"));
     client.command();
     deliver(&mut client, "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
     client.commands();
@@ -157,14 +157,14 @@ fn every_reply_split_at_every_byte_gives_the_same_outcome() {
 #[test]
 fn a_connection_cut_at_any_byte_of_a_grant_grants_nothing() {
     let mut probe = Client::ready();
-    probe.acquire(one_try("a"));
+    probe.acquire(one_attempt("a"));
     let length = probe.command().granted(1).len();
     for cut in 0..length {
         let mut client = Client::ready();
-        let lock = client.acquire(one_try("a"));
+        let lock = client.acquire(one_attempt("a"));
         let acquire = client.command();
         client.reply(&acquire.granted(1).as_bytes()[..cut]);
-        client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+        client.disconnect("reset");
         assert!(
             matches!(client.event(), Event::Failed { lock: failed, .. } if failed == lock),
             "cut at {cut}"
@@ -180,7 +180,7 @@ proptest! {
         let run = |chunks: &mut dyn Iterator<Item = usize>| {
             let mut client = Client::ready();
             for _ in &fences {
-                client.acquire(one_try("a"));
+                client.acquire(one_attempt("a"));
             }
             let replies: String = client.commands().iter().zip(&fences).map(|(command, &fence)| command.granted(fence)).collect();
             let mut rest = replies.as_bytes();
@@ -199,10 +199,10 @@ proptest! {
     #[test]
     fn random_bytes_never_grant_a_lock_or_panic(chunks in prop::collection::vec(prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+-:$*_#,(!=~>%|0123456789\r\n".to_vec())], 0..60), 0..12)) {
         let mut client = Client::ready();
-        client.acquire(one_try("a"));
+        client.acquire(one_attempt("a"));
         client.command();
         for chunk in chunks {
-            client.drain_connections();
+            client.drain_io();
             if client.connection.is_none() {
                 break;
             }

@@ -1,6 +1,6 @@
 //! The same owner again: re-entry by token, and adoption of a lock that another process took.
 
-use crate::support::{Client, at, ms, request};
+use crate::world::{Client, at, ms, request};
 use redlatch::{Code, Duration, Event, HandleId, Loss, ReleaseOutcome, Request};
 
 pub fn mine() -> Request {
@@ -18,7 +18,7 @@ fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
     let question = client.command();
     assert_eq!((question.name(), question.arguments()[2].as_str()), ("exclusive_extend", "0"));
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, fence: 1, .. } if lock == inner));
     inner
 }
@@ -48,7 +48,7 @@ fn reentry_ends_within_its_wait_whatever_the_server_does() {
         matches!(&event, Event::Failed { lock, failure } if *lock == inner && failure.code == Code::Timeout),
         "{event:?}"
     );
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     assert_eq!(client.events(), [], "the answer comes too late");
     assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
 }
@@ -66,7 +66,7 @@ fn cancelling_a_released_handle_does_not_affect_the_other_handles() {
     client.engine.release(inner, client.now);
     let release = client.command();
     client.engine.cancel(outer, client.now);
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.event(), Event::Released { lock: inner, outcome: ReleaseOutcome::Released });
 }
 
@@ -82,7 +82,7 @@ fn a_generated_token_can_reenter_too() {
         client.acquire(Request { token: Some(acquire.arguments()[1].clone().into_bytes()), ..request("b") });
     let question = client.command();
     assert_eq!(question.name(), "exclusive_extend");
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != HandleId(0)));
     assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
 }
@@ -99,10 +99,10 @@ fn only_the_last_release_frees_the_lock_in_any_order() {
         assert_eq!(client.engine.remaining(first, client.now), Duration::ZERO);
         let (renewal, _) = client.advance_to_action();
         assert_eq!(renewal[0].name(), "exclusive_extend", "inner releases keep the renewal running");
-        client.reply(renewal[0].number(1));
+        client.reply(renewal[0].count(1));
         client.engine.release(last, client.now);
         let release = client.command();
-        client.reply(release.number(1));
+        client.reply(release.count(1));
         assert_eq!(client.event(), Event::Released { lock: last, outcome: ReleaseOutcome::Released });
         assert_eq!(client.engine.busy(), 0);
     }
@@ -113,7 +113,7 @@ fn reentry_with_renewal_starts_renewal() {
     let (mut client, _) = held(mine());
     client.acquire(Request { renew: true, ..mine() });
     let question = client.command();
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     client.event();
     let (renewal, _) = client.advance_to_action();
     assert_eq!(renewal[0].arguments()[2], "10000");
@@ -125,7 +125,7 @@ fn a_denied_reentry_loses_the_lock_for_all_handles() {
     let inner = enter(&mut client, mine());
     let third = client.acquire(mine());
     let question = client.command();
-    client.reply(question.number(0));
+    client.reply(question.count(0));
     let events = client.events();
     let loss = Loss::NotOurs;
     assert_eq!(events[..2], [Event::Lost { lock: outer, loss }, Event::Lost { lock: inner, loss }]);
@@ -159,7 +159,7 @@ fn an_expired_lock_is_acquired_anew_instead_of_reentered() {
     client.advance(ms(9895));
     client.acquire(mine());
     let release = client.command();
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     assert_eq!(client.command().name(), "exclusive_acquire");
 }
 
@@ -169,7 +169,7 @@ fn a_cancelled_reentry_does_not_affect_the_lock() {
     let inner = client.acquire(mine());
     let question = client.command();
     client.engine.cancel(inner, client.now);
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     assert_eq!((client.events(), client.commands()), (vec![], vec![]));
     assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
     client.engine.release(outer, client.now);
@@ -184,7 +184,7 @@ fn observers_get_renewals_under_a_handle_that_is_still_held() {
     client.engine.release(outer, client.now);
     client.events();
     let (renewal, _) = client.advance_to_action();
-    client.reply(renewal[0].number(1));
+    client.reply(renewal[0].count(1));
     assert_eq!(client.events(), [Event::Renewed { lock: inner }]);
 }
 
@@ -196,7 +196,7 @@ fn a_reentry_in_flight_keeps_the_lock_when_the_outer_handle_is_released() {
     client.engine.release(outer, client.now);
     assert_eq!(client.event(), Event::Released { lock: outer, outcome: ReleaseOutcome::Released });
     assert_eq!(client.commands(), []);
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner));
     client.engine.release(inner, client.now);
     assert_eq!(client.command().name(), "exclusive_release");
@@ -230,6 +230,6 @@ fn reentering_a_lock_that_ends_at_that_moment_fails() {
     let failed = |event: &Event| matches!(event, Event::Failed { lock, failure } if *lock == second && failure.code == Code::Lost);
     assert!(client.events().iter().any(failed));
     let release = client.command();
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.engine.busy(), 0);
 }

@@ -1,6 +1,6 @@
 //! Letting go: what the application is told, and what goes on behind its back.
 
-use crate::support::{Client, Command, ms, request};
+use crate::world::{Client, Command, ms, request};
 use redlatch::{Event, HandleId, ReleaseOutcome, Request};
 
 fn releasing() -> (Client, HandleId, Command) {
@@ -21,7 +21,7 @@ fn told(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
 fn released_and_expired_are_distinct_outcomes() {
     for (deleted, outcome) in [(1, ReleaseOutcome::Released), (0, ReleaseOutcome::Expired)] {
         let (mut client, lock, release) = releasing();
-        client.reply(release.number(deleted));
+        client.reply(release.count(deleted));
         assert_eq!(client.events(), told(lock, outcome));
         assert_eq!(client.engine.busy(), 0);
     }
@@ -35,7 +35,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
     let release = client.command();
     assert_eq!(release.keys()[..3], ["a", "b", "{a}:redlatch:fence:a"]);
     assert_eq!(release.keys()[4..], ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"]);
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Expired));
 }
 
@@ -44,7 +44,7 @@ fn a_second_release_reports_nothing_and_sends_nothing() {
     let (mut client, lock, release) = releasing();
     client.engine.release(lock, client.now);
     assert_eq!(client.commands(), []);
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     client.engine.release(lock, client.now);
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
     assert_eq!(client.commands(), []);
@@ -58,25 +58,22 @@ fn without_a_reply_the_outcome_is_unknown_in_time_and_clean_up_continues() {
     assert_eq!((events, client.now.since(asked)), (told(lock, ReleaseOutcome::Unknown), ms(500)));
     let (again, _) = client.advance_to_action();
     assert_eq!(again[0].name(), "exclusive_release");
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.events(), [], "told once");
-    client.reply(again[0].number(0));
+    client.reply(again[0].count(0));
     assert_eq!(client.engine.busy(), 0);
 }
 
 #[test]
 fn a_release_lost_with_its_connection_is_sent_over_the_next_one() {
     let (mut client, lock, _) = releasing();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
-    while client.connection.is_none() {
-        client.advance_to_timeout();
-        client.drain_connections();
-    }
+    client.disconnect("reset");
+    client.wait_for_dial();
     client.greet();
     let again = client.command();
     assert_eq!(again.name(), "exclusive_release");
     // The first release may have been carried out: "not ours" proves nothing.
-    client.reply(again.number(0));
+    client.reply(again.count(0));
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);
 }
@@ -84,11 +81,11 @@ fn a_release_lost_with_its_connection_is_sent_over_the_next_one() {
 #[test]
 fn clean_up_ends_when_every_lease_has_expired() {
     let (mut client, lock, _) = releasing();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     let begun = client.now;
     while client.engine.busy() > 0 {
         client.advance_to_timeout();
-        client.drain_connections();
+        client.drain_io();
         if let Some(id) = client.connection.take() {
             client.engine.handle_closed(id, "refused", client.now);
         }
@@ -111,7 +108,7 @@ fn a_transient_error_is_retried() {
     client.reply("-BUSY Redis is busy running a script\r\n");
     let (again, events) = client.advance_to_action();
     assert_eq!((again[0].name(), events), ("exclusive_release", vec![]));
-    client.reply(again[0].number(1));
+    client.reply(again[0].count(1));
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
 }
 
@@ -121,12 +118,12 @@ fn clean_up_outlasts_the_longest_lease_requested() {
     let lock = client.hold(request("a"));
     client.engine.extend(lock, ms(60_000), client.now);
     let extend = client.command();
-    client.reply(extend.number(1));
+    client.reply(extend.count(1));
     client.engine.release(lock, client.now);
     client.command();
     let begun = client.now;
     while client.engine.busy() > 0 {
-        client.drain_connections();
+        client.drain_io();
         if let Some(id) = client.connection.take() {
             client.engine.handle_closed(id, "refused", client.now);
         }
@@ -172,7 +169,7 @@ fn a_lock_cancelled_at_the_end_of_its_wait_reports_nothing() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();
-    client.reply(acquire.taken(9000));
+    client.reply(acquire.denied(9000));
     client.advance(ms(5000)); // the wait is over, and the timer is late
     client.engine.cancel(lock, client.now);
     assert_eq!(client.events(), []);
@@ -188,13 +185,13 @@ fn while_a_reply_may_still_arrive_the_next_timer_is_node_timeout() {
 #[test]
 fn only_released_locks_are_counted_as_released() {
     let (mut client, _, release) = releasing();
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     client.events();
     assert_eq!(client.engine.inspect().counters.released, 1);
     let lock = client.hold(request("a"));
     client.engine.release(lock, client.now);
     let release = client.command();
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Expired });
     assert_eq!(client.engine.inspect().counters.released, 1);
 }

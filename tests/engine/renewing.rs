@@ -1,7 +1,7 @@
 //! Renewal: at a third of the lease, until the release.
 
 use crate::extend_verify::VALID;
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Duration, Event, Loss, ReleaseOutcome, Request};
 
 #[test]
@@ -13,12 +13,12 @@ fn a_renewal_is_sent_at_each_third_of_the_lease_until_the_release() {
         let (commands, events) = client.advance_to_action();
         assert_eq!((commands[0].name(), events), ("exclusive_extend", vec![]));
         assert_eq!(client.now.since(before).as_millis(), 3333);
-        client.reply(commands[0].number(1));
+        client.reply(commands[0].count(1));
         assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
     }
     client.engine.release(lock, client.now);
     let release = client.command();
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Released });
     client.run_for(ms(60_000));
     assert_eq!(client.commands(), []);
@@ -50,12 +50,12 @@ fn a_failed_renewal_is_retried_sooner_and_the_loss_is_reported_in_time() {
 fn a_lost_connection_is_redialed_for_the_renewal() {
     let mut client = Client::ready();
     let lock = client.hold(Request { renew: true, ..request("a") });
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     client.run_for(ms(3400));
     client.greet();
     let renewal = client.command();
     assert_eq!(renewal.name(), "exclusive_extend");
-    client.reply(renewal.number(1));
+    client.reply(renewal.count(1));
     assert!(client.engine.remaining(lock, client.now) > ms(VALID - 100));
 }
 
@@ -69,7 +69,7 @@ fn after_a_release_no_extension_is_sent() {
         client.engine.extend(lock, ms(20_000), client.now);
         client.engine.release(lock, client.now);
         assert_eq!(client.command().name(), "exclusive_release");
-        client.reply(if reply.is_empty() { renewal[0].number(1) } else { reply.to_owned() });
+        client.reply(if reply.is_empty() { renewal[0].count(1) } else { reply.to_owned() });
         client.run_for(ms(30_000));
         let names: Vec<_> = client.commands().iter().map(|command| command.name().to_owned()).collect();
         assert!(!names.contains(&"exclusive_extend".to_owned()), "{names:?}");
@@ -87,7 +87,7 @@ fn max_hold_ends_a_renewed_lock() {
             assert_eq!((lost, loss, commands[0].name()), (lock, Loss::MaxHold, "exclusive_release"));
             break;
         }
-        client.reply(commands[0].number(1));
+        client.reply(commands[0].count(1));
     }
     assert_eq!(client.now.since(granted), ms(7000));
 }
@@ -100,7 +100,7 @@ fn renewals_with_late_replies_still_extend_the_lease() {
     let mut answers = std::collections::VecDeque::new();
     while client.now < end {
         for command in client.commands() {
-            answers.push_back((client.now.after(ms(600)), command.number(1)));
+            answers.push_back((client.now.after(ms(600)), command.count(1)));
         }
         assert_eq!(client.events(), [], "every extension was carried out");
         let timer = client.engine.poll_timeout().unwrap();
@@ -142,7 +142,7 @@ fn each_renewal_is_sent_a_third_of_the_lease_after_the_previous_one() {
     let mut command = client.command();
     for round in 1..=3 {
         client.advance(ms(300));
-        client.reply(if round == 1 { command.granted(1) } else { command.number(1) });
+        client.reply(if round == 1 { command.granted(1) } else { command.count(1) });
         client.events();
         command = client.advance_to_action().0.remove(0);
         assert_eq!(command.name(), "exclusive_extend");

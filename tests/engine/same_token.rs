@@ -1,7 +1,7 @@
 //! Several acquires under one token: they share a lock, or wait for each other.
 
 use crate::reentry::{held, mine};
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Code, Duration, Event, Request};
 
 #[test]
@@ -9,17 +9,14 @@ fn a_token_is_not_acquired_again_before_its_release_is_confirmed() {
     let (mut client, first) = held(mine());
     client.engine.release(first, client.now);
     client.command();
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
+    client.disconnect("reset");
     let second = client.acquire(mine());
-    while client.connection.is_none() {
-        client.advance_to_timeout();
-        client.drain_connections();
-    }
+    client.wait_for_dial();
     client.greet();
     let release = client.command();
     assert_eq!(release.name(), "exclusive_release", "and nothing else: it could free what is taken after it");
     client.events();
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     let acquire = client.command();
     client.reply(acquire.granted(2));
     assert!(
@@ -35,7 +32,7 @@ fn two_acquires_with_one_token_share_one_lock() {
     client.reply(acquire.granted(1));
     let question = client.command();
     assert_eq!(question.name(), "exclusive_extend");
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     let granted: Vec<_> = client
         .events()
         .iter()
@@ -63,7 +60,7 @@ fn an_overlapping_lock_of_the_same_token_waits_for_the_first_within_its_wait() {
     let third = client.acquire(both());
     client.engine.release(first, client.now);
     let release = client.command();
-    client.reply(release.number(1));
+    client.reply(release.count(1));
     let acquire = client.command();
     client.reply(acquire.granted(2));
     assert!(
@@ -80,7 +77,7 @@ fn a_wake_up_does_not_start_a_lock_that_waits_for_its_own_token() {
     client.acquire(Request { wait: ms(0), ..request("warm-up") });
     let channel = client.greet_with_wakes();
     let acquire = client.command();
-    client.reply(acquire.taken(1));
+    client.reply(acquire.denied(1));
     client.events();
     let first = client.hold(mine());
     client.engine.release(first, client.now);
@@ -100,7 +97,7 @@ fn thousands_of_acquires_may_share_one_token() {
     // The first entry is asked for at once, the others together when it was answered.
     for _ in 0..2 {
         let question = client.command();
-        client.reply(question.number(1));
+        client.reply(question.count(1));
     }
     let granted = client.events().into_iter().map(|event| match event {
         Event::Granted { lock, .. } => lock,

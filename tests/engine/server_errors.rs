@@ -1,12 +1,12 @@
 //! Errors of the server while a lock is asked for.
 
-use crate::support::{Client, at, failure, ms, one_try, request};
+use crate::world::{Client, at, failure, ms, one_attempt, request};
 use redlatch::{Code, Request};
 
 #[test]
 fn an_attempt_without_a_reply_fails_as_a_connection_error_and_is_released() {
     let mut client = Client::ready();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     let acquire = client.command();
     client.advance_to_timeout();
     let failure = failure(client.event());
@@ -15,7 +15,7 @@ fn an_attempt_without_a_reply_fails_as_a_connection_error_and_is_released() {
     let release = client.command();
     assert_eq!(release.name(), "exclusive_release");
     assert_eq!(release.arguments()[1], acquire.arguments()[1]);
-    client.reply(acquire.granted(1) + &release.number(1));
+    client.reply(acquire.granted(1) + &release.count(1));
     assert!(client.events().is_empty(), "settled once");
     assert_eq!(client.engine.busy(), 0);
 }

@@ -1,6 +1,6 @@
 //! Carriers of commands: no handshake, no pushes, and answers in any order.
 
-use crate::support::{Client, ms, request};
+use crate::world::{Client, ms, request};
 use redlatch::{Endpoint, Policy, Transport};
 
 fn on_commands() -> Client {
@@ -21,7 +21,7 @@ fn a_command_transport_has_no_handshake_and_its_waiters_poll() {
     let acquire = client.command();
     assert_eq!(acquire.name(), "exclusive_acquire");
     assert!(!client.engine.inspect().nodes[0].wakes);
-    client.reply(acquire.taken(60_000));
+    client.reply(acquire.denied(60_000));
     let asked = client.now;
     let (commands, _) = client.advance_to_action();
     assert_eq!(commands.len(), 1);

@@ -1,15 +1,15 @@
 //! Tries: one attempt, which waits for the answer and for nothing else.
 
-use crate::support::{Client, fair, ms, one_try, request};
+use crate::world::{Client, fair, ms, one_attempt, request};
 use redlatch::{Code, Event, Request};
 
 #[test]
 fn a_single_attempt_sends_one_acquire_and_leaves_nothing() {
-    for request in [one_try("a"), Request { wait: ms(0), ..fair("a") }] {
+    for request in [one_attempt("a"), Request { wait: ms(0), ..fair("a") }] {
         let (mut client, _) = Client::woken();
         client.acquire(request);
         let command = client.command();
-        client.reply(command.taken(5000));
+        client.reply(command.denied(5000));
         let event = client.event();
         assert!(
             matches!(&event, Event::Failed { failure, .. } if failure.code == Code::Timeout && failure.attempts == 1),
@@ -38,7 +38,7 @@ fn a_single_attempt_to_reenter_waits_for_the_reply() {
     client.advance(ms(10));
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events(), []);
-    client.reply(question.number(1));
+    client.reply(question.count(1));
     let event = client.event();
     assert!(matches!(event, Event::Granted { lock, .. } if lock == inner), "{event:?}");
 }
@@ -49,7 +49,7 @@ fn contention_is_counted_once_per_acquire() {
     client.wait_for(request("a"));
     for _ in 0..3 {
         let (commands, _) = client.advance_to_action();
-        client.reply(commands[0].taken(60_000));
+        client.reply(commands[0].denied(60_000));
     }
     let counters = client.engine.inspect().counters;
     assert_eq!((counters.attempts, counters.contended), (1 + 4, 1 + 1), "with the one that warms up");
@@ -65,22 +65,22 @@ fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
         }
     };
     let mut client = Client::ready();
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     let command = client.command();
-    client.reply(command.taken(5000));
+    client.reply(command.denied(5000));
     let Event::Failed { failure, .. } = client.event() else { panic!("granted") };
     assert_eq!(&*failure.message, "not acquired within 0 ms (1 attempt; another owner holds it)");
 
     client.wait_for(Request { wait: ms(300), ..request("a") });
     let (commands, _) = client.advance_to_action();
-    client.reply(commands[0].taken(5000));
+    client.reply(commands[0].denied(5000));
     let message = told(&mut client);
     assert!(
         message.starts_with("not acquired within 300 ms (2 attempts; another owner holds it)"),
         "{message}"
     );
 
-    client.acquire(one_try("a"));
+    client.acquire(one_attempt("a"));
     client.command();
     let alone = told(&mut client);
     assert_eq!(&*alone, "no answer within 500 ms (nodeTimeout)");

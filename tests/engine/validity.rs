@@ -1,6 +1,6 @@
 //! What is left of a lease when it is granted: counted from before it was asked for, and never nothing.
 
-use crate::support::{Client, failure, ms, one_try, request};
+use crate::world::{Client, failure, ms, one_attempt, request};
 use redlatch::{Code, Duration, Event, Request};
 
 #[test]
@@ -9,7 +9,7 @@ fn validity_counts_from_before_the_winning_attempt_was_sent() {
     let lock = client.acquire(request("a"));
     let first = client.command();
     client.advance(ms(30));
-    client.reply(first.taken(5000));
+    client.reply(first.denied(5000));
     client.advance_to_timeout();
     let asked = client.now;
     let second = client.command();
@@ -47,7 +47,7 @@ fn a_grant_with_only_the_loss_margin_left_is_rejected() {
     for (late, granted) in [(94, true), (95, false)] {
         let patient = redlatch::Policy { node_timeout: Some(ms(60_000)), ..Default::default() };
         let mut client = Client::with(patient, Default::default());
-        client.acquire(Request { ttl: ms(100), ..one_try("a") });
+        client.acquire(Request { ttl: ms(100), ..one_attempt("a") });
         client.greet();
         let command = client.command();
         client.advance(ms(late));

@@ -1,6 +1,6 @@
 //! Waiting with wake-ups: messages are hints, and polling is the safety net.
 
-use crate::support::{Client, HELLO_MAP, fair, ms, number, request};
+use crate::world::{Client, HELLO_REPLY, fair, ms, request};
 use redlatch::{Event, Request};
 
 #[test]
@@ -21,7 +21,7 @@ fn a_wake_up_causes_an_attempt_and_never_a_grant() {
     let (mut client, channel) = Client::woken();
     let (lock, acquire) = client.wait_for(request("a"));
     client.advance(ms(10));
-    client.message(&channel, number(&acquire));
+    client.message(&channel, acquire.waiter_number());
     assert_eq!(client.events(), []);
     let again = client.command();
     assert_eq!(again.name(), "exclusive_acquire");
@@ -36,11 +36,11 @@ fn a_flood_of_wake_ups_causes_few_attempts_one_at_a_time() {
     let begun = client.now;
     let mut attempts = 0;
     for _ in 0..10_000 {
-        client.message(&channel, number(&acquire));
+        client.message(&channel, acquire.waiter_number());
         client.run_for(redlatch::Duration::from_micros(10));
         for command in client.commands() {
             attempts += 1;
-            client.reply(command.taken(60_000));
+            client.reply(command.denied(60_000));
         }
     }
     assert_eq!(client.now.since(begun), ms(100));
@@ -53,7 +53,7 @@ fn foreign_and_malformed_messages_are_ignored() {
     let (_, acquire) = client.wait_for(request("a"));
     client.advance(ms(10));
     for (on, text) in [
-        ("redlatch:wake:else", number(&acquire)),
+        ("redlatch:wake:else", acquire.waiter_number()),
         (channel.as_str(), ""),
         (&channel, "x"),
         (&channel, "-1"),
@@ -72,9 +72,9 @@ fn a_wake_up_during_an_attempt_causes_another_attempt_after_it() {
     let (mut client, channel) = Client::woken();
     let (_, acquire) = client.wait_for(request("a"));
     let (again, _) = client.advance_to_action();
-    client.message(&channel, number(&acquire));
+    client.message(&channel, acquire.waiter_number());
     assert_eq!(client.commands(), []);
-    client.reply(again[0].taken(60_000));
+    client.reply(again[0].denied(60_000));
     let before = client.now;
     let (third, _) = client.advance_to_action();
     assert_eq!(third[0].name(), "exclusive_acquire");
@@ -89,7 +89,7 @@ fn with_wake_ups_waiters_still_poll_but_less_often() {
         let before = client.now;
         let (commands, _) = client.advance_to_action();
         assert!((ms(250)..=ms(1000)).contains(&client.now.since(before)));
-        client.reply(commands[0].taken(60_000));
+        client.reply(commands[0].denied(60_000));
     }
 }
 
@@ -100,7 +100,7 @@ fn a_waiter_that_gives_up_removes_its_registration() {
     client.engine.cancel(lock, client.now);
     let release = client.command();
     assert_eq!((release.name(), &release.arguments()[2]), ("exclusive_release", &acquire.arguments()[3]));
-    client.reply(release.number(0));
+    client.reply(release.count(0));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -118,15 +118,12 @@ fn a_single_attempt_leaves_no_registration() {
 fn every_new_connection_subscribes_to_wake_ups() {
     let (mut client, channel) = Client::woken();
     client.wait_for(Request { wait: ms(60_000), ..request("a") });
-    client.engine.handle_closed(client.connection.take().unwrap(), "reset", client.now);
-    while client.connection.is_none() {
-        client.advance_to_timeout();
-        client.drain_connections();
-    }
+    client.disconnect("reset");
+    client.wait_for_dial();
     client.connect();
     client.command();
-    client.reply(HELLO_MAP);
-    assert_eq!(client.command().0, ["SUBSCRIBE", &channel]);
+    client.reply(HELLO_REPLY);
+    assert_eq!(client.command().words, ["SUBSCRIBE", &channel]);
     client.reply(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
     assert_eq!(client.command().name(), "exclusive_acquire", "and the lock is asked for at once");
 }

@@ -1,6 +1,6 @@
 //! What may happen next in a world.
 
-use crate::{network::State, setup::Setup, world::World};
+use crate::{network::LinkState, setup::Setup, state::State};
 
 /// One branch. Links are named by their place in the world's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ impl Action {
     }
 }
 
-impl World {
+impl State {
     /// Everything that may happen in this state.
     pub fn actions(&self, setup: &Setup) -> Vec<Action> {
         let mut actions = Vec::new();
@@ -53,8 +53,8 @@ impl World {
         }
         for (index, link) in self.links.iter().enumerate() {
             match link.state {
-                State::Dialing => actions.push(Action::Dial(index)),
-                State::Open | State::Abandoned => {
+                LinkState::Dialing => actions.push(Action::Dial(index)),
+                LinkState::Open | LinkState::Abandoned => {
                     if !link.up.is_empty() {
                         actions.push(Action::Up(index));
                     }
@@ -63,7 +63,7 @@ impl World {
                     }
                 }
             }
-            if link.state == State::Open && self.budget.breaks > 0 {
+            if link.state == LinkState::Open && self.budget.breaks > 0 {
                 actions.push(Action::Cut(index));
                 if !link.up.is_empty() {
                     actions.push(Action::Abandon(index));

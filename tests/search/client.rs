@@ -1,10 +1,10 @@
 //! A client: the engine that ships, and an application that carries out its plan.
 
-use redlatch::{Duration, Endpoint, Engine, Event, HandleId, Instant, ReleaseOutcome, Request};
+use redlatch::{Code, Duration, Endpoint, Engine, Event, HandleId, Instant, Loss, ReleaseOutcome, Request};
 
 use crate::{
     setup::{Op, Setup, TICK, lease},
-    support::{Seeded, ms},
+    world::{Seeded, ms},
 };
 
 /// When a world begins, in ticks: long after the epoch, as real clocks are.
@@ -132,52 +132,42 @@ impl Client {
         self.slots.push(Slot { lock, keys, owner, status: Status::Pending });
     }
 
-    /// Takes in what the engine has to tell; what the outcomes are called.
-    pub fn take_outcomes(&mut self, tick: u64) -> Vec<(Option<usize>, &'static str)> {
-        let mut heard = Vec::new();
-        while let Some(event) = self.engine.poll_event(self.now(tick)) {
-            let (lock, status, name) = match event {
-                Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),
-                Event::Failed { lock, failure } => (lock, Status::Over, name_of(&failure.code)),
-                Event::Lost { lock, loss } => (
-                    lock,
-                    Status::Over,
-                    match loss {
-                        redlatch::Loss::Expired => "lost",
-                        _ => "not ours",
-                    },
-                ),
-                Event::Released { lock, outcome } => (
-                    lock,
-                    Status::Over,
-                    match outcome {
-                        ReleaseOutcome::Released => "released",
-                        ReleaseOutcome::Expired => "expired",
-                        ReleaseOutcome::Unknown => "unknown",
-                    },
-                ),
-                Event::Extended { .. } | Event::OperationFailed { .. } => {
-                    self.operations -= 1;
-                    continue;
-                }
-                _ => continue,
-            };
-            let slot = self.slots.iter().position(|slot| slot.lock == lock && slot.status != Status::Over);
-            if let Some(index) = slot {
-                self.slots[index].status = status;
+    /// Notes an event: the slot that it concerns and the name of its outcome, for an event that has one.
+    pub fn on_event(&mut self, event: Event) -> Option<(Option<usize>, &'static str)> {
+        let (lock, status, name) = match event {
+            Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),
+            Event::Failed { lock, failure } => (lock, Status::Over, name_of(&failure.code)),
+            Event::Lost { lock, loss: Loss::Expired } => (lock, Status::Over, "lost"),
+            Event::Lost { lock, .. } => (lock, Status::Over, "not ours"),
+            Event::Released { lock, outcome } => (
+                lock,
+                Status::Over,
+                match outcome {
+                    ReleaseOutcome::Released => "released",
+                    ReleaseOutcome::Expired => "expired",
+                    ReleaseOutcome::Unknown => "unknown",
+                },
+            ),
+            Event::Extended { .. } | Event::OperationFailed { .. } => {
+                self.operations -= 1;
+                return None;
             }
-            heard.push((slot, name));
+            _ => return None,
+        };
+        let slot = self.slots.iter().position(|slot| slot.lock == lock && slot.status != Status::Over);
+        if let Some(index) = slot {
+            self.slots[index].status = status;
         }
-        heard
+        Some((slot, name))
     }
 }
 
-fn name_of(code: &redlatch::Code) -> &'static str {
+fn name_of(code: &Code) -> &'static str {
     match code {
-        redlatch::Code::Timeout => "timed out",
-        redlatch::Code::Quorum => "no quorum",
-        redlatch::Code::Connection => "no connection",
-        redlatch::Code::Lost => "lost in the act",
+        Code::Timeout => "timed out",
+        Code::Quorum => "no quorum",
+        Code::Connection => "no connection",
+        Code::Lost => "lost in the act",
         _ => "another failure",
     }
 }

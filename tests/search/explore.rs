@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{action::Action, setup::Setup, world::World};
+use crate::{action::Action, setup::Setup, state::State};
 
 pub struct Report {
     name: &'static str,
@@ -21,7 +21,7 @@ pub struct Report {
 
 /// A state on the way, and the branches that are not taken yet.
 struct Visit {
-    world: World,
+    world: State,
     actions: Vec<Action>,
     taken: Option<Action>,
 }
@@ -43,7 +43,7 @@ pub fn explore(setup: &Setup) -> Result<Report, String> {
         outcomes: BTreeSet::new(),
     };
     let mut seen = Seen::default();
-    let first = World::new(setup);
+    let first = State::new(setup);
     seen.insert(fingerprint(&first));
     let mut path = vec![visit(first, setup, None)];
     while let Some(here) = path.last_mut() {
@@ -89,11 +89,11 @@ pub fn explore(setup: &Setup) -> Result<Report, String> {
     Ok(report)
 }
 
-fn visit(world: World, setup: &Setup, taken: Option<Action>) -> Visit {
+fn visit(world: State, setup: &Setup, taken: Option<Action>) -> Visit {
     Visit { actions: world.actions(setup), world, taken }
 }
 
-fn fingerprint(world: &World) -> u64 {
+fn fingerprint(world: &State) -> u64 {
     let mut hasher = DefaultHasher::new();
     world.hash(&mut hasher);
     hasher.finish()

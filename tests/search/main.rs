@@ -30,10 +30,12 @@ mod queue;
 mod quiescence;
 mod setup;
 mod shared;
-mod world;
+mod state;
 
-#[path = "../support/mod.rs"]
-mod support;
+#[path = "../world/memory.rs"]
+mod memory;
+#[path = "../world/mod.rs"]
+mod world;
 
 use explore::explore;
 use setup::{Setup, setups};

@@ -11,13 +11,13 @@ pub struct Link {
     pub server: usize,
     pub connection: ConnectionId,
     pub session: SessionId,
-    pub state: State,
+    pub state: LinkState,
     pub up: VecDeque<Vec<u8>>,
     pub down: VecDeque<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum LinkState {
     Dialing,
     Open,
     /// The client is gone; what it sent is still under way.
@@ -27,6 +27,6 @@ pub enum State {
 impl Link {
     /// Whether nothing can come of it any more.
     pub fn is_over(&self) -> bool {
-        self.state == State::Abandoned && self.up.is_empty()
+        self.state == LinkState::Abandoned && self.up.is_empty()
     }
 }

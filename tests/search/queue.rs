@@ -1,42 +1,41 @@
 //! The rule of the fair queue: who came first to the server, and still waits, is served first.
 
-use crate::{support::Command, world::Violation};
+use crate::{state::Violation, world::ScriptCall};
 
 /// The waiters of key `a` in their order of arrival, as an onlooker at the server sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Queue {
-    waiting: Vec<String>,
+    waiting: Vec<Vec<u8>>,
 }
 
 impl Queue {
-    /// The server has carried this command out, and the key has passed from one owner to another.
+    /// The server has executed this call, and the key has passed from one owner to another.
     pub fn saw(
         &mut self,
-        command: &Command,
+        call: &ScriptCall,
         before: Option<&[u8]>,
         owner: Option<&[u8]>,
     ) -> Result<(), Violation> {
-        match command.name() {
-            "fair_acquire" => {
-                let [_, token, _, waiter, _, join, _] = command.arguments() else { panic!("{command:?}") };
-                // Who holds it may ask again, and is in no queue.
-                let owns = owner == Some(token.as_bytes());
-                if owns && before != owner {
-                    self.granted(waiter)?;
-                } else if !owns && join == "1" && !self.waiting.contains(waiter) {
-                    self.waiting.push(waiter.clone());
-                }
-            }
-            "fair_release" => {
-                let waiter = &command.arguments()[2];
-                self.waiting.retain(|other| other != waiter);
-            }
-            _ => {}
+        if !call.is_fair() {
+            return Ok(());
+        }
+        let waiter = call.waiter();
+        if call.releases() {
+            self.waiting.retain(|other| other != waiter);
+            return Ok(());
+        }
+        // A holder may acquire again, and is in no queue.
+        let owns = owner == Some(call.token().as_slice());
+        if owns && before != owner {
+            return self.granted(waiter);
+        }
+        if !owns && call.joins() && !self.waiting.contains(waiter) {
+            self.waiting.push(waiter.clone());
         }
         Ok(())
     }
 
-    fn granted(&mut self, waiter: &str) -> Result<(), Violation> {
+    fn granted(&mut self, waiter: &[u8]) -> Result<(), Violation> {
         match self.waiting.iter().position(|other| other == waiter) {
             Some(0) => {
                 self.waiting.remove(0);
@@ -44,7 +43,9 @@ impl Queue {
             }
             // Newly come, and nobody waits.
             None if self.waiting.is_empty() => Ok(()),
-            _ => Err(format!("{waiter} was served before {}", self.waiting[0])),
+            _ => {
+                Err(format!("{} was served before {}", waiter.escape_ascii(), self.waiting[0].escape_ascii()))
+            }
         }
     }
 }

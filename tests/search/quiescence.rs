@@ -4,7 +4,7 @@ use crate::{
     action::Action,
     client::Status,
     setup::{Budget, Setup},
-    world::{Violation, World},
+    state::{State, Violation},
 };
 
 /// Ticks within which everything must be at rest.
@@ -12,7 +12,7 @@ const LONGEST: u64 = 60;
 /// Steps within which it must be, or it goes round in circles.
 const MOST_STEPS: u32 = 10_000;
 
-impl World {
+impl State {
     pub fn settle(mut self, setup: &Setup) -> Result<(), Violation> {
         self.budget = Budget::default();
         let end = self.tick + LONGEST;

@@ -2,7 +2,7 @@
 
 use redlatch::Policy;
 
-use crate::support::ms;
+use crate::world::ms;
 
 /// Milliseconds in which nothing but what is searched happens: more than the shortest lease there is (100 ms), so that a lease
 /// of one tick is one.

@@ -10,7 +10,7 @@ use crate::{
     plan::{Micros, Op, Plan, key_name},
     rng::Rng,
     server::PASSWORD,
-    world::Happening,
+    simulation::Happening,
 };
 
 pub struct SimClient {

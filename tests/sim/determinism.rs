@@ -3,12 +3,12 @@
 //! `make test-wasm` compiles the native build's traces into the wasm test. So the two builds of one source are compared, and
 //! nothing has to be written down anew when the engine or a plan changes.
 
-use crate::{plan::Plan, world};
+use crate::{plan::Plan, simulation};
 
 const SEEDS: std::ops::Range<u64> = 0..100;
 
 fn trace(seed: u64) -> String {
-    let (summary, result) = world::run(&Plan::draw(seed), false);
+    let (summary, result) = simulation::run(&Plan::draw(seed), false);
     let outcome = result.err().map(|violation| format!("{}: {}", violation.rule, violation.text));
     assert_eq!(outcome, None, "seed {seed}");
     format!("{:016x}/{}/{}", summary.hash, summary.events, summary.coverage.values().sum::<u64>())

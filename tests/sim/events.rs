@@ -7,10 +7,10 @@ use redlatch::{Duration, Event, HandleId, Instant, Loss};
 use crate::{
     client::{Stage, Task},
     observer::{Hold, Violation},
-    world::{Happening, World},
+    simulation::{Happening, Simulation},
 };
 
-impl World<'_> {
+impl Simulation<'_> {
     pub fn on_event(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
         let twice = |what: &str, lock: HandleId, stage: Stage| {
             Violation::new(

@@ -6,10 +6,10 @@ use crate::{
     network::{LinkId, Way},
     observer::Violation,
     plan::{What, key_name},
-    world::{Happening, World},
+    simulation::{Happening, Simulation},
 };
 
-impl World<'_> {
+impl Simulation<'_> {
     pub fn begin_fault(&mut self, index: usize) -> Result<(), Violation> {
         let what = self.plan.faults[index].what;
         self.trace.note(self.now, 20, &[], || format!("fault: {what:?}"));

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use redlatch::memory::{Keyspace, Value};
+use redlatch::{KeyRole, memory::Keyspace};
 
-use crate::{observer::Violation, server::Executed};
+use crate::{
+    memory::{members, score},
+    observer::Violation,
+    server::Executed,
+};
 
 /// One waiter in a queue.
 #[derive(Clone, Debug)]
@@ -32,18 +36,13 @@ impl Queues {
         calm: bool,
     ) -> Result<(), Violation> {
         let Some(call) = &executed.call else { return Ok(()) };
-        const QUEUE: usize = 2;
-        let leaves = match call.script {
-            "fair_acquire" => executed.fence.is_some(),
-            "fair_release" => true,
-            _ => return Ok(()),
-        };
-        let own = match call.script {
-            "fair_acquire" => &call.arguments[2],
-            _ => &call.arguments[1],
-        };
+        if !call.is_fair() {
+            return Ok(());
+        }
+        let leaves = call.releases() || executed.fence.is_some();
+        let own = call.waiter();
         // Who is not in all queues joins all of them anew, so that everybody stands in one order.
-        let queues = call.keys_of(QUEUE);
+        let queues = call.keys_of(KeyRole::Queue);
         let stood = |queue: &Vec<u8>| {
             let place = self.0.get(queue).and_then(|line| line.iter().find(|place| place.waiter == *own));
             place.is_some_and(|place| place.kept > now as i64)
@@ -52,8 +51,8 @@ impl Queues {
             let text = format!("{} was in all queues and got new places", own.escape_ascii());
             return Err(Violation::new("live waiter dropped", text));
         }
-        for (queue, places) in call.keys_of(QUEUE).iter().zip(call.keys_of(QUEUE + 1)) {
-            let members: Vec<&[u8]> = set(keys, queue, now);
+        for (queue, leases) in queues.iter().zip(call.keys_of(KeyRole::Positions)) {
+            let members = members(keys, queue, now);
             let standing: BTreeSet<&[u8]> = members.iter().copied().collect();
             // Seen for the first time, or since something was lost: as it is.
             let found = || members.iter().map(|member| Place { waiter: member.to_vec(), kept: 0 }).collect();
@@ -92,7 +91,7 @@ impl Queues {
             }
             for place in line.iter_mut() {
                 let client = place.waiter.split(|&byte| byte == b':').next().unwrap_or_default();
-                place.kept = score(keys, places, client, now);
+                place.kept = score(keys, leases, client, now);
             }
             if line.iter().map(|place| place.waiter.as_slice()).ne(members.iter().copied()) {
                 let text = format!("the queue {} is not in the order of arrival", queue.escape_ascii());
@@ -100,21 +99,5 @@ impl Queues {
             }
         }
         Ok(())
-    }
-}
-
-fn set<'a>(keys: &'a Keyspace, key: &[u8], now: u64) -> Vec<&'a [u8]> {
-    match keys.peek(key, now) {
-        Some((Value::SortedSet(set), _)) => {
-            set.entries().iter().map(|(_, member)| member.as_slice()).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn score(keys: &Keyspace, key: &[u8], member: &[u8], now: u64) -> i64 {
-    match keys.peek(key, now) {
-        Some((Value::SortedSet(set), _)) => set.score(member).unwrap_or(0),
-        _ => 0,
     }
 }

@@ -5,7 +5,7 @@
 use crate::{
     plan::{Fault, MS, Micros, Plan, SECOND, What},
     rng::Rng,
-    world,
+    simulation,
 };
 
 /// Looks for a world in which `rule` is broken by what `spoil` does to it, and only by that.
@@ -21,10 +21,10 @@ fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
         sound.settings.exemptions = false;
         let mut spoilt = sound.clone();
         spoil(&mut spoilt, &mut Rng::of(seed, 4));
-        if world::run(&spoilt, false).1.is_err_and(|violation| violation.rule == rule) {
-            assert!(world::run(&sound, false).1.is_ok(), "seed {seed} has more wrong with it");
+        if simulation::run(&spoilt, false).1.is_err_and(|violation| violation.rule == rule) {
+            assert!(simulation::run(&sound, false).1.is_ok(), "seed {seed} has more wrong with it");
             spoilt.settings.exemptions = true;
-            let exempt = world::run(&spoilt, false).1;
+            let exempt = simulation::run(&spoilt, false).1;
             assert!(exempt.is_ok(), "seed {seed} is not exempt: {exempt:?}");
             return true;
         }
@@ -95,7 +95,7 @@ fn redlock_servers_that_stay_away_until_all_leases_end_break_nothing() {
         plan.settings.exemptions = false;
         plan.settings.span = plan.settings.span.max(2 * SECOND + lease);
         crash_one_after_the_other(&mut plan, lease);
-        let (summary, result) = world::run(&plan, false);
+        let (summary, result) = simulation::run(&plan, false);
         assert!(result.is_ok(), "seed {seed}: {result:?}");
         stayed_away += summary.coverage.get("back after all leases").unwrap_or(&0);
     }

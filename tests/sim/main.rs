@@ -39,7 +39,12 @@ mod seeds;
 mod server;
 #[cfg(not(target_arch = "wasm32"))]
 mod shrink;
+mod simulation;
 mod trace;
+
+#[path = "../world/memory.rs"]
+mod memory;
+#[path = "../world/mod.rs"]
 mod world;
 
 use plan::Plan;
@@ -49,7 +54,7 @@ const MOST_LINES: usize = 1000;
 
 /// A world, told step by step.
 fn transcript(plan: &Plan) -> String {
-    let (summary, result) = world::run(plan, true);
+    let (summary, result) = simulation::run(plan, true);
     let skipped = summary.lines.len().saturating_sub(MOST_LINES);
     let mut lines = vec![
         format!("{:#?}\n{:#?}\n{:#?}", plan.settings, plan.ops, plan.faults),

@@ -10,6 +10,7 @@ use crate::{
     fifo::Queues,
     plan::{Micros, Plan},
     server::Executed,
+    world::ScriptCall,
 };
 
 #[derive(Clone, Debug)]
@@ -131,21 +132,19 @@ impl Observer {
         time: Micros,
     ) -> Result<(), Violation> {
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
-            self.granted.entry(call.token().to_vec()).or_default().push((server, time, fence));
+            self.granted.entry(call.token().clone()).or_default().push((server, time, fence));
         }
         if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
-            self.extended.entry(call.token().to_vec()).or_default().push((server, time));
+            self.extended.entry(call.token().clone()).or_default().push((server, time));
         }
-        if let Some(call) =
-            executed.call.as_ref().filter(|call| call.script.ends_with("release") && executed.count > 0)
-        {
-            self.deleted.push((call.token().to_vec(), executed.count));
+        if let Some(call) = executed.call.as_ref().filter(|call| call.releases() && executed.count > 0) {
+            self.deleted.push((call.token().clone(), executed.count));
         }
-        if let Some(call) = executed.call.as_ref().filter(|call| call.script == "exclusive_extend")
+        if let Some(call) = executed.call.as_ref().filter(|call| call.extends())
             && executed.done
             && executed.count == 0
         {
-            self.denied.entry(call.token().to_vec()).or_default().insert(server);
+            self.denied.entry(call.token().clone()).or_default().insert(server);
         }
         let Some(keys) = keys else { return Ok(()) };
         contract::check(executed, keys, now)?;
@@ -156,9 +155,10 @@ impl Observer {
     }
 
     /// A client writes a call.
-    pub fn written(&self, client: usize, script: &str, token: &[u8]) -> Result<(), Violation> {
-        if !script.ends_with("release") && self.released.contains(&(client, token.to_vec())) {
-            return Err(Violation::new("sent after release", format!("{script} with a released token")));
+    pub fn written(&self, client: usize, call: &ScriptCall) -> Result<(), Violation> {
+        if !call.releases() && self.released.contains(&(client, call.token().clone())) {
+            let text = format!("{} with a released token", call.name());
+            return Err(Violation::new("sent after release", text));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
 
 use redlatch::planted::{Planted, plant};
 
-use crate::{plan::Plan, seeds::number, world};
+use crate::{plan::Plan, seeds::number, simulation};
 
 /// Seeds that a bug may take to be found.
 const MOST_SEEDS: u64 = 20_000;
@@ -23,7 +23,7 @@ struct Find {
 
 /// The rule that a world breaks, if it does.
 fn broken(seed: u64) -> Option<&'static str> {
-    let result = std::panic::catch_unwind(|| world::run(&Plan::draw(seed), false).1);
+    let result = std::panic::catch_unwind(|| simulation::run(&Plan::draw(seed), false).1);
     match result {
         Ok(result) => result.err().map(|violation| violation.rule),
         Err(_) => Some("panic"),

@@ -1,11 +1,11 @@
 //! What must be so at the end of the quiet period.
 
-use crate::{client::Stage, observer::Violation, plan::SECOND, world::World};
+use crate::{client::Stage, observer::Violation, plan::SECOND, simulation::Simulation};
 
 /// Fence counters are kept for an hour after the lease, and some clocks were set back by a minute or so.
 const ALL_EXPIRED: u64 = 3 * 3600 * SECOND;
 
-impl World<'_> {
+impl Simulation<'_> {
     pub fn check_settled(&mut self) -> Result<(), Violation> {
         for (index, client) in self.clients.iter().enumerate().filter(|(_, client)| client.alive) {
             for (lock, task) in &client.tasks {

@@ -6,10 +6,10 @@ use crate::{
     client::{Stage, Task, request, token_text},
     plan::{Op, Operation},
     scheduler::SimTask,
-    world::{Happening, World},
+    simulation::{Happening, Simulation},
 };
 
-impl World<'_> {
+impl Simulation<'_> {
     /// Asks for a lock, or adopts the one that this token holds.
     pub fn acquire(&mut self, client: usize, index: usize, adopted: Option<Vec<u8>>, now: Instant) {
         let op = &self.plan.ops[index];

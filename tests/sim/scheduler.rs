@@ -1,6 +1,6 @@
 //! What a shell does with the engine.
 
-use redlatch::{HandleId, Instant};
+use redlatch::{ConnectionId, HandleId, Instant, NodeId};
 
 use crate::{
     client::Task,
@@ -8,11 +8,11 @@ use crate::{
     observer::Violation,
     plan::MS,
     rng::Rng,
-    server::script_call,
-    world::{Happening, World, shown},
+    simulation::{Happening, Simulation, shown},
+    world::{Output, ScriptCall, next_output, split_words},
 };
 
-impl World<'_> {
+impl Simulation<'_> {
     /// Something that the client's event loop takes up: one thing is fed, then everything is drained.
     pub fn at_client(&mut self, happening: Happening) -> Result<(), Violation> {
         let client = match &happening {
@@ -66,59 +66,49 @@ impl World<'_> {
         }
         self.drain(client, now)
     }
+
     /// Everything that the engine has to say.
     pub fn drain(&mut self, client: usize, now: Instant) -> Result<(), Violation> {
-        loop {
-            let mut idle = true;
-            while let Some(event) = self.clients[client].engine.poll_event(now) {
-                idle = false;
-                self.trace.note(self.now, 9, &[], || format!("client {client} hears {event:?}"));
-                self.on_event(client, event, now)?;
-            }
-            while let Some(connection) = self.clients[client].engine.poll_close() {
-                idle = false;
-                if let Some(id) = self.clients[client].links.get(&connection).copied() {
-                    self.hang_up(id);
+        while let Some(output) = next_output(&mut self.clients[client].engine, now) {
+            match output {
+                Output::Event(event) => {
+                    self.trace.note(self.now, 9, &[], || format!("client {client} gets {event:?}"));
+                    self.on_event(client, event, now)?;
                 }
-            }
-            while let Some((node, connection)) = self.clients[client].engine.poll_connect() {
-                idle = false;
-                let id = LinkId(self.links.len() as u64 + 1);
-                let rng = Rng::of(self.plan.seed, (client as u64 + 2) << 32 | u64::from(connection.0));
-                self.links.insert(id, Link::new(client, node.0 as usize, connection, self.now, rng));
-                self.clients[client].links.insert(connection, id);
-                self.trace
-                    .note(self.now, 10, &[], || format!("client {client} dials server {} as {id:?}", node.0));
-                self.send(id, Way::Up, Happening::Dials(id));
-            }
-            while let Some((connection, bytes)) = self.clients[client].engine.poll_transmit() {
-                idle = false;
-                let id = self.clients[client].links[&connection];
-                self.check_written(client, &bytes)?;
-                self.trace
-                    .note(self.now, 11, &bytes, || format!("client {client} -> {id:?}: {}", shown(&bytes)));
-                self.send_bytes(id, Way::Up, bytes);
-            }
-            if idle {
-                break;
+                Output::Close(connection) => {
+                    if let Some(id) = self.clients[client].links.get(&connection).copied() {
+                        self.hang_up(id);
+                    }
+                }
+                Output::Connect(node, connection) => self.dial(client, node, connection),
+                Output::Transmit(connection, bytes) => {
+                    let id = self.clients[client].links[&connection];
+                    self.check_written(client, &bytes)?;
+                    self.trace.note(self.now, 11, &bytes, || {
+                        format!("client {client} -> {id:?}: {}", shown(&bytes))
+                    });
+                    self.send_bytes(id, Way::Up, bytes);
+                }
             }
         }
         self.set_timer(client, now);
         self.check_beliefs(client, now)
     }
 
+    fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) {
+        let id = LinkId(self.links.len() as u64 + 1);
+        let rng = Rng::of(self.plan.seed, (client as u64 + 2) << 32 | u64::from(connection.0));
+        self.links.insert(id, Link::new(client, node.0 as usize, connection, self.now, rng));
+        self.clients[client].links.insert(connection, id);
+        self.trace.note(self.now, 10, &[], || format!("client {client} dials server {} as {id:?}", node.0));
+        self.send(id, Way::Up, Happening::Dials(id));
+    }
+
     fn check_written(&self, client: usize, bytes: &[u8]) -> Result<(), Violation> {
-        // Commands are written whole; several may be together.
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let (_, used) = redis_protocol::resp2::decode::decode_range(rest)
-                .ok()
-                .flatten()
-                .ok_or_else(|| Violation::new("half a command", shown(rest)))?;
-            if let Some(call) = script_call(&rest[..used]) {
-                self.observer.written(client, call.script, call.token())?;
+        for (_, words) in split_words(bytes) {
+            if let Some(call) = ScriptCall::read(&words) {
+                self.observer.written(client, &call)?;
             }
-            rest = &rest[used..];
         }
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{plan::Plan, shrink, transcript, world};
+use crate::{plan::Plan, shrink, simulation, transcript};
 
 /// Seeds that found something once.
 const REGRESSIONS: &[u64] = &[77, 578, 2096, 21340, 22469, 32619, 402_224, 461_545];
@@ -46,9 +46,9 @@ pub fn number(name: &str) -> Option<u64> {
 }
 
 /// Runs a world; a failure is made as small as it gets, and told.
-fn hold(seed: u64) -> world::Summary {
+fn hold(seed: u64) -> simulation::Summary {
     let plan = Plan::draw(seed);
-    let (summary, result) = world::run(&plan, false);
+    let (summary, result) = simulation::run(&plan, false);
     if let Err(violation) = result {
         eprintln!("seed {seed}: {}: {}; making it smaller", violation.rule, violation.text);
         let smallest = shrink::shrink(&plan, violation.rule);
@@ -71,7 +71,7 @@ struct Total {
 }
 
 impl Total {
-    fn add(&mut self, seed: u64, world: world::Summary) {
+    fn add(&mut self, seed: u64, world: simulation::Summary) {
         self.events += world.events;
         self.hash ^= world.hash.rotate_left((seed % 64) as u32);
         for (what, count) in world.coverage {

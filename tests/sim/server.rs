@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use redlatch::{
-    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Instant,
-    memory::{Server, SessionId, User, Value},
+    Instant, KeyRole,
+    memory::{Server, SessionId, User},
     resp::{Limits, Reply, Scanner, decode},
 };
 
 use crate::{
     clock::ServerClock,
+    memory::holder,
     network::LinkId,
     plan::{Micros, Settings},
+    world::ScriptCall,
 };
 
 pub const PASSWORD: &str = "canary-password";
@@ -34,15 +36,6 @@ pub struct SimServer {
     /// Whether it does not know HELLO, and to whom it has said so just now.
     old: bool,
     puzzled: Vec<LinkId>,
-}
-
-/// A call of a script, as the server read it.
-#[derive(Clone, Debug)]
-pub struct ScriptCall {
-    pub script: &'static str,
-    pub keys: Vec<Vec<u8>>,
-    /// Behind the nonce.
-    pub arguments: Vec<Vec<u8>>,
 }
 
 /// One command and its reply.
@@ -145,8 +138,7 @@ impl SimServer {
     pub fn is_owner(&self, call: &ScriptCall, time: Micros) -> bool {
         let now = self.now(time).as_micros() / 1000;
         let Some(keys) = self.memory.database(self.database) else { return false };
-        let owns = |key: &Vec<u8>| matches!(keys.peek(key, now), Some((Value::String(owner), _)) if owner == call.token());
-        call.keys_of(0).iter().all(owns)
+        call.keys_of(KeyRole::Lock).iter().all(|key| holder(keys, key, now) == Some(call.token()))
     }
 
     /// What was written to sessions since the last call.
@@ -155,28 +147,6 @@ impl SimServer {
         let puzzled = self.puzzled.drain(..).map(|link| (link, UNKNOWN_HELLO.to_vec()));
         puzzled.chain(ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id)))).collect()
     }
-}
-
-/// The call of a script that a command is, if it is one.
-pub fn script_call(command: &[u8]) -> Option<ScriptCall> {
-    let mut scanner = Scanner::new(Limits { depth: 1, elements: 1000, bytes: 1 << 20 });
-    scanner.push(command);
-    let Reply::Array(words) = decode(scanner.next_frame().ok()??).ok()? else { return None };
-    let words: Vec<&[u8]> = words
-        .iter()
-        .filter_map(|word| match word {
-            Reply::Bulk(text) => Some(*text),
-            _ => None,
-        })
-        .collect();
-    let [b"EVALSHA" | b"EVAL", text, count, rest @ ..] = words.as_slice() else { return None };
-    let scripts = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
-    let script =
-        scripts.into_iter().find(|script| script.sha1 == *text || script.source.as_bytes() == *text)?;
-    let count: usize = std::str::from_utf8(count).ok()?.parse().ok()?;
-    let (keys, arguments) = rest.split_at_checked(count)?;
-    let owned = |texts: &[&[u8]]| texts.iter().map(|text| text.to_vec()).collect::<Vec<_>>();
-    Some(ScriptCall { script: script.name, keys: owned(keys), arguments: owned(&arguments[1..]) })
 }
 
 impl Executed {
@@ -209,26 +179,9 @@ impl Executed {
                 _ => {}
             }
         }
-        // A lease of nothing only asks.
-        let extends = |call: &ScriptCall| call.script == "exclusive_extend" && call.arguments[1] != b"0";
+        // A lease of 0 changes nothing.
+        let extends = |call: &ScriptCall| call.extends() && call.lease() != Some(0);
         this.extended = this.count == 1 && this.call.as_ref().is_some_and(extends);
         this
-    }
-}
-
-impl ScriptCall {
-    /// The keys of one kind of several: lock keys are the first.
-    pub fn keys_of(&self, kind: usize) -> &[Vec<u8>] {
-        let kinds = match self.script {
-            "fair_acquire" | "fair_release" => 4,
-            "exclusive_acquire" | "exclusive_release" => 3,
-            _ => 2,
-        };
-        let n = self.keys.len() / kinds;
-        &self.keys[kind * n..(kind + 1) * n]
-    }
-
-    pub fn token(&self) -> &[u8] {
-        &self.arguments[0]
     }
 }

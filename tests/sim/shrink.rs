@@ -1,6 +1,6 @@
 //! Makes a failing plan as small as it gets: leaves out operations and faults as long as the same rule is broken.
 
-use crate::{plan::Plan, world};
+use crate::{plan::Plan, simulation};
 
 /// Events that may be spent on it: less than a minute.
 const MOST_EVENTS: u64 = 10_000_000;
@@ -12,7 +12,7 @@ pub fn shrink(plan: &Plan, rule: &str) -> Plan {
         if events > MOST_EVENTS {
             return false;
         }
-        let (summary, result) = world::run(plan, false);
+        let (summary, result) = simulation::run(plan, false);
         events += summary.events;
         result.is_err_and(|violation| violation.rule == rule)
     };

@@ -4,10 +4,9 @@ mod renewal;
 mod residue;
 mod tokens;
 
-use crate::support::{
-    at, ms, one_try, request,
-    servers::Servers,
-    world::{Mode, World},
+use crate::{
+    network::{Mode, Network},
+    world::{ms, one_attempt, request},
 };
 use redlatch::{
     Code, Duration, Event, HandleId, InvalidRequest, LockError, Policy, ReleaseOutcome, Request, Vote,
@@ -19,14 +18,14 @@ fn short(wait: u64) -> Request {
 }
 
 /// A world whose clients are connected to all servers.
-fn warm(servers: usize, clients: usize) -> World {
-    let mut world = World::new(servers, clients, &Policy::default());
+fn warm(servers: usize, clients: usize) -> Network {
+    let mut world = Network::new(servers, clients, &Policy::default());
     for client in 0..clients {
-        let lock = world.acquire(client, one_try("warm-up"));
+        let lock = world.acquire(client, one_attempt("warm-up"));
         assert!(granted(world.next_event(client, ms(1000))));
         world.release(client, lock);
         world.run_for(ms(100));
-        world.heard(client);
+        world.events(client);
     }
     world
 }
@@ -36,16 +35,16 @@ fn granted(event: Option<(Event, Duration)>) -> bool {
 }
 
 fn failure(event: Option<(Event, Duration)>) -> LockError {
-    crate::support::failure(event.unwrap().0)
+    crate::world::failure(event.unwrap().0)
 }
 
-fn set(world: &mut World, modes: &[Mode]) {
+fn set(world: &mut Network, modes: &[Mode]) {
     for (server, mode) in world.servers.iter_mut().zip(modes) {
         server.mode = *mode;
     }
 }
 
-fn believes(world: &World, client: usize, lock: HandleId) -> bool {
+fn believes(world: &Network, client: usize, lock: HandleId) -> bool {
     world.clients[client].engine.remaining(lock, world.now) > Duration::ZERO
 }
 
@@ -105,14 +104,14 @@ fn every_combination_of_failures_is_decided_correctly_in_time_and_leaves_no_resi
             world.run_for(ms(1000));
             for (server, mode) in world.servers.iter().zip(&modes) {
                 if matches!(mode, Mode::Up | Mode::Slow(_)) {
-                    assert_eq!(server.holds("k", world.now), None, "{modes:?}");
+                    assert_eq!(server.holder("k", world.now), None, "{modes:?}");
                 }
             }
             // When all is well again, nothing is left to do, and the lock can be had.
             set(&mut world, &vec![Mode::Up; servers]);
             world.run_for(ms(4000));
             assert_eq!(world.clients[0].engine.busy(), 0, "{modes:?}");
-            world.heard(0);
+            world.events(0);
             world.acquire(0, short(5000));
             assert!(granted(world.next_event(0, ms(5000))), "{modes:?}");
         }
@@ -122,7 +121,7 @@ fn every_combination_of_failures_is_decided_correctly_in_time_and_leaves_no_resi
 #[test]
 fn a_failed_attempt_reports_how_each_server_voted() {
     let mut world = warm(5, 2);
-    world.servers[0].keys.insert("k".into(), ("another".into(), at(u64::MAX / 2000)));
+    world.servers[0].take("k", "another", ms(1_000_000_000), world.now);
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Down, Mode::Refusing, Mode::Hung]);
     world.acquire(0, short(0));
     let failure = failure(world.next_event(0, ms(2000)));
@@ -146,7 +145,8 @@ fn an_even_split_between_two_or_three_clients_resolves() {
             let locks: Vec<_> = (0..clients).map(|client| world.acquire(client, short(20_000))).collect();
             for server in 0..servers {
                 let token = format!("split-{}", server % clients);
-                world.servers[server].keys.insert("k".into(), (token, world.now.after(ms(5))));
+                let now = world.now;
+                world.servers[server].take("k", &token, ms(5), now);
             }
             let mut served = 0;
             let end = world.now.after(ms(20_000));
@@ -155,7 +155,7 @@ fn an_even_split_between_two_or_three_clients_resolves() {
                     (0..clients).filter(|&client| believes(&world, client, locks[client])).collect();
                 assert!(believers.len() <= 1, "{believers:?}");
                 if let [client] = believers[..]
-                    && world.heard(client).iter().any(|event| matches!(event, Event::Granted { .. }))
+                    && world.events(client).iter().any(|event| matches!(event, Event::Granted { .. }))
                 {
                     served += 1;
                     world.release(client, locks[client]);
@@ -190,19 +190,19 @@ fn observers_are_notified_when_a_minority_is_down() {
     world.run_for(ms(10));
     world.acquire(0, Request { keys: vec![b"other".to_vec()], ..short(0) });
     world.run_for(ms(10));
-    assert!(world.heard(0).iter().any(|event| matches!(event, Event::Degraded { missing: 1, .. })));
+    assert!(world.events(0).iter().any(|event| matches!(event, Event::Degraded { missing: 1, .. })));
 }
 
 #[test]
 fn a_fair_lock_on_several_servers_is_refused() {
-    let mut world = World::new(2, 1, &Policy::default());
+    let mut world = Network::new(2, 1, &Policy::default());
     let fair = Request { fair: true, ..short(0) };
     assert_eq!(world.clients[0].engine.acquire(fair, world.now), Err(InvalidRequest::FairOnSeveral));
 }
 
 #[test]
 fn a_server_that_connects_late_is_still_asked_until_the_release() {
-    let mut world = World::new(3, 1, &Policy::default());
+    let mut world = Network::new(3, 1, &Policy::default());
     world.servers[2].mode = Mode::Slow(300);
     let lock = world.acquire(0, short(0));
     assert!(granted(world.next_event(0, ms(100))));
@@ -216,20 +216,18 @@ fn a_server_that_connects_late_is_still_asked_until_the_release() {
 
 #[test]
 fn a_missing_connection_delays_the_vote_by_one_second() {
-    let mut servers = Servers::new(3);
-    servers.engine.acquire(one_try("a"), at(0)).unwrap();
-    servers.greet(2);
-    let asked = servers.commands();
-    let [(first, _), (second, _)] = servers.connections.clone()[..] else { panic!("two connections") };
-    servers.reply(first, asked[0].1.granted(1));
-    servers.reply(second, asked[1].1.taken(5000));
-    assert_eq!(servers.engine.poll_event(at(0)), None, "the third decides");
-    servers.engine.handle_timeout(at(999));
-    assert_eq!(servers.engine.poll_event(at(999)), None);
-    servers.engine.handle_timeout(at(1000));
-    let event = servers.engine.poll_event(at(1000));
+    let mut world = Network::new(3, 1, &Policy::default());
+    let now = world.now;
+    world.servers[1].take("k", "another", ms(5000), now);
+    world.servers[2].mode = Mode::Unreachable;
+    world.acquire(0, one_attempt("k"));
+    world.run_for(ms(999));
+    assert_eq!(world.holders("k").iter().flatten().count(), 2, "one has granted, one has denied");
+    assert_eq!(world.events(0), [], "the third decides");
+    world.run_for(ms(1));
+    let events = world.events(0);
     assert!(
-        matches!(&event, Some(Event::Failed { failure, .. }) if failure.code == Code::Quorum && failure.votes.len() == 3),
-        "{event:?}"
+        matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Quorum && failure.votes.len() == 3),
+        "{events:?}"
     );
 }

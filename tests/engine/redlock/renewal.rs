@@ -1,9 +1,9 @@
 //! Holding a lock of several servers: renewals, and losing it.
 
 use super::{believes, granted, set, short, warm};
-use crate::support::{
-    ms,
-    world::{Mode, World},
+use crate::{
+    network::{Mode, Network},
+    world::ms,
 };
 use redlatch::{Event, Loss, Policy, Request};
 
@@ -14,7 +14,7 @@ fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
     assert!(granted(world.next_event(0, ms(100))));
     set(&mut world, &[Mode::Down, Mode::Hung]);
     world.run_for(ms(20_000));
-    assert!(believes(&world, 0, lock) && world.heard(0).is_empty());
+    assert!(believes(&world, 0, lock) && world.events(0).is_empty());
     set(&mut world, &[Mode::Down, Mode::Hung, Mode::Hung]);
     let (event, took) = world.next_event(0, ms(5000)).unwrap();
     assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
@@ -44,7 +44,7 @@ fn a_release_at_any_moment_of_a_renewal_is_followed_by_no_extension() {
             world.run_for(ms(6000));
             let after = &world.written[before..];
             assert!(
-                !after.iter().any(|name| name.ends_with("_extend")),
+                !after.iter().any(|command| command.name().ends_with("_extend")),
                 "{modes:?}, {steps} steps: {after:?}"
             );
         }
@@ -57,11 +57,11 @@ fn the_lock_is_lost_once_a_majority_of_servers_restarted_empty() {
     let lock = world.acquire(0, Request { renew: true, ..short(0) });
     assert!(granted(world.next_event(0, ms(100))));
     for emptied in [0, 1] {
-        world.servers[emptied].keys.clear();
+        world.servers[emptied].clear();
     }
     world.run_for(ms(5000));
     assert!(believes(&world, 0, lock));
-    world.servers[2].keys.clear();
+    world.servers[2].clear();
     let (event, _) = world.next_event(0, ms(1500)).unwrap();
     assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs });
 }
@@ -74,7 +74,7 @@ fn grants_after_the_majority_count() {
     assert!(granted(world.next_event(0, ms(100))));
     world.run_for(ms(100));
     // Without the third server's grant, this would be the end.
-    world.servers[0].keys.clear();
+    world.servers[0].clear();
     world.clients[0].engine.verify(lock, world.now);
     world.run_for(ms(300));
     assert!(believes(&world, 0, lock));
@@ -87,8 +87,8 @@ fn validity_that_has_ended_does_not_come_back() {
     assert!(granted(world.next_event(0, ms(100))));
     world.run_for(ms(100));
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(90)]);
-    world.servers[0].keys.clear();
-    world.servers[1].keys.clear();
+    world.servers[0].clear();
+    world.servers[1].clear();
     world.clients[0].engine.extend(lock, ms(20_000), world.now);
     let mut gone = false;
     let end = world.now.after(ms(5000));
@@ -103,7 +103,7 @@ fn validity_that_has_ended_does_not_come_back() {
 
 #[test]
 fn a_late_grant_of_the_third_server_does_not_lengthen_validity() {
-    let mut world = World::new(3, 1, &Policy::default());
+    let mut world = Network::new(3, 1, &Policy::default());
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(550)]);
     let lock = world.acquire(0, Request { ttl: ms(2730), ..short(2000) });
     assert!(granted(world.next_event(0, ms(2000))));

@@ -1,13 +1,13 @@
 //! What is left on several servers by attempts that came to nothing: it is released, and nobody is pursued for it.
 
 use super::{failure, granted, set, short, warm};
-use crate::support::{ms, world::Mode};
+use crate::{network::Mode, world::ms};
 use redlatch::{Code, Event, Request};
 
 #[test]
 fn the_residue_of_an_attempt_is_released_under_its_own_token() {
     let mut world = warm(3, 1);
-    world.servers[0].keys.insert("k".into(), ("another".into(), world.now.after(ms(1000))));
+    world.servers[0].take("k", "another", ms(1000), world.now);
     world.servers[1].mode = Mode::Refusing;
     let lock = world.acquire(0, short(10_000));
     world.run_for(ms(1));
@@ -45,7 +45,7 @@ fn a_server_that_answers_with_errors_gets_no_release_for_every_attempt() {
     let mut world = warm(3, 2);
     let held = world.acquire(1, Request { renew: true, ..short(0) });
     assert!(granted(world.next_event(1, ms(100))));
-    world.servers[0].keys.clear();
+    world.servers[0].clear();
     world.servers[0].mode = Mode::Refusing;
     world.acquire(0, Request { ttl: ms(30_000), ..short(60_000) });
     world.run_for(ms(20_000));
@@ -64,7 +64,7 @@ fn a_server_that_answers_with_errors_gets_no_release_for_every_attempt() {
 fn a_grant_without_a_reply_is_released_before_the_next_attempt() {
     let mut world = warm(3, 1);
     world.servers[0].loses_reply = true;
-    world.servers[2].keys.insert("k".into(), ("another".into(), world.now.after(ms(60_000))));
+    world.servers[2].take("k", "another", ms(60_000), world.now);
     world.acquire(0, Request { ttl: ms(30_000), ..short(20_000) });
     let (event, took) = world.next_event(0, ms(20_000)).unwrap();
     assert!(matches!(event, Event::Granted { .. }), "{event:?}");

@@ -1,7 +1,7 @@
 //! A token of the application's own on several servers.
 
 use super::{believes, failure, granted, set, short, warm};
-use crate::support::{ms, world::Mode};
+use crate::{network::Mode, world::ms};
 use redlatch::{Code, Request};
 
 #[test]
@@ -20,7 +20,7 @@ fn a_token_of_the_application_waits_for_a_held_lock() {
     assert!(granted(world.next_event(0, ms(100))));
     let lock = world.acquire(1, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
     world.run_for(ms(500));
-    assert_eq!(world.heard(1), []);
+    assert_eq!(world.events(1), []);
     world.release(0, held);
     assert!(granted(world.next_event(1, ms(1000))));
     assert!(believes(&world, 1, lock));
@@ -32,7 +32,7 @@ fn a_token_of_the_application_is_retried_after_a_transient_error() {
     set(&mut world, &[Mode::Refusing, Mode::Refusing, Mode::Refusing]);
     let lock = world.acquire(0, Request { token: Some(b"mine".to_vec()), ..short(10_000) });
     world.run_for(ms(500));
-    assert_eq!(world.heard(0), []);
+    assert_eq!(world.events(0), []);
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Up]);
     assert!(granted(world.next_event(0, ms(1000))));
     assert!(believes(&world, 0, lock));

@@ -7,7 +7,7 @@ use redlatch::{
 
 use super::{
     ledger::{Ledger, Title, Word},
-    wire::{Call, Verb},
+    wire::Call,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +243,7 @@ impl App {
         }
         let alive = self.alive();
         for (index, (node, _, call)) in written.iter().enumerate() {
-            if call.verb != Verb::Extend {
+            if !call.script.extends() {
                 continue;
             }
             let title = &call.title;
@@ -252,7 +252,7 @@ impl App {
             let own = self.locks.iter().any(|lock| lock.own && lock.token.as_ref() == Some(&title.token));
             let released = written[..index]
                 .iter()
-                .any(|(at, _, other)| at == node && other.verb == Verb::Release && other.title == *title);
+                .any(|(at, _, other)| at == node && other.script.releases() && other.title == *title);
             assert!(own || !released, "extends after the release");
         }
     }

@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use redlatch::{Clock, Duration, Event, Instant, Request};
 
-use super::probe::{Probe, one_try};
+use super::world::{Client, Output, next_io, one_attempt};
 
 /// By how much the merged clock may fall short of the wall clock.
 const JITTER: u64 = 20_000;
@@ -73,50 +73,48 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
 
 /// A lock that is held from `first` on, and what was left of it when it was last looked at.
 struct Held {
-    probe: Probe,
+    client: Client,
     lock: redlatch::HandleId,
     believed: bool,
     until: Instant,
 }
 
 fn held_since(first: Instant) -> Held {
-    let mut probe = Probe::new(redlatch::Endpoint::default());
-    probe.now = first;
-    let request =
-        Request { renew: true, ttl: Duration::from_millis(LEASE_MS), ..one_try(vec![b"k".to_vec()]) };
-    let lock = probe.engine.acquire(request, first).unwrap();
-    probe.greet();
-    let acquire = probe.scripts().remove(0);
-    let reply = [b"*3\r\n$16\r\n", acquire[6].as_slice(), b"\r\n:1\r\n$1\r\n7\r\n"].concat();
-    probe.reply(&reply);
-    assert!(matches!(probe.events().as_slice(), [Event::Granted { fence: 7, .. }]));
-    Held { probe, lock, believed: true, until: first.after(Duration::from_micros(VALID)) }
+    let mut client = Client::new();
+    client.now = first;
+    let request = Request { renew: true, ttl: Duration::from_millis(LEASE_MS), ..one_attempt("k") };
+    let lock = client.engine.acquire(request, first).unwrap();
+    client.greet();
+    let acquire = client.command();
+    client.reply(acquire.granted(7));
+    assert!(matches!(client.events().as_slice(), [Event::Granted { fence: 7, .. }]));
+    Held { client, lock, believed: true, until: first.after(Duration::from_micros(VALID)) }
 }
 
 /// No server says anything any more: what is left only shrinks, and ends in time, with word of it.
 fn check_lease(held: &mut Held, first: Instant, now: Instant) {
-    let Held { probe, lock, believed, until } = held;
-    probe.now = now;
+    let Held { client, lock, believed, until } = held;
+    client.now = now;
     // An event loop that stalled: what is asked first is not told that time is up.
-    let remaining = probe.engine.remaining(*lock, now);
+    let remaining = client.engine.remaining(*lock, now);
     assert!(now.after(remaining) <= *until || remaining == Duration::ZERO, "validity has grown");
     assert!(remaining.as_micros() <= VALID.saturating_sub(now.since(first).as_micros()));
     *until = (*until).min(now.after(remaining)).max(now);
-    probe.engine.handle_timeout(now);
-    let lost = probe.events().iter().any(|event| matches!(event, Event::Lost { .. }));
+    client.engine.handle_timeout(now);
+    let lost = client.events().iter().any(|event| matches!(event, Event::Lost { .. }));
     assert!(!lost || *believed, "lost twice");
     *believed &= !lost;
-    let remaining = probe.engine.remaining(*lock, now);
+    let remaining = client.engine.remaining(*lock, now);
     assert_eq!(*believed, remaining > Duration::ZERO, "believed in without validity, or lost with it");
     assert!(!*believed || now.since(first).as_micros() < VALID, "lost too late");
-    let next = probe.engine.poll_timeout();
+    let next = client.engine.poll_timeout();
     assert!(next.is_none_or(|next| next > now), "time is up and nothing is done");
     assert!(!*believed || next.is_some_and(|next| next <= *until), "nobody will tell of the loss");
-    let _ = probe.scripts();
-    while let Some((_, id)) = probe.engine.poll_connect() {
-        probe.engine.handle_closed(id, "refused", now);
+    while let Some(output) = next_io(&mut client.engine) {
+        if let Output::Connect(_, id) = output {
+            client.engine.handle_closed(id, "refused", now);
+        }
     }
-    while probe.engine.poll_close().is_some() {}
 }
 
 /// Spans and points agree with the same sums in 128 bits, cut off where 64 end.

@@ -1,9 +1,9 @@
 //! Error replies: what of them is told.
 
 use arbitrary::{Result, Unstructured};
-use redlatch::{Code, Endpoint, Event, LockError};
+use redlatch::{Code, Endpoint, Event, LockError, Policy};
 
-use super::probe::{Probe, one_try};
+use super::world::{Client, one_attempt};
 
 /// What servers say around what a client sent.
 const PHRASES: [&str; 16] = [
@@ -62,33 +62,33 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
 
 fn check(line: &[u8], password: &str, blob: bool, greeting: bool) {
     let endpoint = Endpoint { password: password.into(), ..Endpoint::default() };
-    let mut probe = Probe::new(endpoint);
-    let lock = probe.engine.acquire(one_try(vec![b"k".to_vec()]), probe.now).unwrap();
+    let mut client = Client::with(Policy::default(), endpoint);
+    let lock = client.acquire(one_attempt("k"));
     let frame = if blob {
         [format!("!{}\r\n", line.len()).as_bytes(), line, b"\r\n"].concat()
     } else {
         [b"-", line, b"\r\n"].concat()
     };
     if greeting {
-        probe.connect();
-        probe.reply(&frame);
+        client.connect();
+        client.reply(&frame);
     } else {
-        probe.greet();
-        assert_eq!(probe.scripts().len(), 1);
-        probe.reply(&frame);
+        client.greet();
+        client.command();
+        client.reply(&frame);
         // Once more, should it have been taken for an unknown script.
-        probe.reply(&frame);
+        client.reply(&frame);
     }
-    let events = probe.events();
+    let events = client.events();
     match events.as_slice() {
-        [Event::Failed { lock: failed, failure }] if *failed == lock => told(failure, password, line),
+        [Event::Failed { lock: failed, failure }] if *failed == lock => check_error(failure, password, line),
         // A server that does not know HELLO is asked for AUTH.
         [] if greeting => {}
         other => panic!("{other:?}"),
     }
 }
 
-fn told(failure: &LockError, password: &str, line: &[u8]) {
+fn check_error(failure: &LockError, password: &str, line: &[u8]) {
     let message = &failure.message;
     assert_eq!(failure.code, Code::Server, "{message}");
     let prefix = failure.prefix.as_bytes();

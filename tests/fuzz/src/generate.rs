@@ -3,8 +3,8 @@
 use arbitrary::{Result, Unstructured};
 
 use super::{
-    probe::HELLO_MAP,
-    wire::{Asked, Call, Line, Verb},
+    wire::{Asked, Call, Line},
+    world::{HELLO_REPLY, SUBSCRIBED},
 };
 
 /// Errors of all sorts: they may pass, or are final, or mean something of their own.
@@ -28,11 +28,11 @@ const OTHERS: [&str; 8] =
 /// What a good server answers to a yes; `wakes` if it sends wake-ups.
 pub fn yes(asked: &Asked, wakes: bool) -> Vec<u8> {
     match asked {
-        Asked::Hello => HELLO_MAP.to_vec(),
-        Asked::Subscribe if wakes => b">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n".to_vec(),
+        Asked::Hello => HELLO_REPLY.into(),
+        Asked::Subscribe if wakes => SUBSCRIBED.into(),
         Asked::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
         Asked::Login | Asked::Select => b"+OK\r\n".to_vec(),
-        Asked::Script(call) => granted(call, &call.nonce, "77"),
+        Asked::Script(call) => granted(call, call.script.nonce(), "77"),
     }
 }
 
@@ -41,16 +41,16 @@ pub fn no(asked: &Asked, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let Asked::Script(call) = asked else {
         return error(u);
     };
-    if call.verb != Verb::Acquire {
-        return Ok(array(&call.nonce, ":0\r\n"));
+    if !call.script.acquires() {
+        return Ok(array(call.script.nonce(), ":0\r\n"));
     }
     let wait = *u.choose(&[-1, 0, 1, 30, 5000, i64::MAX])?;
-    let line = if call.fair {
+    let line = if call.script.is_fair() {
         format!(":{}\r\n:{}\r\n", u.int_in_range(0..=1)?, u.int_in_range(0..=9)?)
     } else {
         String::new()
     };
-    Ok(array(&call.nonce, &format!(":0\r\n:{wait}\r\n{line}")))
+    Ok(array(call.script.nonce(), &format!(":0\r\n:{wait}\r\n{line}")))
 }
 
 pub fn error(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
@@ -64,13 +64,13 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         // A yes with another nonce: of a command behind, or of none.
         (0, Some(Asked::Script(call))) => {
             let behind = line.queue.iter().skip(1).find_map(|sent| match &sent.asked {
-                Asked::Script(call) => Some(call.nonce.clone()),
+                Asked::Script(call) => Some(call.script.nonce().clone()),
                 _ => None,
             });
             granted(call, &behind.unwrap_or_else(|| b"0123456789abcdef".to_vec()), "5")
         }
         (1, Some(Asked::Script(call))) => {
-            let mut nonce = call.nonce.clone();
+            let mut nonce = call.script.nonce().clone();
             let at = u.choose_index(nonce.len())?;
             nonce[at] ^= 1;
             granted(call, &nonce, "5")
@@ -86,7 +86,7 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                 ":0\r\n:1\r\n:1\r\n:-1\r\n",
                 "",
             ])?;
-            array(&call.nonce, rest)
+            array(call.script.nonce(), rest)
         }
         (3, Some(Asked::Script(call))) => {
             let fence = *u.choose(&[
@@ -99,7 +99,7 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                 "18446744073709551615",
                 "18446744073709551616",
             ])?;
-            granted(call, &call.nonce, fence)
+            granted(call, call.script.nonce(), fence)
         }
         (4, _) => {
             // A wake-up, for a lock that may wait, on this channel or another.
@@ -115,10 +115,12 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
 }
 
 fn granted(call: &Call, nonce: &[u8], fence: &str) -> Vec<u8> {
-    match call.verb {
-        Verb::Acquire => array(nonce, &format!(":1\r\n${}\r\n{fence}\r\n", fence.len())),
-        Verb::Extend => array(nonce, ":1\r\n"),
-        Verb::Release => array(nonce, &format!(":{}\r\n", call.title.keys.len())),
+    if call.script.acquires() {
+        array(nonce, &format!(":1\r\n${}\r\n{fence}\r\n", fence.len()))
+    } else if call.script.extends() {
+        array(nonce, ":1\r\n")
+    } else {
+        array(nonce, &format!(":{}\r\n", call.title.keys.len()))
     }
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use arbitrary::{Result, Unstructured};
-use redlatch::{InvalidRequest, Request};
+use redlatch::{InvalidRequest, KeyRole, Request};
 
-use super::probe::{Probe, one_try};
+use super::world::{Client, ScriptCall, one_attempt};
 
 /// All keys that belong to one lock key are in its cluster slot, no two lock keys share a derived key, and no derived key
 /// is one that could be locked. Input: whether it is fair, then up to three names.
@@ -65,8 +65,8 @@ fn check(names: Vec<Vec<u8>>, fair: bool) {
 }
 
 fn accepts(name: &[u8], fair: bool) -> bool {
-    let mut probe = Probe::new(redlatch::Endpoint::default());
-    match probe.engine.acquire(Request { fair, ..one_try(vec![name.to_vec()]) }, probe.now) {
+    let mut client = Client::new();
+    match client.engine.acquire(Request { fair, ..one_attempt(name) }, client.now) {
         Ok(_) => true,
         Err(InvalidRequest::EmptyKey) => {
             assert!(name.is_empty());
@@ -82,14 +82,12 @@ fn accepts(name: &[u8], fair: bool) -> bool {
 
 /// KEYS of the acquire, as a server would get them.
 fn sent_keys(names: &[Vec<u8>], fair: bool) -> Vec<Vec<u8>> {
-    let mut probe = Probe::new(redlatch::Endpoint::default());
-    probe.engine.acquire(Request { fair, ..one_try(names.to_vec()) }, probe.now).unwrap();
-    probe.greet();
-    let mut scripts = probe.scripts();
-    assert_eq!(scripts.len(), 1);
-    let command = scripts.remove(0);
-    let count: usize = core::str::from_utf8(&command[2]).unwrap().parse().unwrap();
-    command[3..3 + count].to_vec()
+    let mut client = Client::new();
+    client.acquire(Request { keys: names.to_vec(), fair, ..one_attempt("") });
+    client.greet();
+    let call = ScriptCall::parse(&client.written()).expect("an acquire");
+    assert_eq!(call.keys_of(KeyRole::Lock).len() * if fair { 4 } else { 3 }, call.keys.len());
+    call.keys
 }
 
 /// A key's cluster slot, bit by bit as in the specification's appendix: CRC16 of the XMODEM kind, of the hash tag if there is

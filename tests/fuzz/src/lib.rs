@@ -24,12 +24,13 @@ mod generate;
 mod keys;
 mod ledger;
 mod play;
-mod probe;
 mod reference;
 mod resp;
 mod resp_limits;
 mod session;
 mod wire;
+#[path = "../../world/mod.rs"]
+mod world;
 
 pub use clock::clock;
 pub use error_line::error_line;

@@ -5,7 +5,8 @@ use std::{cell::Cell, rc::Rc, sync::LazyLock};
 
 use arbitrary::{Result, Unstructured};
 use redlatch::{
-    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, HandleId, Instant, Policy,
+    Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Event, HandleId, Instant,
+    Policy,
 };
 
 use super::{
@@ -13,8 +14,8 @@ use super::{
     generate,
     ledger::Ledger,
     play::Setup,
-    probe::Seeded,
     wire::{Asked, Call, Line, PASSWORD, Wire},
+    world::{Output, Seeded, next_io, next_output},
 };
 
 /// Tells what happens, to whoever replays an input with TRACE set.
@@ -166,43 +167,60 @@ impl Session {
             trace(|| format!("{} {id:?} receives {}", self.now.as_micros(), bytes.escape_ascii()));
         }
         act(self);
-        self.drain_wire();
+        self.drain_io();
         if let Some((id, bytes)) = received {
             self.wire.received(id, bytes, &mut self.ledger);
         }
-        while let Some(event) = self.engine.poll_event(self.now) {
-            let remaining = match event {
-                redlatch::Event::Granted { lock, .. } => self.engine.remaining(lock, self.now),
-                _ => Duration::ZERO,
-            };
-            trace(|| format!("{} hears {event:?}", self.now.as_micros()));
-            self.app.hears(&event, &self.ledger, remaining, self.now);
-            self.drain_wire();
+        while let Some(output) = next_output(&mut self.engine, self.now) {
+            match output {
+                Output::Event(event) => {
+                    self.on_event(&event);
+                    self.drain_io();
+                }
+                output => self.on_io(output),
+            }
         }
-        self.drain_wire();
         self.app.end_step(&self.written);
         self.app.check(&self.engine, &self.ledger, self.now);
         self.wire.lines.values().for_each(Line::check);
         self.attend();
     }
 
-    fn drain_wire(&mut self) {
-        while let Some((id, bytes)) = self.engine.poll_transmit() {
-            let calls = self.wire.written(id, &bytes, self.now.as_micros(), &mut self.ledger);
-            let node = self.wire.lines[&id].node;
-            trace(|| format!("{} {id:?} sends {}", self.now.as_micros(), bytes.escape_ascii()));
-            self.written.extend(calls.into_iter().map(|(seq, call)| (node, seq, call)));
+    fn on_event(&mut self, event: &Event) {
+        let remaining = match *event {
+            Event::Granted { lock, .. } => self.engine.remaining(lock, self.now),
+            _ => Duration::ZERO,
+        };
+        trace(|| format!("{} event {event:?}", self.now.as_micros()));
+        self.app.hears(event, &self.ledger, remaining, self.now);
+    }
+
+    fn drain_io(&mut self) {
+        while let Some(output) = next_io(&mut self.engine) {
+            self.on_io(output);
         }
-        while let Some(id) = self.engine.poll_close() {
-            let line = self.wire.lines.get_mut(&id).expect("a line that is there");
-            assert!(!core::mem::replace(&mut line.dropped, true), "dropped twice");
-            line.over = true;
-        }
-        while let Some((node, id)) = self.engine.poll_connect() {
-            let busy = self.wire.lines.values().any(|line| line.node == node.0 && !line.over);
-            assert!(!busy && Some(id) > self.wire.newest, "a second connection, or a number given out twice");
-            self.wire.newest = Some(id);
-            self.wire.lines.insert(id, Line::to(node.0));
+    }
+
+    fn on_io(&mut self, output: Output) {
+        match output {
+            Output::Transmit(id, bytes) => {
+                let calls = self.wire.written(id, &bytes, self.now.as_micros(), &mut self.ledger);
+                let node = self.wire.lines[&id].node;
+                trace(|| format!("{} {id:?} sends {}", self.now.as_micros(), bytes.escape_ascii()));
+                self.written.extend(calls.into_iter().map(|(seq, call)| (node, seq, call)));
+            }
+            Output::Close(id) => {
+                let line = self.wire.lines.get_mut(&id).expect("a line that is there");
+                assert!(!core::mem::replace(&mut line.dropped, true), "dropped twice");
+                line.over = true;
+            }
+            Output::Connect(node, id) => {
+                let busy = self.wire.lines.values().any(|line| line.node == node.0 && !line.over);
+                assert!(!busy && Some(id) > self.wire.newest, "a second connection, or a reused id");
+                self.wire.newest = Some(id);
+                self.wire.lines.insert(id, Line::to(node.0));
+            }
+            Output::Event(event) => panic!("{event:?}"),
         }
     }
 

@@ -2,35 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use redlatch::{
-    ConnectionId, EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script,
-};
+use redlatch::{ConnectionId, KeyRole};
 
 use super::{
     ledger::{Entry, Ledger, Title, Word},
-    probe::commands,
     reference::{self, Trouble, Value},
+    world::{ScriptCall, Verb, split_words},
 };
 
 /// As configured; it may be sent to log in, and shown nowhere.
 pub const PASSWORD: &str = "canary-password";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    Acquire,
-    Extend,
-    Release,
-}
-
 #[derive(Clone, Debug)]
 pub struct Call {
-    script: &'static str,
-    pub verb: Verb,
-    pub fair: bool,
+    pub script: ScriptCall,
     pub title: Title,
-    pub nonce: Vec<u8>,
     pub lease_ms: u64,
-    by_hash: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -98,12 +85,12 @@ impl Wire {
         let line = self.lines.get_mut(&id).expect("bytes for a connection that was asked for");
         assert!(line.made && !line.over, "bytes for a connection that is not open");
         let mut calls = Vec::new();
-        for command in commands(bytes) {
+        for (_, command) in split_words(bytes) {
             self.seq += 1;
             let asked = line.read(&command);
             if let Asked::Script(call) = &asked {
                 calls.push((self.seq, call.clone()));
-                if call.verb == Verb::Release {
+                if call.script.releases() {
                     ledger.releasing(&call.title, line.node, self.seq);
                 }
             }
@@ -160,37 +147,22 @@ impl Line {
                 self.channel = command[1].clone();
                 Asked::Subscribe
             }
-            b"EVALSHA" | b"EVAL" => Asked::Script(self.read_script(command, name == b"EVALSHA")),
+            b"EVALSHA" | b"EVAL" => Asked::Script(self.read_call(command)),
             _ => panic!("{:?} is no command of ours", text(name)),
         }
     }
 
-    fn read_script(&mut self, command: &[Vec<u8>], by_hash: bool) -> Call {
-        let is_named = |script: &&Script| {
-            command[1] == if by_hash { script.sha1.as_slice() } else { script.source.as_bytes() }
-        };
-        let all = [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
-        let script = all.into_iter().find(is_named).expect("a script of ours");
-        if !by_hash {
-            self.by_source.insert(script.name);
+    fn read_call(&mut self, command: &[Vec<u8>]) -> Call {
+        let script = ScriptCall::read(command).expect("a script of ours");
+        if script.by_source {
+            self.by_source.insert(script.name());
         }
-        let count = usize::try_from(number(&command[2])).unwrap();
-        let (keys, arguments) = command[3..].split_at(count);
-        // Of how many keys the script's KEYS are, per lock key.
-        let (verb, fair, each) = match script.name {
-            "exclusive_acquire" => (Verb::Acquire, false, 3),
-            "fair_acquire" => (Verb::Acquire, true, 4),
-            "exclusive_extend" => (Verb::Extend, false, 2),
-            "exclusive_release" => (Verb::Release, false, 3),
-            _ => (Verb::Release, true, 4),
-        };
-        assert_eq!(count % each, 0, "{}: {count} keys", script.name);
-        let nonce = arguments[0].clone();
-        assert!(nonce.len() == 16 && self.nonces.insert(nonce.clone()), "a nonce is used twice");
-        let lease_ms = if verb == Verb::Release { 0 } else { number(&arguments[2]) };
-        assert!(verb != Verb::Acquire || lease_ms >= 100, "a lease of {lease_ms} ms");
-        let title = Title { token: arguments[1].clone(), keys: keys[..count / each].to_vec() };
-        Call { script: script.name, verb, fair, title, nonce, lease_ms, by_hash }
+        let nonce = script.nonce().clone();
+        assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
+        let lease_ms = script.lease().unwrap_or(0);
+        assert!(!script.acquires() || lease_ms >= 100, "a lease of {lease_ms} ms");
+        let title = Title { token: script.token().clone(), keys: script.keys_of(KeyRole::Lock).to_vec() };
+        Call { script, title, lease_ms }
     }
 
     /// Sees which command a reply belongs to, and what it says.
@@ -217,8 +189,8 @@ impl Line {
             Asked::Login | Asked::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
             Asked::Script(call) => match (error, call.word(value)) {
                 (Some(line), _) => {
-                    if call.by_hash && line.starts_with(b"NOSCRIPT") {
-                        self.unknown.insert(call.script);
+                    if !call.script.by_source && line.starts_with(b"NOSCRIPT") {
+                        self.unknown.insert(call.script.name());
                     }
                 }
                 (None, Some(word)) => {
@@ -238,10 +210,10 @@ impl Call {
     fn word(&self, value: &Value) -> Option<Word> {
         let Value::Array(elements) = value else { return None };
         let (nonce, rest) = elements.split_first()?;
-        if *nonce != Value::Bulk(self.nonce.clone()) {
+        if *nonce != Value::Bulk(self.script.nonce().clone()) {
             return None;
         }
-        match (self.verb, rest) {
+        match (self.script.verb(), rest) {
             (Verb::Acquire, [Value::Integer(1), Value::Bulk(fence)]) => {
                 let digits = !fence.is_empty() && fence.iter().all(u8::is_ascii_digit);
                 let fence = core::str::from_utf8(fence).ok()?.parse().ok()?;
@@ -265,10 +237,6 @@ fn lacks_hello(line: &[u8]) -> bool {
     ["noproto", "err unknown command", "err unknown subcommand", "err wrong number of arguments"]
         .iter()
         .any(|text| line.starts_with(text.as_bytes()))
-}
-
-fn number(text: &[u8]) -> u64 {
-    core::str::from_utf8(text).unwrap().parse().expect("a decimal number")
 }
 
 fn text(bytes: &[u8]) -> String {

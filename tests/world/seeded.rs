@@ -1,6 +1,6 @@
-//! Randomness that can be had again.
+//! Entropy that repeats.
 
-// Of whoever includes it: for the unit tests that is the crate itself.
+// The file is a module of this crate's tests, of the unit tests in `src/entropy.rs` too: each brings these two names.
 use super::{Entropy, EntropyUnavailable};
 
 /// splitmix64 (Steele, Lea and Flood 2014).

@@ -3,25 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use redlatch::{
-    Duration,
-    memory::{Server, SessionId, Value},
+    ConnectionId, Duration, Event, NodeId,
+    memory::{Server, SessionId},
 };
 
 use crate::{
     action::Action,
     client::{Client, Status, instant},
-    network::{Link, State},
+    memory::{holder, load_scripts},
+    network::{Link, LinkState},
     queue::Queue,
     setup::{Budget, Setup},
     shared::Shared,
-    support::{ms, split_commands},
+    world::{Output, ScriptCall, next_output, one_attempt, split_words},
 };
 
 /// What rule was broken, and how.
 pub type Violation = String;
 
 #[derive(Clone, Hash)]
-pub struct World {
+pub struct State {
     pub tick: u64,
     pub clients: Vec<Shared<Client>>,
     pub servers: Vec<Shared<Server>>,
@@ -45,12 +46,12 @@ impl std::hash::Hash for News {
     fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
 }
 
-impl World {
+impl State {
     /// With connections made and scripts known, so that the search begins where it gets interesting.
     pub fn new(setup: &Setup) -> Self {
         let mut servers = vec![Shared::new(Server::new()); setup.servers];
         for server in &mut servers {
-            know_scripts(server);
+            load_scripts(server, instant(0));
         }
         let mut world = Self {
             tick: 0,
@@ -83,7 +84,7 @@ impl World {
             }
             Action::Dial(index) => {
                 let link = &mut self.links[index];
-                link.state = State::Open;
+                link.state = LinkState::Open;
                 self.servers[link.server].connect(link.session);
                 let (connection, client) = (link.connection, link.client);
                 let now = self.clients[client].now(self.tick);
@@ -119,7 +120,7 @@ impl World {
                 self.servers[server].restart(true);
                 let links = &mut self.links;
                 links.iter_mut().filter(|link| link.server == server).for_each(|link| link.up.clear());
-                let ended = |link: &Shared<Link>| link.server == server && link.state == State::Open;
+                let ended = |link: &Shared<Link>| link.server == server && link.state == LinkState::Open;
                 while let Some(index) = self.links.iter().position(ended) {
                     self.end(index)?;
                 }
@@ -148,15 +149,17 @@ impl World {
         let link = &mut self.links[index];
         let (server, session) = (link.server, link.session);
         let bytes = link.up.pop_front().unwrap();
-        for (bytes, command) in split_commands(&bytes) {
+        for (bytes, words) in split_words(&bytes) {
             let before = self.owner(server, "a").map(<[u8]>::to_vec);
             self.servers[server].receive(session, bytes, instant(self.tick));
             let owner = self.owner(server, "a").map(<[u8]>::to_vec);
-            self.queue.saw(&command, before.as_deref(), owner.as_deref())?;
+            if let Some(call) = ScriptCall::read(&words) {
+                self.queue.saw(&call, before.as_deref(), owner.as_deref())?;
+            }
         }
         for link in self.links.iter_mut().filter(|link| link.server == server) {
             let output = self.servers[server].take_output(link.session);
-            if !output.is_empty() && link.state == State::Open {
+            if !output.is_empty() && link.state == LinkState::Open {
                 link.down.push_back(output);
             }
         }
@@ -166,7 +169,7 @@ impl World {
     /// A connection ends for the client.
     fn end(&mut self, index: usize) -> Result<(), Violation> {
         let link = &mut self.links[index];
-        link.state = State::Abandoned;
+        link.state = LinkState::Abandoned;
         link.down.clear();
         let (connection, client) = (link.connection, link.client);
         let now = self.clients[client].now(self.tick);
@@ -174,51 +177,57 @@ impl World {
         self.drain(client)
     }
 
-    /// Takes everything that a client's engine has come to.
+    /// Drains a client's engine.
     fn drain(&mut self, index: usize) -> Result<(), Violation> {
-        let tick = self.tick;
-        for (slot, outcome) in self.clients[index].take_outcomes(tick) {
-            self.news.0.insert(outcome);
-            if let Some(slot) = slot {
-                self.check_fence(index, slot)?;
-            }
-        }
-        let client = &mut self.clients[index];
-        while let Some(connection) = client.engine.poll_close() {
-            let mine = |link: &&mut Shared<Link>| link.client == index && link.connection == connection;
-            for link in self.links.iter_mut().filter(mine) {
-                link.state = State::Abandoned;
-                link.down.clear();
-            }
-        }
-        while let Some((node, connection)) = client.engine.poll_connect() {
-            self.sessions += 1;
-            self.links.push(Shared::new(Link {
-                client: index,
-                server: node.0 as usize,
-                connection,
-                session: SessionId(self.sessions),
-                state: State::Dialing,
-                up: VecDeque::new(),
-                down: VecDeque::new(),
-            }));
-        }
-        while let Some((connection, bytes)) = client.engine.poll_transmit() {
-            let mine = |link: &&mut Shared<Link>| link.client == index && link.connection == connection;
-            if let Some(link) = self.links.iter_mut().find(mine) {
-                link.up.push_back(bytes);
+        loop {
+            let now = self.clients[index].now(self.tick);
+            let Some(output) = next_output(&mut self.clients[index].engine, now) else { break };
+            match output {
+                Output::Event(event) => self.on_event(index, event)?,
+                Output::Close(connection) => {
+                    if let Some(link) = self.link_of(index, connection) {
+                        link.state = LinkState::Abandoned;
+                        link.down.clear();
+                    }
+                }
+                Output::Connect(node, connection) => self.dial(index, node, connection),
+                Output::Transmit(connection, bytes) => {
+                    if let Some(link) = self.link_of(index, connection) {
+                        link.up.push_back(bytes);
+                    }
+                }
             }
         }
         self.check_losses(index)
     }
 
-    /// Who has the key by a server's word.
+    fn on_event(&mut self, index: usize, event: Event) -> Result<(), Violation> {
+        let Some((slot, outcome)) = self.clients[index].on_event(event) else { return Ok(()) };
+        self.news.0.insert(outcome);
+        slot.map_or(Ok(()), |slot| self.check_fence(index, slot))
+    }
+
+    fn link_of(&mut self, client: usize, connection: ConnectionId) -> Option<&mut Shared<Link>> {
+        self.links.iter_mut().find(|link| link.client == client && link.connection == connection)
+    }
+
+    fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) {
+        self.sessions += 1;
+        self.links.push(Shared::new(Link {
+            client,
+            server: node.0 as usize,
+            connection,
+            session: SessionId(self.sessions),
+            state: LinkState::Dialing,
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+        }));
+    }
+
+    /// The token that holds the key on a server.
     pub fn owner(&self, server: usize, key: &str) -> Option<&[u8]> {
         let now = instant(self.tick).as_micros() / 1000;
-        match self.servers[server].database(0)?.peek(key.as_bytes(), now)?.0 {
-            Value::String(token) => Some(token),
-            Value::SortedSet(_) => None,
-        }
+        holder(self.servers[server].database(0)?, key.as_bytes(), now)
     }
 
     /// Rule: at most one believer per key.
@@ -273,7 +282,7 @@ impl World {
         let quick = Setup { horizon: 0, ..crate::setup::warm_up() };
         for index in 0..self.clients.len() {
             let now = self.clients[index].now(0);
-            let request = crate::support::one_try("warm-up");
+            let request = one_attempt("warm-up");
             let lock = self.clients[index].engine.acquire(request, now).unwrap();
             self.run(&quick);
             let now = self.clients[index].now(0);
@@ -297,16 +306,4 @@ impl World {
             self.act(action, setup).unwrap();
         }
     }
-}
-
-fn know_scripts(server: &mut Server) {
-    use redlatch::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE};
-    let session = SessionId(0);
-    server.connect(session);
-    for script in [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE] {
-        let source = script.source;
-        let command = format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n${}\r\n{source}\r\n", source.len());
-        server.receive(session, command.as_bytes(), instant(0).after(ms(0)));
-    }
-    server.disconnect(session);
 }

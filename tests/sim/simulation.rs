@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redlatch::HandleId;
+use redlatch::{HandleId, KeyRole};
 
 use crate::{
     client::SimClient,
@@ -10,8 +10,9 @@ use crate::{
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
     plan::{Delay, MS, Micros, Operation, Plan, SECOND, Tamper},
-    server::{Executed, SimServer, script_call},
+    server::{Executed, SimServer},
     trace::Trace,
+    world::ScriptCall,
 };
 
 /// Something that happens at a time.
@@ -44,7 +45,7 @@ pub enum Happening {
     Quiet,
 }
 
-pub struct World<'p> {
+pub struct Simulation<'p> {
     pub plan: &'p Plan,
     pub now: Micros,
     queue: BTreeMap<(Micros, u64), Happening>,
@@ -75,14 +76,14 @@ pub struct Summary {
 
 /// Runs a plan to its end, or until a rule is broken.
 pub fn run(plan: &Plan, verbose: bool) -> (Summary, Result<(), Violation>) {
-    let mut world = World::new(plan, verbose);
+    let mut world = Simulation::new(plan, verbose);
     let result = world.run();
-    let World { trace, observer, .. } = world;
+    let Simulation { trace, observer, .. } = world;
     let lines = trace.lines().to_vec();
     (Summary { hash: trace.hash(), events: trace.events, lines, coverage: observer.coverage }, result)
 }
 
-impl<'p> World<'p> {
+impl<'p> Simulation<'p> {
     fn new(plan: &'p Plan, verbose: bool) -> Self {
         let mut world = Self {
             plan,
@@ -266,7 +267,7 @@ impl<'p> World<'p> {
 
     fn execute(&mut self, index: usize, id: LinkId, command: &[u8]) -> Result<(), Violation> {
         let server = &mut self.servers[index];
-        let call = script_call(command);
+        let call = ScriptCall::parse(command);
         let mine = call.as_ref().is_some_and(|call| server.is_owner(call, self.now));
         if server.execute(id, command, self.now) {
             self.observer.count("connections in RESP2");
@@ -312,9 +313,9 @@ impl<'p> World<'p> {
 
 /// Bytes for people: in one line, scripts by name.
 pub fn shown(bytes: &[u8]) -> String {
-    if let Some(call) = script_call(bytes) {
+    if let Some(call) = ScriptCall::parse(bytes) {
         let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();
-        return format!("{} {}: {}", call.script, text(call.keys_of(0)), text(&call.arguments));
+        return format!("{} {}: {}", call.name(), text(call.keys_of(KeyRole::Lock)), text(&call.arguments));
     }
     let text = bytes.escape_ascii().to_string().replace("\\r\\n", " ");
     match text.char_indices().nth(160) {
