@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use crate::{plan::Plan, shrink, simulation, transcript};
 
-/// Seeds that found something once.
-const REGRESSIONS: &[u64] = &[77, 578, 2096, 21340, 22469, 32619, 402_224, 461_545];
+/// Seeds that once found a mistake, of the engine or of the simulation.
+const ONCE_FAILED: &[u64] =
+    &[27, 77, 204, 578, 1047, 2096, 21340, 22188, 22469, 32619, 38029, 114_525, 402_224, 461_545];
 
-/// What happens in any thousand worlds: a rule that never comes to bear proves nothing.
-const COMES_TO_BEAR: &[&str] = &[
+/// What happens in any thousand worlds: a rule that never applies proves nothing.
+const ALWAYS_COVERED: &[&str] = &[
     "granted",
     "adopted",
     "released",
@@ -117,14 +118,14 @@ fn seeds_hold() {
     println!("simulation: {seeds} seeds from {base}, {events} events, trace hash {hash:016x}");
     println!("simulation: {coverage:?}");
     if seeds >= 1000 {
-        let never: Vec<_> = COMES_TO_BEAR.iter().filter(|what| !coverage.contains_key(*what)).collect();
-        assert!(never.is_empty(), "did not come to bear in {seeds} worlds: {never:?}");
+        let never: Vec<_> = ALWAYS_COVERED.iter().filter(|what| !coverage.contains_key(*what)).collect();
+        assert!(never.is_empty(), "were not covered in {seeds} worlds: {never:?}");
     }
 }
 
 #[test]
 fn seeds_that_once_failed_hold() {
-    for &seed in REGRESSIONS {
+    for &seed in ONCE_FAILED {
         hold(seed);
     }
 }
