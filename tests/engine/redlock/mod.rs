@@ -231,3 +231,23 @@ fn a_missing_connection_delays_the_vote_by_one_second() {
         "{events:?}"
     );
 }
+
+#[test]
+fn observers_of_a_reentered_lock_get_events_under_a_handle_that_still_holds_it() {
+    let mut world = warm(3, 1);
+    world.clients[0].engine.observe();
+    let mine = || Request { token: Some(b"mine".to_vec()), ..short(0) };
+    let outer = world.acquire(0, mine());
+    assert!(granted(world.next_event(0, ms(100))));
+    let inner = world.acquire(0, mine());
+    assert!(granted(world.next_event(0, ms(100))));
+    world.release(0, outer);
+    world.run_for(ms(10));
+    world.heard(0);
+    set(&mut world, &[Mode::Down]);
+    let now = world.now;
+    world.clients[0].engine.extend(inner, ms(2000), now);
+    world.run_for(ms(200));
+    let events = world.heard(0);
+    assert!(events.contains(&Event::Degraded { lock: inner, missing: 1 }), "{events:?}");
+}
