@@ -151,7 +151,7 @@ define build-wasm
   --out-dir target/bindgen $(2)/$(TARGET)/release/redlatch.wasm
 @mkdir -p target/wasm
 @cp target/bindgen/$(1).js target/bindgen/$(1).d.ts target/wasm/
-@$(BIN)/wasm-opt -Oz $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/$(1)_bg.wasm -o $@
+@$(BIN)/wasm-opt -Oz --converge $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/$(1)_bg.wasm -o $@
 endef
 
 $(CORE): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target

@@ -20,7 +20,7 @@ impl Index {
 
     /// The values of a key, in order.
     pub(crate) fn of(&self, key: u64) -> impl Iterator<Item = u64> {
-        self.0.range((key, 0)..=(key, u64::MAX)).map(|&(_, value)| value)
+        self.0.range((key, 0)..).map_while(move |&(each, value)| (each == key).then_some(value))
     }
 
     pub(crate) fn first(&self) -> Option<(u64, u64)> {

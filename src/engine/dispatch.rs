@@ -5,7 +5,7 @@ use crate::{
     entropy::Entropy,
     event::Event,
     id::{LockId, NodeId},
-    lock::{Effect, Input, Lock, Owner, Policy, Residue, Shared, Start},
+    lock::{Effect, Input, Lock, Owner, Residue, Shared, Start},
     node::News,
     planted::{Planted, planted},
     quorum::Heard,
@@ -64,19 +64,15 @@ impl<E: Entropy + 'static> Engine<E> {
         self.locks.get_mut(&id)?.take_due(now)
     }
 
-    /// One transition of one lock, and nothing else.
-    pub(super) fn transition(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        self.change(id, |lock, policy, shared| lock.handle(input, id, policy, shared, now));
-    }
-
     /// Inserts a lock, and starts it.
     pub(super) fn begin(&mut self, id: LockId, lock: Lock, start: Start, now: Instant) {
         self.owners.add(lock.owner().token(), id);
         self.locks.insert(id, Box::new(lock));
-        self.change(id, |lock, policy, shared| lock.start(start, id, policy, shared, now));
+        self.transition(id, Input::Start(start), now);
     }
 
-    fn change(&mut self, id: LockId, to: impl FnOnce(&mut Lock, &Policy, Shared<'_>)) {
+    /// One transition of one lock, and nothing else.
+    pub(super) fn transition(&mut self, id: LockId, input: Input<'_>, now: Instant) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
@@ -90,7 +86,7 @@ impl<E: Entropy + 'static> Engine<E> {
             effects: &mut self.effects,
             stats: &mut self.stats,
         };
-        to(lock, &self.policy, shared);
+        lock.handle(input, id, &self.policy, shared, now);
         if *lock.owner().token() != token {
             self.owners.remove(&token, id);
             self.owners.add(lock.owner().token(), id);

@@ -1,3 +1,4 @@
+use super::step::Residue;
 use crate::{
     id::{HandleId, OperationId},
     quorum::Heard,
@@ -7,6 +8,8 @@ use crate::{
 
 /// Everything that can happen to a lock.
 pub(crate) enum Input<'a> {
+    /// The lock machine begins.
+    Start(Start),
     /// Something about a node.
     Heard(Heard<'a>),
     Timer(Timer),
@@ -26,6 +29,16 @@ pub(crate) enum Input<'a> {
     Release,
     /// The last handle gives the lock up, and the application wants to hear nothing more.
     Cancel,
+}
+
+/// How a lock machine begins.
+pub(crate) enum Start {
+    /// With the first attempt.
+    Attempt,
+    /// By waiting until another lock of the same owner is over.
+    Parked,
+    /// With the release of what another lock left.
+    CleanUp(Residue),
 }
 
 /// An operation on a held lock.

@@ -38,7 +38,7 @@ use context::Context;
 pub(crate) use context::Shared;
 pub(crate) use effects::Effect;
 use hold::Hold;
-pub(crate) use input::{Input, Operation, Reentry};
+pub(crate) use input::{Input, Operation, Reentry, Start};
 pub(crate) use kind::fair::leader::Leaders;
 pub(crate) use owner::Owner;
 pub use policy::Policy;
@@ -63,20 +63,11 @@ pub(crate) struct Lock {
 
 #[derive(Clone, Debug, Hash)]
 enum State {
+    New,
     Acquire(Acquire),
     Hold(Hold),
     Release(Release),
     Done,
-}
-
-/// How a lock machine begins.
-pub(crate) enum Start {
-    /// With the first attempt.
-    Attempt,
-    /// By waiting until another lock of the same owner is over.
-    Parked,
-    /// With the release of what another lock left.
-    CleanUp(Residue),
 }
 
 impl Residue {
@@ -92,32 +83,17 @@ impl Residue {
 }
 
 impl Lock {
-    /// A lock that does nothing before [`start`](Self::start).
+    /// A lock that does nothing before [`Input::Start`].
     pub(crate) fn new(spec: Spec, owner: Owner, handle: Option<HandleId>) -> Self {
         Self {
             spec,
             owner,
             handles: handle.map(Handle::new).into_iter().collect(),
-            state: State::Done,
+            state: State::New,
             timers: TimerTable::default(),
             serial: 0,
             queued_at: None,
         }
-    }
-
-    pub(crate) fn start(
-        &mut self,
-        start: Start,
-        id: LockId,
-        policy: &Policy,
-        shared: Shared<'_>,
-        now: Instant,
-    ) {
-        self.transition(id, policy, shared, now, |_, cx| match start {
-            Start::Attempt => next(Acquire::begin(cx), State::Acquire, cx),
-            Start::Parked => next(Acquire::begin_parked(cx), State::Acquire, cx),
-            Start::CleanUp(residue) => next(Release::begin(residue, cx), State::Release, cx),
-        });
     }
 
     pub(crate) fn handle(
@@ -128,29 +104,25 @@ impl Lock {
         shared: Shared<'_>,
         now: Instant,
     ) {
+        let Self { spec, owner, handles, state, timers, serial, .. } = self;
+        let mut cx = Context { now, id, spec, owner, handles, policy, timers, serial, shared };
+        let cx = &mut cx;
         let input = match input {
             Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),
             other => other,
         };
-        self.transition(id, policy, shared, now, |state, cx| match state {
+        *state = match core::mem::replace(state, State::Done) {
+            State::New => match input {
+                Input::Start(Start::Attempt) => next(Acquire::begin(cx), State::Acquire, cx),
+                Input::Start(Start::Parked) => next(Acquire::begin_parked(cx), State::Acquire, cx),
+                Input::Start(Start::CleanUp(residue)) => release(residue, cx),
+                _ => State::New,
+            },
             State::Acquire(acquire) => next(acquire.handle(input, cx), State::Acquire, cx),
             State::Hold(hold) => next(hold.handle(input, cx), State::Hold, cx),
             State::Release(release) => next(release.handle(input, cx), State::Release, cx),
             State::Done => State::Done,
-        });
-    }
-
-    fn transition(
-        &mut self,
-        id: LockId,
-        policy: &Policy,
-        shared: Shared<'_>,
-        now: Instant,
-        to: impl FnOnce(State, &mut Context<'_>) -> State,
-    ) {
-        let Self { spec, owner, handles, state, timers, serial, .. } = self;
-        let mut cx = Context { now, id, spec, owner, handles, policy, timers, serial, shared };
-        *state = to(core::mem::replace(state, State::Done), &mut cx);
+        };
         if self.is_done() {
             self.timers.stop_all();
         }
@@ -233,7 +205,15 @@ fn next<S>(step: Step<S>, stay: impl FnOnce(S) -> State, cx: &mut Context<'_>) -
     match step {
         Step::Stay(state) => stay(state),
         Step::Granted(grant) => State::Hold(Hold::begin(grant, cx)),
-        Step::Release(residue) => next(Release::begin(residue, cx), State::Release, cx),
+        Step::Release(residue) => release(residue, cx),
         Step::Done => State::Done,
+    }
+}
+
+/// A release never grants: there is no way back to [`next`].
+fn release(residue: Residue, cx: &mut Context<'_>) -> State {
+    match Release::begin(residue, cx) {
+        Step::Stay(state) => State::Release(state),
+        _ => State::Done,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     resp::{encode, push_decimal},
-    script::Call,
+    script::{Argument, Call, MOST_ARGUMENTS},
     time::Duration,
 };
 
@@ -29,6 +29,7 @@ impl Command<'_> {
         let mut count = Vec::with_capacity(2);
         push_decimal(u64::try_from(keys.len()).unwrap_or(u64::MAX), &mut count);
         let nonce = hex(nonce);
+        let mut numbers: [Vec<u8>; MOST_ARGUMENTS] = Default::default();
         let mut words: Vec<&[u8]> = Vec::with_capacity(16);
         match form {
             Form::Hash => words.extend([b"EVALSHA".as_slice(), &script.sha1]),
@@ -37,7 +38,15 @@ impl Command<'_> {
         words.push(&count);
         words.extend(keys.iter().map(Vec::as_slice));
         words.push(&nonce);
-        words.extend(arguments.iter().map(AsRef::as_ref));
+        for (argument, number) in arguments.iter().flatten().zip(&mut numbers) {
+            words.push(match argument {
+                Argument::Bytes(bytes) => bytes,
+                Argument::Millis(span) => {
+                    push_decimal(span.as_millis(), number);
+                    number
+                }
+            });
+        }
         encode(&words, out);
     }
 }

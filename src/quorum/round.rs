@@ -60,18 +60,23 @@ pub(crate) struct Round {
 impl Round {
     /// Calls every node at once.
     pub(crate) fn start(verb: Verb, serial: u32, terms: Terms, to: &mut impl Ask) -> Self {
-        let ballots = terms.placement.nodes().map(|node| (node, ballot(node, serial, verb, to))).collect();
+        let mut ballots = Vec::with_capacity(terms.placement.count());
+        for node in terms.placement.nodes() {
+            ballots.push((node, ballot(node, serial, verb, to)));
+        }
         Self { serial, verb, terms, ballots, begun: to.now() }
     }
 
     /// Calls the nodes that may hold what `attempt` asked for. The others count as having confirmed that they hold nothing.
     pub(crate) fn start_where_held(attempt: &Self, verb: Verb, serial: u32, to: &mut impl Ask) -> Self {
-        let (terms, begun) = (attempt.terms, to.now());
-        let ballots = attempt.ballots.iter().map(|(node, of)| match of.may_hold() {
-            true => (*node, ballot(*node, serial, verb, to)),
-            false => (*node, Ballot::Answered(begun, Answer::Count(0))),
-        });
-        Self { serial, verb, terms, ballots: ballots.collect(), begun }
+        let mut round = Self { serial, verb, begun: to.now(), ..attempt.clone() };
+        for (node, slot) in &mut round.ballots {
+            *slot = match slot.may_hold() {
+                true => ballot(*node, serial, verb, to),
+                false => Ballot::Answered(round.begun, Answer::Count(0)),
+            };
+        }
+        round
     }
 
     /// Whether this is the round with that serial number.
@@ -146,28 +151,21 @@ impl Round {
 
     /// When the round next gives up on a node.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.ballots.iter().filter_map(|(_, ballot)| self.deadline_of(ballot)).min()
-    }
-
-    fn deadline_of(&self, ballot: &Ballot) -> Option<Instant> {
-        let Terms { placement, patience, .. } = self.terms;
-        match ballot {
-            Ballot::Asked(sent) => Some(sent.after(patience)),
-            Ballot::Waiting => placement.dial_patience(patience).map(|dial| self.begun.after(dial)),
-            _ => None,
-        }
+        self.ballots.iter().filter_map(|(_, ballot)| deadline(ballot, self.terms, self.begun)).min()
     }
 
     /// Gives up on the nodes whose deadline has come.
     fn expire(&mut self, now: Instant) {
-        let is_due = |ballot: &Ballot| self.deadline_of(ballot).is_some_and(|deadline| deadline <= now);
-        let due: Vec<_> =
-            self.ballots.iter().filter(|(_, ballot)| is_due(ballot)).map(|(node, _)| *node).collect();
-        let patience = self.terms.patience.as_millis();
-        for node in due {
-            let Some(slot) = self.slot(node) else { continue };
+        let Self { terms, begun, ballots, .. } = self;
+        for (_, slot) in ballots {
+            if deadline(slot, *terms, *begun).is_none_or(|deadline| deadline > now) {
+                continue;
+            }
             let (text, sent) = match *slot {
-                Ballot::Asked(sent) => (format!("no answer within {patience} ms (nodeTimeout)"), Some(sent)),
+                Ballot::Asked(sent) => {
+                    let patience = terms.patience.as_millis();
+                    (format!("no answer within {patience} ms (nodeTimeout)"), Some(sent))
+                }
                 _ => ("no connection in time for a majority".to_owned(), None),
             };
             *slot = Ballot::Failed(NodeError::Connection(text.into()), sent);
@@ -280,6 +278,15 @@ impl Round {
 fn ballot(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Ballot {
     let asked = to.ask(node, serial, verb);
     ballot_of(asked, to.now())
+}
+
+/// When a round that `begun` then gives up on a node.
+fn deadline(ballot: &Ballot, terms: Terms, begun: Instant) -> Option<Instant> {
+    match ballot {
+        Ballot::Asked(sent) => Some(sent.after(terms.patience)),
+        Ballot::Waiting => terms.placement.dial_patience(terms.patience).map(|dial| begun.after(dial)),
+        _ => None,
+    }
 }
 
 fn ballot_of(asked: Asked, now: Instant) -> Ballot {

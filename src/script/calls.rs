@@ -1,20 +1,31 @@
 //! Calls of scripts: one function each builds KEYS and ARGV. The headers in `lua/` have the contract.
 
-use std::borrow::Cow;
-
 use super::{
     EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, LockKeys, Script,
 };
-use crate::{resp::push_decimal, time::Duration};
+use crate::time::Duration;
 
 /// A call of a script, without its nonce.
 pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
     /// KEYS.
     pub(crate) keys: &'a [Vec<u8>],
-    /// ARGV behind the nonce.
-    pub(crate) arguments: Vec<Cow<'a, [u8]>>,
+    /// ARGV behind the nonce; `None` behind the last.
+    pub(crate) arguments: [Option<Argument<'a>>; MOST_ARGUMENTS],
 }
+
+/// The most arguments that a script takes behind the nonce.
+pub(crate) const MOST_ARGUMENTS: usize = 6;
+
+/// An element of ARGV.
+#[derive(Clone, Copy)]
+pub(crate) enum Argument<'a> {
+    Bytes(&'a [u8]),
+    /// Whole milliseconds, in decimal.
+    Millis(Duration),
+}
+
+use Argument::{Bytes, Millis};
 
 /// The owner on whose behalf a script runs.
 #[derive(Clone, Copy)]
@@ -42,8 +53,14 @@ pub(crate) fn exclusive_acquire<'a>(
     registration: Registration<'a>,
 ) -> Call<'a> {
     let Registration { waiter, ttl: kept } = registration;
-    let arguments =
-        vec![holder.token.into(), decimal(ttl), waiter.into(), decimal(kept), holder.claim.into()];
+    let arguments = [
+        Some(Bytes(holder.token)),
+        Some(Millis(ttl)),
+        Some(Bytes(waiter)),
+        Some(Millis(kept)),
+        Some(Bytes(holder.claim)),
+        None,
+    ];
     call(&EXCLUSIVE_ACQUIRE, keys, arguments)
 }
 
@@ -56,14 +73,13 @@ pub(crate) fn fair_acquire<'a>(
     wait: bool,
 ) -> Call<'a> {
     let Registration { waiter, ttl: kept } = registration;
-    let join: &[u8] = if wait { b"1" } else { b"0" };
-    let arguments = vec![
-        holder.token.into(),
-        decimal(ttl),
-        waiter.into(),
-        decimal(kept),
-        join.into(),
-        holder.claim.into(),
+    let arguments = [
+        Some(Bytes(holder.token)),
+        Some(Millis(ttl)),
+        Some(Bytes(waiter)),
+        Some(Millis(kept)),
+        Some(Bytes(if wait { b"1" } else { b"0" })),
+        Some(Bytes(holder.claim)),
     ];
     call(&FAIR_ACQUIRE, keys, arguments)
 }
@@ -71,26 +87,25 @@ pub(crate) fn fair_acquire<'a>(
 /// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim; zero only asks whether the
 /// token holds them.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
-    call(&EXCLUSIVE_EXTEND, keys, vec![holder.token.into(), decimal(ttl), holder.claim.into()])
+    call(&EXCLUSIVE_EXTEND, keys, three(Bytes(holder.token), Millis(ttl), Bytes(holder.claim)))
 }
 
 /// Deletes the keys that the token holds, and removes the waiter, if one is named.
 pub(crate) fn exclusive_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
-    call(&EXCLUSIVE_RELEASE, keys, vec![holder.token.into(), waiter.into(), holder.claim.into()])
+    call(&EXCLUSIVE_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
 }
 
 /// The same for a fair lock.
 pub(crate) fn fair_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
-    call(&FAIR_RELEASE, keys, vec![holder.token.into(), waiter.into(), holder.claim.into()])
+    call(&FAIR_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
 }
 
-fn call<'a>(script: &'static Script, keys: &'a LockKeys, arguments: Vec<Cow<'a, [u8]>>) -> Call<'a> {
+type Arguments<'a> = [Option<Argument<'a>>; MOST_ARGUMENTS];
+
+const fn three<'a>(one: Argument<'a>, two: Argument<'a>, three: Argument<'a>) -> Arguments<'a> {
+    [Some(one), Some(two), Some(three), None, None, None]
+}
+
+fn call<'a>(script: &'static Script, keys: &'a LockKeys, arguments: Arguments<'a>) -> Call<'a> {
     Call { script, keys: keys.of(script.layout), arguments }
-}
-
-/// Whole milliseconds.
-fn decimal(span: Duration) -> Cow<'static, [u8]> {
-    let mut digits = Vec::with_capacity(8);
-    push_decimal(span.as_millis(), &mut digits);
-    digits.into()
 }

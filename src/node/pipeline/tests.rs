@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     id::LockId,
-    script::{Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
+    script::{Argument, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
 };
 
 fn tag(lock: u32) -> Tag {
@@ -10,7 +10,11 @@ fn tag(lock: u32) -> Tag {
 
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
     let mut out = Vec::new();
-    let call = Call { script, keys: &[b"k".to_vec()], arguments: vec![b"t".into()] };
+    let call = Call {
+        script,
+        keys: &[b"k".to_vec()],
+        arguments: [Some(Argument::Bytes(b"t")), None, None, None, None, None],
+    };
     let command = Command { call, patience: Duration::from_millis(500) };
     pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
     String::from_utf8(out).unwrap()
@@ -122,7 +126,7 @@ fn silence_counts_from_the_last_sign_of_life() {
 fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
     let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
     let mut out = Vec::new();
-    let call = Call { script: &EXCLUSIVE_RELEASE, keys: &keys, arguments: Vec::new() };
+    let call = Call { script: &EXCLUSIVE_RELEASE, keys: &keys, arguments: [None; 6] };
     let command = Command { call, patience: Duration::from_millis(500) };
     pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
     !out.is_empty()

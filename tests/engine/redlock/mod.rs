@@ -243,11 +243,10 @@ fn observers_of_a_reentered_lock_get_events_under_a_handle_that_still_holds_it()
     assert!(granted(world.next_event(0, ms(100))));
     world.release(0, outer);
     world.run_for(ms(10));
-    world.heard(0);
+    world.events(0);
     set(&mut world, &[Mode::Down]);
-    let now = world.now;
-    world.clients[0].engine.extend(inner, ms(2000), now);
+    world.extend(0, inner, ms(2000));
     world.run_for(ms(200));
-    let events = world.heard(0);
+    let events = world.events(0);
     assert!(events.contains(&Event::Degraded { lock: inner, missing: 1 }), "{events:?}");
 }

@@ -58,10 +58,10 @@ impl Leaders {
     }
 
     /// The waiters that this one leads, in order.
-    pub(crate) fn led_by(&self, keys: &[Vec<u8>], leader: LockId) -> Vec<LockId> {
+    pub(crate) fn led_by(&self, keys: &[Vec<u8>], leader: LockId) -> &[LockId] {
         match self.group(keys).map(|group| group.waiters.as_slice()) {
-            Some([first, others @ ..]) if *first == leader => others.to_vec(),
-            _ => Vec::new(),
+            Some([first, others @ ..]) if *first == leader => others,
+            _ => &[],
         }
     }
 

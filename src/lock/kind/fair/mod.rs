@@ -37,8 +37,9 @@ pub(super) fn denied(round: &Round, is_first: bool, cx: &mut Context<'_>) {
     for (joined, ahead) in denials {
         // The waiter had lost its position, by a stall or with the server's data. So had the waiters that it leads.
         if joined && !is_first {
-            let led = cx.shared.leaders.led_by(cx.spec.keys.locks(), cx.id);
-            cx.shared.effects.extend(led.into_iter().map(Effect::Rejoin));
+            for &waiter in cx.shared.leaders.led_by(cx.spec.keys.locks(), cx.id) {
+                cx.shared.effects.push_back(Effect::Rejoin(waiter));
+            }
         }
         if ahead != 0 {
             cx.shared.effects.push_back(Effect::AdoptHead { head: LockId(ahead), seen_by: cx.id });
