@@ -63,9 +63,7 @@ pub use event::{Event, Loss, ReleaseOutcome};
 pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeSnapshot, Transport};
-pub use script::{
-    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script,
-};
+pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script};
 pub use stats::Counters;
 pub use time::{Clock, Duration, Instant};
 #[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]

@@ -1,7 +1,7 @@
 //! Calls of scripts: one function each builds KEYS and ARGV. The headers in `lua/` have the contract.
 
 use super::{
-    EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, LockKeys, Script,
+    EXCLUSIVE_ACQUIRE, EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, LockKeys, Script,
 };
 use crate::time::Duration;
 
@@ -87,7 +87,7 @@ pub(crate) fn fair_acquire<'a>(
 /// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim; zero only asks whether the
 /// token holds them.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
-    call(&EXCLUSIVE_EXTEND, keys, three(Bytes(holder.token), Millis(ttl), Bytes(holder.claim)))
+    call(&EXTEND, keys, three(Bytes(holder.token), Millis(ttl), Bytes(holder.claim)))
 }
 
 /// Deletes the keys that the token holds, and removes the waiter, if one is named.

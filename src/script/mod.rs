@@ -62,8 +62,8 @@ script!(
 );
 script!(
     /// Lengthens the lease of every key, or only asks whose they are.
-    EXCLUSIVE_EXTEND,
-    "exclusive_extend",
+    EXTEND,
+    "extend",
     Returns::Flag,
     [Lock, Fence]
 );
@@ -92,7 +92,7 @@ script!(
 impl Script {
     /// Every script.
     pub const ALL: [&'static Self; 5] =
-        [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
+        [&EXCLUSIVE_ACQUIRE, &EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
 
     const fn new(
         name: &'static str,
@@ -169,7 +169,7 @@ mod tests {
 
     const ALL: [(&Script, &str); 5] = [
         (&EXCLUSIVE_ACQUIRE, include_str!("../../lua/exclusive_acquire.lua")),
-        (&EXCLUSIVE_EXTEND, include_str!("../../lua/exclusive_extend.lua")),
+        (&EXTEND, include_str!("../../lua/extend.lua")),
         (&EXCLUSIVE_RELEASE, include_str!("../../lua/exclusive_release.lua")),
         (&FAIR_ACQUIRE, include_str!("../../lua/fair_acquire.lua")),
         (&FAIR_RELEASE, include_str!("../../lua/fair_release.lua")),

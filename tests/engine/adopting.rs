@@ -12,7 +12,7 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
     let extend = client.command();
     assert_eq!(
         (extend.name(), &extend.arguments()[1..]),
-        ("exclusive_extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
+        ("extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
     );
     client.advance(ms(7));
     client.reply(extend.count(1));

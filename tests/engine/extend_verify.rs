@@ -18,7 +18,7 @@ fn an_extension_counts_from_before_it_was_sent() {
     let asked = client.now;
     let op = client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
-    assert_eq!(extend.name(), "exclusive_extend");
+    assert_eq!(extend.name(), "extend");
     assert_eq!(extend.arguments()[2], "20000");
     client.advance(ms(300));
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
@@ -75,7 +75,7 @@ fn verifying_does_not_change_the_lease() {
     let (mut client, lock) = held();
     let op = client.engine.verify(lock, client.now);
     let verify = client.command();
-    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("exclusive_extend", "0"));
+    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("extend", "0"));
     client.advance(ms(200));
     client.reply(verify.count(1));
     assert_eq!(client.event(), Event::Verified { op, lock, ours: true });

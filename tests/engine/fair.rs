@@ -280,10 +280,7 @@ fn a_fair_lock_is_extended_like_any_other_and_released_by_the_fair_script() {
     client.events();
     client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
-    assert_eq!(
-        (extend.name(), extend.keys()),
-        ("exclusive_extend", ["a".into(), derived("fence")].as_slice())
-    );
+    assert_eq!((extend.name(), extend.keys()), ("extend", ["a".into(), derived("fence")].as_slice()));
     client.reply(extend.count(1));
     client.engine.release(lock, client.now);
     let release = client.command();

@@ -62,7 +62,7 @@ fn an_extension_is_sent_by_source_too() {
     client.command();
     client.reply(NO_SCRIPT);
     let extend = client.command();
-    assert!(extend.by_source() && extend.name() == "exclusive_extend");
+    assert!(extend.by_source() && extend.name() == "extend");
     client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op, lock });
 }

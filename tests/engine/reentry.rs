@@ -17,7 +17,7 @@ pub fn held(request: Request) -> (Client, HandleId) {
 fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
     let question = client.command();
-    assert_eq!((question.name(), question.arguments()[2].as_str()), ("exclusive_extend", "0"));
+    assert_eq!((question.name(), question.arguments()[2].as_str()), ("extend", "0"));
     client.reply(question.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, fence: 1, .. } if lock == inner));
     inner
@@ -81,7 +81,7 @@ fn a_generated_token_can_reenter_too() {
     let inner =
         client.acquire(Request { token: Some(acquire.arguments()[1].clone().into_bytes()), ..request("b") });
     let question = client.command();
-    assert_eq!(question.name(), "exclusive_extend");
+    assert_eq!(question.name(), "extend");
     client.reply(question.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != HandleId(0)));
     assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
@@ -98,7 +98,7 @@ fn only_the_last_release_frees_the_lock_in_any_order() {
         assert_eq!(client.commands(), []);
         assert_eq!(client.engine.remaining(first, client.now), Duration::ZERO);
         let (renewal, _) = client.advance_to_action();
-        assert_eq!(renewal[0].name(), "exclusive_extend", "inner releases keep the renewal running");
+        assert_eq!(renewal[0].name(), "extend", "inner releases keep the renewal running");
         client.reply(renewal[0].count(1));
         client.engine.release(last, client.now);
         let release = client.command();

@@ -157,7 +157,7 @@ fn a_queued_extension_is_not_sent_after_the_release() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.verify(lock, client.now);
-    assert_eq!(client.command().name(), "exclusive_extend");
+    assert_eq!(client.command().name(), "extend");
     client.engine.extend(lock, ms(9000), client.now);
     client.advance(ms(500)); // the first question's time is over just when the release is asked for
     client.engine.release(lock, client.now);

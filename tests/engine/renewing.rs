@@ -11,7 +11,7 @@ fn a_renewal_is_sent_at_each_third_of_the_lease_until_the_release() {
     for _ in 0..20 {
         let before = client.now;
         let (commands, events) = client.advance_to_action();
-        assert_eq!((commands[0].name(), events), ("exclusive_extend", vec![]));
+        assert_eq!((commands[0].name(), events), ("extend", vec![]));
         assert_eq!(client.now.since(before).as_millis(), 3333);
         client.reply(commands[0].count(1));
         assert_eq!(client.engine.remaining(lock, client.now), ms(VALID));
@@ -36,7 +36,7 @@ fn a_failed_renewal_is_retried_sooner_and_the_loss_is_reported_in_time() {
         if let Some(event) = events.pop() {
             break event;
         }
-        assert_eq!(commands[0].name(), "exclusive_extend");
+        assert_eq!(commands[0].name(), "extend");
         pauses.push(client.now.since(before));
         client.reply("-BUSY Redis is busy running a script\r\n");
     };
@@ -54,7 +54,7 @@ fn a_lost_connection_is_redialed_for_the_renewal() {
     client.run_for(ms(3400));
     client.greet();
     let renewal = client.command();
-    assert_eq!(renewal.name(), "exclusive_extend");
+    assert_eq!(renewal.name(), "extend");
     client.reply(renewal.count(1));
     assert!(client.engine.remaining(lock, client.now) > ms(VALID - 100));
 }
@@ -72,7 +72,7 @@ fn after_a_release_no_extension_is_sent() {
         client.reply(if reply.is_empty() { renewal[0].count(1) } else { reply.to_owned() });
         client.run_for(ms(30_000));
         let names: Vec<_> = client.commands().iter().map(|command| command.name().to_owned()).collect();
-        assert!(!names.contains(&"exclusive_extend".to_owned()), "{names:?}");
+        assert!(!names.contains(&"extend".to_owned()), "{names:?}");
     }
 }
 
@@ -145,7 +145,7 @@ fn each_renewal_is_sent_a_third_of_the_lease_after_the_previous_one() {
         client.reply(if round == 1 { command.granted(1) } else { command.count(1) });
         client.events();
         command = client.advance_to_action().0.remove(0);
-        assert_eq!(command.name(), "exclusive_extend");
+        assert_eq!(command.name(), "extend");
         assert_eq!(client.now.since(asked), ms(round * 3000));
     }
 }

@@ -31,7 +31,7 @@ fn two_acquires_with_one_token_share_one_lock() {
     let acquire = client.command();
     client.reply(acquire.granted(1));
     let question = client.command();
-    assert_eq!(question.name(), "exclusive_extend");
+    assert_eq!(question.name(), "extend");
     client.reply(question.count(1));
     let granted: Vec<_> = client
         .events()
@@ -68,7 +68,7 @@ fn an_overlapping_lock_of_the_same_token_waits_for_the_first_within_its_wait() {
     );
     client.acquire(Request { wait: ms(0), ..both() });
     let question = client.command();
-    assert_eq!(question.name(), "exclusive_extend");
+    assert_eq!(question.name(), "extend");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What happens in a random sequence: commands in many states, at many times, by several users.
 
 use proptest::prelude::*;
-use redlatch::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script};
+use redlatch::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script};
 
 /// Connections that a sequence has.
 pub const CONNECTIONS: usize = 3;
@@ -152,7 +152,7 @@ fn script() -> impl Strategy<Value = Vec<Word>> {
         .prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]);
     let which = prop_oneof![
         3 => acquire.prop_map(|rest| (&EXCLUSIVE_ACQUIRE, &["fence", "waiters"][..], rest)),
-        2 => extend.prop_map(|rest| (&EXCLUSIVE_EXTEND, &["fence"][..], rest)),
+        2 => extend.prop_map(|rest| (&EXTEND, &["fence"][..], rest)),
         2 => release().prop_map(|rest| (&EXCLUSIVE_RELEASE, &["fence", "waiters"][..], rest)),
         5 => fair.prop_map(|rest| (&FAIR_ACQUIRE, &["fence", "queue", "places"][..], rest)),
         3 => release().prop_map(|rest| (&FAIR_RELEASE, &["fence", "queue", "places"][..], rest)),

@@ -14,7 +14,7 @@ use super::{
     trouble::Trouble,
 };
 use crate::{
-    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, Script},
+    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
     time::Instant,
 };
 
@@ -29,7 +29,7 @@ type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 fn table() -> [(&'static Script, Transcription); 5] {
     [
         (&EXCLUSIVE_ACQUIRE, exclusive::acquire),
-        (&EXCLUSIVE_EXTEND, exclusive::extend),
+        (&EXTEND, exclusive::extend),
         (&EXCLUSIVE_RELEASE, exclusive::release),
         (&FAIR_ACQUIRE, fair::acquire),
         (&FAIR_RELEASE, fair::release),

@@ -68,7 +68,7 @@ for (const [kind, { keys, acquire: asked }] of Object.entries(KINDS)) {
     const [, fence] = await acquire(key, "");
     await redis.send(
       "EVAL",
-      sourceOf("exclusive_extend"),
+      sourceOf("extend"),
       2,
       ...keys(key).slice(0, 2),
       "n",

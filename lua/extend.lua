@@ -1,4 +1,4 @@
--- exclusive_extend: lengthens the lease of every key, if the token holds them all.
+-- extend: lengthens the lease of every key, if the token holds them all.
 -- KEYS: n lock keys, then their n fence counters in the same order
 -- ARGV: nonce, token, lease (ms; 0 asks only whether the token holds the keys), claim ('client:number' of the lock that
 --   takes them over; '' if none does)
