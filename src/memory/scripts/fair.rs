@@ -1,142 +1,112 @@
-//! `lua/fair_*.lua`.
+//! `lua/fair_*.lua`, `lua/lib/queue.lua`.
 
 use super::{
-    Call, MOST_DEAD, Outcome, Reply,
-    exclusive::{COUNTER, counter, granted, is_late, keep_fence, mint, release_key},
-    lua,
+    Call, Outcome, PURGE_LIMIT, Reply,
+    acquire::{Attempt, grant, look},
+    lua, release,
 };
 use crate::planted::{Planted, planted};
 
+/// The waiter that calls `fair_acquire`.
+#[derive(Clone, Copy)]
+struct Waiter<'a> {
+    id: &'a [u8],
+    position_lease: i64,
+    join: bool,
+}
+
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
-    let (place_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
+    let (token, lease, id) = (call.text(1)?, call.number(2)?, call.text(3)?);
+    let (position_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
     let n = call.locks(4)?;
-    let (locks, fences) = (call.keys_of(0, n), call.keys_of(1, n));
-    let (queues, places) = (call.keys_of(2, n), call.keys_of(3, n));
     call.time()?;
 
-    let (mut mine, mut held, mut forever) = (0_usize, 0, false);
-    let (mut absent, mut claims, mut last) = (vec![false; n], vec![None; n], 0.0);
-    for (((key, fence), absent), claimed) in locks.iter().zip(fences).zip(&mut absent).zip(&mut claims) {
-        let owner = call.get("local owner = redis.call('GET', KEYS[i])", key)?;
-        let counter = call.get(COUNTER, fence)?.unwrap_or_default();
-        last = lua::max(last, lua::leading_number(&counter));
-        *claimed = lua::claim_in(&counter).map(<[u8]>::to_vec);
-        match owner {
-            Some(owner) if owner == token && !is_late(&counter, claim) => mine = mine.saturating_add(1),
-            Some(_) => {
-                let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", key)?;
-                forever |= pttl < 0;
-                held = held.max(pttl).max(1);
+    let attempt = Attempt { n, token, lease, waiter: id, claim };
+    let found = look(call, attempt)?;
+    let mut waiter = Waiter { id, position_lease, join };
+    let position = if found.mine < n { look_at_queues(call, n, waiter)? } else { Position::FIRST };
+    if found.held == 0 && (position.is_first || planted(Planted::Barging)) {
+        for i in 0..n {
+            let at = "if redis.call('ZRANGE', queue, 0, 0)[1] then";
+            let is_empty = head_of(call, at, call.key(2, i))?.is_none();
+            if !is_empty && !planted(Planted::ServedUnheard) {
+                renew_position(call, i, waiter)?;
             }
-            None => *absent = true,
         }
+        return grant(call, attempt, &found);
     }
 
-    let turn = if mine < n { look_at_queues(call, queues, places, waiter, join)? } else { Turn::default() };
-    if held == 0 && !forever && (turn.first || planted(Planted::Barging)) {
-        let text = mint(call, last, mine == n);
-        for (queue, places) in queues.iter().zip(places) {
-            let others = head_of(call, "if redis.call('ZRANGE', queue, 0, 0)[1] then", queue)?.is_some();
-            if others && !planted(Planted::ServedUnheard) {
-                keep_places(call, queue, places, waiter, place_lease)?;
-            }
-        }
-        for ((((key, fence), queue), absent), claimed) in
-            locks.iter().zip(fences).zip(queues).zip(absent).zip(claims)
-        {
-            keep_fence(call, fence, &counter(&text, claim, claimed, mine == n), lease, mine == n)?;
-            if absent || call.pttl("if absent[i] or redis.call('PTTL', KEYS[i]) < lease", key)? < lease {
-                call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", key, token, lease)?;
-            }
-            call.zrem("redis.call('ZREM', KEYS[2 * n + i], waiter)", queue, &[waiter])?;
-        }
-        return granted(call, &text);
+    waiter.join |= planted(Planted::TryStandsInLine);
+    let joined = waiter.join && join_queues(call, n, waiter)?;
+    let mut wait = found.held;
+    if !position.is_first && wait >= 0 {
+        wait = wait.max(if position.is_second { position.head_lease } else { position_lease });
     }
-
-    let join = join || planted(Planted::TryStandsInLine);
-    let placed = !join || stand_in_line(call, queues, places, waiter, place_lease)?;
-    let mut wait = held;
-    if !turn.first {
-        wait = held.max(if turn.behind_next { place_lease } else { turn.ahead });
-    }
-    if planted(Planted::HintOfZero) {
+    if planted(Planted::HintOfZero) && wait >= 0 {
         wait = 0;
     }
-    if forever {
-        wait = -1;
-    }
-    call.reply([0, wait, (!placed).into(), turn.own])
+    call.reply([0, wait, joined.into(), position.own_head])
 }
 
-/// Whose turn it is.
-struct Turn {
-    first: bool,
-    /// ms that the places of those ahead are kept.
-    ahead: i64,
-    /// Whether there is somebody between the head and the waiter.
-    behind_next: bool,
-    /// The number of a head that is the same client's.
-    own: i64,
+/// Where a waiter stands in its queues.
+struct Position {
+    is_first: bool,
+    /// Whether nobody stands between it and the heads.
+    is_second: bool,
+    /// ms that are left of the heads' position leases.
+    head_lease: i64,
+    /// The number of a head of the same client.
+    own_head: i64,
 }
 
-impl Default for Turn {
-    fn default() -> Self {
-        Self { first: true, ahead: 1, behind_next: false, own: 0 }
-    }
+impl Position {
+    const FIRST: Self = Self { is_first: true, is_second: true, head_lease: 1, own_head: 0 };
 }
 
-fn look_at_queues(
-    call: &mut Call<'_>,
-    queues: &[Vec<u8>],
-    places: &[Vec<u8>],
-    waiter: &[u8],
-    join: bool,
-) -> Outcome<Turn> {
-    let mut turn = Turn::default();
-    for (queue, places) in queues.iter().zip(places) {
-        let Some((head, left)) = live_head(call, queue, places, waiter, join)? else { continue };
-        if head == waiter {
+fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<Position> {
+    let mut position = Position::FIRST;
+    for i in 0..n {
+        let Some((head, left)) = live_head(call, i, Some(waiter))? else { continue };
+        if head == waiter.id {
             continue;
         }
-        turn.first = false;
-        turn.ahead = turn.ahead.max(left);
-        let (whose, number) = lua::split_waiter(&head);
-        if whose == lua::split_waiter(waiter).0 {
-            turn.own = lua::whole(number).unwrap_or(0);
+        position.is_first = false;
+        position.head_lease = position.head_lease.max(left);
+        let (owner, number) = lua::split_waiter(&head);
+        if owner == lua::split_waiter(waiter.id).0 {
+            position.own_head = lua::whole(number).unwrap_or(0);
         }
+        let queue = call.key(2, i);
         let rank =
             call.call("local rank = redis.call('ZRANK', queue, waiter)", "zrank", |keyspace, now| {
-                Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter)))
+                Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter.id)))
             })?;
-        turn.behind_next |= rank.is_none_or(|rank| rank > 1);
+        position.is_second &= rank.is_some_and(|rank| rank <= 1);
     }
-    Ok(turn)
+    Ok(position)
 }
 
-/// The head of a queue, dead ones taken out, and the ms that its place is kept.
-fn live_head(
-    call: &mut Call<'_>,
-    queue: &[u8],
-    places: &[u8],
-    waiter: &[u8],
-    join: bool,
-) -> Outcome<Option<(Vec<u8>, i64)>> {
-    let client = lua::split_waiter(waiter).0;
-    for _ in 0..MOST_DEAD {
-        let Some(head) = first(call, queue)? else { return Ok(None) };
-        let left = kept(call, places, &head)?.saturating_sub(call.now());
-        let is_ours = head == waiter || join && lua::split_waiter(&head).0 == client;
-        if is_ours || left > 0 && !planted(Planted::PurgesLive) {
+/// The first waiter that is alive, and the ms that are left of its position lease. Dead waiters ahead of it are removed.
+fn live_head(call: &mut Call<'_>, i: usize, caller: Option<Waiter<'_>>) -> Outcome<Option<(Vec<u8>, i64)>> {
+    let (queue, leases) = (call.key(2, i), call.key(3, i));
+    for _ in 0..PURGE_LIMIT {
+        let head = head_of(call, "local head = redis.call('ZRANGE', queue, 0, 0)[1]", queue)?;
+        let Some(head) = head else { return Ok(None) };
+        let owner = lua::split_waiter(&head).0;
+        let at = "local lease_end = tonumber(redis.call('ZSCORE', leases,";
+        let lease_end = call.call(at, "zscore", |keyspace, now| {
+            Ok(keyspace.sorted_set(leases, now)?.and_then(|set| set.score(owner)).unwrap_or(0))
+        })?;
+        let is_caller = caller.is_some_and(|waiter| {
+            head == waiter.id || waiter.join && owner == lua::split_waiter(waiter.id).0
+        });
+        let left = lease_end.saturating_sub(call.now());
+        if is_caller || left > 0 && !(caller.is_some() && planted(Planted::PurgesLive)) {
             return Ok(Some((head, left)));
         }
         call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
     }
     Ok(Some((Vec::new(), 1)))
-}
-
-fn first(call: &mut Call<'_>, queue: &[u8]) -> Outcome<Option<Vec<u8>>> {
-    head_of(call, "local head = redis.call('ZRANGE', queue, 0, 0)[1]", queue)
 }
 
 fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8>>> {
@@ -146,98 +116,59 @@ fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8
     })
 }
 
-/// Until when the place of a waiter is kept: as long as its client's.
-fn kept(call: &mut Call<'_>, places: &[u8], waiter: &[u8]) -> Outcome<i64> {
-    let client = lua::split_waiter(waiter).0;
-    call.call("local kept = tonumber(redis.call('ZSCORE', places,", "zscore", |keyspace, now| {
-        Ok(keyspace.sorted_set(places, now)?.and_then(|set| set.score(client)).unwrap_or(0))
-    })
-}
-
-/// Joins the queues that the waiter is not in, all or none, and keeps its client's places; whether it was in all.
-fn stand_in_line(
-    call: &mut Call<'_>,
-    queues: &[Vec<u8>],
-    places: &[Vec<u8>],
-    waiter: &[u8],
-    place_lease: i64,
-) -> Outcome<bool> {
-    let mut placed = true;
-    for queue in queues {
-        // Lua's `and` does not ask further once one was not.
-        placed = placed
-            && call.call("redis.call('ZSCORE', KEYS[2 * n + i], waiter)", "zscore", |keyspace, now| {
-                Ok(keyspace.sorted_set(queue, now)?.is_some_and(|set| set.score(waiter).is_some()))
+/// Joins all queues unless the waiter is in every one, and renews its client's position leases; whether it joined.
+fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<bool> {
+    let mut joined = false;
+    for i in 0..n {
+        let (at, queue) = ("redis.call('ZSCORE', KEYS[2 * n + i], waiter)", call.key(2, i));
+        joined = joined
+            || call.call(at, "zscore", |keyspace, now| {
+                Ok(keyspace.sorted_set(queue, now)?.is_none_or(|set| set.score(waiter.id).is_none()))
             })?;
     }
-    for (queue, places) in queues.iter().zip(places) {
-        if !placed {
+    for i in 0..n {
+        let (queue, leases) = (call.key(2, i), call.key(3, i));
+        if joined {
             let tail = call.call("redis.call('ZRANGE', queue, -1, -1,", "zrange", |keyspace, now| {
                 let set = keyspace.sorted_set(queue, now)?;
                 Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
             })?;
             let ticket = if planted(Planted::TicketByTime) { call.now() } else { tail.saturating_add(1) };
-            call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter)?;
+            call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter.id)?;
         }
         let now = call.now();
-        let gone: Vec<Vec<u8>> =
-            call.call("redis.call('ZRANGEBYSCORE', places,", "zrangebyscore", |keyspace, millis| {
-                let set = keyspace.sorted_set(places, millis)?;
+        let lapsed: Vec<Vec<u8>> =
+            call.call("redis.call('ZRANGEBYSCORE', leases,", "zrangebyscore", |keyspace, millis| {
+                let set = keyspace.sorted_set(leases, millis)?;
                 let entries = set.map(|set| set.entries()).unwrap_or_default();
-                let gone = entries.iter().take_while(|&&(kept, _)| kept <= now).take(MOST_DEAD);
-                Ok(gone.map(|(_, client)| client.clone()).collect())
+                let lapsed = entries.iter().take_while(|&&(end, _)| end <= now).take(PURGE_LIMIT);
+                Ok(lapsed.map(|(_, client)| client.clone()).collect())
             })?;
-        if !gone.is_empty() {
-            let gone: Vec<&[u8]> = gone.iter().map(Vec::as_slice).collect();
-            call.zrem("redis.call('ZREM', places, unpack(gone))", places, &gone)?;
+        if !lapsed.is_empty() {
+            let lapsed: Vec<&[u8]> = lapsed.iter().map(Vec::as_slice).collect();
+            call.zrem("redis.call('ZREM', leases, unpack(lapsed))", leases, &lapsed)?;
         }
-        keep_places(call, queue, places, waiter, place_lease)?;
+        renew_position(call, i, waiter)?;
     }
-    Ok(placed)
+    Ok(joined)
 }
 
-/// Keeps the places of all waiters of this one's client in a queue.
-fn keep_places(
-    call: &mut Call<'_>,
-    queue: &[u8],
-    places: &[u8],
-    waiter: &[u8],
-    place_lease: i64,
-) -> Outcome<()> {
-    let client = lua::split_waiter(waiter).0;
-    let until = call.now().saturating_add(place_lease);
-    call.zadd("redis.call('ZADD', places, now + place_lease, client)", places, until, client)?;
-    for key in [queue, places] {
-        call.lengthen("redis.call('PEXPIRE', key, place_lease * 4)", key, place_lease.saturating_mul(4))?;
+/// Renews the position lease of the waiter's client in a queue.
+fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<()> {
+    let (queue, leases, client) = (call.key(2, i), call.key(3, i), lua::split_waiter(waiter.id).0);
+    let lease_end = call.now().saturating_add(waiter.position_lease);
+    call.zadd("redis.call('ZADD', leases, now + position_lease, client)", leases, lease_end, client)?;
+    for key in [queue, leases] {
+        call.lengthen(key, waiter.position_lease.saturating_mul(4))?;
     }
     Ok(())
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, waiter, claim) = (call.text(1)?, call.text(2)?, call.text(3)?);
     let n = call.locks(4)?;
-    let (locks, fences) = (call.keys_of(0, n), call.keys_of(1, n));
-    let (queues, places) = (call.keys_of(2, n), call.keys_of(3, n));
     call.time()?;
-    let (mut deleted, mut wakes) = (0_i64, Vec::new());
-    for (((key, fence), queue), places) in locks.iter().zip(fences).zip(queues).zip(places) {
-        if !waiter.is_empty() && !planted(Planted::StaysInLine) {
-            call.zrem("redis.call('ZREM', queue, waiter)", queue, &[waiter])?;
-        }
-        if !release_key(call, [key, fence], token, claim, &mut deleted)? {
-            continue;
-        }
-        for _ in 0..MOST_DEAD {
-            let Some(head) = first(call, queue)? else { break };
-            if kept(call, places, &head)? > call.now() {
-                if !planted(Planted::WakesNobody) {
-                    wakes.push(head);
-                }
-                break;
-            }
-            call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
-        }
-    }
-    call.wake(&wakes);
-    call.reply([deleted])
+    release::release(call, n, |call, i| {
+        let head = live_head(call, i, None)?;
+        Ok(head.map(|(head, _)| head).filter(|_| !planted(Planted::WakesNobody)))
+    })
 }

@@ -1,11 +1,14 @@
-//! The server scripts, transcribed line by line from `lua/`. Each call that can fail names the line of Lua it stands for, since
-//! Redis tells it.
+//! The server scripts, transcribed line by line from `lua/`. Each call that can fail names the line of Lua it stands for: the
+//! error reply of Redis has the line's number.
 //!
-//! Arguments are taken to have the form that the scripts' headers state; others are refused as beyond this server.
+//! Arguments must have the form that the scripts' headers state; others are refused as beyond this server.
 
+mod acquire;
 mod exclusive;
+mod extend;
 mod fair;
 mod lua;
+mod release;
 
 use super::{
     access::User,
@@ -19,9 +22,9 @@ use crate::{
 };
 
 /// ms that a fence counter outlives the lease.
-const FENCE_KEPT: i64 = 3_600_000;
-/// Dead waiters passed over in one call.
-const MOST_DEAD: usize = 100;
+const FENCE_MARGIN: i64 = 3_600_000;
+/// Dead waiters that are removed from one set in one call.
+const PURGE_LIMIT: usize = 100;
 
 type Outcome<T> = Result<T, ErrorReply>;
 type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
@@ -29,7 +32,7 @@ type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 fn table() -> [(&'static Script, Transcription); 5] {
     [
         (&EXCLUSIVE_ACQUIRE, exclusive::acquire),
-        (&EXTEND, exclusive::extend),
+        (&EXTEND, extend::extend),
         (&EXCLUSIVE_RELEASE, exclusive::release),
         (&FAIR_ACQUIRE, fair::acquire),
         (&FAIR_RELEASE, fair::release),
@@ -48,6 +51,8 @@ pub(super) fn by_sha1(sha1: &[u8; 40]) -> Option<&'static Script> {
 pub(super) struct Call<'a> {
     script: &'static Script,
     keys: &'a [Vec<u8>],
+    /// How many locks the call is for.
+    n: usize,
     arguments: &'a [Vec<u8>],
     user: &'a User,
     keyspace: &'a mut Keyspace,
@@ -68,7 +73,7 @@ impl<'a> Call<'a> {
         now: Instant,
     ) -> Self {
         let out_of_memory = trouble == Some(Trouble::OutOfMemory);
-        Self { script, keys, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
+        Self { script, keys, n: 0, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
     }
 
     pub(super) fn run(&mut self) -> Outcome<Reply> {
@@ -101,17 +106,18 @@ impl<'a> Call<'a> {
     }
 
     /// How many locks there are, if each has so many keys.
-    fn locks(&self, each: usize) -> Outcome<usize> {
+    fn locks(&mut self, each: usize) -> Outcome<usize> {
         let whole = self.keys.len().checked_rem(each) == Some(0);
-        whole
+        self.n = whole
             .then(|| self.keys.len().checked_div(each).unwrap_or(0))
-            .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))
+            .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
+        Ok(self.n)
     }
 
-    /// The keys of one kind: `KEYS[kind * n + 1]` to `KEYS[kind * n + n]`.
-    fn keys_of(&self, kind: usize, n: usize) -> &'a [Vec<u8>] {
-        let from = kind.saturating_mul(n);
-        self.keys.get(from..from.saturating_add(n)).unwrap_or_default()
+    /// `KEYS[kind * n + i + 1]`.
+    fn key(&self, kind: usize, i: usize) -> &'a [u8] {
+        let at = kind.saturating_mul(self.n).saturating_add(i);
+        self.keys.get(at).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn millis(&self) -> u64 {
@@ -170,10 +176,11 @@ impl<'a> Call<'a> {
         self.call(at, "pttl", |keyspace, now| Ok(keyspace.pttl(key, now)))
     }
 
-    /// `if redis.call('PTTL', key) < lease then redis.call('PEXPIRE', key, lease) end`, on one line.
-    fn lengthen(&mut self, at: &str, key: &[u8], lease: i64) -> Outcome<()> {
-        if self.pttl(at, key)? < lease {
-            self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, lease, now, "pexpire"))?;
+    /// `lua/lib/expiry.lua`.
+    fn lengthen(&mut self, key: &[u8], ttl: i64) -> Outcome<()> {
+        let at = "if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end";
+        if self.pttl(at, key)? < ttl {
+            self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
         }
         Ok(())
     }

@@ -49,8 +49,14 @@ export const inLine = (server, key) => server.send("ZCARD", queueOf(key));
 
 const LUA = new URL("../../../lua/", import.meta.url);
 
-/** The script's text as the package sends it: without its header. */
-export const sourceOf = (name) => readFileSync(new URL(`${name}.lua`, LUA), "utf8").replace(/^(--.*\n)+/, "");
+const codeOf = (file) => readFileSync(new URL(`${file}.lua`, LUA), "utf8").replace(/^ *(--.*)?\n/gm, "");
+
+/** The script as the package sends it: the parts that its header names and its own code, without comments. */
+export function sourceOf(name) {
+  const header = readFileSync(new URL(`${name}.lua`, LUA), "utf8");
+  const parts = /^-- PARTS: (.+)$/m.exec(header)[1].split(", ");
+  return [...parts.map((part) => `lib/${part}`), name].map(codeOf).join("");
+}
 
 /** Makes all scripts known to a server, so that no call of theirs is answered by NOSCRIPT. */
 export async function loadScripts(server) {

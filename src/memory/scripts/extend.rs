@@ -1,0 +1,36 @@
+//! `lua/extend.lua`.
+
+use super::{Call, FENCE_MARGIN, Outcome, Reply, lua};
+use crate::planted::{Planted, planted};
+
+pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
+    let n = call.locks(2)?;
+    for i in 0..n {
+        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(0, i))?.as_deref() != Some(token)
+            && !planted(Planted::ExtendsForeign)
+        {
+            return call.reply([0]);
+        }
+    }
+    let counter_ttl = lease.saturating_add(FENCE_MARGIN);
+    if !claim.is_empty() && !planted(Planted::AdoptsWithoutClaim) {
+        for i in 0..n {
+            let key = call.key(1, i);
+            let counter = call.get("local fence = string.match(redis.call('GET', KEYS[n + i])", key)?;
+            let counter = counter.unwrap_or_default();
+            let fence = lua::leading_digits(&counter).unwrap_or(b"0");
+            let left = call.pttl("local ttl = math.max(lease + fence_margin, redis.call('PTTL'", key)?;
+            let text = [fence, b" ", claim].concat();
+            let at = "redis.call('SET', KEYS[n + i], fence .. ' ' .. claim, 'PX', ttl)";
+            call.set(at, key, &text, counter_ttl.max(left))?;
+        }
+    }
+    if lease > 0 && !planted(Planted::ExtendsNothing) {
+        for i in 0..n {
+            call.lengthen(call.key(0, i), lease)?;
+            call.lengthen(call.key(1, i), counter_ttl)?;
+        }
+    }
+    call.reply([1])
+}
