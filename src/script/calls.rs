@@ -1,7 +1,8 @@
 //! Calls of scripts: one function each builds KEYS and ARGV. The headers in `lua/` have the contract.
 
 use super::{
-    EXCLUSIVE_ACQUIRE, EXTEND, EXCLUSIVE_RELEASE, FAIR_ACQUIRE, FAIR_RELEASE, LockKeys, Script,
+    keys::LockKeys,
+    scripts::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
 };
 use crate::time::Duration;
 
