@@ -1,4 +1,4 @@
-//! Taking a lock: one attempt, waiting, giving up.
+//! Acquiring a lock: attempts, waiting, giving up.
 
 use crate::world::{Client, at, failure, ms, one_attempt, request};
 use redlatch::{Duration, Event, InvalidRequest, Request};

@@ -1,4 +1,4 @@
-//! Adoption of a lock that another process took, and who claims what.
+//! Adopting a lock that another process acquired, and claims.
 
 use crate::reentry::mine;
 use crate::world::{Client, ms, request};
@@ -50,7 +50,7 @@ fn adoption_without_a_reply_releases_nothing() {
     assert_eq!(client.engine.busy(), 0);
 }
 
-/// What a lock of the application's own token is acquired and released with, and not asked of by anybody else.
+/// A lock with a token of the application is acquired and released under a claim that no other lock has.
 #[test]
 fn each_lock_with_a_token_of_the_application_has_its_own_claim() {
     for fair in [false, true] {

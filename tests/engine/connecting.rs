@@ -88,7 +88,7 @@ fn a_refused_connection_fails_a_single_attempt_at_once() {
     client.disconnect("connect ECONNREFUSED");
     let first = failure(client.event());
     assert_eq!((first.code, &*first.message), (Code::Connection, "connect ECONNREFUSED"));
-    // While no connection may be made, the next try hears why, and waits for nothing.
+    // Until the next dial is due, the next attempt fails at once with the cause.
     client.acquire(one_attempt("a"));
     assert_eq!(&*failure(client.event()).message, "connect ECONNREFUSED");
     assert!(client.engine.poll_connect().is_none());

@@ -1,4 +1,4 @@
-//! Holding a lock: extending, renewing, verifying, losing.
+//! Extending and verifying a held lock.
 
 use crate::world::{Client, ms, request};
 use redlatch::{Code, Event, HandleId, Loss, ReleaseOutcome};

@@ -1,4 +1,4 @@
-//! Fair waiting: one of a client's waiters in a line asks for all, and the server tells which of them is the head.
+//! Fair locks: the leader polls for all waiters of its client, and replies name the head of the queue.
 
 use crate::world::{Client, fair, ms};
 use redlatch::{Duration, Endpoint, Event, Policy, Request};
@@ -19,7 +19,7 @@ fn one_of_a_clients_fair_waiters_polls_for_all() {
     asked.dedup();
     assert_eq!(asked, [waiters[0].1.waiter_number()], "the first asks, the others do not");
 
-    // When the first is served, the second asks; when it is woken, whoever it is, it asks at once.
+    // When the leader is served, the second waiter polls; a waiter that is woken polls at once.
     client.advance(ms(10));
     client.message(&channel, waiters[0].1.waiter_number());
     let command = client.command();
@@ -33,7 +33,8 @@ fn one_of_a_clients_fair_waiters_polls_for_all() {
     assert_eq!(client.command().waiter_number(), waiters[20].1.waiter_number());
 }
 
-/// The longest that the server hears nothing that keeps the places of 100 waiters, while the first leaves every 40 ms.
+/// The longest time without a command that refreshes the position leases of 100 waiters, while the leader
+/// gives up every 40 ms.
 fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
     let (mut client, _) = Client::woken();
     let waiters: Vec<_> = (0..100).map(|_| client.wait_for(fair("a")).0).collect();

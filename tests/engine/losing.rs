@@ -1,4 +1,4 @@
-//! Losing a lock: once, before validity ends, and before anything else is told.
+//! Losing a lock: the loss is reported once, before validity ends and before any other event.
 
 use crate::extend_verify::{VALID, held};
 use crate::world::{Client, ms, request};

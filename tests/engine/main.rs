@@ -1,4 +1,4 @@
-//! The engine against a server that says what the test says, in virtual time.
+//! The engine against a server that the test plays, in virtual time.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,4 @@
-//! Servers that do not have a script: they did nothing, and are asked once more by the script's text.
+//! Servers that do not know a script: they did nothing, and get the same call again by source.
 
 use crate::{
     network::{Mode, Network},

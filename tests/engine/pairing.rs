@@ -1,10 +1,10 @@
-//! Which reply belongs to which command: late, duplicated, foreign, cut and re-chunked replies.
+//! Pairing replies with commands: late, duplicated, foreign, cut and re-chunked replies.
 
 use crate::world::{Client, HELLO_REPLY, ms, one_attempt, request};
 use proptest::prelude::*;
 use redlatch::{Code, Duration, Event, Request};
 
-/// The connection was given up, and the acquire that was in flight on it failed or goes on over another one.
+/// The connection was closed, and the acquire that was in flight on it failed or continues over another one.
 fn burned(client: &mut Client) -> bool {
     client.commands();
     client.connection.is_none() || !client.closed.is_empty()
@@ -105,7 +105,7 @@ fn an_acquire_lost_with_its_connection_is_released_over_the_next_one() {
     assert_eq!(client.engine.busy(), 0);
 }
 
-/// A conversation with every kind of reply; returns what the application heard. `deliver` hands a reply over.
+/// A conversation with every kind of reply; returns the events. `deliver` hands a reply to the client.
 fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     let mut client = Client::new();
     let mut heard = Vec::new();

@@ -1,4 +1,4 @@
-//! The same owner again: re-entry by token, and adoption of a lock that another process took.
+//! Re-entry: the same token acquires a lock again that it holds.
 
 use crate::world::{Client, at, ms, request};
 use redlatch::{Code, Duration, Event, HandleId, Loss, ReleaseOutcome, Request};
@@ -13,7 +13,7 @@ pub fn held(request: Request) -> (Client, HandleId) {
     (client, lock)
 }
 
-/// Enters again, the server agreeing.
+/// Re-enters, confirmed by the server.
 fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
     let question = client.command();

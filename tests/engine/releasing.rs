@@ -1,4 +1,4 @@
-//! Letting go: what the application is told, and what goes on behind its back.
+//! Releasing: the outcome for the application, and the clean-up that continues after it.
 
 use crate::world::{Client, Command, ms, request};
 use redlatch::{Event, HandleId, ReleaseOutcome, Request};
@@ -72,7 +72,7 @@ fn a_release_lost_with_its_connection_is_sent_over_the_next_one() {
     client.greet();
     let again = client.command();
     assert_eq!(again.name(), "exclusive_release");
-    // The first release may have been carried out: "not ours" proves nothing.
+    // The first release may have been executed: "not ours" proves nothing.
     client.reply(again.count(0));
     assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);

@@ -61,7 +61,7 @@ fn a_lost_connection_is_redialed_for_the_renewal() {
 
 #[test]
 fn after_a_release_no_extension_is_sent() {
-    // The renewal is due, in flight, or about to be sent as text, when the release is asked for.
+    // At the release, the renewal is due, in flight, or about to be sent by source.
     for reply in ["", "-NOSCRIPT No matching script.\r\n", "-BUSY Redis is busy\r\n"] {
         let mut client = Client::ready();
         let lock = client.hold(Request { renew: true, ..request("a") });

@@ -1,4 +1,4 @@
-//! Several acquires under one token: they share a lock, or wait for each other.
+//! Several acquires with one token: they share a lock, or wait for each other.
 
 use crate::reentry::{held, mine};
 use crate::world::{Client, ms, request};
@@ -94,7 +94,7 @@ fn thousands_of_acquires_may_share_one_token() {
     let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
     let acquire = client.command();
     client.reply(acquire.granted(1));
-    // The first entry is asked for at once, the others together when it was answered.
+    // The first re-entry is sent at once, the others together after its reply.
     for _ in 0..2 {
         let question = client.command();
         client.reply(question.count(1));

@@ -1,4 +1,4 @@
-//! Errors of the server while a lock is asked for.
+//! Error replies of the server while a lock is being acquired.
 
 use crate::world::{Client, at, failure, ms, one_attempt, request};
 use redlatch::{Code, Request};

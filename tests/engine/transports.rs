@@ -1,4 +1,4 @@
-//! Carriers of commands: no handshake, no pushes, and answers in any order.
+//! Command transports: no handshake, no pushes, and replies in any order.
 
 use crate::world::{Client, ms, request};
 use redlatch::{Endpoint, Policy, Transport};

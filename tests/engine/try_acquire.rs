@@ -1,4 +1,4 @@
-//! Tries: one attempt, which waits for the answer and for nothing else.
+//! Single attempts: they wait for the reply and for nothing else.
 
 use crate::world::{Client, fair, ms, one_attempt, request};
 use redlatch::{Code, Event, Request};

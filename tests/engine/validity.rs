@@ -1,4 +1,4 @@
-//! What is left of a lease when it is granted: counted from before it was asked for, and never nothing.
+//! The validity of a grant: counted from before it was requested, and never empty.
 
 use crate::world::{Client, failure, ms, one_attempt, request};
 use redlatch::{Code, Duration, Event, Request};
@@ -41,7 +41,7 @@ fn a_grant_without_remaining_validity_is_never_reported() {
     assert_eq!(client.command().name(), "exclusive_release");
 }
 
-/// The loss would be told at once: 2 ms, at least, before validity ends.
+/// The loss would be reported at once: at least 2 ms before validity ends.
 #[test]
 fn a_grant_with_only_the_loss_margin_left_is_rejected() {
     for (late, granted) in [(94, true), (95, false)] {

@@ -2,12 +2,12 @@
 
 use crate::{network::LinkState, setup::Setup, state::State};
 
-/// One branch. Links are named by their place in the world's list.
+/// One branch. Links are named by their index in the state's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// A client takes the next step of its plan.
     Op(usize),
-    /// A client's timers that are due fire.
+    /// A client's due timers fire.
     Timer(usize),
     /// A connection is made.
     Dial(usize),
@@ -15,22 +15,22 @@ pub enum Action {
     Up(usize),
     /// The next bytes arrive at the client.
     Down(usize),
-    /// A connection ends, and what the client sent is lost.
+    /// A connection ends, and the bytes that the client sent are lost.
     Cut(usize),
-    /// A connection ends for the client, and what it sent still arrives at the server.
+    /// A connection ends for the client, and the bytes that it sent still arrive at the server.
     Abandon(usize),
-    /// Time goes on.
+    /// Time advances by a tick.
     Tick,
-    /// Time goes on, but not for this client's clock.
+    /// Time advances, but not by this client's clock.
     TickWithout(usize),
-    /// A server ends, and starts again.
+    /// A server ends and starts again.
     Crash(usize),
     /// A key vanishes from a server.
     LoseKey(usize, &'static str),
 }
 
 impl Action {
-    /// Whether something goes wrong, of which there is only so much.
+    /// Whether this is a fault: a world has only so many of them.
     pub const fn is_fault(self) -> bool {
         matches!(
             self,

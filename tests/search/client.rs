@@ -1,4 +1,4 @@
-//! A client: the engine that ships, and an application that carries out its plan.
+//! A client: the engine, and an application that carries out its plan.
 
 use redlatch::{Code, Duration, Endpoint, Engine, Event, HandleId, Instant, Loss, ReleaseOutcome, Request};
 
@@ -7,7 +7,7 @@ use crate::{
     world::{Seeded, ms},
 };
 
-/// When a world begins, in ticks: long after the epoch, as real clocks are.
+/// When a world begins, in ticks: long after the epoch, like real clocks.
 const EPOCH: u64 = 1_000_000;
 
 /// The time after so many ticks.
@@ -26,7 +26,7 @@ pub enum Status {
     Granted {
         fence: u64,
     },
-    /// The application has let go of it, and waits to hear how it went.
+    /// The application has released the lock and waits for the outcome.
     Releasing,
     Over,
 }
@@ -36,7 +36,7 @@ pub enum Status {
 pub struct Slot {
     pub lock: HandleId,
     pub keys: Vec<&'static str>,
-    /// Who owns it: the same number for those that share one token.
+    /// The owner: the same number for acquisitions that share a token.
     pub owner: usize,
     pub status: Status,
 }
@@ -49,7 +49,7 @@ pub struct Client {
     pub slots: Vec<Slot>,
     /// Ticks by which its clock is behind.
     pub lag: u64,
-    /// Extensions that were asked for and not answered.
+    /// Operations that are not settled.
     pub operations: usize,
 }
 
@@ -132,7 +132,7 @@ impl Client {
         self.slots.push(Slot { lock, keys, owner, status: Status::Pending });
     }
 
-    /// Notes an event: the slot that it concerns and the name of its outcome, for an event that has one.
+    /// Records an event: the slot that it concerns and the name of its outcome, if the event has one.
     pub fn on_event(&mut self, event: Event) -> Option<(Option<usize>, &'static str)> {
         let (lock, status, name) = match event {
             Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),

@@ -19,18 +19,18 @@ pub struct Report {
     pub outcomes: BTreeSet<&'static str>,
 }
 
-/// A state on the way, and the branches that are not taken yet.
+/// A state on the path, and the branches that are not taken yet.
 struct Visit {
     world: State,
     actions: Vec<Action>,
     taken: Option<Action>,
 }
 
-/// States are remembered by their fingerprint: 64 bits of SipHash, over those of their parts. With ten million states, the odds
-/// that any two share one, and a branch is missed, are about 1 : 100 000.
+/// States are remembered by their fingerprint: 64 bits of SipHash over the fingerprints of their parts. With
+/// ten million states, the odds that two share one, so that a branch is missed, are about 1 : 100 000.
 type Seen = HashSet<u64, BuildHasherDefault<Identity>>;
 
-/// What it came to, or what rule is broken and the way there.
+/// The report, or the rule that is broken and the path to it.
 pub fn explore(setup: &Setup) -> Result<Report, String> {
     let begun = Instant::now();
     let mut report = Report {
@@ -69,7 +69,7 @@ pub fn explore(setup: &Setup) -> Result<Report, String> {
             continue;
         }
         let next = visit(world, setup, Some(action));
-        // Where nothing but another fault can happen, the world must come to rest without one.
+        // Where only another fault can happen, the world must come to rest without one.
         if next.actions.iter().all(|action| action.is_fault()) {
             report.ends += 1;
             if let Err(violation) = next.world.clone().settle(setup) {

@@ -1,11 +1,12 @@
-//! The exhaustive search: every order of events in small worlds, with the engine that ships and the server in memory.
+//! The exhaustive search: every order of events in small worlds, with the real engine and memory servers.
 //!
-//! A world has clients that carry out short plans, servers, and connections between them. Whatever may happen next (bytes
-//! arrive, a timer fires or is late, a connection breaks, time goes on by a tick) is a branch; states that were seen before
-//! are not entered again. In each state the rules are checked, and from each last state the world must come to rest.
+//! A world has clients that carry out short plans, servers, and connections between them. Everything that may
+//! happen next (bytes arrive, a timer fires or is late, a connection breaks, time advances by a tick) is a
+//! branch; states that were seen before are not entered again. Every state is checked against the rules, and
+//! from each last state the world must come to rest.
 //!
-//! Plain `cargo test` runs all worlds in a small size; `make search` runs them in full (SEARCH=full), and prints states,
-//! transitions, depth and time. A violation prints the whole way to it.
+//! Plain `cargo test` runs all worlds in a small size; `make search` runs them in full (SEARCH=full) and
+//! prints states, transitions, depth and time. A violation prints the whole path to it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

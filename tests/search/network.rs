@@ -1,4 +1,4 @@
-//! Connections: bytes that are under way, in order, in both directions.
+//! Connections: the bytes in flight, in order, in both directions.
 
 use std::collections::VecDeque;
 
@@ -20,12 +20,12 @@ pub struct Link {
 pub enum LinkState {
     Dialing,
     Open,
-    /// The client is gone; what it sent is still under way.
+    /// The client has left; the bytes that it sent are still in flight.
     Abandoned,
 }
 
 impl Link {
-    /// Whether nothing can come of it any more.
+    /// Whether nothing can happen on it any more.
     pub fn is_over(&self) -> bool {
         self.state == LinkState::Abandoned && self.up.is_empty()
     }

@@ -1,5 +1,5 @@
-//! That the search finds what breaks a rule: bugs that are planted, each in a world of the small size. Compiled only with
-//! `--cfg planted`. The simulation is what hunts all of them: `tests/sim/planted.rs`.
+//! The search notices broken rules: planted bugs, each in a world of the small size. Compiled only with
+//! `--cfg planted`. The simulation hunts all planted bugs: `tests/sim/planted.rs`.
 
 use redlatch::planted::{Planted, plant};
 

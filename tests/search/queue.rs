@@ -1,8 +1,8 @@
-//! The rule of the fair queue: who came first to the server, and still waits, is served first.
+//! The rule of the fair queue: of the waiters, the one that arrived at the server first is served first.
 
 use crate::{state::Violation, world::ScriptCall};
 
-/// The waiters of key `a` in their order of arrival, as an onlooker at the server sees them.
+/// The waiters of key `a` in the order in which they arrived at the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Queue {
     waiting: Vec<Vec<u8>>,
@@ -41,7 +41,7 @@ impl Queue {
                 self.waiting.remove(0);
                 Ok(())
             }
-            // Newly come, and nobody waits.
+            // A newcomer, and no other waiter.
             None if self.waiting.is_empty() => Ok(()),
             _ => {
                 Err(format!("{} was served before {}", waiter.escape_ascii(), self.waiting[0].escape_ascii()))

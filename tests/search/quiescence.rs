@@ -1,4 +1,4 @@
-//! From any state, once nothing goes wrong any more, a world comes to rest: all is settled, nothing is left behind.
+//! From any state, without further faults, a world comes to rest: everything is settled, nothing is left.
 
 use crate::{
     action::Action,
@@ -9,7 +9,7 @@ use crate::{
 
 /// Ticks within which everything must be at rest.
 const LONGEST: u64 = 60;
-/// Steps within which it must be, or it goes round in circles.
+/// Steps within which everything must be at rest; otherwise it runs in circles.
 const MOST_STEPS: u32 = 10_000;
 
 impl State {
@@ -21,7 +21,7 @@ impl State {
             if self.is_at_rest(&calm) {
                 return Ok(());
             }
-            // In the order in which they are listed, time last: whoever can do something does.
+            // In the order in which they are listed, time last: every client and link that can act does.
             let action = self.actions(&calm).into_iter().find(|action| *action != Action::Tick);
             match action {
                 Some(action) => self.act(action, &calm)?,
@@ -32,7 +32,7 @@ impl State {
         Err(self.unrest())
     }
 
-    /// Leases that nobody knows of are over by then: nothing is under way, and a lease is shorter than the wait.
+    /// Leases of lost locks have ended by then: nothing is in flight, and a lease is shorter than the wait.
     fn is_at_rest(&self, setup: &Setup) -> bool {
         self.clients.iter().enumerate().all(|(index, client)| {
             client.engine.busy() == 0

@@ -1,37 +1,37 @@
-//! The worlds that are searched: who does what, and what may go wrong how often.
+//! The worlds that are searched: the plans of their clients, and how many faults of which kind may happen.
 
 use redlatch::Policy;
 
 use crate::world::ms;
 
-/// Milliseconds in which nothing but what is searched happens: more than the shortest lease there is (100 ms), so that a lease
-/// of one tick is one.
+/// Milliseconds in which only what is searched happens: more than the shortest lease (100 ms), so that a
+/// lease of one tick is possible.
 pub const TICK: u64 = 120;
 
-/// How long a lease of so many ticks is: it has ended on the server when they are over.
+/// A lease of so many ticks: it has ended on the server when they have passed.
 pub const fn lease(ticks: u64) -> redlatch::Duration {
     ms(ticks * TICK - 1)
 }
 
-/// A step of a client's plan. Slots are counted by the acquisitions of that client.
+/// A step of a client's plan. Slots are numbered by the acquisitions of that client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// Of these keys, waiting for so many ticks.
+    /// Acquires these keys and waits for so many ticks.
     Acquire { keys: &'static [&'static str], wait: u64 },
-    /// Of these keys under a token of its own.
+    /// Acquires this key with a token of the application.
     Enter { key: &'static str, token: &'static str },
-    /// Once the slot is granted; nothing if it came to nothing.
+    /// Once the slot is granted; does nothing if the acquire failed.
     Release(usize),
     /// As soon as the slot is granted, or never.
     Extend(usize),
-    /// At any time from here on, whatever the slot has come to.
+    /// At any time from here on, in any state of the slot.
     Cancel(usize),
 }
 
-/// How often what may happen.
+/// How many faults of each kind may happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// A connection ends; what was sent is lost, or still arrives.
+    /// A connection ends; bytes in flight are lost, or still arrive.
     pub breaks: u8,
     /// A server ends, and starts again with its keys.
     pub crashes: u8,
@@ -39,7 +39,7 @@ pub struct Budget {
     pub key_losses: u8,
     /// A client's clock stands still for a tick.
     pub lags: u8,
-    /// Time goes on though a client's timer is due.
+    /// Time advances though a client's timer is due.
     pub stalls: u8,
 }
 
@@ -56,7 +56,7 @@ pub struct Setup {
     pub fair: bool,
     pub policy: Policy,
     pub budget: Budget,
-    /// What must have been seen in full size, or the search has shown nothing.
+    /// Outcomes that must occur in full size, or the search has proved nothing.
     pub expected: Vec<&'static str>,
 }
 
@@ -94,7 +94,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
     let size = |small: u64, large: u64| if full { large } else { small };
     let a: &[&str] = &["a"];
     let two = || vec![plan(a, 3), plan(a, 3)];
-    // Nobody releases: with three servers, that alone is fifty times as many states.
+    // Without releases: with three servers, releases alone make fifty times as many states.
     let tries = || vec![vec![Op::Acquire { keys: a, wait: 0 }]; 2];
     let budget = Budget::default();
     vec![
@@ -115,7 +115,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup("single_with_breaks", two(), size(1, 3), &["granted", "lost", "unknown"])
         },
         Setup {
-            // More than the tick by which the clock is wrong, of two, is allowed for.
+            // Allows for more than the one tick, of two, by which the clock is wrong.
             policy: Policy { drift: 510_000, ..policy() },
             budget: Budget { lags: 1, ..budget },
             ..setup("single_with_a_slow_clock", two(), size(3, 4), &["granted", "lost"])
@@ -222,12 +222,12 @@ pub fn setups(full: bool) -> Vec<Setup> {
     ]
 }
 
-/// A world in which nothing is planned.
+/// A world without plans.
 pub fn warm_up() -> Setup {
     setup("warm_up", vec![Vec::new(); 8], 0, &[])
 }
 
-/// The same, for a horizon of its own.
+/// The same, with a horizon of its own.
 pub fn like(other: &Setup) -> Setup {
     Setup {
         name: other.name,

@@ -1,4 +1,4 @@
-//! A part of a state that most steps leave alone: it is copied and hashed only once it changes.
+//! A part of a state that most steps leave unchanged: it is copied and hashed only after it has changed.
 
 use std::{
     cell::Cell,
@@ -10,7 +10,7 @@ use std::{
 #[derive(Clone, Default)]
 pub struct Shared<T> {
     part: Rc<T>,
-    /// Of the part as it is, if it was hashed since it last changed.
+    /// The hash of the part, if it was hashed since it changed last.
     hash: Cell<Option<u64>>,
 }
 
@@ -28,7 +28,7 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-/// Whoever asks for a part to change it is taken to have changed it.
+/// A mutable borrow counts as a change.
 impl<T: Clone> DerefMut for Shared<T> {
     fn deref_mut(&mut self) -> &mut T {
         self.hash.set(None);

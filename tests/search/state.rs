@@ -18,7 +18,7 @@ use crate::{
     world::{Output, ScriptCall, next_output, one_attempt, split_words},
 };
 
-/// What rule was broken, and how.
+/// The rule that was broken, and how.
 pub type Violation = String;
 
 #[derive(Clone, Hash)]
@@ -32,9 +32,9 @@ pub struct State {
     /// The last fence that a grant of each key had.
     fences: Shared<BTreeMap<&'static str, u64>>,
     pub queue: Shared<Queue>,
-    /// A server has forgotten a lock: no client can see that in time.
+    /// A server has lost a lock: no client can notice that in time.
     is_weak: bool,
-    /// What this world has come to, for the report; not part of the state.
+    /// The outcomes that this world has had, for the report; not part of the state.
     pub news: News,
 }
 
@@ -47,7 +47,7 @@ impl std::hash::Hash for News {
 }
 
 impl State {
-    /// With connections made and scripts known, so that the search begins where it gets interesting.
+    /// Connections are made and scripts are cached, so that the search begins where it gets interesting.
     pub fn new(setup: &Setup) -> Self {
         let mut servers = vec![Shared::new(Server::new()); setup.servers];
         for server in &mut servers {
@@ -144,7 +144,7 @@ impl State {
         self.tick += 1;
     }
 
-    /// Bytes arrive at a server, which carries them out.
+    /// Bytes arrive at a server, which executes them.
     fn arrive(&mut self, index: usize) -> Result<(), Violation> {
         let link = &mut self.links[index];
         let (server, session) = (link.server, link.session);
@@ -254,7 +254,7 @@ impl State {
         let slot = &self.clients[client].slots[slot];
         let Status::Granted { fence } = slot.status else { return Ok(()) };
         let shared = self.clients[client].slots.iter().filter(|other| other.owner == slot.owner).count() > 1;
-        // Several servers have no common fence; and who enters again has the same.
+        // Several servers have no common fence, and a re-entry has the same one.
         if self.servers.len() > 1 || self.is_weak || shared {
             return Ok(());
         }
@@ -266,7 +266,7 @@ impl State {
         Ok(())
     }
 
-    /// Rule: a loss is told before anything else, once its time has come.
+    /// Rule: a loss is reported before anything else, once it is due.
     fn check_losses(&self, index: usize) -> Result<(), Violation> {
         let client = &self.clients[index];
         let held = client.slots.iter().filter(|slot| matches!(slot.status, Status::Granted { .. }));
@@ -290,14 +290,14 @@ impl State {
             self.run(&quick);
         }
         assert!(self.links.len() == self.clients.len() * self.servers.len());
-        // What is left of it must not make a difference.
+        // What is left of the warm-up must make no difference.
         for server in &mut self.servers {
             server.database_mut(0).clear();
         }
         self.news = News::default();
     }
 
-    /// Lets everything arrive.
+    /// Delivers everything that is in flight.
     fn run(&mut self, setup: &Setup) {
         for index in 0..self.clients.len() {
             self.drain(index).unwrap();

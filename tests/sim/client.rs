@@ -17,17 +17,17 @@ pub struct SimClient {
     pub engine: Engine<Rng>,
     pub clock: ClientClock,
     pub alive: bool,
-    /// Until when its event loop stands still, and what came meanwhile.
+    /// Until when its event loop stands still, and the happenings that arrived meanwhile.
     pub stalled: Option<Micros>,
     pub inbox: Vec<Happening>,
     pub links: BTreeMap<ConnectionId, LinkId>,
-    /// Which of the timers that were set counts, and what for.
+    /// The number of the timer that was set last, and its deadline; earlier timers do not count.
     pub timer: u64,
     pub deadline: Option<Instant>,
     pub tasks: BTreeMap<HandleId, Task>,
 }
 
-/// An application that asked for a lock.
+/// An acquire of an application, from the request to its end.
 #[derive(Debug)]
 pub struct Task {
     pub op: usize,
@@ -36,7 +36,7 @@ pub struct Task {
     pub settles: Instant,
     pub stage: Stage,
     pub owner: Vec<u8>,
-    /// Whether an engine drew the token: then it is of no use after the release.
+    /// Whether the engine generated the token: then the token is of no use after the release.
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,
@@ -48,7 +48,7 @@ pub enum Stage {
     Waiting,
     Held,
     Releasing,
-    /// Released, lost, failed or cancelled: nothing more may be heard.
+    /// Released, lost, failed or cancelled: no further event may name it.
     Over,
 }
 
@@ -73,14 +73,14 @@ impl SimClient {
         }
     }
 
-    /// Whether the application still believes that it has a lock.
+    /// Whether the application still believes that it holds a lock.
     pub fn believes(&self, lock: HandleId, time: Micros) -> bool {
         let held = self.tasks.get(&lock).is_some_and(|task| task.stage == Stage::Held);
         held && self.alive && self.engine.remaining(lock, self.clock.peek(time)) > Duration::ZERO
     }
 }
 
-/// What an application asks for; `adopted` is the token that it was handed.
+/// The request of an operation; `adopted` is the token that another process handed over.
 pub fn request(op: &Op, adopted: Option<&[u8]>) -> Request {
     let millis = |n: u64| if n == u64::MAX { Duration::MAX } else { Duration::from_millis(n) };
     Request {

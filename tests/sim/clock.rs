@@ -1,10 +1,10 @@
-//! Clocks that are not the true time. The true time is microseconds since the world began.
+//! Clocks that deviate from the true time, which is microseconds since the world began.
 
 use redlatch::{Clock, Instant};
 
 use crate::plan::Micros;
 
-/// What all wall clocks are about at the beginning: some day in 2023.
+/// The time of all wall clocks at the beginning, more or less: some day in 2023.
 const EPOCH: i64 = 1_700_000_000_000_000;
 
 fn scaled(time: Micros, rate: i64) -> i64 {
@@ -33,11 +33,11 @@ impl ServerClock {
     }
 }
 
-/// A client's two clocks, merged as the shell does.
+/// A client's two clocks, merged as the TypeScript shell does.
 #[derive(Clone, Debug)]
 pub struct ClientClock {
     rate: i64,
-    /// True time that the monotonic clock has not seen, and since when it stands still.
+    /// True time that the monotonic clock missed, and since when it stands still.
     missed: Micros,
     suspended: Option<Micros>,
     stepped: i64,
@@ -61,13 +61,13 @@ impl ClientClock {
         self.merged.advance(mono, wall)
     }
 
-    /// What [`advance`](Self::advance) would answer.
+    /// What [`advance`](Self::advance) would return.
     pub fn peek(&self, time: Micros) -> Instant {
         let (mono, wall) = self.readings(time);
         self.merged.peek(mono, wall)
     }
 
-    /// The true span after which this clock has seen so many microseconds.
+    /// The true span after which this clock has advanced by so many microseconds.
     pub fn true_span(&self, micros: Micros) -> Micros {
         let rate = 1_000_000 + self.rate;
         (micros as u128 * 1_000_000).div_ceil(rate as u128) as u64 + 1

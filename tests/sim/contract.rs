@@ -1,10 +1,10 @@
-//! What the scripts promise to whoever calls them (`lua/README.md`), looked at after every command.
+//! The contract of the scripts (`lua/README.md`), checked after every command.
 
 use redlatch::{KeyRole, memory::Keyspace};
 
 use crate::{memory::members, network::LinkId, observer::Violation, server::Executed, world::ScriptCall};
 
-/// Looks at a command. `keys` are the server's, afterwards.
+/// Checks a command. `keys` are the server's keys after it.
 pub fn check(executed: &Executed, keys: &Keyspace, now: u64) -> Result<(), Violation> {
     let Some(call) = executed.call.as_ref().filter(|_| executed.done) else { return Ok(()) };
     if executed.hint.is_some_and(|hint| hint == 0 || hint < -1) {
@@ -28,7 +28,7 @@ pub fn check(executed: &Executed, keys: &Keyspace, now: u64) -> Result<(), Viola
     Ok(())
 }
 
-/// In a world in which messages arrive: whoever leaves a fair lock free wakes the first in line.
+/// In a world in which messages arrive: a release that leaves a fair lock free wakes the head of its queue.
 pub fn check_woken(
     executed: &Executed,
     keys: &Keyspace,

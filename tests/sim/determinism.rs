@@ -1,7 +1,8 @@
-//! The same seed is the same world: when it is run again, and when it is run as WebAssembly, where `usize` has 32 bits.
+//! The same seed gives the same world: when it is run again, and when it is run as WebAssembly, where `usize`
+//! has 32 bits.
 //!
-//! `make test-wasm` compiles the native build's traces into the wasm test. So the two builds of one source are compared, and
-//! nothing has to be written down anew when the engine or a plan changes.
+//! `make test-wasm` compiles the traces of the native build into the wasm test. So two builds of one source
+//! are compared, and no recorded value has to be updated when the engine or a plan changes.
 
 use crate::{plan::Plan, simulation};
 
@@ -31,7 +32,7 @@ fn the_same_seed_is_the_same_world_as_in_the_native_build() {
     assert_eq!(native.len() as u64, SEEDS.end, "`make test-wasm` tells this test the native build's traces");
     for (seed, native) in SEEDS.zip(native) {
         let here = trace(seed);
-        // Two stories to be compared: the one here, and the one natively.
+        // Two transcripts to compare: this one, and the native one.
         assert!(
             here == native,
             "seed {seed} is {here}, and {native} natively (SEED={seed} cargo test --test sim seeds_hold -- --nocapture)\n{}",

@@ -1,4 +1,4 @@
-//! What applications hear from the engine, and what they may believe meanwhile.
+//! The events that applications get from the engine, and whether they are allowed to get them.
 
 use std::collections::BTreeSet;
 
@@ -57,10 +57,12 @@ impl Simulation<'_> {
                 }
                 task.stage = Stage::Over;
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
-                // A token of the application's own cannot be changed for another when some of several servers granted it.
+                // A token of the application cannot be replaced by another one after some of several servers
+                // granted it.
                 let gave_up = op.token.is_some() && self.servers.len() > 1;
                 let timed_out = failure.code == redlatch::Code::Timeout && (op.wait != u64::MAX || gave_up);
-                // There may be nothing to adopt any more, unless the one who handed it over still has it.
+                // There may be no lock to adopt any more, unless the process that handed it over still holds
+                // it.
                 let gone = failure.code == redlatch::Code::Lost && self.is_gone(client, lock);
                 if self.observer.is_calm() && !timed_out && !gone {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
@@ -110,7 +112,7 @@ impl Simulation<'_> {
                 }
                 self.observer.count("released");
             }
-            // Told under the number of whoever holds the lock longest; the question's own is what counts.
+            // The event names the handle that is held longest; what counts is the operation's own id.
             Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OperationFailed { op, .. }
                 if !self.clients[client].tasks.values_mut().any(|task| task.operations.remove(&op)) =>
             {
@@ -121,7 +123,8 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// Nobody waits longer than it said. Losses are told before belief ends, and the engine wants to be called in time for it.
+    /// No acquire waits longer than its `wait`. A loss is reported before validity ends, and the engine has a
+    /// timer for it.
     pub fn check_beliefs(&self, client: usize, now: Instant) -> Result<(), Violation> {
         let this = &self.clients[client];
         let mut waiting = this.tasks.iter().filter(|(_, task)| task.stage == Stage::Waiting);
@@ -149,8 +152,9 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// Whether nobody has the lock any more that a client was to adopt, or to enter again after it was handed over. Who adopts
-    /// may have had it before, and let go of it: then those who handed it over still believe in it.
+    /// Whether the lock that a client was to adopt, or to re-enter after a handover, is held by no one any
+    /// more. The adopter may have held it before and released it: then the processes that handed it over
+    /// still believe that they hold it.
     fn is_gone(&self, client: usize, lock: HandleId) -> bool {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());

@@ -1,12 +1,12 @@
-//! What went wrong that no client can make up for: the assumptions on servers and clocks that did not hold.
+//! Assumptions on servers and clocks that did not hold: no client can keep its promises without them.
 
 use crate::plan::{Micros, Settings};
 
 pub struct Exemptions {
-    /// Whether anything is excused.
+    /// Whether broken assumptions exempt from the rules at all.
     enabled: bool,
     rates_broken: bool,
-    /// When what a lock rests on was lost: locks asked for before may have two believers. `None` for all keys.
+    /// When a server lost keys (`None` for all of them): a lock requested before that may have two believers.
     losses: Vec<(Micros, Option<usize>)>,
     counters_lost: bool,
     stepped_back: bool,
@@ -28,12 +28,12 @@ impl Exemptions {
         self.losses.push((time, key));
     }
 
-    /// A server lost what its fencing tokens are counted by.
+    /// A server lost its fence counters.
     pub fn counters_lost(&mut self) {
         self.counters_lost = true;
     }
 
-    /// A server's clock was set. Forward, leases end early.
+    /// A server's clock was set. If it was set forward, leases end early.
     pub fn clock_set(&mut self, by: i64, time: Micros) {
         if by > 0 {
             self.losses.push((time, None));
@@ -42,14 +42,14 @@ impl Exemptions {
         }
     }
 
-    /// Whether this key may have two believers, one of whom asked then.
+    /// Whether this key may have two believers, the first of which requested it at that time.
     pub fn two_believers(&self, key: usize, since: Micros) -> bool {
         let concerns =
             |&(time, lost): &(Micros, Option<usize>)| time >= since && lost.is_none_or(|lost| lost == key);
         self.enabled && (self.rates_broken || self.losses.iter().any(concerns))
     }
 
-    /// Whether fencing tokens may begin anew.
+    /// Whether fencing tokens may start again from a smaller number.
     pub fn fence_reset(&self) -> bool {
         self.enabled && self.counters_lost && self.stepped_back
     }

@@ -1,4 +1,4 @@
-//! What goes wrong, and how it is mended.
+//! The faults, and how each ends.
 
 use redlatch::memory::Keyspace;
 
@@ -82,7 +82,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// From here on nothing goes wrong, and nobody asks for anything new.
+    /// From here on no fault happens, and no application requests a lock.
     pub fn begin_quiet(&mut self) -> Result<(), Violation> {
         self.trace.note(self.now, 21, &[], || "quiet from here on".to_owned());
         self.quiet = true;
@@ -126,7 +126,7 @@ impl Simulation<'_> {
         self.links.get_mut(&id).expect("a link").muted[way as usize] = true;
     }
 
-    /// Breaks a connection at any byte, on each way.
+    /// Breaks a connection at any byte, in each direction.
     fn cut(&mut self, id: LinkId) {
         for way in [Way::Up, Way::Down] {
             let link = self.links.get_mut(&id).expect("a link");
@@ -171,7 +171,8 @@ impl Simulation<'_> {
         }
     }
 
-    /// A server that forgot everything is no excuse if it stays away until all leases are over: so Redlock asks for it.
+    /// A server that lost everything exempts from nothing if it stays away until all leases have ended, as
+    /// Redlock demands.
     fn restart(&mut self, server: usize) {
         let this = &mut self.servers[server];
         this.down = false;
@@ -183,7 +184,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// A key is deleted or evicted: the lock itself, or one that is derived from it.
+    /// A key is deleted or evicted: the lock key, or one that is derived from it.
     fn lose_key(&mut self, server: usize, key: usize, which: usize) {
         let lock = String::from_utf8(key_name(key)).expect("a plain name");
         let derived = |name: &str| format!("{{{lock}}}:redlatch:{name}:{lock}").into_bytes();

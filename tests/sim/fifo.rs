@@ -1,4 +1,5 @@
-//! First in, first out: who joined a fair queue when, by the server's own order, and who is served.
+//! First in, first out: the order in which waiters joined a fair queue, by the server's own keys, is the
+//! order in which they get the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +13,22 @@ use crate::{
 
 /// One waiter in a queue.
 #[derive(Clone, Debug)]
-struct Place {
+struct Position {
     waiter: Vec<u8>,
-    /// Until when its client's places are kept, by the server's clock in ms, as last seen.
+    /// Until when its client's position leases last, by the server's clock in ms, when they were last read.
     kept: i64,
 }
 
 /// The queues of all fair keys of one server, in the order in which the waiters were first seen there.
 #[derive(Clone, Debug, Default)]
-pub struct Queues(BTreeMap<Vec<u8>, Vec<Place>>);
+pub struct Queues(BTreeMap<Vec<u8>, Vec<Position>>);
 
 impl Queues {
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Looks at the queues after a command. `calm` if no place may lapse.
+    /// Checks the queues after a command. `calm` if no position lease may lapse.
     pub fn look(
         &mut self,
         executed: &Executed,
@@ -41,30 +42,32 @@ impl Queues {
         }
         let leaves = call.releases() || executed.fence.is_some();
         let own = call.waiter();
-        // Who is not in all queues joins all of them anew, so that everybody stands in one order.
+        // A waiter that is missing from one queue joins all of them anew, so that all queues have one order.
         let queues = call.keys_of(KeyRole::Queue);
         let stood = |queue: &Vec<u8>| {
-            let place = self.0.get(queue).and_then(|line| line.iter().find(|place| place.waiter == *own));
-            place.is_some_and(|place| place.kept > now as i64)
+            let position =
+                self.0.get(queue).and_then(|order| order.iter().find(|position| position.waiter == *own));
+            position.is_some_and(|position| position.kept > now as i64)
         };
         if executed.joined && queues.iter().all(stood) {
-            let text = format!("{} was in all queues and got new places", own.escape_ascii());
+            let text = format!("{} was in all queues and joined again", own.escape_ascii());
             return Err(Violation::new("live waiter dropped", text));
         }
         for (queue, leases) in queues.iter().zip(call.keys_of(KeyRole::Positions)) {
             let members = members(keys, queue, now);
             let standing: BTreeSet<&[u8]> = members.iter().copied().collect();
-            // Seen for the first time, or since something was lost: as it is.
-            let found = || members.iter().map(|member| Place { waiter: member.to_vec(), kept: 0 }).collect();
-            let line = self.0.entry(queue.clone()).or_insert_with(found);
+            // Seen for the first time, or since keys were lost: taken as it is.
+            let found =
+                || members.iter().map(|member| Position { waiter: member.to_vec(), kept: 0 }).collect();
+            let order = self.0.entry(queue.clone()).or_insert_with(found);
             if executed.fence.is_some()
                 && !executed.mine
-                && let Some(ahead) = line.iter().take_while(|place| place.waiter != *own).next()
+                && let Some(ahead) = order.iter().take_while(|position| position.waiter != *own).next()
                 && standing.contains(ahead.waiter.as_slice())
                 && ahead.kept > now as i64
             {
                 let text = format!(
-                    "{} was served before {}, who waits and came earlier, in {}",
+                    "{} was served before {}, which still waits and arrived earlier, in {}",
                     own.escape_ascii(),
                     ahead.waiter.escape_ascii(),
                     queue.escape_ascii()
@@ -72,28 +75,31 @@ impl Queues {
                 return Err(Violation::new("fifo", text));
             }
             if executed.joined {
-                line.retain(|place| place.waiter != *own);
+                order.retain(|position| position.waiter != *own);
             }
-            for place in line.iter().filter(|place| !standing.contains(place.waiter.as_slice())) {
-                let left = leaves && place.waiter == *own;
-                if !left && (place.kept > now as i64 || calm) {
-                    let text =
-                        format!("{} lost its place in {}", place.waiter.escape_ascii(), queue.escape_ascii());
+            for position in order.iter().filter(|position| !standing.contains(position.waiter.as_slice())) {
+                let left = leaves && position.waiter == *own;
+                if !left && (position.kept > now as i64 || calm) {
+                    let text = format!(
+                        "{} lost its position in {}",
+                        position.waiter.escape_ascii(),
+                        queue.escape_ascii()
+                    );
                     return Err(Violation::new("live waiter dropped", text));
                 }
             }
-            line.retain(|place| standing.contains(place.waiter.as_slice()));
-            let known: BTreeSet<Vec<u8>> = line.iter().map(|place| place.waiter.clone()).collect();
+            order.retain(|position| standing.contains(position.waiter.as_slice()));
+            let known: BTreeSet<Vec<u8>> = order.iter().map(|position| position.waiter.clone()).collect();
             for &member in &members {
                 if !known.contains(member) {
-                    line.push(Place { waiter: member.to_vec(), kept: 0 });
+                    order.push(Position { waiter: member.to_vec(), kept: 0 });
                 }
             }
-            for place in line.iter_mut() {
-                let client = place.waiter.split(|&byte| byte == b':').next().unwrap_or_default();
-                place.kept = score(keys, leases, client, now);
+            for position in order.iter_mut() {
+                let client = position.waiter.split(|&byte| byte == b':').next().unwrap_or_default();
+                position.kept = score(keys, leases, client, now);
             }
-            if line.iter().map(|place| place.waiter.as_slice()).ne(members.iter().copied()) {
+            if order.iter().map(|position| position.waiter.as_slice()).ne(members.iter().copied()) {
                 let text = format!("the queue {} is not in the order of arrival", queue.escape_ascii());
                 return Err(Violation::new("fifo", text));
             }

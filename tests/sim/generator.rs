@@ -1,4 +1,4 @@
-//! How plans are drawn from seeds.
+//! Draws plans from seeds.
 
 use redlatch::{Duration, Policy, memory::Trouble};
 
@@ -51,10 +51,10 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
     let server_rates = rates(rng, servers);
     let server_offsets =
         (0..servers).map(|_| rng.between(0, 7200 * SECOND) as i64 - 3600 * SECOND as i64).collect();
-    // Without trouble, answers come well within the shortest time that a server may take.
+    // Without faults, replies arrive well within the shortest `node_timeout`.
     let least = if calm { 200 } else { rng.pick(&[50, 100, 500, 2000]) };
     let tailed = !calm && rng.chance(40);
-    // Many who ask many servers in quick succession take long, and show nothing more.
+    // Many clients that retry on many servers in quick succession take long and show nothing new.
     let small = clients * servers <= 6;
     let policy = Policy {
         retry_min: Duration::from_millis(if small { rng.pick(&[50, 50, 10, 1]) } else { 50 }),
@@ -131,7 +131,7 @@ fn ops(rng: &mut Rng, settings: &Settings) -> Vec<Op> {
     (0..count).map(|_| op(rng)).collect()
 }
 
-/// Makes other processes adopt some locks: soon after the grant, or about when the lease ends.
+/// Makes other processes adopt some locks: soon after the grant, or at about the end of the lease.
 fn hand_over(rng: &mut Rng, settings: &Settings, ops: &mut [Op]) {
     for op in ops {
         if rng.chance(50) {
@@ -145,7 +145,7 @@ fn hand_over(rng: &mut Rng, settings: &Settings, ops: &mut [Op]) {
     }
 }
 
-/// Some kinds of fault, each at a rate of its own.
+/// Some kinds of fault, each at its own rate.
 fn faults(rng: &mut Rng, settings: &Settings) -> Vec<Fault> {
     let mut faults = Vec::new();
     let steps_back_in_time = rng.chance(50);
@@ -169,7 +169,7 @@ fn faults(rng: &mut Rng, settings: &Settings) -> Vec<Fault> {
                 4 => What::Crash { server, keeps: rng.chance(50), silent: rng.chance(30), down: lasts },
                 5 => What::Pause { server, lasts },
                 6 => What::ServerStep { server, by: if steps_back_in_time { -step } else { step } },
-                // A wall clock set back just while the machine sleeps cannot be told from no sleep.
+                // A wall clock that is set back during a suspend cannot be distinguished from no suspend.
                 7 if client % 2 == 0 => {
                     What::ClientStep { client, by: if rng.chance(50) { step } else { -step } }
                 }

@@ -1,6 +1,7 @@
-//! What no client can promise is seen. In worlds where nothing goes wrong but one assumption, and that is not excused, the
-//! observer finds the rule broken: so its excuses are not empty, and it would find a client that breaks the rule.
-//! And what needs no excuse holds without one: servers that stay away for long enough.
+//! What no client can promise is noticed when it happens. These worlds break one assumption and nothing else,
+//! and do not exempt from the rules: the observer reports the rule as broken. So exemptions are needed, and
+//! the observer would notice a client that breaks the rule. And one promise holds without any exemption:
+//! servers that stay away for long enough harm no lock.
 
 use crate::{
     plan::{Fault, MS, Micros, Plan, SECOND, What},
@@ -8,9 +9,9 @@ use crate::{
     simulation,
 };
 
-/// Looks for a world in which `rule` is broken by what `spoil` does to it, and only by that.
+/// Looks for a world in which `spoil`, and nothing else, breaks `rule`.
 fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
-    // Every fourth is under pressure: `scenarios.rs`, `press`.
+    // Every fourth world is under pressure: `scenarios.rs`, `press`.
     let seen = (3..4000).step_by(4).find(|&seed| {
         let mut sound = Plan::draw(seed);
         sound.faults.clear();

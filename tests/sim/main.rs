@@ -1,6 +1,7 @@
-//! Simulation: the real engine against the memory server, in virtual time, with faults. README.md says what is where.
+//! Simulation: the real engine and memory servers in virtual time, with faults. README.md describes it.
 //!
-//! It runs natively and as WebAssembly; what takes threads or the environment (`seeds.rs`) is native only.
+//! It runs natively and as WebAssembly; the files that need threads or the environment (`seeds.rs`) are
+//! native only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -49,10 +50,10 @@ mod world;
 
 use plan::Plan;
 
-/// Of a trace, the last ones.
+/// A transcript ends with at most so many lines.
 const MOST_LINES: usize = 1000;
 
-/// A world, told step by step.
+/// A world, step by step.
 fn transcript(plan: &Plan) -> String {
     let (summary, result) = simulation::run(plan, true);
     let skipped = summary.lines.len().saturating_sub(MOST_LINES);

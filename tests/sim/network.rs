@@ -1,4 +1,4 @@
-//! Connections: two streams of bytes each, with delays, and what can befall them.
+//! Connections: two byte streams each, with delays and faults.
 
 use redlatch::ConnectionId;
 
@@ -7,7 +7,7 @@ use crate::{
     rng::Rng,
 };
 
-/// A connection, by a number that is never used twice. It is the server's session number too.
+/// A connection, by a number that is never reused. It is the number of the server's session too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkId(pub u64);
 
@@ -22,13 +22,13 @@ pub struct Link {
     pub client: usize,
     pub server: usize,
     pub connection: ConnectionId,
-    /// Whether the server's end is open, and the client's.
+    /// Whether the server's end is open, and the client's end.
     pub server_open: bool,
     pub client_open: bool,
-    /// Nothing gets through any more.
+    /// Whether bytes in a direction are dropped.
     pub muted: [bool; 2],
     pub tamper: Option<Tamper>,
-    /// When the last bytes on each way arrive: later ones come later.
+    /// When the last bytes in each direction arrive: later bytes arrive later.
     last: [Micros; 2],
     pub rng: Rng,
 }
@@ -52,7 +52,7 @@ impl Link {
         self.muted[way as usize]
     }
 
-    /// When something that is sent now arrives.
+    /// When bytes that are sent now arrive.
     pub fn arrival(&mut self, way: Way, delay: Delay, now: Micros) -> Micros {
         let mut span = self.rng.between(delay.least, delay.most);
         if delay.tail_chance > 0 && self.rng.chance(delay.tail_chance) {
@@ -63,14 +63,14 @@ impl Link {
         *last
     }
 
-    /// The parts that bytes arrive in.
+    /// The chunks in which bytes arrive.
     pub fn parts(&mut self, bytes: Vec<u8>, rechunks: bool) -> Vec<Vec<u8>> {
         if !rechunks || bytes.len() < 2 {
             return vec![bytes];
         }
         let mut parts = Vec::new();
         let mut rest = bytes.as_slice();
-        // Some parts of a byte or two, and then larger ones: a byte at a time all through would cost too much time.
+        // Some chunks of a byte or two, then larger ones: single bytes throughout would take too much time.
         while !rest.is_empty() {
             let most = if self.rng.chance(20) { 2 } else { rest.len() };
             let (part, left) = rest.split_at(1 + self.rng.index(most.min(rest.len())));

@@ -1,4 +1,4 @@
-//! Who knows everything, and says when a rule is broken.
+//! An observer who knows everything, and reports each broken rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,18 +25,18 @@ impl Violation {
     }
 }
 
-/// A lock that an application was told it has.
+/// A lock that an application was told it holds.
 #[derive(Clone, Debug)]
 pub struct Hold {
     pub client: usize,
     pub lock: HandleId,
     pub owner: Vec<u8>,
-    /// Whether the engine drew the owner's token, for this lock alone.
+    /// Whether the engine generated the token, for this lock alone.
     pub minted: bool,
-    /// Whether another process had it before.
+    /// Whether another process held it before.
     pub adopted: bool,
     pub keys: BTreeSet<usize>,
-    /// When it was asked for, in true time.
+    /// When it was requested, in true time.
     pub asked: Micros,
 }
 
@@ -45,7 +45,7 @@ pub struct Observer {
     calm: bool,
     exemptions: Exemptions,
     pub holds: Vec<Hold>,
-    /// The largest fencing token told for a key, and to whom.
+    /// The largest fencing token reported for a key, and its owner.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
     /// Grants that servers made, by token.
     granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
@@ -53,16 +53,16 @@ pub struct Observer {
     extended: BTreeMap<Vec<u8>, Vec<(usize, Micros)>>,
     /// Servers that deleted keys of a token, and how many.
     deleted: Vec<(Vec<u8>, usize)>,
-    /// Servers that said that keys are not a token's.
+    /// Servers that replied that a token does not hold the keys.
     denied: BTreeMap<Vec<u8>, BTreeSet<usize>>,
-    /// Tokens that a client may not extend or ask for any more.
+    /// Tokens that a client may neither extend nor acquire any more.
     released: BTreeSet<(usize, Vec<u8>)>,
-    /// Whose lock it is, of those who share a token: of who was granted or adopted it last.
+    /// The client that was granted a token's lock or adopted it last, of those that share the token.
     claimants: BTreeMap<Vec<u8>, usize>,
-    /// Claimants that let go of what a token holds, which is over then for whoever shares it.
+    /// Claimants that released a token's lock: it has ended then for all that share the token.
     let_go: BTreeSet<(Vec<u8>, usize)>,
     queues: Vec<Queues>,
-    /// How often rules came to bear, so that a world in which nothing happens does not count as a proof.
+    /// How often each outcome and fault happened, because a world in which nothing happens proves nothing.
     pub coverage: BTreeMap<&'static str, u64>,
 }
 
@@ -94,7 +94,7 @@ impl Observer {
         self.calm
     }
 
-    /// A server lost what it stores about a key: its fence counter, or something else.
+    /// A server lost a key that belongs to a lock: its fence counter, or another one.
     pub fn lost(&mut self, server: usize, key: usize, counter: bool, time: Micros) {
         self.exemptions.keys_lost(Some(key), time);
         if counter {
@@ -103,13 +103,13 @@ impl Observer {
         self.queues[server].clear();
     }
 
-    /// A server crashed and lost everything. Whether that excuses anything depends on when it is back.
+    /// A server crashed and lost everything. Whether that exempts from a rule depends on when it is back.
     pub fn forgot(&mut self, server: usize) {
         self.exemptions.counters_lost();
         self.queues[server].clear();
     }
 
-    /// It is back too soon: locks asked for before it crashed may have two believers.
+    /// It is back too soon: locks requested before it crashed may have two believers.
     pub fn back_too_soon(&mut self, crashed: Micros) {
         self.exemptions.keys_lost(None, crashed);
     }
@@ -122,7 +122,7 @@ impl Observer {
         }
     }
 
-    /// A server carried out a command.
+    /// A server has executed a command.
     pub fn executed(
         &mut self,
         server: usize,
@@ -154,7 +154,7 @@ impl Observer {
         self.queues[server].look(executed, keys, now, self.calm)
     }
 
-    /// A client writes a call.
+    /// A client writes a script call.
     pub fn written(&self, client: usize, call: &ScriptCall) -> Result<(), Violation> {
         if !call.releases() && self.released.contains(&(client, call.token().clone())) {
             let text = format!("{} with a released token", call.name());
@@ -163,7 +163,7 @@ impl Observer {
         Ok(())
     }
 
-    /// What is told as released was deleted, all of its keys by a majority.
+    /// A lock that is reported as released was deleted: all of its keys, by a majority.
     pub fn check_released(&self, owner: &[u8], keys: usize) -> Result<(), Violation> {
         let servers =
             self.deleted.iter().filter(|(token, deleted)| token == owner && *deleted == keys).count();
@@ -173,7 +173,7 @@ impl Observer {
         Ok(())
     }
 
-    /// What is told as "not ours" is what so many servers said that no majority is left.
+    /// A lock is reported as "not ours" only if so many servers denied it that no majority is left.
     pub fn check_denied(&self, owner: &[u8]) -> Result<(), Violation> {
         let servers = self.denied.get(owner).map_or(0, BTreeSet::len);
         if self.servers - servers > self.servers / 2 {
@@ -189,27 +189,29 @@ impl Observer {
         self.released.insert((client, owner.to_vec()));
     }
 
-    /// Whether another client, whose lock it was, let go of it.
+    /// Whether another client that had the claim released the lock.
     pub fn let_go(&self, owner: &[u8], client: usize) -> bool {
         self.let_go.iter().any(|(token, other)| token == owner && *other != client)
     }
 
-    /// An application adopts what this token holds, or was granted it.
+    /// An application adopts a token's lock, or was granted it.
     pub fn claims(&mut self, owner: &[u8], client: usize) {
         self.claimants.insert(owner.to_vec(), client);
     }
 
-    /// Whether this client let go of it.
+    /// Whether this client released it.
     pub fn let_go_by(&self, owner: &[u8], client: usize) -> bool {
         self.let_go.contains(&(owner.to_vec(), client))
     }
 
-    /// Whether another client has taken it over, or has asked to: then it may have done so on some servers.
+    /// Whether another client has adopted the lock, or has requested to: then it may have done so on some
+    /// servers.
     pub fn taken_over(&self, owner: &[u8], client: usize) -> bool {
         self.claimants.get(owner).is_some_and(|&claimant| claimant != client)
     }
 
-    /// An application is told that it has a lock. `believes` says whether another does too, now.
+    /// An application is told that it holds a lock. `believes` says whether the holder of another lock
+    /// believes so too, now.
     pub fn lock_reported(
         &mut self,
         hold: Hold,
@@ -234,7 +236,8 @@ impl Observer {
                     self.count("two believers, handed over and let go");
                     continue;
                 }
-                // What is lost of either's: of a majority, some servers may have granted long before it is told.
+                // Keys of either lock that were lost since its first grant count: some of a majority may have
+                // granted long before the grant is reported.
                 let since = self.first_grant(&hold).map_or(other.asked, |first| first.min(other.asked));
                 if !self.exemptions.two_believers(key, since) {
                     let text = format!(
@@ -247,7 +250,7 @@ impl Observer {
             }
             if self.servers == 1 && !hold.adopted {
                 let (last, last_owner) = self.fences.get(&key).cloned().unwrap_or_default();
-                // Who enters again has the same one.
+                // A re-entry has the same fence.
                 let grows = fence > last || fence == last && last_owner == hold.owner;
                 let exempt = self.exemptions.fence_reset() || self.exemptions.two_believers(key, hold.asked);
                 if !grows && !exempt {
@@ -259,7 +262,7 @@ impl Observer {
                 }
             }
         }
-        // Who enters again claims nothing.
+        // A re-entry claims nothing.
         if hold.adopted || !self.holds.iter().any(enters) {
             self.claims(&hold.owner, hold.client);
         }
@@ -273,10 +276,10 @@ impl Observer {
         grants.iter().map(|&(_, time, _)| time).filter(|&time| time >= hold.asked).min()
     }
 
-    /// What is told as granted was granted, by a majority, after it was asked for.
+    /// A lock that is reported as granted was granted, by a majority, after it was requested.
     fn check_grant(&self, hold: &Hold, fence: u64) -> Result<(), Violation> {
         let grants = self.granted.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
-        // A token of an application's own may have been granted before: then the lock is entered again.
+        // A token of the application may have been granted before: then the lock is re-entered.
         let since = if hold.minted { hold.asked } else { 0 };
         let servers: BTreeSet<_> =
             grants.iter().filter(|&&(_, time, _)| time >= since).map(|(server, ..)| server).collect();
@@ -295,7 +298,7 @@ impl Observer {
         Ok(())
     }
 
-    /// What is told as adopted was extended, by a majority, after that was asked for.
+    /// A lock that is reported as adopted was extended, by a majority, after the adoption was requested.
     fn check_adoption(&self, hold: &Hold) -> Result<(), Violation> {
         let extended = self.extended.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
         let servers: BTreeSet<_> =
@@ -308,7 +311,7 @@ impl Observer {
         Ok(())
     }
 
-    /// An application has a lock no more.
+    /// An application no longer holds a lock.
     pub fn over(&mut self, client: usize, lock: HandleId) {
         let ended = self.holds.iter().find(|hold| hold.client == client && hold.lock == lock);
         let ended = ended.map(|hold| hold.owner.clone());

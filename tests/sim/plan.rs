@@ -1,5 +1,6 @@
-//! What a seed stands for: how the world is, what applications do in it, and what goes wrong. All of it is drawn before
-//! anything runs (`generator.rs`), so that parts of a plan can be left out and the rest still happens.
+//! What a seed stands for: the settings of the world, what applications do in it, and its faults. All of it
+//! is drawn before anything runs (`generator.rs`), so that parts of a plan can be left out while the rest
+//! still happens.
 
 use redlatch::{Policy, memory::Trouble};
 
@@ -17,7 +18,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How long, in true time, every lease given out until now lasts at most, by clocks that are up to 6 % slow.
+    /// The longest time, in true time, that any lease of this plan lasts, by clocks that are up to 6 % slow.
     pub fn longest_lease(&self) -> Micros {
         let of = |op: &Op| {
             let extensions = op.operations.iter().filter_map(|&(_, operation)| match operation {
@@ -36,9 +37,9 @@ pub struct Settings {
     pub clients: usize,
     pub servers: usize,
     pub keys: usize,
-    /// Nothing goes wrong and nothing is slow, so nothing may fail.
+    /// No faults and no delays, so nothing may fail.
     pub calm: bool,
-    /// How long faults happen and locks are asked for; then the quiet period begins.
+    /// How long faults happen and locks are requested; then the quiet period begins.
     pub span: Micros,
     pub policy: Policy,
     /// How much faster clocks run than the true time, in millionths.
@@ -46,22 +47,22 @@ pub struct Settings {
     pub server_rates: Vec<i64>,
     /// How far the wall clocks are ahead.
     pub server_offsets: Vec<i64>,
-    /// Rates differ by more than the allowance: exclusion is not to be had.
+    /// Rates differ by more than the allowance: exclusion cannot be expected.
     pub rates_broken: bool,
     pub delay: Delay,
     pub rechunks: bool,
     /// How late timers fire at most.
     pub lateness: Micros,
-    /// How often, of a hundred times, bytes still arrive that were sent before the client closed.
+    /// In how many of a hundred cases bytes still arrive that were sent before the client closed.
     pub lands_after_close: u64,
-    /// How often, of a hundred times, a connection is refused, or never made.
+    /// In how many of a hundred cases a connection is refused or never made.
     pub refused: u64,
     pub with_password: bool,
     pub without_channels: bool,
     pub database: u32,
-    /// Servers that do not know HELLO, and so speak RESP2 only.
+    /// Servers that do not know HELLO and speak RESP2 only.
     pub old: Vec<bool>,
-    /// Whether the observer excuses what no client can promise.
+    /// Whether the observer makes exemptions for what no client can promise.
     pub exemptions: bool,
 }
 
@@ -70,12 +71,12 @@ pub struct Settings {
 pub struct Delay {
     pub least: Micros,
     pub most: Micros,
-    /// How often, of a hundred times, it is up to `tail` longer.
+    /// In how many of a hundred cases it takes up to `tail` longer.
     pub tail_chance: u64,
     pub tail: Micros,
 }
 
-/// An application that asks for a lock, and what it does with it.
+/// An application that requests a lock, and what it does with it.
 #[derive(Clone, Debug)]
 pub struct Op {
     pub at: Micros,
@@ -83,27 +84,28 @@ pub struct Op {
     pub keys: Vec<usize>,
     pub fair: bool,
     pub ttl: u64,
-    /// In ms; `u64::MAX` for ever.
+    /// In ms; `u64::MAX` for an endless wait.
     pub wait: u64,
     pub renew: bool,
     pub max_hold: Option<u64>,
     pub hold: Micros,
     pub cancel_after: Option<Micros>,
-    /// A token of its own, by number: who brings the same one re-enters.
+    /// A token of the application, by number: the same number re-enters.
     pub token: Option<u64>,
     pub operations: Vec<(Micros, Operation)>,
     pub handover: Option<Handover>,
 }
 
-/// Another process is told the token of a lock that is held, to adopt it.
+/// Another process gets the token of a held lock, to adopt it.
 #[derive(Clone, Copy, Debug)]
 pub struct Handover {
     pub to: usize,
     /// How long after the grant.
     pub after: Micros,
-    /// How long the word takes.
+    /// How long the token takes to get there.
     pub travels: Micros,
-    /// Whether the first process ends then. Otherwise both have the lock, and who lets go of it does so for both.
+    /// Whether the first process ends then. Otherwise both hold the lock, and the one that releases it does
+    /// so for both.
     pub dies: bool,
 }
 
@@ -122,19 +124,19 @@ pub struct Fault {
 
 #[derive(Clone, Copy, Debug)]
 pub enum What {
-    /// The connections between the two break; of what is under way, some bytes still arrive.
+    /// The connections between the two break; some of the bytes in flight still arrive.
     Cut {
         client: usize,
         server: usize,
     },
-    /// Nothing arrives any more on them, in either direction or in one, and nobody is told.
+    /// Bytes no longer arrive on them, in either direction or in one, and neither end is notified.
     Mute {
         client: usize,
         server: usize,
         up: bool,
         down: bool,
     },
-    /// The next reply is lost, doubled, or preceded by one that nobody asked for; the connection goes on.
+    /// The next reply is lost, doubled, or preceded by an unsolicited one; the connection stays open.
     Tamper {
         client: usize,
         server: usize,
@@ -163,7 +165,7 @@ pub enum What {
         client: usize,
         lasts: Micros,
     },
-    /// The same, and its monotonic clock too.
+    /// The same, and its monotonic clock stands still too.
     Suspend {
         client: usize,
         lasts: Micros,
@@ -184,7 +186,7 @@ pub enum What {
         which: Trouble,
         lasts: Micros,
     },
-    /// The user may not do this any more for a while.
+    /// The user may not run this command for a while.
     Deny {
         server: usize,
         command: &'static str,
@@ -193,7 +195,7 @@ pub enum What {
 }
 
 impl What {
-    /// What it counts as.
+    /// The name under which it is counted.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Cut { .. } => "cut",
@@ -223,13 +225,13 @@ pub enum Tamper {
     Inject,
 }
 
-/// What a key is called.
+/// The name of a key.
 pub fn key_name(key: usize) -> Vec<u8> {
     format!("lock:{key}").into_bytes()
 }
 
 impl Plan {
-    /// By how much servers' clocks are set back, all in all: for so long may a key outlast its lease.
+    /// By how much servers' clocks are set back in total: a key may outlast its lease by so much.
     pub fn set_back(&self) -> Micros {
         let steps = self.faults.iter().map(|fault| match fault.what {
             What::ServerStep { by, .. } => by.min(0).unsigned_abs(),

@@ -1,6 +1,8 @@
-//! Bugs that are planted one at a time, each of which some seed has to find. Compiled only with `--cfg planted`.
+//! Bugs that are planted one at a time, each of which some seed must find. Compiled only with `--cfg
+//! planted`.
 //!
-//! `PLANTED`: that bug alone, by its name in `src/planted.rs`. `PLANTED_SEEDS`: after how many seeds to give up.
+//! `PLANTED`: one bug alone, by its name in `src/planted.rs`. `PLANTED_SEEDS`: after how many seeds to give
+//! up.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -11,7 +13,7 @@ use redlatch::planted::{Planted, plant};
 
 use crate::{plan::Plan, seeds::number, simulation};
 
-/// Seeds that a bug may take to be found.
+/// How many seeds it may take to find a bug.
 const MOST_SEEDS: u64 = 20_000;
 
 struct Find {
@@ -39,7 +41,8 @@ fn hunt(bug: Planted, seeds: u64) -> Find {
     Find { bug, found, time: begun.elapsed() }
 }
 
-/// Calls this for every number below `count`, on as many threads as there are processors; the results in order.
+/// Calls `work` for every number below `count`, on as many threads as there are processors; the results in
+/// order.
 fn for_each<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let worker = || {
@@ -70,7 +73,7 @@ fn every_planted_bug_is_found() {
     let missed: Vec<_> = finds.iter().filter(|find| find.found.is_none()).map(|find| find.bug).collect();
     assert!(missed.is_empty(), "nobody noticed {missed:?}");
 
-    // It was the bugs that were found: without one, the same worlds hold.
+    // The seeds found the bugs and nothing else: without a bug, the same worlds hold.
     let last = finds.iter().filter_map(|find| find.found).map(|(_, seed)| seed).max().unwrap_or(0);
     let worlds = usize::try_from(last).expect("a small number") + 1;
     let broken: Vec<_> = for_each(worlds, |seed| broken(seed as u64)).into_iter().flatten().collect();

@@ -1,4 +1,4 @@
-//! What must be so at the end of the quiet period.
+//! What must hold at the end of the quiet period.
 
 use crate::{client::Stage, observer::Violation, plan::SECOND, simulation::Simulation};
 
@@ -29,7 +29,7 @@ impl Simulation<'_> {
                     return Err(Violation::new("one connection to each server", text));
                 }
             }
-            // What was not asked for any more is not left to expire, if nothing went wrong.
+            // In a calm world, keys are deleted once their lock has ended; none is left to expire.
             let millis = server.now(self.now).as_micros() / 1000;
             let keys = server.memory.database(server.database).filter(|_| self.plan.settings.calm);
             let is_kept = |key: &[u8]| key.windows(7).any(|part| part == b":fence:" || part == b":places");

@@ -1,4 +1,4 @@
-//! What applications ask of the engine.
+//! What applications request from the engine.
 
 use redlatch::{Duration, HandleId, Instant, Policy};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Simulation<'_> {
-    /// Asks for a lock, or adopts the one that this token holds.
+    /// Acquires a lock, or adopts the lock of this token.
     pub fn acquire(&mut self, client: usize, index: usize, adopted: Option<Vec<u8>>, now: Instant) {
         let op = &self.plan.ops[index];
         let request = request(op, adopted.as_deref());
@@ -38,7 +38,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// Tells another process the token of a lock that is held.
+    /// Hands the token of a held lock over to another process.
     pub fn hand_over(&mut self, client: usize, lock: HandleId) {
         let Some(task) = self.clients[client].tasks.get(&lock) else { return };
         let Some(handover) = self.plan.ops[task.op].handover.filter(|_| task.stage == Stage::Held) else {
@@ -93,7 +93,8 @@ impl Simulation<'_> {
     }
 }
 
-/// How long an acquire may take. A single try may need a connection, and two answers where the script is not cached.
+/// How long an acquire may take. A single attempt may need a connection, and two replies if the script is not
+/// cached.
 fn longest_wait(op: &Op, adopted: bool, policy: &Policy) -> Duration {
     let millis = Duration::from_millis;
     match op.wait {
@@ -102,7 +103,7 @@ fn longest_wait(op: &Op, adopted: bool, policy: &Policy) -> Duration {
             .plus(policy.node_timeout.unwrap_or(millis(1000)).times(4))
             .plus(millis(1000)),
         u64::MAX => Duration::MAX,
-        // Re-entry goes by the lock that is held: by its time for two answers, not by its own wait.
+        // A re-entry may take as long as two replies for the held lock, beyond its own wait.
         wait if adopted || op.token.is_some() => millis(wait).plus(millis(2500)),
         wait => millis(wait),
     }

@@ -3,7 +3,7 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// A generator of its own for a part of the world, so that leaving out one part changes no other.
+    /// An independent generator for a part of the world, so that leaving out one part changes no other.
     pub fn of(seed: u64, part: u64) -> Self {
         let mut rng = Self(seed ^ part.wrapping_mul(0xd134_2543_de82_ef95));
         rng.next();
@@ -18,17 +18,17 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to `n`, not included.
+    /// From 0 up to `n`, exclusive.
     pub fn below(&mut self, n: u64) -> u64 {
         self.next() % n.max(1)
     }
 
-    /// From `from` to `to`, both included.
+    /// From `from` to `to`, inclusive.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 
-    /// True so many times in a hundred.
+    /// True in so many of a hundred cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! Worlds of a kind that chance alone hardly ever draws: what was drawn is made into one.
+//! Worlds of a kind that chance alone hardly ever draws: a drawn plan is made into one.
 
 use redlatch::Duration;
 
@@ -7,8 +7,9 @@ use crate::{
     rng::Rng,
 };
 
-/// Makes a world in which everything happens at the very end of leases: a few who hold on to one lock for longer than its
-/// lease, others who ask for it without pause, clocks as far apart as is allowed for, replies and commands that come late.
+/// Makes a world in which everything happens at the very end of leases: a few clients hold one lock for
+/// longer than its lease, others retry without pause, clocks differ by as much as the allowance, replies and
+/// commands arrive late.
 pub fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     faults.retain(|_| rng.chance(30));
     let end = if rng.chance(50) { 4_900 } else { -4_900 };
@@ -49,13 +50,14 @@ pub fn press(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: 
     }
 }
 
-/// Makes a line that is served, or left, quickly, and for longer than places in it are kept, while others only try.
+/// Makes a queue in which waiters are served, or give up, in quick succession and for longer than position
+/// leases last, while others make single attempts.
 pub fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
     settings.policy.retry_max = Duration::from_millis(250);
     settings.delay.least = 4 * MS;
     settings.delay.most = 4 * MS;
     let leave = rng.chance(50);
-    // A client that serves itself alone, and at once, is never told to wait.
+    // A client that is alone and releases at once is never denied.
     let (clients, hold) = if rng.chance(50) { (1, 0) } else { (rng.between(1, 3), 15 * MS) };
     let count = rng.between(350, 450);
     let tries = rng.pick(&[0, 0, 50]);
@@ -86,8 +88,8 @@ pub fn crowd(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
     ops.extend((0..tries).map(|number| Op { at: SECOND + number * 100 * MS, wait: 0, ..waiter.clone() }));
 }
 
-/// Makes a world in which servers that forget everything stay away until all leases are over, as Redlock demands, and in
-/// which locks are renewed by what is left.
+/// Makes a world in which servers that lose everything stay away until all leases have ended, as Redlock
+/// demands, while the other servers renew the locks.
 pub fn outage(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: &mut Vec<Fault>) {
     let ttl = rng.pick(&[300, 1000, 3000]);
     settings.span = 10 * SECOND;

@@ -1,4 +1,4 @@
-//! What a shell does with the engine.
+//! What the TypeScript shell does with the engine.
 
 use redlatch::{ConnectionId, HandleId, Instant, NodeId};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Simulation<'_> {
-    /// Something that the client's event loop takes up: one thing is fed, then everything is drained.
+    /// The client's event loop handles one thing: it is fed to the engine, and everything is drained.
     pub fn at_client(&mut self, happening: Happening) -> Result<(), Violation> {
         let client = match &happening {
             Happening::Dialed(link, _) | Happening::ToClient(link, _) | Happening::ClientEnd(link) => {
@@ -67,7 +67,7 @@ impl Simulation<'_> {
         self.drain(client, now)
     }
 
-    /// Everything that the engine has to say.
+    /// Drains the engine.
     pub fn drain(&mut self, client: usize, now: Instant) -> Result<(), Violation> {
         while let Some(output) = next_output(&mut self.clients[client].engine, now) {
             match output {
@@ -113,7 +113,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// The client closes a connection: bytes under way may still arrive, or not.
+    /// The client closes a connection: bytes in flight may still arrive, or not.
     fn hang_up(&mut self, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.client_open = false;
@@ -145,7 +145,7 @@ impl Simulation<'_> {
         SimTask { engine: &mut this.engine, task: this.tasks.get_mut(&lock) }
     }
 
-    /// The event loop goes on: what came meanwhile first, or the timers.
+    /// The event loop continues: with what arrived meanwhile first, or with the timers first.
     pub fn awake(&mut self, client: usize) -> Result<(), Violation> {
         if self.clients[client].stalled.is_none_or(|until| until > self.now) {
             return Ok(());

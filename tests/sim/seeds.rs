@@ -1,6 +1,6 @@
 //! Many worlds, as many at a time as there are processors.
 //!
-//! `SEEDS` and `SEED_BASE`: how many, and from which on. `SEED`: that one, told step by step.
+//! `SEEDS` and `SEED_BASE`: how many, and from which seed on. `SEED`: that seed alone, with a transcript.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number")))
 }
 
-/// Runs a world; a failure is made as small as it gets, and told.
+/// Runs a world; a failure is shrunk and printed.
 fn hold(seed: u64) -> simulation::Summary {
     let plan = Plan::draw(seed);
     let (summary, result) = simulation::run(&plan, false);
@@ -62,7 +62,7 @@ fn hold(seed: u64) -> simulation::Summary {
     summary
 }
 
-/// What many worlds came to.
+/// The sums over many worlds.
 #[derive(Default)]
 struct Total {
     events: u64,
@@ -98,7 +98,7 @@ fn seeds_hold() {
         return;
     }
     let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(2_000));
-    // Worlds are independent of each other: as many at a time as there are processors.
+    // Worlds are independent: as many run at a time as there are processors.
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let part = |worker: u64| {
         let mut total = Total::default();

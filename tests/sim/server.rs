@@ -1,4 +1,5 @@
-//! A server: the memory server with a clock of its own, and the commands it is given one by one, for the observer.
+//! A server: the memory server with its own clock, fed command by command, so that the observer sees each
+//! one.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::{
 
 pub const PASSWORD: &str = "canary-password";
 
-/// What Redis 5 says.
+/// The reply of Redis 5.
 const UNKNOWN_HELLO: &[u8] = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n";
 
 pub struct SimServer {
@@ -33,7 +34,7 @@ pub struct SimServer {
     scanners: BTreeMap<LinkId, Scanner>,
     user: User,
     pub database: u32,
-    /// Whether it does not know HELLO, and to whom it has said so just now.
+    /// Whether it does not know HELLO, and the connections that have just sent one.
     old: bool,
     puzzled: Vec<LinkId>,
 }
@@ -41,17 +42,17 @@ pub struct SimServer {
 /// One command and its reply.
 pub struct Executed {
     pub call: Option<ScriptCall>,
-    /// Whether the keys were the asker's before: then it is served whoever waits.
+    /// Whether the token held the keys before: then the reply grants whoever waits.
     pub mine: bool,
     /// The fencing token, if the reply grants.
     pub fence: Option<u64>,
-    /// Whether it was carried out, and not refused.
+    /// Whether it was executed, and not refused.
     pub done: bool,
-    /// What else the reply counts: the keys that a release deleted, or 1 for an extension.
+    /// The other number in the reply: of keys that a release deleted, or 1 for an extension.
     pub count: usize,
-    /// The ms after which the reply says to ask again.
+    /// After how many ms the reply says to retry.
     pub hint: Option<i64>,
-    /// Whether the reply says that the waiter got new places in line.
+    /// Whether the reply says that the waiter has joined the queue.
     pub joined: bool,
     /// Whether a lease was extended.
     pub extended: bool,
@@ -122,7 +123,8 @@ impl SimServer {
         commands
     }
 
-    /// Carries out one command of [`commands`](Self::commands), at this time. True if it was a HELLO that it does not know.
+    /// Executes one command of [`commands`](Self::commands) at this time. True for a HELLO that it does not
+    /// know.
     pub fn execute(&mut self, link: LinkId, command: &[u8], time: Micros) -> bool {
         let unknown = self.old && command.windows(5).any(|part| part == b"HELLO");
         if unknown {
@@ -134,14 +136,14 @@ impl SimServer {
         unknown
     }
 
-    /// Whether all lock keys of a call are its token's.
+    /// Whether the token of a call holds all of its lock keys.
     pub fn is_owner(&self, call: &ScriptCall, time: Micros) -> bool {
         let now = self.now(time).as_micros() / 1000;
         let Some(keys) = self.memory.database(self.database) else { return false };
         call.keys_of(KeyRole::Lock).iter().all(|key| holder(keys, key, now) == Some(call.token()))
     }
 
-    /// What was written to sessions since the last call.
+    /// The bytes written to sessions since the last call.
     pub fn take_outputs(&mut self) -> Vec<(LinkId, Vec<u8>)> {
         let ids: Vec<_> = self.memory.sessions_with_output().collect();
         let puzzled = self.puzzled.drain(..).map(|link| (link, UNKNOWN_HELLO.to_vec()));
@@ -150,7 +152,7 @@ impl SimServer {
 }
 
 impl Executed {
-    /// A command, and what the server wrote back, in which the reply is the last.
+    /// A command, and the bytes that the server wrote back, the last of which are the reply.
     pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
         let mut this = Self {
             call,

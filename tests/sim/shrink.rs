@@ -1,8 +1,8 @@
-//! Makes a failing plan as small as it gets: leaves out operations and faults as long as the same rule is broken.
+//! Shrinks a failing plan: leaves out operations and faults as long as the same rule is broken.
 
 use crate::{plan::Plan, simulation};
 
-/// Events that may be spent on it: less than a minute.
+/// How many events it may take: less than a minute.
 const MOST_EVENTS: u64 = 10_000_000;
 
 pub fn shrink(plan: &Plan, rule: &str) -> Plan {

@@ -1,4 +1,5 @@
-//! The world: clients, servers, the network between them, and true time. Whatever happens is in one queue.
+//! The world: clients, servers, the network between them, and true time. Everything that will happen is in
+//! one queue.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::{
 pub enum Happening {
     /// A client's connection reaches the server.
     Dials(LinkId),
-    /// The client hears that it was made, or not.
+    /// The client is told that the connection was made, or refused.
     Dialed(LinkId, bool),
     ToServer(LinkId, Vec<u8>),
     ToClient(LinkId, Vec<u8>),
@@ -28,20 +29,20 @@ pub enum Happening {
     ServerEnd(LinkId),
     ClientEnd(LinkId),
     Timer(usize, u64),
-    /// An application asks for a lock: the number of the operation.
+    /// An application requests a lock: the number of its plan.
     Acquire(usize),
     Release(usize, HandleId),
     Cancel(usize, HandleId),
     Operation(usize, HandleId, Operation),
-    /// An application hands its lock over, and another hears of it: the operation, and the token.
+    /// An application hands its lock over, and another one gets it: the number of the plan, and the token.
     HandOver(usize, HandleId),
     Adopt(usize, usize, Vec<u8>),
-    /// The client's event loop goes on.
+    /// The client's event loop continues.
     Awake(usize),
     Fault(usize),
-    /// The fault is over.
+    /// A fault ends.
     Mended(usize),
-    /// Nothing goes wrong any more.
+    /// The quiet period begins.
     Quiet,
 }
 
@@ -52,7 +53,7 @@ pub struct Simulation<'p> {
     sequence: u64,
     pub clients: Vec<SimClient>,
     pub servers: Vec<SimServer>,
-    /// What waits for a server that is paused.
+    /// Happenings at a server that is paused.
     pub backlogs: Vec<Vec<Happening>>,
     pub links: BTreeMap<LinkId, Link>,
     pub observer: Observer,
@@ -60,13 +61,13 @@ pub struct Simulation<'p> {
     pub quiet: bool,
 }
 
-/// How long everything may take to settle once nothing goes wrong any more, on servers whose clocks were not set back.
+/// How long it may take to settle everything in the quiet period, on servers whose clocks were not set back.
 const SETTLING: Micros = 240 * SECOND;
 
-/// More than any world takes, unless somebody asks without pause.
+/// More events than any world has, unless a client retries without pause.
 const MOST_EVENTS: u64 = 1_000_000;
 
-/// What a run came to, whether it held or not.
+/// The result of a run, whether every rule held or not.
 pub struct Summary {
     pub hash: u64,
     pub events: u64,
@@ -123,7 +124,7 @@ impl<'p> Simulation<'p> {
         self.check_settled()
     }
 
-    /// Enters something that happens so much later.
+    /// Schedules a happening after this span.
     pub fn after(&mut self, span: Micros, happening: Happening) {
         self.at(self.now + span, happening);
     }
@@ -185,7 +186,7 @@ impl<'p> Simulation<'p> {
         self.plan.settings.delay
     }
 
-    /// Sends something over a link, to arrive after all that was sent before.
+    /// Sends something over a link, to arrive after everything that was sent before.
     pub fn send(&mut self, id: LinkId, way: Way, happening: Happening) {
         let (delay, now) = (self.delay(), self.now);
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -195,7 +196,7 @@ impl<'p> Simulation<'p> {
         }
     }
 
-    /// Sends bytes, in parts as it comes.
+    /// Sends bytes, in chunks if the plan says so.
     pub fn send_bytes(&mut self, id: LinkId, way: Way, bytes: Vec<u8>) {
         let rechunks = self.plan.settings.rechunks && !self.quiet;
         let Some(link) = self.links.get_mut(&id) else { return };
@@ -211,7 +212,7 @@ impl<'p> Simulation<'p> {
         }
     }
 
-    /// Bytes that are under way on a link, first to arrive first.
+    /// The bytes in flight on a link, first to arrive first.
     pub fn under_way(&mut self, id: LinkId, way: Way) -> impl Iterator<Item = &mut Vec<u8>> {
         self.queue.values_mut().filter_map(move |happening| match (happening, way) {
             (Happening::ToServer(link, bytes), Way::Up) if *link == id => Some(bytes),
@@ -301,7 +302,7 @@ impl<'p> Simulation<'p> {
         Ok(())
     }
 
-    /// Servers that were paused read what came meanwhile.
+    /// A server that was paused reads what arrived meanwhile.
     pub fn resume(&mut self, server: usize) -> Result<(), Violation> {
         self.servers[server].paused = false;
         for happening in std::mem::take(&mut self.backlogs[server]) {
@@ -311,7 +312,7 @@ impl<'p> Simulation<'p> {
     }
 }
 
-/// Bytes for people: in one line, scripts by name.
+/// Bytes for people: on one line, scripts by name.
 pub fn shown(bytes: &[u8]) -> String {
     if let Some(call) = ScriptCall::parse(bytes) {
         let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();

@@ -1,4 +1,4 @@
-//! What happened, as a number that two runs can be compared by, and for people when they ask.
+//! Everything that happened, as a hash by which two runs can be compared, and as text for people if wanted.
 
 use crate::plan::Micros;
 
@@ -6,7 +6,7 @@ use crate::plan::Micros;
 pub struct Trace {
     hash: u64,
     pub events: u64,
-    /// Kept only when asked for.
+    /// Kept only for a transcript.
     lines: Option<Vec<String>>,
 }
 
@@ -15,7 +15,7 @@ impl Trace {
         Self { lines: verbose.then(Vec::new), ..Self::default() }
     }
 
-    /// Notes that something happened; `content` is what it came with.
+    /// Adds that something happened; `content` is the data that came with it.
     pub fn note(&mut self, time: Micros, kind: u64, content: &[u8], line: impl FnOnce() -> String) {
         self.events += 1;
         self.mix(time);

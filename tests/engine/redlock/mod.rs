@@ -107,7 +107,7 @@ fn every_combination_of_failures_is_decided_correctly_in_time_and_leaves_no_resi
                     assert_eq!(server.holder("k", world.now), None, "{modes:?}");
                 }
             }
-            // When all is well again, nothing is left to do, and the lock can be had.
+            // When all servers are up again, nothing is left to do, and the lock can be acquired.
             set(&mut world, &vec![Mode::Up; servers]);
             world.run_for(ms(4000));
             assert_eq!(world.clients[0].engine.busy(), 0, "{modes:?}");
@@ -141,7 +141,7 @@ fn an_even_split_between_two_or_three_clients_resolves() {
     for clients in [2, 3] {
         for servers in [2, 3, 4, 5, 6] {
             let mut world = warm(servers, clients);
-            // Each server hears another client first.
+            // Each server gets the command of another client first.
             let locks: Vec<_> = (0..clients).map(|client| world.acquire(client, short(20_000))).collect();
             for server in 0..servers {
                 let token = format!("split-{}", server % clients);

@@ -1,4 +1,4 @@
-//! Holding a lock of several servers: renewals, and losing it.
+//! Holding a lock of several servers: renewals and losses.
 
 use super::{believes, granted, set, short, warm};
 use crate::{
@@ -73,7 +73,7 @@ fn grants_after_the_majority_count() {
     let lock = world.acquire(0, short(0));
     assert!(granted(world.next_event(0, ms(100))));
     world.run_for(ms(100));
-    // Without the third server's grant, this would be the end.
+    // Without the third server's grant, the lock would be lost now.
     world.servers[0].clear();
     world.clients[0].engine.verify(lock, world.now);
     world.run_for(ms(300));

@@ -1,4 +1,4 @@
-//! What is left on several servers by attempts that came to nothing: it is released, and nobody is pursued for it.
+//! The residue of failed attempts on several servers: it is released, without a flood of releases.
 
 use super::{failure, granted, set, short, warm};
 use crate::{network::Mode, world::ms};

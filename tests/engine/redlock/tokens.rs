@@ -1,4 +1,4 @@
-//! A token of the application's own on several servers.
+//! A token of the application on several servers.
 
 use super::{believes, failure, granted, set, short, warm};
 use crate::{network::Mode, world::ms};

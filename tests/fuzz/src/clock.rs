@@ -5,14 +5,15 @@ use redlatch::{Clock, Duration, Event, Instant, Request};
 
 use super::world::{Client, Output, next_io, one_attempt};
 
-/// By how much the merged clock may fall short of the wall clock.
+/// By how much the merged clock may be behind the wall clock.
 const JITTER: u64 = 20_000;
 const LEASE_MS: u64 = 10_000;
 /// The lease less 1 % and 2 ms.
 const VALID: u64 = LEASE_MS * 1000 - 100_000 - 2000;
 
-/// Whatever two clocks say: merged time never goes back, never misses what either saw go by, nothing overflows, and a lease
-/// is believed in no longer than its validity by either clock. Input: readings, as steps from the last one or as numbers.
+/// Whatever two clocks say: merged time never goes back, never misses time that either of them saw, nothing
+/// overflows, and a lease is valid no longer than its validity by either clock. Input: readings, as steps
+/// from the last one or as numbers.
 pub fn clock(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let _ = attempt(&mut u);
@@ -24,7 +25,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
     let (mut mono, mut wall) = (u64::from(u.arbitrary::<u32>()?), 1_700_000_000_000_000u64);
     let first = clock.advance(mono, wall);
     let mut held = held_since(first);
-    // Readings of which the monotonic one has not gone back since, and the merged time of each.
+    // Readings since which the monotonic clock has not gone back, each with its merged time.
     let mut seen = vec![(mono, wall, first)];
     let (mut last, mut high) = (first, mono);
     while !u.is_empty() && seen.len() < 60 {
@@ -57,7 +58,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
                 at_its_end || merged >= high.saturating_sub(mono_then),
                 "misses what the monotonic clock saw"
             );
-            // Beyond 2^63 µs, 292 000 years, the wall clock is taken to stand still.
+            // Beyond 2^63 µs, 292 000 years, the wall clock counts as standing still.
             let exact = [high, wall, wall_then, mono_then].iter().all(|&micros| micros < 1 << 61);
             assert!(
                 at_its_end || !exact || merged >= wall.saturating_sub(wall_then).saturating_sub(JITTER),
@@ -71,7 +72,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A lock that is held from `first` on, and what was left of it when it was last looked at.
+/// A lock that is held from `first` on, and its validity when it was last checked.
 struct Held {
     client: Client,
     lock: redlatch::HandleId,
@@ -91,11 +92,11 @@ fn held_since(first: Instant) -> Held {
     Held { client, lock, believed: true, until: first.after(Duration::from_micros(VALID)) }
 }
 
-/// No server says anything any more: what is left only shrinks, and ends in time, with word of it.
+/// No server replies any more: validity only shrinks, and its end is reported in time.
 fn check_lease(held: &mut Held, first: Instant, now: Instant) {
     let Held { client, lock, believed, until } = held;
     client.now = now;
-    // An event loop that stalled: what is asked first is not told that time is up.
+    // After a stall of the event loop: the first call comes before any timer.
     let remaining = client.engine.remaining(*lock, now);
     assert!(now.after(remaining) <= *until || remaining == Duration::ZERO, "validity has grown");
     assert!(remaining.as_micros() <= VALID.saturating_sub(now.since(first).as_micros()));
@@ -117,7 +118,7 @@ fn check_lease(held: &mut Held, first: Instant, now: Instant) {
     }
 }
 
-/// Spans and points agree with the same sums in 128 bits, cut off where 64 end.
+/// Spans and instants agree with the same sums in 128 bits, cut off where 64 bits end.
 fn arithmetic(a: u64, b: u64, ppm: u32) {
     let cut = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
     let (wide_a, wide_b) = (u128::from(a), u128::from(b));

@@ -1,11 +1,11 @@
-//! Error replies: what of them is told.
+//! Error replies: what the application's error shows of them.
 
 use arbitrary::{Result, Unstructured};
 use redlatch::{Code, Endpoint, Event, LockError, Policy};
 
 use super::world::{Client, one_attempt};
 
-/// What servers say around what a client sent.
+/// The texts that servers put around a client's words.
 const PHRASES: [&str; 16] = [
     "ERR Error running script (call to f_00aa): @user_script:12: ",
     ", with args beginning with",
@@ -25,15 +25,16 @@ const PHRASES: [&str; 16] = [
     " ",
 ];
 
-/// Of an error reply, to the handshake or to a command, is told a prefix in capitals and one line of at most 256
-/// characters, in which no part of the password shows wherever the server put it. Input: how to build both.
+/// Of an error reply, to the handshake or to a command, the error shows a prefix in capitals and one line of
+/// at most 256 characters, without any part of the password wherever the server put it. Input: how to build
+/// both.
 pub fn error_line(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let _ = attempt(&mut u);
 }
 
 fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
-    // Of letters that the rest of the line does not have, so that a part of it is known for one.
+    // Of letters that the rest of the line lacks, so that a part of the password can be recognized.
     let length = u.int_in_range(8..=40)?;
     let password: String = (0..length).map(|n| char::from(b"ghijkl"[(n * n + n / 3) % 6])).collect();
     let (blob, greeting): (bool, bool) = (u.arbitrary()?, u.arbitrary()?);
@@ -76,13 +77,13 @@ fn check(line: &[u8], password: &str, blob: bool, greeting: bool) {
         client.greet();
         client.command();
         client.reply(&frame);
-        // Once more, should it have been taken for an unknown script.
+        // Again, in case it was taken for NOSCRIPT.
         client.reply(&frame);
     }
     let events = client.events();
     match events.as_slice() {
         [Event::Failed { lock: failed, failure }] if *failed == lock => check_error(failure, password, line),
-        // A server that does not know HELLO is asked for AUTH.
+        // To a server that does not know HELLO, AUTH is sent next.
         [] if greeting => {}
         other => panic!("{other:?}"),
     }
@@ -96,7 +97,7 @@ fn check_error(failure: &LockError, password: &str, line: &[u8]) {
     assert!(prefix.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "{prefix:?}");
     assert!(prefix == b"ERR" || message.starts_with(&*failure.prefix), "{prefix:?} {message}");
     assert!(message.chars().count() <= 256 && !message.contains(char::is_control), "{message:?}");
-    // Any four letters of it in a row are a part of it.
+    // Any four of its letters in a row are a part of it.
     let shown = message
         .as_bytes()
         .windows(4)
@@ -104,7 +105,7 @@ fn check_error(failure: &LockError, password: &str, line: &[u8]) {
     assert!(!shown, "{message:?} shows a part of {password:?}, of {:?}", String::from_utf8_lossy(line));
 }
 
-/// Four letters in a row that the phrases have themselves.
+/// Four letters in a row that the phrases contain.
 fn is_ours(four: &[u8]) -> bool {
     PHRASES.iter().any(|phrase| phrase.as_bytes().windows(4).any(|own| own == four))
 }

@@ -1,13 +1,13 @@
-//! What a server says: to the point, wrong, or hostile.
+//! Replies of a server: correct, wrong, or hostile.
 
 use arbitrary::{Result, Unstructured};
 
 use super::{
-    wire::{Asked, Call, Line},
+    wire::{Call, Command, Connection},
     world::{HELLO_REPLY, SUBSCRIBED},
 };
 
-/// Errors of all sorts: they may pass, or are final, or mean something of their own.
+/// Errors of all kinds: transient, permanent, or with a meaning of their own.
 const ERRORS: [&str; 10] = [
     "NOSCRIPT No matching script. Please use EVAL.",
     "READONLY You can't write against a read only replica.",
@@ -21,24 +21,24 @@ const ERRORS: [&str; 10] = [
     "",
 ];
 
-/// Values that are well-formed and no answer to anything we ask.
+/// Values that are well-formed and no reply to any command of ours.
 const OTHERS: [&str; 8] =
     ["+OK\r\n", ":1\r\n", "$-1\r\n", "_\r\n", "*0\r\n", "%1\r\n+a\r\n:1\r\n", "#t\r\n", "*1\r\n*1\r\n:1\r\n"];
 
-/// What a good server answers to a yes; `wakes` if it sends wake-ups.
-pub fn yes(asked: &Asked, wakes: bool) -> Vec<u8> {
-    match asked {
-        Asked::Hello => HELLO_REPLY.into(),
-        Asked::Subscribe if wakes => SUBSCRIBED.into(),
-        Asked::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
-        Asked::Login | Asked::Select => b"+OK\r\n".to_vec(),
-        Asked::Script(call) => granted(call, call.script.nonce(), "77"),
+/// The reply of a good server that grants; `wakes` if it sends wake-ups.
+pub fn grant(command: &Command, wakes: bool) -> Vec<u8> {
+    match command {
+        Command::Hello => HELLO_REPLY.into(),
+        Command::Subscribe if wakes => SUBSCRIBED.into(),
+        Command::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
+        Command::Login | Command::Select => b"+OK\r\n".to_vec(),
+        Command::Script(call) => granted(call, call.script.nonce(), "77"),
     }
 }
 
-/// What a good server answers to a no.
-pub fn no(asked: &Asked, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
-    let Asked::Script(call) = asked else {
+/// The reply of a good server that denies.
+pub fn deny(command: &Command, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let Command::Script(call) = command else {
         return error(u);
     };
     if !call.script.acquires() {
@@ -57,26 +57,26 @@ pub fn error(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     Ok(format!("-{}\r\n", u.choose(&ERRORS)?).into_bytes())
 }
 
-/// What no good server answers.
-pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
-    let head = line.queue.front().map(|sent| &sent.asked);
+/// A reply that no good server sends.
+pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let head = connection.queue.front().map(|sent| &sent.command);
     Ok(match (u.int_in_range(0..=6)?, head) {
-        // A yes with another nonce: of a command behind, or of none.
-        (0, Some(Asked::Script(call))) => {
-            let behind = line.queue.iter().skip(1).find_map(|sent| match &sent.asked {
-                Asked::Script(call) => Some(call.script.nonce().clone()),
+        // A grant with another nonce: that of a later command, or of none.
+        (0, Some(Command::Script(call))) => {
+            let behind = connection.queue.iter().skip(1).find_map(|sent| match &sent.command {
+                Command::Script(call) => Some(call.script.nonce().clone()),
                 _ => None,
             });
             granted(call, &behind.unwrap_or_else(|| b"0123456789abcdef".to_vec()), "5")
         }
-        (1, Some(Asked::Script(call))) => {
+        (1, Some(Command::Script(call))) => {
             let mut nonce = call.script.nonce().clone();
             let at = u.choose_index(nonce.len())?;
             nonce[at] ^= 1;
             granted(call, &nonce, "5")
         }
-        // The right nonce, and the answer to another question.
-        (2, Some(Asked::Script(call))) => {
+        // The right nonce, and the reply to another script.
+        (2, Some(Command::Script(call))) => {
             let rest = u.choose(&[
                 ":1\r\n",
                 ":2\r\n",
@@ -88,7 +88,7 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
             ])?;
             array(call.script.nonce(), rest)
         }
-        (3, Some(Asked::Script(call))) => {
+        (3, Some(Command::Script(call))) => {
             let fence = *u.choose(&[
                 "0",
                 "",
@@ -103,7 +103,8 @@ pub fn wrong(line: &Line, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         }
         (4, _) => {
             // A wake-up, for a lock that may wait, on this channel or another.
-            let channel = if u.arbitrary()? { line.channel.clone() } else { b"redlatch:wake:x".to_vec() };
+            let channel =
+                if u.arbitrary()? { connection.channel.clone() } else { b"redlatch:wake:x".to_vec() };
             let number = u.int_in_range(0..=12)?.to_string();
             let mut push = format!(">3\r\n$7\r\nmessage\r\n${}\r\n", channel.len()).into_bytes();
             push.extend(channel);
@@ -120,11 +121,11 @@ fn granted(call: &Call, nonce: &[u8], fence: &str) -> Vec<u8> {
     } else if call.script.extends() {
         array(nonce, ":1\r\n")
     } else {
-        array(nonce, &format!(":{}\r\n", call.title.keys.len()))
+        array(nonce, &format!(":{}\r\n", call.owned.keys.len()))
     }
 }
 
-/// An array of the nonce and what follows it, each a value of one or two lines.
+/// An array of the nonce and further values of one or two lines each.
 fn array(nonce: &[u8], rest: &str) -> Vec<u8> {
     let values = rest.matches([':', '$']).count() + 1;
     let mut reply = format!("*{values}\r\n${}\r\n", nonce.len()).into_bytes();

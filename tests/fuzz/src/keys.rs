@@ -1,4 +1,4 @@
-//! The keys that scripts are given: those of the locks, and those derived from them.
+//! The KEYS of the scripts: those of the locks, and those derived from them.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use redlatch::{InvalidRequest, KeyRole, Request};
 
 use super::world::{Client, ScriptCall, one_attempt};
 
-/// All keys that belong to one lock key are in its cluster slot, no two lock keys share a derived key, and no derived key
-/// is one that could be locked. Input: whether it is fair, then up to three names.
+/// All keys of one lock key are in its cluster slot, no two lock keys share a derived key, and no derived key
+/// can be locked. Input: whether it is fair, then up to three names.
 pub fn keys(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let _ = attempt(&mut u);
@@ -23,7 +23,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
             1 => (0..u.int_in_range(1..=9)?)
                 .map(|_| u.choose(b"{}:ab\0").copied())
                 .collect::<Result<Vec<u8>>>()?,
-            // What is derived from another name, or nearly.
+            // Derived from another name, or nearly.
             _ => {
                 let name = names.last().cloned().unwrap_or_default();
                 let kind = *u.choose(&["fence", "waiters", "queue", "places"])?;
@@ -40,7 +40,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
 fn check(names: Vec<Vec<u8>>, fair: bool) {
     let mut owners: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let accepted: Vec<_> = names.into_iter().filter(|name| accepts(name, fair)).collect();
-    // Each alone, of either kind, and all together: derived keys are the same ones.
+    // Each alone, of either kind, and all together: the derived keys are the same.
     let mut sets: Vec<_> = accepted.iter().map(|name| (vec![name.clone()], fair)).collect();
     sets.extend(accepted.first().map(|name| (vec![name.clone()], !fair)));
     sets.push((accepted.clone(), fair));
@@ -80,7 +80,7 @@ fn accepts(name: &[u8], fair: bool) -> bool {
     }
 }
 
-/// KEYS of the acquire, as a server would get them.
+/// KEYS of the acquire, as a server gets them.
 fn sent_keys(names: &[Vec<u8>], fair: bool) -> Vec<Vec<u8>> {
     let mut client = Client::new();
     client.acquire(Request { keys: names.to_vec(), fair, ..one_attempt("") });

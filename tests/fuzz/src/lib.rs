@@ -1,8 +1,8 @@
-//! What is fuzzed, and what has to hold: one function of bytes per target, which panics if it does not.
+//! The fuzz targets: one function of bytes for each, which panics if a promise is broken.
 //!
-//! Everything goes through the crate's public surface. Where an expectation needs a second opinion (what a reply is,
-//! which command it belongs to, until when a lease counts) it is written here a second time, from the specification.
-//! `tests/fuzz_seeds.rs` includes this file and replays the committed corpus with it.
+//! Everything goes through the crate's public surface. Where an expectation needs a second opinion (what a
+//! reply is, which command it belongs to, until when a lease counts), it is written here a second time, from
+//! the specification. `tests/fuzz_seeds.rs` includes this file and replays the committed corpus with it.
 #![allow(
     clippy::unwrap_used,
     clippy::unwrap_in_result,
@@ -39,10 +39,10 @@ pub use play::{engine, lock_fair, lock_multi, lock_redlock, lock_single};
 pub use resp::{resp_encode, resp_reference, resp_split};
 pub use resp_limits::resp_limits;
 
-/// Takes an input, and panics if something does not hold.
+/// Takes an input, and panics if a promise is broken.
 pub type Target = fn(&[u8]);
 
-/// Every target under the name of its folder of seeds.
+/// Every target, by the name of its folder of seeds.
 pub const TARGETS: [(&str, Target); 12] = [
     ("resp_split", resp_split),
     ("resp_reference", resp_reference),

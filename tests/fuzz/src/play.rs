@@ -1,5 +1,6 @@
-//! What happens is the input's choice: what the application does, what servers say and when, which connections are made and
-//! end, how time passes. Whatever it is, the promises hold, and in the end everything comes to an end.
+//! The input decides everything that happens: what the application does, what servers reply and when, which
+//! connections are made and end, how time passes. Whatever it decides, the promises hold, and in the end
+//! everything is settled.
 
 use arbitrary::{Result, Unstructured};
 use redlatch::{Duration, Request};
@@ -13,9 +14,9 @@ use super::{
 pub struct Setup {
     pub servers: (u8, u8),
     pub keys: (usize, usize),
-    /// Fair never, always, or as the input says.
+    /// Whether locks are fair; `None` if the input decides.
     pub fair: Option<bool>,
-    /// Whether bytes come that are no replies, spans are extreme and handshakes are the input's.
+    /// Whether bytes arrive that are no replies, spans are extreme and the input answers handshakes.
     pub wild: bool,
 }
 
@@ -66,35 +67,35 @@ impl Session {
                 self.step(None, |session| {
                     let now = session.now;
                     let id = session.engine.acquire(request.clone(), now).expect("a request in order");
-                    session.app.asked(id, &request, now);
+                    session.app.requested(id, &request, now);
                 });
             }
             code @ 2..=5 => {
                 let picked = self.app.pick(u.arbitrary()?);
                 let ttl = if code == 4 { *u.choose(&[1, 50, 1000, 30_000, 600_000])? } else { 0 };
                 if let Some(id) = picked.filter(|&id| self.app.may(id, code == 3)) {
-                    self.ask(id, code, ttl);
+                    self.operate(id, code, ttl);
                 }
             }
             code @ 6..=10 => {
                 let node = u.int_in_range(0..=self.ledger.nodes - 1)?;
                 let Some(id) = self.wire.open(node) else { return Ok(()) };
-                let line = &self.wire.lines[&id];
-                let reply = match (code, line.queue.front()) {
-                    (6..=8, Some(sent)) => generate::yes(&sent.asked, self.wakes),
-                    (9, Some(sent)) => generate::no(&sent.asked, u)?,
-                    (10, _) if u.arbitrary()? => generate::wrong(line, u)?,
+                let connection = &self.wire.connections[&id];
+                let reply = match (code, connection.queue.front()) {
+                    (6..=8, Some(sent)) => generate::grant(&sent.command, self.wakes),
+                    (9, Some(sent)) => generate::deny(&sent.command, u)?,
+                    (10, _) if u.arbitrary()? => generate::wrong(connection, u)?,
                     _ => generate::error(u)?,
                 };
                 let cut: u8 = u.arbitrary()?;
                 self.deliver(id, reply, if cut >= 192 { usize::from(cut - 192) } else { 0 });
             }
-            11 => self.pass(u64::from(u.arbitrary::<u16>()? % 4000) * 1000),
+            11 => self.advance(u64::from(u.arbitrary::<u16>()? % 4000) * 1000),
             12 => {
-                // As far as the next timer, and sometimes too late for it.
+                // Up to the next timer, and sometimes too late for it.
                 let late = u.int_in_range(0..=3)? * 700_000;
                 let next = self.engine.poll_timeout().map_or(0, |next| next.since(self.now).as_micros());
-                self.pass(next.min(86_400_000_000) + late);
+                self.advance(next.min(86_400_000_000) + late);
                 self.step(None, |session| session.engine.handle_timeout(session.now));
             }
             13 => self.disconnect(u)?,

@@ -1,9 +1,10 @@
-//! A second reader of RESP, written from the specification as plainly as can be: recursive, from the first byte every time,
-//! without limits but on depth. <https://redis.io/docs/latest/develop/reference/protocol-spec/>
+//! A second reader of RESP, written from the specification as plainly as possible: recursive, from the first
+//! byte every time, without limits except for depth.
+//! <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 
 use redlatch::resp::Reply;
 
-/// Deeper than any limit of the crate: nothing deeper is read.
+/// Deeper than any limit of the crate: values that are nested more deeply are not read.
 const DEEPEST: usize = 40;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +25,12 @@ pub enum Value {
     Other,
 }
 
-/// One value, and what it costs.
+/// One value, and its size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     pub value: Value,
     pub bytes: usize,
-    /// Aggregates within each other.
+    /// The number of aggregates within each other.
     pub depth: usize,
     /// Values, those within aggregates and attributes counted one by one, and attributes themselves.
     pub elements: u64,
@@ -39,7 +40,7 @@ pub struct Read {
 pub enum Trouble {
     Incomplete,
     Malformed,
-    /// Not read: deeper than anything may be.
+    /// Not read: nested more deeply than the limit.
     TooDeep,
 }
 
@@ -133,7 +134,7 @@ fn text(line: &[u8]) -> Result<&str, Trouble> {
     core::str::from_utf8(line).map_err(|_| Trouble::Malformed)
 }
 
-/// Plain digits, of a number of 32 bits, at most ten of them.
+/// At most ten plain digits, of a number of 32 bits.
 fn length(line: &[u8]) -> Result<u64, Trouble> {
     let plain = (1..=10).contains(&line.len()) && line.iter().all(u8::is_ascii_digit);
     let number = text(line)?.parse().ok().filter(|&number| plain && number <= u64::from(u32::MAX));
@@ -141,7 +142,7 @@ fn length(line: &[u8]) -> Result<u64, Trouble> {
 }
 
 impl Value {
-    /// What the crate is to make of it.
+    /// The reply that the crate must decode it to.
     pub fn as_reply(&self) -> Reply<'_> {
         match self {
             Self::BlobError(text) => Reply::Error(text),
@@ -154,7 +155,7 @@ impl Value {
         }
     }
 
-    /// The value in terms of RESP2, if it has nothing else in it.
+    /// The value in terms of RESP2, if it contains nothing else.
     fn as_plain(&self) -> Option<Reply<'_>> {
         Some(match self {
             Self::Simple(text) => Reply::Simple(text),

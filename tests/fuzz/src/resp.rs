@@ -9,8 +9,8 @@ use super::reference::{self, Trouble, Value};
 /// A frame's length, shape and meaning.
 type Seen = (usize, Shape, String);
 
-/// Bytes that were cut anywhere mean what they mean in one piece, and nothing is lost or kept too long.
-/// Input: how many sizes of chunks, the sizes, which come round and round, then the stream.
+/// Bytes decode the same however they are split, and no byte is lost or kept for too long. Input: how many
+/// chunk sizes, the sizes, which repeat, then the stream.
 pub fn resp_split(data: &[u8]) {
     let Some((&count, rest)) = data.split_first() else { return };
     let (sizes, stream) = rest.split_at(usize::from(count % 8).min(rest.len()));
@@ -27,7 +27,7 @@ pub fn resp_split(data: &[u8]) {
     let (whole, error) = scan(&[stream]);
     let (cut, cut_error) = scan(&chunks);
     assert_eq!(cut, whole, "cut otherwise, it means something else");
-    // What is too long and otherwise wrong is told as either.
+    // A value that is too long and also malformed may be reported as either.
     let too_long = [error, cut_error].contains(&Some(Malformed::TooLong));
     assert!(
         cut_error == error || too_long && error.is_some() && cut_error.is_some(),
@@ -89,10 +89,12 @@ pub fn resp_reference(data: &[u8]) {
             }
             Err(error) => {
                 match (error, expected) {
-                    // Told before the line that cannot be a length has ended, or all of the value has come.
+                    // Reported before the line that cannot be a length has ended, or before the whole value
+                    // has arrived.
                     (Malformed::BadLength | Malformed::TooDeep, Err(_)) => {}
                     (Malformed::TooDeep, Ok(read)) => assert!(read.depth > limits.depth),
-                    // Maps of 2^31 pairs in all, told before so many values, or so deep ones, have come.
+                    // Maps of 2^31 pairs in all, reported before so many values, or such deep ones, have
+                    // arrived.
                     (Malformed::TooManyElements, Err(Trouble::Incomplete | Trouble::TooDeep)) => {}
                     (_, expected) => assert_eq!(expected, Err(Trouble::Malformed), "{error:?}"),
                 }
@@ -102,7 +104,7 @@ pub fn resp_reference(data: &[u8]) {
     }
 }
 
-/// What is encoded is read back as the same arguments: by redis-protocol, by the reference and by the scanner, behind
+/// Encoded arguments are read back unchanged: by redis-protocol, by the reference and by the scanner,
 /// whatever was in the buffer before.
 pub fn resp_encode(data: &[u8]) {
     let mut u = Unstructured::new(data);

@@ -1,11 +1,11 @@
-//! The scanner's limits, with streams made to be near them.
+//! The scanner's limits, with streams that are close to them.
 
 use arbitrary::{Result, Unstructured};
 use redlatch::resp::{Limits, Malformed, Scanner};
 
 use super::reference::{self, Trouble};
 
-/// Lengths at which numbers of 8, 16, 31, 32, 63 and 64 bits end, and such as are none.
+/// Lengths around the ends of 8, 16, 31, 32, 63 and 64 bits, and invalid ones.
 const LENGTHS: [&str; 24] = [
     "-1",
     "-2",
@@ -33,12 +33,12 @@ const LENGTHS: [&str; 24] = [
     "99999999999999999999999999",
 ];
 
-/// A reply is taken if and only if it is well-formed and within all three limits; what breaks a limit is told by the
-/// right name, without waiting for all of it; and no more than the limit is ever kept.
-/// Input: the limits, then how to build the stream, then how it is cut.
+/// A reply is accepted if and only if it is well-formed and within all three limits; a broken limit is
+/// reported by its name before the whole reply has arrived; and no more than the limit is ever buffered.
+/// Input: the limits, then how to build the stream, then how it is split.
 pub fn resp_limits(data: &[u8]) {
     let mut u = Unstructured::new(data);
-    // When the input is at its end, what was built so far is tried.
+    // At the end of the input, the stream built so far is used.
     let _ = attempt(&mut u);
 }
 
@@ -106,7 +106,7 @@ fn check(limits: Limits, stream: &[u8], chunk: usize) {
                         Ok(read) => {
                             assert!(broken(limits, &read).contains(&error), "{limits:?} {read:?}: {error:?}")
                         }
-                        // All that is known is that it would not be within limits, or not well-formed, in the end.
+                        // All that is known is that it would exceed a limit, or be malformed, in the end.
                         Err(Trouble::Incomplete | Trouble::TooDeep) => assert!(
                             matches!(
                                 error,
@@ -125,14 +125,14 @@ fn check(limits: Limits, stream: &[u8], chunk: usize) {
         }
         assert!(scanner.buffered() <= limits.bytes, "{limits:?}: {} are kept", scanner.buffered());
     }
-    // Everything was pushed, and more is waited for: it must be able to come.
+    // Everything was pushed, and the scanner waits for more: more must be able to fit.
     match reference::read(rest) {
         Err(Trouble::Incomplete) => {}
         other => panic!("{limits:?}: waits for more of {other:?}"),
     }
 }
 
-/// The limits that a value breaks.
+/// The limits that a value exceeds.
 fn broken(limits: Limits, read: &reference::Read) -> Vec<Malformed> {
     let cases = [
         (read.depth > limits.depth.min(16), Malformed::TooDeep),

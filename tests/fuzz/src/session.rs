@@ -1,5 +1,5 @@
-//! A client, its servers and the application, step by step: one thing happens, everything is drained, and what was promised
-//! is looked at.
+//! A client, its servers and the application, step by step: one thing happens, everything is drained, and the
+//! promises are checked.
 
 use std::{cell::Cell, rc::Rc, sync::LazyLock};
 
@@ -14,11 +14,11 @@ use super::{
     generate,
     ledger::Ledger,
     play::Setup,
-    wire::{Asked, Call, Line, PASSWORD, Wire},
+    wire::{Call, Command, Connection, PASSWORD, Wire},
     world::{Output, Seeded, next_io, next_output},
 };
 
-/// Tells what happens, to whoever replays an input with TRACE set.
+/// Prints what happens, if an input is replayed with TRACE set.
 pub fn trace(text: impl FnOnce() -> String) {
     static WANTED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("TRACE").is_some());
     if *WANTED {
@@ -26,7 +26,7 @@ pub fn trace(text: impl FnOnce() -> String) {
     }
 }
 
-/// Randomness that may run dry.
+/// Entropy that may be unavailable.
 pub struct Source(Seeded, Rc<Cell<bool>>);
 
 impl Entropy for Source {
@@ -44,16 +44,16 @@ pub struct Session {
     pub mono: u64,
     pub wall: u64,
     pub now: Instant,
-    /// Servers are connected to and greeted at once.
+    /// Servers accept connections and answer handshakes at once.
     pub polite: bool,
-    /// Servers answer scripts at once, with yes.
+    /// Servers grant every script call at once.
     pub attentive: bool,
     pub wakes: bool,
     pub down: Vec<bool>,
     pub dry: Rc<Cell<bool>>,
-    /// A lease was asked for that does not end soon, or a clean-up that goes on for as long.
+    /// A lease was requested that does not end soon, or a clean-up that lasts as long.
     pub endless: bool,
-    /// Scripts written in this step: to which server, when, which.
+    /// Script calls written in this step: the server, the number, the call.
     pub written: Vec<(u32, u64, Call)>,
 }
 
@@ -95,12 +95,12 @@ impl Session {
         })
     }
 
-    pub fn ask(&mut self, id: HandleId, code: u8, ttl: u64) {
+    pub fn operate(&mut self, id: HandleId, code: u8, ttl: u64) {
         self.step(None, |session| {
             let (now, seq) = (session.now, session.wire.seq);
             match code {
                 2 => {
-                    session.app.leaves(id, now);
+                    session.app.releases(id, now);
                     session.engine.release(id, now);
                 }
                 3 => {
@@ -109,59 +109,62 @@ impl Session {
                 }
                 4 => {
                     let op = session.engine.extend(id, Duration::from_millis(ttl), now);
-                    session.app.questioned(op, id, Some(ttl), seq);
+                    session.app.operation_requested(op, id, Some(ttl), seq);
                 }
                 _ => {
                     let op = session.engine.verify(id, now);
-                    session.app.questioned(op, id, None, seq);
+                    session.app.operation_requested(op, id, None, seq);
                 }
             }
         });
     }
 
-    pub fn pass(&mut self, micros: u64) {
+    pub fn advance(&mut self, micros: u64) {
         (self.mono, self.wall) = (self.mono.saturating_add(micros), self.wall.saturating_add(micros));
         self.now = self.clock.advance(self.mono, self.wall);
     }
 
-    /// A connection that is being made is made, or refused.
+    /// A connection that is being dialed is made, or refused.
     pub fn connect(&mut self, node: u32, made: bool) {
-        let waiting = |line: &Line| line.node == node && !line.made && !line.over;
-        let Some(id) = self.wire.lines.iter().find_map(|(&id, line)| waiting(line).then_some(id)) else {
+        let waiting =
+            |connection: &Connection| connection.node == node && !connection.made && !connection.over;
+        let Some(id) =
+            self.wire.connections.iter().find_map(|(&id, connection)| waiting(connection).then_some(id))
+        else {
             return;
         };
         if !made {
             return self.close(id);
         }
         self.step(None, |session| {
-            session.wire.lines.get_mut(&id).expect("a line").made = true;
+            session.wire.connections.get_mut(&id).expect("a connection").made = true;
             session.engine.handle_connected(id, session.now);
         });
     }
 
     pub fn close(&mut self, id: ConnectionId) {
         self.step(None, |session| {
-            session.wire.lines.get_mut(&id).expect("a line").over = true;
+            session.wire.connections.get_mut(&id).expect("a connection").over = true;
             session.engine.handle_closed(id, "closed", session.now);
         });
     }
 
     /// The server writes; all but the last `kept` bytes arrive.
     pub fn deliver(&mut self, id: ConnectionId, reply: Vec<u8>, kept: usize) {
-        let line = self.wire.lines.get_mut(&id).expect("a line");
-        line.late.extend(reply);
-        let arrived = line.late.len().saturating_sub(kept);
-        let bytes: Vec<u8> = line.late.drain(..arrived).collect();
+        let connection = self.wire.connections.get_mut(&id).expect("a connection");
+        connection.late.extend(reply);
+        let arrived = connection.late.len().saturating_sub(kept);
+        let bytes: Vec<u8> = connection.late.drain(..arrived).collect();
         let arriving = bytes.clone();
         self.step(Some((id, &bytes)), move |session| {
             session.engine.handle_bytes(id, &arriving, session.now);
         });
     }
 
-    /// Does one thing, drains everything, and sees whether all is right; then polite servers do what they do.
+    /// Does one thing, drains everything, and checks the promises; then polite servers act.
     pub fn step(&mut self, received: Option<(ConnectionId, &[u8])>, act: impl FnOnce(&mut Self)) {
         self.app.begin_step();
-        self.wire.lines.retain(|_, line| !line.over);
+        self.wire.connections.retain(|_, connection| !connection.over);
         self.written.clear();
         if let Some((id, bytes)) = received {
             trace(|| format!("{} {id:?} receives {}", self.now.as_micros(), bytes.escape_ascii()));
@@ -182,8 +185,8 @@ impl Session {
         }
         self.app.end_step(&self.written);
         self.app.check(&self.engine, &self.ledger, self.now);
-        self.wire.lines.values().for_each(Line::check);
-        self.attend();
+        self.wire.connections.values().for_each(Connection::check);
+        self.serve();
     }
 
     fn on_event(&mut self, event: &Event) {
@@ -192,7 +195,7 @@ impl Session {
             _ => Duration::ZERO,
         };
         trace(|| format!("{} event {event:?}", self.now.as_micros()));
-        self.app.hears(event, &self.ledger, remaining, self.now);
+        self.app.on_event(event, &self.ledger, remaining, self.now);
     }
 
     fn drain_io(&mut self) {
@@ -205,61 +208,69 @@ impl Session {
         match output {
             Output::Transmit(id, bytes) => {
                 let calls = self.wire.written(id, &bytes, self.now.as_micros(), &mut self.ledger);
-                let node = self.wire.lines[&id].node;
+                let node = self.wire.connections[&id].node;
                 trace(|| format!("{} {id:?} sends {}", self.now.as_micros(), bytes.escape_ascii()));
                 self.written.extend(calls.into_iter().map(|(seq, call)| (node, seq, call)));
             }
             Output::Close(id) => {
-                let line = self.wire.lines.get_mut(&id).expect("a line that is there");
-                assert!(!core::mem::replace(&mut line.dropped, true), "dropped twice");
-                line.over = true;
+                let connection = self.wire.connections.get_mut(&id).expect("a connection that is there");
+                assert!(!core::mem::replace(&mut connection.dropped, true), "dropped twice");
+                connection.over = true;
             }
             Output::Connect(node, id) => {
-                let busy = self.wire.lines.values().any(|line| line.node == node.0 && !line.over);
+                let busy = self
+                    .wire
+                    .connections
+                    .values()
+                    .any(|connection| connection.node == node.0 && !connection.over);
                 assert!(!busy && Some(id) > self.wire.newest, "a second connection, or a reused id");
                 self.wire.newest = Some(id);
-                self.wire.lines.insert(id, Line::to(node.0));
+                self.wire.connections.insert(id, Connection::to(node.0));
             }
             Output::Event(event) => panic!("{event:?}"),
         }
     }
 
-    /// What servers do by themselves.
-    fn attend(&mut self) {
-        let waits = |line: &Line| match line.queue.front() {
-            Some(sent) => !matches!(sent.asked, Asked::Script(_)) || self.attentive,
-            None => !line.made,
+    /// What servers do on their own.
+    fn serve(&mut self) {
+        let waits = |connection: &Connection| match connection.queue.front() {
+            Some(sent) => !matches!(sent.command, Command::Script(_)) || self.attentive,
+            None => !connection.made,
         };
-        let next = self.wire.lines.iter().find(|(_, line)| self.polite && !line.over && waits(line));
-        let Some((&id, line)) = next else { return };
-        let node = line.node;
-        match line.queue.front() {
+        let next = self
+            .wire
+            .connections
+            .iter()
+            .find(|(_, connection)| self.polite && !connection.over && waits(connection));
+        let Some((&id, connection)) = next else { return };
+        let node = connection.node;
+        match connection.queue.front() {
             Some(sent) => {
-                let reply = generate::yes(&sent.asked, self.wakes);
+                let reply = generate::grant(&sent.command, self.wakes);
                 self.deliver(id, reply, 0);
             }
             None => self.connect(node, !self.down[node as usize]),
         }
     }
 
-    /// The application stops, and servers answer everything or nothing: everything must come to an end.
+    /// The application stops, and servers answer everything or nothing: everything must be settled.
     pub fn end(&mut self, well: bool) {
         self.dry.set(false);
         (self.polite, self.attentive) = (true, well);
         self.down.fill(!well);
-        for id in self.wire.lines.keys().copied().collect::<Vec<_>>() {
-            if self.wire.lines.get(&id).is_some_and(|line| !line.over) {
+        for id in self.wire.connections.keys().copied().collect::<Vec<_>>() {
+            if self.wire.connections.get(&id).is_some_and(|connection| !connection.over) {
                 self.close(id);
             }
         }
-        for id in self.app.patient() {
-            self.ask(id, 3, 0);
+        for id in self.app.endless_waits() {
+            self.operate(id, 3, 0);
         }
         for id in self.app.held().into_iter().step_by(2) {
-            self.ask(id, 2, 0);
+            self.operate(id, 2, 0);
         }
         for _ in 0..12 {
-            self.pass(130_000_000);
+            self.advance(130_000_000);
             self.step(None, |session| session.engine.handle_timeout(session.now));
         }
         assert!(self.endless || self.app.is_settled(), "not settled: {:?}", self.app);

@@ -1,27 +1,27 @@
-//! The connections as the servers' end sees them: which reply belongs to which command, and what must not be written.
+//! The connections from the servers' end: which reply belongs to which command, and what must not be written.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use redlatch::{ConnectionId, KeyRole};
 
 use super::{
-    ledger::{Entry, Ledger, Title, Word},
+    ledger::{Answer, Entry, Ledger, OwnedLock},
     reference::{self, Trouble, Value},
     world::{ScriptCall, Verb, split_words},
 };
 
-/// As configured; it may be sent to log in, and shown nowhere.
+/// The configured password: it may be sent to log in, and must never be shown.
 pub const PASSWORD: &str = "canary-password";
 
 #[derive(Clone, Debug)]
 pub struct Call {
     pub script: ScriptCall,
-    pub title: Title,
+    pub owned: OwnedLock,
     pub lease_ms: u64,
 }
 
 #[derive(Clone, Debug)]
-pub enum Asked {
+pub enum Command {
     Hello,
     Subscribe,
     Login,
@@ -32,37 +32,37 @@ pub enum Asked {
 /// A command that was written.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    pub asked: Asked,
+    pub command: Command,
     pub seq: u64,
     pub at: u64,
 }
 
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct Connection {
     pub node: u32,
     pub made: bool,
     /// The engine or the server closed it.
     pub over: bool,
-    /// The engine said so.
+    /// The engine closed it.
     pub dropped: bool,
-    /// Something was received on it after which it cannot be used.
+    /// Something arrived on it after which it must not be used.
     pub broken: bool,
     pub queue: VecDeque<Sent>,
     pub channel: Vec<u8>,
-    /// Of a reply, what is not delivered yet.
+    /// The part of a reply that is not delivered yet.
     pub late: Vec<u8>,
     input: Vec<u8>,
     greeted: bool,
     nonces: BTreeSet<Vec<u8>>,
-    /// Scripts that the server said it does not know.
+    /// Scripts that the server does not know, as it said.
     unknown: BTreeSet<&'static str>,
-    /// Scripts that were sent by their text.
+    /// Scripts that were sent by source.
     by_source: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Default)]
 pub struct Wire {
-    pub lines: BTreeMap<ConnectionId, Line>,
+    pub connections: BTreeMap<ConnectionId, Connection>,
     pub newest: Option<ConnectionId>,
     pub seq: u64,
 }
@@ -70,11 +70,11 @@ pub struct Wire {
 impl Wire {
     /// The connection to this server that can carry bytes.
     pub fn open(&self, node: u32) -> Option<ConnectionId> {
-        let open = |line: &Line| line.node == node && line.made && !line.over;
-        self.lines.iter().find_map(|(&id, line)| open(line).then_some(id))
+        let open = |connection: &Connection| connection.node == node && connection.made && !connection.over;
+        self.connections.iter().find_map(|(&id, connection)| open(connection).then_some(id))
     }
 
-    /// Takes down what the engine writes. Answers with the calls of scripts.
+    /// Records what the engine writes. Returns the script calls.
     pub fn written(
         &mut self,
         id: ConnectionId,
@@ -82,78 +82,81 @@ impl Wire {
         at: u64,
         ledger: &mut Ledger,
     ) -> Vec<(u64, Call)> {
-        let line = self.lines.get_mut(&id).expect("bytes for a connection that was asked for");
-        assert!(line.made && !line.over, "bytes for a connection that is not open");
+        let connection = self.connections.get_mut(&id).expect("bytes for a connection that was dialed");
+        assert!(connection.made && !connection.over, "bytes for a connection that is not open");
         let mut calls = Vec::new();
-        for (_, command) in split_words(bytes) {
+        for (_, words) in split_words(bytes) {
             self.seq += 1;
-            let asked = line.read(&command);
-            if let Asked::Script(call) = &asked {
+            let command = connection.read(&words);
+            if let Command::Script(call) = &command {
                 calls.push((self.seq, call.clone()));
                 if call.script.releases() {
-                    ledger.releasing(&call.title, line.node, self.seq);
+                    ledger.releasing(&call.owned, connection.node, self.seq);
                 }
             }
-            line.queue.push_back(Sent { asked, seq: self.seq, at });
+            connection.queue.push_back(Sent { command, seq: self.seq, at });
         }
         calls
     }
 
-    /// Takes down what the engine receives.
+    /// Records what the engine receives.
     pub fn received(&mut self, id: ConnectionId, bytes: &[u8], ledger: &mut Ledger) {
-        let Some(line) = self.lines.get_mut(&id).filter(|line| line.made && !line.broken) else { return };
-        line.input.extend(bytes);
-        while !line.broken {
-            match reference::read(&line.input) {
+        let Some(connection) =
+            self.connections.get_mut(&id).filter(|connection| connection.made && !connection.broken)
+        else {
+            return;
+        };
+        connection.input.extend(bytes);
+        while !connection.broken {
+            match reference::read(&connection.input) {
                 Ok(read) if read.depth <= 8 => {
-                    line.input.drain(..read.bytes);
-                    line.pair(&read.value, ledger);
+                    connection.input.drain(..read.bytes);
+                    connection.pair(&read.value, ledger);
                 }
                 Err(Trouble::Incomplete) => return,
-                Ok(_) | Err(Trouble::Malformed | Trouble::TooDeep) => line.broken = true,
+                Ok(_) | Err(Trouble::Malformed | Trouble::TooDeep) => connection.broken = true,
             }
         }
     }
 }
 
-impl Line {
-    /// A connection to this server that is yet to be made.
+impl Connection {
+    /// A connection to this server that is not made yet.
     pub fn to(node: u32) -> Self {
         Self { node, ..Self::default() }
     }
 
-    /// What holds once everything that was received has been taken down.
+    /// What holds once everything that was received is recorded.
     pub fn check(&self) {
-        let is_script = |sent: &Sent| matches!(sent.asked, Asked::Script(_));
+        let is_script = |sent: &Sent| matches!(sent.command, Command::Script(_));
         assert!(self.over || !self.broken, "a broken connection is kept");
         assert!(self.queue.iter().is_sorted_by_key(is_script), "a script before the handshake is over");
         assert!(self.by_source.is_subset(&self.unknown), "EVAL though the server does not lack the script");
     }
 
-    fn read(&mut self, command: &[Vec<u8>]) -> Asked {
-        let name = command[0].as_slice();
+    fn read(&mut self, words: &[Vec<u8>]) -> Command {
+        let name = words[0].as_slice();
         assert!(!self.broken, "{:?} on a connection that must not be used", text(name));
         let logs_in = name == b"HELLO" || name == b"AUTH";
-        let shows =
-            |argument: &Vec<u8>| argument.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
-        assert!(logs_in || !command.iter().any(shows), "the password is sent with {:?}", text(name));
+        let shows = |word: &Vec<u8>| word.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+        assert!(logs_in || !words.iter().any(shows), "the password is sent with {:?}", text(name));
         assert_eq!(name == b"HELLO", !self.greeted, "the first command, and no other, is HELLO");
         self.greeted = true;
         match name {
-            b"HELLO" => Asked::Hello,
-            b"AUTH" => Asked::Login,
-            b"SELECT" => Asked::Select,
+            b"HELLO" => Command::Hello,
+            b"AUTH" => Command::Login,
+            b"SELECT" => Command::Select,
             b"SUBSCRIBE" => {
-                self.channel = command[1].clone();
-                Asked::Subscribe
+                self.channel = words[1].clone();
+                Command::Subscribe
             }
-            b"EVALSHA" | b"EVAL" => Asked::Script(self.read_call(command)),
+            b"EVALSHA" | b"EVAL" => Command::Script(self.read_call(words)),
             _ => panic!("{:?} is no command of ours", text(name)),
         }
     }
 
-    fn read_call(&mut self, command: &[Vec<u8>]) -> Call {
-        let script = ScriptCall::read(command).expect("a script of ours");
+    fn read_call(&mut self, words: &[Vec<u8>]) -> Call {
+        let script = ScriptCall::read(words).expect("a script of ours");
         if script.by_source {
             self.by_source.insert(script.name());
         }
@@ -161,17 +164,18 @@ impl Line {
         assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
         let lease_ms = script.lease().unwrap_or(0);
         assert!(!script.acquires() || lease_ms >= 100, "a lease of {lease_ms} ms");
-        let title = Title { token: script.token().clone(), keys: script.keys_of(KeyRole::Lock).to_vec() };
-        Call { script, title, lease_ms }
+        let owned = OwnedLock { token: script.token().clone(), keys: script.keys_of(KeyRole::Lock).to_vec() };
+        Call { script, owned, lease_ms }
     }
 
-    /// Sees which command a reply belongs to, and what it says.
+    /// Pairs a reply with its command, and records it.
     fn pair(&mut self, value: &Value, ledger: &mut Ledger) {
         let head = self.queue.front().cloned();
-        if matches!(value, Value::Push(_)) && !matches!(&head, Some(Sent { asked: Asked::Subscribe, .. })) {
+        if matches!(value, Value::Push(_)) && !matches!(&head, Some(Sent { command: Command::Subscribe, .. }))
+        {
             return;
         }
-        let Some(Sent { asked, seq, at }) = head else {
+        let Some(Sent { command, seq, at }) = head else {
             self.broken = true;
             return;
         };
@@ -180,23 +184,23 @@ impl Line {
             Value::Error(line) | Value::BlobError(line) => Some(line.as_slice()),
             _ => None,
         };
-        match asked {
-            Asked::Hello => {
+        match command {
+            Command::Hello => {
                 let fine = matches!(value, Value::Array(_) | Value::Other) || error.is_some_and(lacks_hello);
                 self.broken |= !fine;
             }
-            Asked::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
-            Asked::Login | Asked::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
-            Asked::Script(call) => match (error, call.word(value)) {
+            Command::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
+            Command::Login | Command::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
+            Command::Script(call) => match (error, call.answer(value)) {
                 (Some(line), _) => {
                     if !call.script.by_source && line.starts_with(b"NOSCRIPT") {
                         self.unknown.insert(call.script.name());
                     }
                 }
-                (None, Some(word)) => {
-                    let Call { title, lease_ms, .. } = call;
+                (None, Some(answer)) => {
+                    let Call { owned, lease_ms, .. } = call;
                     let entry =
-                        Entry { title, node: self.node, seq, at, lease_ms, word, sure: !self.dropped };
+                        Entry { owned, node: self.node, seq, at, lease_ms, answer, sure: !self.dropped };
                     ledger.enter(entry);
                 }
                 (None, None) => self.broken = true,
@@ -206,8 +210,8 @@ impl Line {
 }
 
 impl Call {
-    /// What a reply says; `None` if it is not one to this call.
-    fn word(&self, value: &Value) -> Option<Word> {
+    /// The meaning of a reply; `None` if it is no reply to this call.
+    fn answer(&self, value: &Value) -> Option<Answer> {
         let Value::Array(elements) = value else { return None };
         let (nonce, rest) = elements.split_first()?;
         if *nonce != Value::Bulk(self.script.nonce().clone()) {
@@ -217,16 +221,16 @@ impl Call {
             (Verb::Acquire, [Value::Integer(1), Value::Bulk(fence)]) => {
                 let digits = !fence.is_empty() && fence.iter().all(u8::is_ascii_digit);
                 let fence = core::str::from_utf8(fence).ok()?.parse().ok()?;
-                (digits && fence > 0).then_some(Word::Granted(fence))
+                (digits && fence > 0).then_some(Answer::Granted(fence))
             }
-            (Verb::Acquire, [Value::Integer(0), Value::Integer(-1..)]) => Some(Word::Taken),
+            (Verb::Acquire, [Value::Integer(0), Value::Integer(-1..)]) => Some(Answer::Taken),
             (
                 Verb::Acquire,
                 [Value::Integer(0), Value::Integer(-1..), Value::Integer(_), Value::Integer(ahead)],
-            ) => u32::try_from(*ahead).ok().map(|_| Word::Taken),
-            (Verb::Extend, [Value::Integer(1)]) => Some(Word::Ours),
-            (Verb::Extend, [Value::Integer(0)]) => Some(Word::NotOurs),
-            (Verb::Release, [Value::Integer(count)]) => u64::try_from(*count).ok().map(Word::Released),
+            ) => u32::try_from(*ahead).ok().map(|_| Answer::Taken),
+            (Verb::Extend, [Value::Integer(1)]) => Some(Answer::Ours),
+            (Verb::Extend, [Value::Integer(0)]) => Some(Answer::NotOurs),
+            (Verb::Release, [Value::Integer(count)]) => u64::try_from(*count).ok().map(Answer::Released),
             _ => None,
         }
     }
