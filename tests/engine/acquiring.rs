@@ -35,13 +35,13 @@ fn a_waiter_polls_with_jitter_until_its_wait_ends() {
     let failure = loop {
         tokens.insert(command.arguments()[1].clone());
         client.reply(command.denied(60_000));
-        let asked = client.now;
+        let sent_at = client.now;
         let (mut commands, mut events) = client.advance_to_action();
         if let Some(event) = events.pop() {
             break failure(event);
         }
         command = commands.remove(0);
-        pauses.push(client.now.since(asked));
+        pauses.push(client.now.since(sent_at));
     };
     assert_eq!(client.now, begun.after(ms(5000)));
     assert_eq!(usize::try_from(failure.attempts).unwrap(), pauses.len() + 1);
@@ -115,12 +115,12 @@ fn a_lost_reply_does_not_block_the_next_attempt() {
     assert_eq!(second.name(), "exclusive_acquire", "nothing is released between attempts");
     assert_eq!(second.arguments()[1], first.arguments()[1], "already mine is a yes");
     assert_ne!(second.nonce(), first.nonce());
-    let asked = client.now;
+    let sent_at = client.now;
     client.advance(ms(5));
     client.reply(first.granted(1) + &second.granted(1));
     client.event();
     assert_eq!(
-        client.engine.remaining(lock, asked),
+        client.engine.remaining(lock, sent_at),
         ms(10_000 - 102),
         "from the attempt that was waited for"
     );
@@ -188,13 +188,13 @@ fn the_reply_to_an_earlier_attempt_does_not_decide_the_next() {
     let first = client.command();
     client.run_for(ms(500)); // nodeTimeout
     let (mut commands, _) = client.advance_to_action();
-    let (second, asked) = (commands.remove(0), client.now);
+    let (second, sent_at) = (commands.remove(0), client.now);
     client.advance(ms(5));
     client.reply(first.granted(1));
     assert_eq!(client.events(), [], "its lease began earlier than the second attempt's would");
     client.reply(second.granted(1));
     client.event();
-    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 102));
+    assert_eq!(client.engine.remaining(lock, sent_at), ms(10_000 - 102));
 }
 
 #[test]

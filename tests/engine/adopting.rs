@@ -8,7 +8,7 @@ use redlatch::{Code, Event, Request};
 fn adoption_extends_a_lock_that_another_process_acquired() {
     let mut client = Client::ready();
     let lock = client.acquire(Request { adopt: true, ..mine() });
-    let asked = client.now;
+    let sent_at = client.now;
     let extend = client.command();
     assert_eq!(
         (extend.name(), &extend.arguments()[1..]),
@@ -17,7 +17,7 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
     client.advance(ms(7));
     client.reply(extend.count(1));
     assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
-    assert_eq!(client.engine.remaining(lock, asked), ms(9898));
+    assert_eq!(client.engine.remaining(lock, sent_at), ms(9898));
     client.engine.extend(lock, ms(20_000), client.now);
     let renewal = client.command();
     assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");

@@ -138,12 +138,12 @@ fn the_connection_to_a_silent_server_is_closed() {
     let mut client = Client::ready();
     client.acquire(Request { wait: ms(60_000), ..request("a") });
     client.command();
-    let asked = client.now;
+    let sent_at = client.now;
     while client.closed.is_empty() {
         client.advance_to_timeout();
         client.commands();
     }
-    assert_eq!(client.now.since(asked), ms(2000), "four answers' time");
+    assert_eq!(client.now.since(sent_at), ms(2000), "four times node_timeout");
 }
 
 #[test]

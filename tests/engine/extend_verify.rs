@@ -15,7 +15,7 @@ pub fn held() -> (Client, HandleId) {
 fn an_extension_counts_from_before_it_was_sent() {
     let (mut client, lock) = held();
     client.advance(ms(4000));
-    let asked = client.now;
+    let sent_at = client.now;
     let op = client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
     assert_eq!(extend.name(), "extend");
@@ -24,10 +24,10 @@ fn an_extension_counts_from_before_it_was_sent() {
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
     client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op, lock });
-    assert_eq!(client.engine.remaining(lock, asked), ms(20_000 - 200 - 2));
+    assert_eq!(client.engine.remaining(lock, sent_at), ms(20_000 - 200 - 2));
     let (_, events) = client.advance_to_action();
     assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
-    assert!(client.now.since(asked) > ms(19_700));
+    assert!(client.now.since(sent_at) > ms(19_700));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_reply_to_an_extension_does_not_confirm_a_release() {
 #[test]
 fn every_operation_is_settled_when_the_lock_ends() {
     let (mut client, lock) = held();
-    let asked = client.engine.extend(lock, ms(20_000), client.now);
+    let in_flight = client.engine.extend(lock, ms(20_000), client.now);
     let queued = [client.engine.extend(lock, ms(20_000), client.now), client.engine.verify(lock, client.now)];
     client.command();
     client.engine.release(lock, client.now);
@@ -146,7 +146,7 @@ fn every_operation_is_settled_when_the_lock_ends() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(failed, [asked, queued[0], queued[1]]);
+    assert_eq!(failed, [in_flight, queued[0], queued[1]]);
 }
 
 #[test]

@@ -7,17 +7,17 @@ use redlatch::{Duration, Endpoint, Event, Policy, Request};
 fn one_of_a_clients_fair_waiters_polls_for_all() {
     let (mut client, channel) = Client::woken();
     let waiters: Vec<_> = (0..50).map(|_| client.wait_for(fair("a"))).collect();
-    let mut asked = Vec::new();
+    let mut polled = Vec::new();
     let end = client.now.after(ms(10_000));
     while client.now < end {
         let (commands, _) = client.advance_to_action();
         for command in commands {
-            asked.push(command.waiter_number().to_owned());
+            polled.push(command.waiter_number().to_owned());
             client.reply(command.denied(60_000));
         }
     }
-    asked.dedup();
-    assert_eq!(asked, [waiters[0].1.waiter_number()], "the first asks, the others do not");
+    polled.dedup();
+    assert_eq!(polled, [waiters[0].1.waiter_number()], "the leader polls, the others do not");
 
     // When the leader is served, the second waiter polls; a waiter that is woken polls at once.
     client.advance(ms(10));
@@ -38,14 +38,14 @@ fn one_of_a_clients_fair_waiters_polls_for_all() {
 fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
     let (mut client, _) = Client::woken();
     let waiters: Vec<_> = (0..100).map(|_| client.wait_for(fair("a")).0).collect();
-    let (mut heard, mut longest) = (client.now, ms(0));
+    let (mut refreshed, mut longest) = (client.now, ms(0));
     let mut answer = |client: &mut Client| {
         for command in client.commands() {
             let waits = command.name() == "fair_acquire" && command.arguments()[5] == "1";
             if waits {
-                heard = client.now;
+                refreshed = client.now;
             }
-            longest = longest.max(client.now.since(heard));
+            longest = longest.max(client.now.since(refreshed));
             client.reply(if command.name() == "fair_acquire" {
                 command.denied(60_000)
             } else {
@@ -70,7 +70,7 @@ fn longest_silence(mut before_leaving: impl FnMut(&mut Client)) -> Duration {
 #[test]
 fn position_leases_are_refreshed_in_time_however_quickly_leaders_leave() {
     let longest = longest_silence(|_| {});
-    assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
+    assert!(longest <= ms(1000), "{longest:?}, of the 3000 ms of a position lease");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_single_attempt_does_not_refresh_position_leases() {
     let longest = longest_silence(|client| {
         client.acquire(Request { wait: ms(0), ..fair("a") });
     });
-    assert!(longest <= ms(1000), "{longest:?}, of 3000 ms that places are kept");
+    assert!(longest <= ms(1000), "{longest:?}, of the 3000 ms of a position lease");
 }
 
 #[test]
@@ -103,38 +103,40 @@ fn a_new_leader_polls_when_the_queue_is_due_even_if_its_own_poll_is_later() {
     client.reply(attempt.denied(60_000));
     client.acquire(fair("a"));
     client.command();
-    let asked = client.now;
+    let sent_at = client.now;
     client.advance(ms(100));
     client.reply("-LOADING Redis is loading the dataset in memory\r\n");
     client.engine.cancel(first, client.now);
     assert_eq!(client.command().name(), "fair_release");
     let (commands, _) = client.advance_to_action();
-    assert_eq!((commands[0].name(), client.now.since(asked)), ("fair_acquire", ms(250)));
+    assert_eq!((commands[0].name(), client.now.since(sent_at)), ("fair_acquire", ms(250)));
 }
 
 #[test]
 fn when_the_leader_lost_its_position_all_waiters_rejoin_in_order() {
     let (mut client, _) = Client::woken();
-    let line: Vec<_> = (0..5).map(|_| client.wait_for(fair("a")).1.waiter_number().to_owned()).collect();
+    let waiters: Vec<_> = (0..5).map(|_| client.wait_for(fair("a")).1.waiter_number().to_owned()).collect();
     client.wait_for(fair("b"));
     let (mut commands, _) = client.advance_to_action();
-    while commands[0].waiter_number() != line[0] {
+    while commands[0].waiter_number() != waiters[0] {
         client.reply(commands[0].denied(60_000));
         (commands, _) = client.advance_to_action();
     }
     client.reply(commands[0].queued(true, 0));
-    let asked: Vec<_> = client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
-    assert_eq!(asked, line[1..]);
+    let rejoined: Vec<_> =
+        client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
+    assert_eq!(rejoined, waiters[1..]);
 }
 
 #[test]
 fn thousands_of_waiters_rejoin_after_their_position_leases_ended() {
     let (mut client, _) = Client::woken();
-    let line: Vec<_> = (0..5000).map(|_| client.wait_for(fair("a")).0.0.to_string()).collect();
+    let waiters: Vec<_> = (0..5000).map(|_| client.wait_for(fair("a")).0.0.to_string()).collect();
     let (commands, _) = client.advance_to_action();
     client.reply(commands[0].queued(true, 0));
-    let asked: Vec<_> = client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
-    assert_eq!(asked, line[1..]);
+    let rejoined: Vec<_> =
+        client.commands().iter().map(|command| command.waiter_number().to_owned()).collect();
+    assert_eq!(rejoined, waiters[1..]);
 }
 
 #[test]
@@ -209,15 +211,15 @@ fn a_fair_waiter_whose_acquire_failed_retries_even_if_it_is_not_the_leader() {
     client.command();
     client.reply("-LOADING Redis is loading the dataset in memory\r\n");
     let end = client.now.after(ms(1100));
-    let mut asked = false;
-    while client.now < end && !asked {
+    let mut retried = false;
+    while client.now < end && !retried {
         let (commands, _) = client.advance_to_action();
-        asked = commands.iter().any(|command| command.waiter_number() == second.0.to_string());
+        retried = commands.iter().any(|command| command.waiter_number() == second.0.to_string());
         for command in commands {
             client.reply(command.denied(60_000));
         }
     }
-    assert!(asked, "whether it has a place is not known");
+    assert!(retried, "it is unknown whether the waiter has a position");
 }
 
 #[test]
@@ -229,16 +231,16 @@ fn an_adopted_fair_lock_takes_no_part_in_the_queue() {
     client.reply(loading);
     client.wait_for(fair("a"));
     let end = client.now.after(ms(1100));
-    let mut asked = Vec::new();
+    let mut polled = Vec::new();
     while client.now < end {
         for command in client.advance_to_action().0 {
             let is_waiter = command.name() == "fair_acquire";
             client.reply(if is_waiter { command.denied(60_000) } else { loading.to_owned() });
-            asked.push(is_waiter);
+            polled.push(is_waiter);
         }
     }
-    assert!(asked.contains(&true), "the waiter is the first in line");
-    assert!(asked.contains(&false), "and the other tries again");
+    assert!(polled.contains(&true), "the waiter is the leader");
+    assert!(polled.contains(&false), "and the adoption is retried");
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn a_late_denial_is_a_loss_at_once() {
 #[test]
 fn a_denial_of_a_much_earlier_operation_is_a_loss_at_once() {
     let (mut client, lock) = held();
-    let asked: Vec<_> = (0..3)
+    let operations: Vec<_> = (0..3)
         .map(|_| {
             client.engine.extend(lock, ms(10_000), client.now);
             let extend = client.command();
@@ -113,7 +113,7 @@ fn a_denial_of_a_much_earlier_operation_is_a_loss_at_once() {
             extend
         })
         .collect();
-    client.reply(asked[0].count(0));
+    client.reply(operations[0].count(0));
     assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs }]);
 }
 

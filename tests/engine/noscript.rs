@@ -13,7 +13,7 @@ fn an_unknown_script_is_sent_by_source_and_validity_counts_from_the_first_comman
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let by_hash = client.command();
-    let asked = client.now;
+    let sent_at = client.now;
     client.advance(ms(10));
     client.reply(NO_SCRIPT);
     let by_source = client.command();
@@ -22,7 +22,7 @@ fn an_unknown_script_is_sent_by_source_and_validity_counts_from_the_first_comman
     client.advance(ms(10));
     client.reply(by_source.granted(1));
     client.event();
-    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 102));
+    assert_eq!(client.engine.remaining(lock, sent_at), ms(10_000 - 102));
 }
 
 #[test]

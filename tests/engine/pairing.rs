@@ -108,7 +108,7 @@ fn an_acquire_lost_with_its_connection_is_released_over_the_next_one() {
 /// A conversation with every kind of reply; returns the events. `deliver` hands a reply to the client.
 fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     let mut client = Client::new();
-    let mut heard = Vec::new();
+    let mut events = Vec::new();
     let lock = client.acquire(Request { renew: true, ..request("a") });
     client.connect();
     client.commands();
@@ -121,7 +121,7 @@ fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     deliver(&mut client, &by_source.denied(3));
     let (commands, _) = client.advance_to_action();
     deliver(&mut client, &commands[0].granted(9_007_199_254_740_993));
-    heard.extend(client.events());
+    events.extend(client.events());
     client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
     deliver(&mut client, &(">2\r\n+message\r\n:1\r\n".to_owned() + &extend.count(1)));
@@ -132,9 +132,9 @@ fn conversation(mut deliver: impl FnMut(&mut Client, &str)) -> Vec<Event> {
     client.command();
     deliver(&mut client, "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
     client.commands();
-    heard.extend(client.events());
+    events.extend(client.events());
     assert_eq!(client.closed, [], "nothing was malformed");
-    heard
+    events
 }
 
 #[test]

@@ -16,9 +16,9 @@ pub fn held(request: Request) -> (Client, HandleId) {
 /// Re-enters, confirmed by the server.
 fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
-    let question = client.command();
-    assert_eq!((question.name(), question.arguments()[2].as_str()), ("extend", "0"));
-    client.reply(question.count(1));
+    let verify = client.command();
+    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("extend", "0"));
+    client.reply(verify.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, fence: 1, .. } if lock == inner));
     inner
 }
@@ -37,7 +37,7 @@ fn the_owner_reenters_with_the_same_fence_and_shares_the_lease() {
 fn reentry_ends_within_its_wait_whatever_the_server_does() {
     let (mut client, outer) = held(Request { ttl: ms(60_000), ..mine() });
     let inner = client.acquire(Request { wait: ms(300), ..mine() });
-    let question = client.command();
+    let verify = client.command();
     client.advance(ms(299));
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events(), []);
@@ -48,7 +48,7 @@ fn reentry_ends_within_its_wait_whatever_the_server_does() {
         matches!(&event, Event::Failed { lock, failure } if *lock == inner && failure.code == Code::Timeout),
         "{event:?}"
     );
-    client.reply(question.count(1));
+    client.reply(verify.count(1));
     assert_eq!(client.events(), [], "the answer comes too late");
     assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
 }
@@ -80,9 +80,9 @@ fn a_generated_token_can_reenter_too() {
     client.events();
     let inner =
         client.acquire(Request { token: Some(acquire.arguments()[1].clone().into_bytes()), ..request("b") });
-    let question = client.command();
-    assert_eq!(question.name(), "extend");
-    client.reply(question.count(1));
+    let verify = client.command();
+    assert_eq!(verify.name(), "extend");
+    client.reply(verify.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner && inner != HandleId(0)));
     assert!(client.engine.remaining(lock, client.now) > Duration::ZERO);
 }
@@ -112,8 +112,8 @@ fn only_the_last_release_frees_the_lock_in_any_order() {
 fn reentry_with_renewal_starts_renewal() {
     let (mut client, _) = held(mine());
     client.acquire(Request { renew: true, ..mine() });
-    let question = client.command();
-    client.reply(question.count(1));
+    let verify = client.command();
+    client.reply(verify.count(1));
     client.event();
     let (renewal, _) = client.advance_to_action();
     assert_eq!(renewal[0].arguments()[2], "10000");
@@ -124,8 +124,8 @@ fn a_denied_reentry_loses_the_lock_for_all_handles() {
     let (mut client, outer) = held(mine());
     let inner = enter(&mut client, mine());
     let third = client.acquire(mine());
-    let question = client.command();
-    client.reply(question.count(0));
+    let verify = client.command();
+    client.reply(verify.count(0));
     let events = client.events();
     let loss = Loss::NotOurs;
     assert_eq!(events[..2], [Event::Lost { lock: outer, loss }, Event::Lost { lock: inner, loss }]);
@@ -167,9 +167,9 @@ fn an_expired_lock_is_acquired_anew_instead_of_reentered() {
 fn a_cancelled_reentry_does_not_affect_the_lock() {
     let (mut client, outer) = held(mine());
     let inner = client.acquire(mine());
-    let question = client.command();
+    let verify = client.command();
     client.engine.cancel(inner, client.now);
-    client.reply(question.count(1));
+    client.reply(verify.count(1));
     assert_eq!((client.events(), client.commands()), (vec![], vec![]));
     assert!(client.engine.remaining(outer, client.now) > Duration::ZERO);
     client.engine.release(outer, client.now);
@@ -192,11 +192,11 @@ fn observers_get_renewals_under_a_handle_that_is_still_held() {
 fn a_reentry_in_flight_keeps_the_lock_when_the_outer_handle_is_released() {
     let (mut client, outer) = held(mine());
     let inner = client.acquire(mine());
-    let question = client.command();
+    let verify = client.command();
     client.engine.release(outer, client.now);
     assert_eq!(client.event(), Event::Released { lock: outer, outcome: ReleaseOutcome::Released });
     assert_eq!(client.commands(), []);
-    client.reply(question.count(1));
+    client.reply(verify.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == inner));
     client.engine.release(inner, client.now);
     assert_eq!(client.command().name(), "exclusive_release");

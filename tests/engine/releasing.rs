@@ -13,7 +13,7 @@ fn releasing() -> (Client, HandleId, Command) {
     (client, lock, release)
 }
 
-fn told(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
+fn released(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
     vec![Event::Released { lock, outcome }]
 }
 
@@ -22,7 +22,7 @@ fn released_and_expired_are_distinct_outcomes() {
     for (deleted, outcome) in [(1, ReleaseOutcome::Released), (0, ReleaseOutcome::Expired)] {
         let (mut client, lock, release) = releasing();
         client.reply(release.count(deleted));
-        assert_eq!(client.events(), told(lock, outcome));
+        assert_eq!(client.events(), released(lock, outcome));
         assert_eq!(client.engine.busy(), 0);
     }
 }
@@ -36,7 +36,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
     assert_eq!(release.keys()[..3], ["a", "b", "{a}:redlatch:fence:a"]);
     assert_eq!(release.keys()[4..], ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"]);
     client.reply(release.count(1));
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Expired));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Expired));
 }
 
 #[test]
@@ -46,20 +46,20 @@ fn a_second_release_reports_nothing_and_sends_nothing() {
     assert_eq!(client.commands(), []);
     client.reply(release.count(1));
     client.engine.release(lock, client.now);
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Released));
     assert_eq!(client.commands(), []);
 }
 
 #[test]
 fn without_a_reply_the_outcome_is_unknown_in_time_and_clean_up_continues() {
     let (mut client, lock, release) = releasing();
-    let asked = client.now;
+    let sent_at = client.now;
     let (_, events) = client.advance_to_action();
-    assert_eq!((events, client.now.since(asked)), (told(lock, ReleaseOutcome::Unknown), ms(500)));
+    assert_eq!((events, client.now.since(sent_at)), (released(lock, ReleaseOutcome::Unknown), ms(500)));
     let (again, _) = client.advance_to_action();
     assert_eq!(again[0].name(), "exclusive_release");
     client.reply(release.count(1));
-    assert_eq!(client.events(), [], "told once");
+    assert_eq!(client.events(), [], "reported once");
     client.reply(again[0].count(0));
     assert_eq!(client.engine.busy(), 0);
 }
@@ -74,7 +74,7 @@ fn a_release_lost_with_its_connection_is_sent_over_the_next_one() {
     assert_eq!(again.name(), "exclusive_release");
     // The first release may have been executed: "not ours" proves nothing.
     client.reply(again.count(0));
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -91,14 +91,14 @@ fn clean_up_ends_when_every_lease_has_expired() {
         }
     }
     assert_eq!(client.now.since(begun), ms(10_000 + 100 + 2));
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Unknown));
 }
 
 #[test]
 fn a_permanent_error_ends_clean_up_at_once() {
     let (mut client, lock, _) = releasing();
     client.reply("-NOPERM this user has no permissions to run the 'evalsha' command\r\n");
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Unknown));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Unknown));
     assert_eq!(client.engine.busy(), 0);
 }
 
@@ -109,7 +109,7 @@ fn a_transient_error_is_retried() {
     let (again, events) = client.advance_to_action();
     assert_eq!((again[0].name(), events), ("exclusive_release", vec![]));
     client.reply(again[0].count(1));
-    assert_eq!(client.events(), told(lock, ReleaseOutcome::Released));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Released));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_queued_extension_is_not_sent_after_the_release() {
     client.engine.verify(lock, client.now);
     assert_eq!(client.command().name(), "extend");
     client.engine.extend(lock, ms(9000), client.now);
-    client.advance(ms(500)); // the first question's time is over just when the release is asked for
+    client.advance(ms(500)); // node_timeout of the first extension ends at the very moment of the release
     client.engine.release(lock, client.now);
     assert_eq!(client.command().name(), "exclusive_release");
 }

@@ -137,7 +137,7 @@ fn a_failed_verification_does_not_delay_the_renewal() {
 #[test]
 fn each_renewal_is_sent_a_third_of_the_lease_after_the_previous_one() {
     let mut client = Client::ready();
-    let asked = client.now;
+    let sent_at = client.now;
     client.acquire(Request { renew: true, ttl: ms(9000), ..request("a") });
     let mut command = client.command();
     for round in 1..=3 {
@@ -146,6 +146,6 @@ fn each_renewal_is_sent_a_third_of_the_lease_after_the_previous_one() {
         client.events();
         command = client.advance_to_action().0.remove(0);
         assert_eq!(command.name(), "extend");
-        assert_eq!(client.now.since(asked), ms(round * 3000));
+        assert_eq!(client.now.since(sent_at), ms(round * 3000));
     }
 }

@@ -30,9 +30,9 @@ fn two_acquires_with_one_token_share_one_lock() {
     let (first, second) = (client.acquire(mine()), client.acquire(mine()));
     let acquire = client.command();
     client.reply(acquire.granted(1));
-    let question = client.command();
-    assert_eq!(question.name(), "extend");
-    client.reply(question.count(1));
+    let verify = client.command();
+    assert_eq!(verify.name(), "extend");
+    client.reply(verify.count(1));
     let granted: Vec<_> = client
         .events()
         .iter()
@@ -67,8 +67,8 @@ fn an_overlapping_lock_of_the_same_token_waits_for_the_first_within_its_wait() {
         client.events().iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == third))
     );
     client.acquire(Request { wait: ms(0), ..both() });
-    let question = client.command();
-    assert_eq!(question.name(), "extend");
+    let verify = client.command();
+    assert_eq!(verify.name(), "extend");
 }
 
 #[test]
@@ -91,17 +91,17 @@ fn a_wake_up_does_not_start_a_lock_that_waits_for_its_own_token() {
 #[test]
 fn thousands_of_acquires_may_share_one_token() {
     let mut client = Client::ready();
-    let asked: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
+    let handles: Vec<_> = (0..5000).map(|_| client.acquire(mine())).collect();
     let acquire = client.command();
     client.reply(acquire.granted(1));
     // The first re-entry is sent at once, the others together after its reply.
     for _ in 0..2 {
-        let question = client.command();
-        client.reply(question.count(1));
+        let verify = client.command();
+        client.reply(verify.count(1));
     }
     let granted = client.events().into_iter().map(|event| match event {
         Event::Granted { lock, .. } => lock,
         other => panic!("{other:?}"),
     });
-    assert_eq!(granted.collect::<Vec<_>>(), asked);
+    assert_eq!(granted.collect::<Vec<_>>(), handles);
 }

@@ -22,10 +22,10 @@ fn a_command_transport_has_no_handshake_and_its_waiters_poll() {
     assert_eq!(acquire.name(), "exclusive_acquire");
     assert!(!client.engine.inspect().nodes[0].wakes);
     client.reply(acquire.denied(60_000));
-    let asked = client.now;
+    let sent_at = client.now;
     let (commands, _) = client.advance_to_action();
     assert_eq!(commands.len(), 1);
-    assert!(client.now < asked.after(ms(251)), "polled without messages, so soon");
+    assert!(client.now < sent_at.after(ms(251)), "polled without messages, so soon");
 }
 
 #[test]

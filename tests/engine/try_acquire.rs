@@ -34,11 +34,11 @@ fn a_single_attempt_to_reenter_waits_for_the_reply() {
     let mine = || Request { token: Some(b"mine".to_vec()), ..request("a") };
     client.hold(mine());
     let inner = client.acquire(Request { wait: ms(0), ..mine() });
-    let question = client.command();
+    let verify = client.command();
     client.advance(ms(10));
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events(), []);
-    client.reply(question.count(1));
+    client.reply(verify.count(1));
     let event = client.event();
     assert!(matches!(event, Event::Granted { lock, .. } if lock == inner), "{event:?}");
 }
@@ -57,7 +57,7 @@ fn contention_is_counted_once_per_acquire() {
 
 #[test]
 fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
-    let told = |client: &mut Client| loop {
+    let next_failure = |client: &mut Client| loop {
         for event in client.advance_to_action().1 {
             if let Event::Failed { failure, .. } = event {
                 return failure.message;
@@ -74,7 +74,7 @@ fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
     client.wait_for(Request { wait: ms(300), ..request("a") });
     let (commands, _) = client.advance_to_action();
     client.reply(commands[0].denied(5000));
-    let message = told(&mut client);
+    let message = next_failure(&mut client);
     assert!(
         message.starts_with("not acquired within 300 ms (2 attempts; another owner holds it)"),
         "{message}"
@@ -82,10 +82,10 @@ fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
 
     client.acquire(one_attempt("a"));
     client.command();
-    let alone = told(&mut client);
+    let alone = next_failure(&mut client);
     assert_eq!(&*alone, "no answer within 500 ms (nodeTimeout)");
     client.acquire(Request { wait: ms(1000), ..request("b") });
-    let repeated = told(&mut client);
+    let repeated = next_failure(&mut client);
     assert_eq!(&*repeated, "no answer within 500 ms (nodeTimeout) (attempt 2, the last)");
 }
 

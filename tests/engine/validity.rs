@@ -11,13 +11,13 @@ fn validity_counts_from_before_the_winning_attempt_was_sent() {
     client.advance(ms(30));
     client.reply(first.denied(5000));
     client.advance_to_timeout();
-    let asked = client.now;
+    let sent_at = client.now;
     let second = client.command();
     client.advance(ms(123));
     client.reply(second.granted(1));
     client.event();
     assert_eq!(client.engine.remaining(lock, client.now), ms(10_000 - 100 - 2 - 123));
-    assert_eq!(client.engine.remaining(lock, asked), ms(10_000 - 100 - 2), "not from the first attempt");
+    assert_eq!(client.engine.remaining(lock, sent_at), ms(10_000 - 100 - 2), "not from the first attempt");
 }
 
 #[test]

@@ -125,5 +125,5 @@ fn every_new_connection_subscribes_to_wake_ups() {
     client.reply(HELLO_REPLY);
     assert_eq!(client.command().words, ["SUBSCRIBE", &channel]);
     client.reply(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
-    assert_eq!(client.command().name(), "exclusive_acquire", "and the lock is asked for at once");
+    assert_eq!(client.command().name(), "exclusive_acquire", "and the acquire is sent at once");
 }

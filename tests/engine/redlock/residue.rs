@@ -17,7 +17,7 @@ fn the_residue_of_an_attempt_is_released_under_its_own_token() {
     world.servers[1].mode = Mode::Up;
     let (event, _) = world.next_event(0, ms(5000)).unwrap();
     assert!(matches!(event, Event::Granted { lock: granted, .. } if granted == lock));
-    assert_ne!(world.holders("k")[2].unwrap(), first, "a token that was released is not asked for again");
+    assert_ne!(world.holders("k")[2].unwrap(), first, "a released token is not acquired again");
 }
 
 #[test]
@@ -53,8 +53,8 @@ fn a_server_that_answers_with_errors_gets_no_release_for_every_attempt() {
     let before = world.servers[0].commands;
     world.run_for(ms(10_000));
     // Two in three seconds are the other client's renewals.
-    let asked = world.servers[0].commands - before;
-    assert!(asked <= 10_000 / 50 + 70, "{asked} commands in 10 s");
+    let sent = world.servers[0].commands - before;
+    assert!(sent <= 10_000 / 50 + 70, "{sent} commands in 10 s");
     world.servers[0].mode = Mode::Up;
     world.release(1, held);
     assert!(granted(world.next_event(0, ms(1000))));
