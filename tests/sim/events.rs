@@ -77,7 +77,7 @@ impl Simulation<'_> {
                 task.stage = Stage::Over;
                 let owner = task.owner.clone();
                 if loss == Loss::NotOurs {
-                    self.observer.check_denied(&owner)?;
+                    self.observer.evidence.check_denied(&owner)?;
                 }
                 self.observer.over(client, lock);
                 let task = &self.clients[client].tasks[&lock];
@@ -105,7 +105,7 @@ impl Simulation<'_> {
                     || self.observer.taken_over(&task.owner, client);
                 if outcome == redlatch::ReleaseOutcome::Released && task.minted {
                     let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
-                    self.observer.check_released(&task.owner, keys.len())?;
+                    self.observer.evidence.check_released(&task.owner, keys.len())?;
                 }
                 if self.observer.is_calm() && outcome != redlatch::ReleaseOutcome::Released && !shared {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));

@@ -19,6 +19,8 @@ mod clock;
 mod contract;
 mod determinism;
 mod events;
+mod evidence;
+mod execution;
 mod exemptions;
 mod faults;
 mod fifo;

@@ -6,6 +6,7 @@ use redlatch::{HandleId, memory::Keyspace};
 
 use crate::{
     contract,
+    evidence::Evidence,
     exemptions::Exemptions,
     fifo::Queues,
     plan::{Micros, Plan},
@@ -47,14 +48,7 @@ pub struct Observer {
     pub holds: Vec<Hold>,
     /// The largest fencing token reported for a key, and its owner.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
-    /// Grants that servers made, by token.
-    granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
-    /// Servers that extended leases, by token, and when.
-    extended: BTreeMap<Vec<u8>, Vec<(usize, Micros)>>,
-    /// Servers that deleted keys of a token, and how many.
-    deleted: Vec<(Vec<u8>, usize)>,
-    /// Servers that replied that a token does not hold the keys.
-    denied: BTreeMap<Vec<u8>, BTreeSet<usize>>,
+    pub evidence: Evidence,
     /// Tokens that a client may neither extend nor acquire any more.
     released: BTreeSet<(usize, Vec<u8>)>,
     /// The client that was granted a token's lock or adopted it last, of those that share the token.
@@ -74,10 +68,7 @@ impl Observer {
             exemptions: Exemptions::new(&plan.settings),
             holds: Vec::new(),
             fences: BTreeMap::new(),
-            granted: BTreeMap::new(),
-            extended: BTreeMap::new(),
-            deleted: Vec::new(),
-            denied: BTreeMap::new(),
+            evidence: Evidence::new(plan.settings.servers),
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
             let_go: BTreeSet::new(),
@@ -131,21 +122,7 @@ impl Observer {
         now: u64,
         time: Micros,
     ) -> Result<(), Violation> {
-        if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
-            self.granted.entry(call.token().clone()).or_default().push((server, time, fence));
-        }
-        if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
-            self.extended.entry(call.token().clone()).or_default().push((server, time));
-        }
-        if let Some(call) = executed.call.as_ref().filter(|call| call.releases() && executed.count > 0) {
-            self.deleted.push((call.token().clone(), executed.count));
-        }
-        if let Some(call) = executed.call.as_ref().filter(|call| call.extends())
-            && executed.done
-            && executed.count == 0
-        {
-            self.denied.entry(call.token().clone()).or_default().insert(server);
-        }
+        self.evidence.record(server, executed, time);
         let Some(keys) = keys else { return Ok(()) };
         contract::check(executed, keys, now)?;
         if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
@@ -159,28 +136,6 @@ impl Observer {
         if !call.releases() && self.released.contains(&(client, call.token().clone())) {
             let text = format!("{} with a released token", call.name());
             return Err(Violation::new("sent after release", text));
-        }
-        Ok(())
-    }
-
-    /// A lock that is reported as released was deleted: all of its keys, by a majority.
-    pub fn check_released(&self, owner: &[u8], keys: usize) -> Result<(), Violation> {
-        let servers =
-            self.deleted.iter().filter(|(token, deleted)| token == owner && *deleted == keys).count();
-        if servers <= self.servers / 2 {
-            return Err(Violation::new("released", format!("{servers} servers deleted the keys")));
-        }
-        Ok(())
-    }
-
-    /// A lock is reported as "not ours" only if so many servers denied it that no majority is left.
-    pub fn check_denied(&self, owner: &[u8]) -> Result<(), Violation> {
-        let servers = self.denied.get(owner).map_or(0, BTreeSet::len);
-        if self.servers - servers > self.servers / 2 {
-            return Err(Violation::new(
-                "lost by reply",
-                format!("{servers} servers said that it is not ours"),
-            ));
         }
         Ok(())
     }
@@ -223,9 +178,9 @@ impl Observer {
         if hold.adopted && self.holds.iter().any(enters) {
             self.count("adopted twice");
         } else if hold.adopted {
-            self.check_adoption(&hold)?;
+            self.evidence.check_adoption(&hold)?;
         } else {
-            self.check_grant(&hold, fence)?;
+            self.evidence.check_grant(&hold, fence)?;
         }
         for &key in &hold.keys {
             let mut others =
@@ -238,7 +193,8 @@ impl Observer {
                 }
                 // Keys of either lock that were lost since its first grant count: some of a majority may have
                 // granted long before the grant is reported.
-                let since = self.first_grant(&hold).map_or(other.asked, |first| first.min(other.asked));
+                let since =
+                    self.evidence.first_grant(&hold).map_or(other.asked, |first| first.min(other.asked));
                 if !self.exemptions.two_believers(key, since) {
                     let text = format!(
                         "clients {} and {} both believe to hold lock:{key} (locks {:?} and {:?})",
@@ -267,47 +223,6 @@ impl Observer {
             self.claims(&hold.owner, hold.client);
         }
         self.holds.push(hold);
-        Ok(())
-    }
-
-    /// When a server granted this lock first.
-    fn first_grant(&self, hold: &Hold) -> Option<Micros> {
-        let grants = self.granted.get(&hold.owner)?;
-        grants.iter().map(|&(_, time, _)| time).filter(|&time| time >= hold.asked).min()
-    }
-
-    /// A lock that is reported as granted was granted, by a majority, after it was requested.
-    fn check_grant(&self, hold: &Hold, fence: u64) -> Result<(), Violation> {
-        let grants = self.granted.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
-        // A token of the application may have been granted before: then the lock is re-entered.
-        let since = if hold.minted { hold.asked } else { 0 };
-        let servers: BTreeSet<_> =
-            grants.iter().filter(|&&(_, time, _)| time >= since).map(|(server, ..)| server).collect();
-        if servers.len() <= self.servers / 2 {
-            let text = format!(
-                "lock {:?} of client {}: {} servers granted it",
-                hold.lock,
-                hold.client,
-                servers.len()
-            );
-            return Err(Violation::new("grant without majority", text));
-        }
-        if self.servers == 1 && !grants.iter().any(|&(_, _, granted)| granted == fence) {
-            return Err(Violation::new("fence", format!("{fence} is not what the server said")));
-        }
-        Ok(())
-    }
-
-    /// A lock that is reported as adopted was extended, by a majority, after the adoption was requested.
-    fn check_adoption(&self, hold: &Hold) -> Result<(), Violation> {
-        let extended = self.extended.get(&hold.owner).map(Vec::as_slice).unwrap_or_default();
-        let servers: BTreeSet<_> =
-            extended.iter().filter(|&&(_, time)| time >= hold.asked).map(|(server, _)| server).collect();
-        if servers.len() <= self.servers / 2 {
-            let (lock, client) = (hold.lock, hold.client);
-            let text = format!("{lock:?} of client {client}: {} servers extended it", servers.len());
-            return Err(Violation::new("grant without majority", text));
-        }
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use crate::{
     observer::Violation,
     plan::MS,
     rng::Rng,
-    simulation::{Happening, Simulation, shown},
+    simulation::{Happening, Simulation},
+    trace::shown,
     world::{Output, ScriptCall, next_output, split_words},
 };
 

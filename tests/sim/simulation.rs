@@ -3,17 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use redlatch::{HandleId, KeyRole};
+use redlatch::HandleId;
 
 use crate::{
     client::SimClient,
-    contract,
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
-    plan::{Delay, MS, Micros, Operation, Plan, SECOND, Tamper},
-    server::{Executed, SimServer},
+    plan::{Delay, MS, Micros, Operation, Plan, SECOND},
+    server::SimServer,
     trace::Trace,
-    world::ScriptCall,
 };
 
 /// Something that happens at a time.
@@ -219,108 +217,5 @@ impl<'p> Simulation<'p> {
             (Happening::ToClient(link, bytes), Way::Down) if *link == id => Some(bytes),
             _ => None,
         })
-    }
-
-    fn dials(&mut self, id: LinkId) {
-        let refused = if self.quiet { 0 } else { self.plan.settings.refused };
-        let link = self.links.get_mut(&id).expect("a link");
-        if link.is_muted(Way::Up) || !link.client_open {
-            return;
-        }
-        let server = &mut self.servers[link.server];
-        let unlucky = link.rng.chance(refused);
-        if server.down && server.silent || unlucky && link.rng.chance(30) {
-            return;
-        }
-        let accepted = !server.down && !unlucky;
-        if accepted {
-            link.server_open = true;
-            server.open(id);
-        }
-        self.send(id, Way::Down, Happening::Dialed(id, accepted));
-    }
-
-    fn at_server(&mut self, happening: Happening) -> Result<(), Violation> {
-        let (Happening::ToServer(id, _) | Happening::ServerEnd(id)) = happening else { return Ok(()) };
-        let index = self.links[&id].server;
-        if self.servers[index].paused {
-            self.backlogs[index].push(happening);
-            return Ok(());
-        }
-        if !self.links[&id].server_open {
-            return Ok(());
-        }
-        match happening {
-            Happening::ToServer(_, bytes) => {
-                self.trace
-                    .note(self.now, 1, &bytes, || format!("server {index} <- {id:?}: {}", shown(&bytes)));
-                for command in self.servers[index].commands(id, &bytes) {
-                    self.execute(index, id, &command)?;
-                }
-            }
-            _ => {
-                self.servers[index].end(id);
-                self.links.get_mut(&id).expect("a link").server_open = false;
-            }
-        }
-        Ok(())
-    }
-
-    fn execute(&mut self, index: usize, id: LinkId, command: &[u8]) -> Result<(), Violation> {
-        let server = &mut self.servers[index];
-        let call = ScriptCall::parse(command);
-        let mine = call.as_ref().is_some_and(|call| server.is_owner(call, self.now));
-        if server.execute(id, command, self.now) {
-            self.observer.count("connections in RESP2");
-        }
-        let outputs = server.take_outputs();
-        let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
-        let executed = Executed::read(call, mine, own.unwrap_or_default());
-        let (millis, keys) =
-            (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
-        self.observer.executed(index, &executed, keys, millis, self.now)?;
-        let settings = &self.plan.settings;
-        let messages_arrive = settings.calm && !settings.without_channels && !settings.old[index];
-        if let Some(keys) = keys.filter(|_| messages_arrive) {
-            contract::check_woken(&executed, keys, millis, &outputs)?;
-        }
-        for (to, output) in outputs {
-            self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
-            let Some(link) = self.links.get_mut(&to) else { continue };
-            match link.tamper.take() {
-                Some(Tamper::Drop) => {}
-                Some(Tamper::Double) => {
-                    self.send_bytes(to, Way::Down, output.clone());
-                    self.send_bytes(to, Way::Down, output);
-                }
-                Some(Tamper::Inject) => {
-                    self.send_bytes(to, Way::Down, [b"+OK\r\n", output.as_slice()].concat())
-                }
-                None => self.send_bytes(to, Way::Down, output),
-            }
-        }
-        Ok(())
-    }
-
-    /// A server that was paused reads what arrived meanwhile.
-    pub fn resume(&mut self, server: usize) -> Result<(), Violation> {
-        self.servers[server].paused = false;
-        for happening in std::mem::take(&mut self.backlogs[server]) {
-            self.at_server(happening)?;
-        }
-        Ok(())
-    }
-}
-
-/// Bytes for people: on one line, scripts by name.
-pub fn shown(bytes: &[u8]) -> String {
-    if let Some(call) = ScriptCall::parse(bytes) {
-        let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();
-        return format!("{} {}: {}", call.name(), text(call.keys_of(KeyRole::Lock)), text(&call.arguments));
-    }
-    let text = bytes.escape_ascii().to_string().replace("\\r\\n", " ");
-    match text.char_indices().nth(160) {
-        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], bytes.len()),
-        None => text,
     }
 }

@@ -1,6 +1,8 @@
 //! Everything that happened, as a hash by which two runs can be compared, and as text for people if wanted.
 
-use crate::plan::Micros;
+use redlatch::KeyRole;
+
+use crate::{plan::Micros, world::ScriptCall};
 
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
@@ -40,5 +42,18 @@ impl Trace {
 
     pub fn lines(&self) -> &[String] {
         self.lines.as_deref().unwrap_or_default()
+    }
+}
+
+/// Bytes for people: on one line, scripts by name.
+pub fn shown(bytes: &[u8]) -> String {
+    if let Some(call) = ScriptCall::parse(bytes) {
+        let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();
+        return format!("{} {}: {}", call.name(), text(call.keys_of(KeyRole::Lock)), text(&call.arguments));
+    }
+    let text = bytes.escape_ascii().to_string().replace("\\r\\n", " ");
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}... ({} bytes)", &text[..end], bytes.len()),
+        None => text,
     }
 }
