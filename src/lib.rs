@@ -39,10 +39,6 @@ mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod node;
-#[cfg(not(planted))]
-mod planted;
-#[cfg(planted)]
-pub mod planted;
 mod quorum;
 pub mod resp;
 mod script;

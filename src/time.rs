@@ -2,8 +2,6 @@
 //!
 //! The core never reads a clock. Whoever drives it passes the time with every call.
 
-use crate::planted::{Planted, planted};
-
 /// A point in time: microseconds since an epoch of the caller's choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
@@ -165,7 +163,7 @@ impl Clock {
         let Some(last) = self.last else {
             return Reading { mono, skew, lead: 0 };
         };
-        if skew > last.skew && !planted(Planted::SleepNotCounted) {
+        if skew > last.skew {
             let jump = skew.abs_diff(last.skew);
             Reading { mono, skew, lead: last.lead.saturating_add(jump) }
         } else if skew < last.skew.saturating_sub(JITTER) {

@@ -3,7 +3,6 @@
 use crate::{
     id::{LockId, NodeId},
     index::Index,
-    planted::{Planted, planted},
     time::Instant,
 };
 
@@ -140,7 +139,7 @@ impl DeadlineQueue {
         next: Option<Instant>,
     ) {
         let Some(next) = next else { return };
-        if queued_at.is_some_and(|at| at <= next || planted(Planted::TimerNotMoved)) {
+        if queued_at.is_some_and(|at| at <= next) {
             return;
         }
         self.remove(owner, queued_at);

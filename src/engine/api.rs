@@ -8,7 +8,6 @@ use crate::{
     handles::Phase,
     id::{HandleId, LockId, OperationId},
     lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
-    planted::{Planted, planted},
     time::{Duration, Instant},
 };
 
@@ -93,9 +92,7 @@ impl<E: Entropy + 'static> Engine<E> {
         }
         self.update_node_deadlines();
         // What was due, and came first, is not reported any more either.
-        if !planted(Planted::CancelledHeard) {
-            self.forget(handle);
-        }
+        self.forget(handle);
     }
 
     /// How long a lock may still be believed in: zero if it is not held.
@@ -140,9 +137,6 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// One of several handles gives the lock up.
     fn leave(&mut self, handle: HandleId, held: LockId, now: Instant) {
-        if planted(Planted::LeavesForAll) {
-            self.deliver_and_follow(held, Input::Cancel, now);
-        }
         self.deliver_and_follow(held, Input::Leave(handle), now);
     }
 

@@ -7,7 +7,6 @@ use crate::{
     id::{LockId, NodeId},
     lock::{Effect, Input, Lock, Owner, Residue, Shared, Start},
     node::News,
-    planted::{Planted, planted},
     quorum::Heard,
     script::into_sorted_set,
     time::Instant,
@@ -111,7 +110,6 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.begin(id, Lock::new(spec, owner, None), Start::CleanUp(residue), now);
                 }
                 Effect::AdoptHead { head, seen_by } => self.adopt_head(head, seen_by, now),
-                Effect::Unblocked(_) if planted(Planted::ParkedForgotten) => {}
                 Effect::Unblocked(token) => self.unpark(&token, now),
             }
         }
@@ -121,9 +119,6 @@ impl<E: Entropy + 'static> Engine<E> {
     /// leader, it has to ask now. If nothing is known of it, a command that ran late left it there, and it would stay for
     /// as long as this client's positions are kept: it is removed.
     fn adopt_head(&mut self, head: LockId, seen_by: LockId, now: Instant) {
-        if planted(Planted::HeadForgotten) {
-            return;
-        }
         if let Some(lock) = self.locks.get(&head) {
             if lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head) {
                 self.deliver(head, Input::Wake, now);

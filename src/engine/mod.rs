@@ -15,7 +15,6 @@ use crate::{
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
-    planted::{Planted, planted},
     stats::Stats,
     time::{Duration, Instant},
     timers::DeadlineQueue,
@@ -128,9 +127,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// The next thing that the application is to hear. A grant that has run out by `now` is none.
     #[must_use]
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
-        if !planted(Planted::EventsBeforeTimers) {
-            self.run_due(now);
-        }
+        self.run_due(now);
         let event = self.events.pop_front()?;
         if let Event::Granted { lock: handle, .. } = event
             && let Some(lock) = self.handles.lock(handle).and_then(|id| self.locks.get_mut(&id))

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     entropy::jitter,
     event::{Event, ReleaseOutcome},
-    planted::{Planted, planted},
     quorum::{Round, Verdict, allowance},
     script::Verb,
     timers::Timer,
@@ -63,9 +62,6 @@ impl Release {
     fn settle(mut self, cx: &mut Context<'_>) -> Step<Self> {
         match self.round.verdict() {
             Verdict::Won => self.report(ReleaseOutcome::Released, cx),
-            Verdict::Denied if planted(Planted::ExpiredIsReleased) => {
-                self.report(ReleaseOutcome::Released, cx)
-            }
             Verdict::Denied if self.repeated => self.report(ReleaseOutcome::Unknown, cx),
             Verdict::Denied => self.report(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}

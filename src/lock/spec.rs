@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     error::InvalidRequest,
-    planted::{Planted, planted},
     quorum::{self, Terms},
     script::{LockKeys, into_sorted_set, is_reserved},
     time::Duration,
@@ -49,11 +48,7 @@ impl Spec {
         if ttl < quorum::SHORTEST {
             return Err(InvalidRequest::BadLease);
         }
-        let keys = match planted(Planted::DuplicatesCount) {
-            true => request.keys.clone(),
-            false => into_sorted_set(request.keys.iter().cloned()),
-        };
-        let keys = LockKeys::new(keys, kind.layout());
+        let keys = LockKeys::new(into_sorted_set(request.keys.iter().cloned()), kind.layout());
         let node_timeout = policy.node_timeout.unwrap_or_else(|| quorum::default_node_timeout(ttl));
         Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
     }
@@ -76,9 +71,6 @@ impl Spec {
     /// How long a server remembers a waiter that asks no more: twelve of the longest pauses between attempts, or three
     /// with wake-ups.
     pub(crate) fn registration_ttl(&self, policy: &Policy) -> Duration {
-        match planted(Planted::PlaceLeaseShort) {
-            true => policy.retry_max,
-            false => policy.retry_max.times(12).max(self.kind.shortest_registration()),
-        }
+        policy.retry_max.times(12).max(self.kind.shortest_registration())
     }
 }

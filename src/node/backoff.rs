@@ -1,6 +1,5 @@
 use crate::{
     entropy::{Entropy, jitter},
-    planted::{Planted, planted},
     time::{Duration, Instant},
 };
 
@@ -18,7 +17,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn allows(&self, now: Instant) -> bool {
-        self.failures == 0 || self.until <= now && !planted(Planted::BackoffForEver)
+        self.failures == 0 || self.until <= now
     }
 
     pub(crate) fn failed(&mut self, now: Instant, entropy: &mut dyn Entropy) {

@@ -9,10 +9,7 @@
 //! error ends the connection: commands must not run without authentication or in another database.
 
 use super::endpoint::Endpoint;
-use crate::{
-    planted::{Planted, planted},
-    resp::{Reply, encode},
-};
+use crate::resp::{Reply, encode};
 
 /// The step whose reply is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,13 +56,8 @@ impl Handshake {
                 Next::Await(Self::Subscribe)
             }
             (Self::Hello, Reply::Array(_)) => Self::select(endpoint, out),
-            (Self::Subscribe, Reply::Error(line)) if planted(Planted::SubscriptionNeeded) => {
-                Next::Refused(line)
-            }
             (Self::Subscribe, Reply::Push(_) | Reply::Error(_)) => Self::select(endpoint, out),
-            (Self::Hello, Reply::Error(line)) if lacks_hello(line) && !planted(Planted::HelloNeeded) => {
-                Self::auth(endpoint, out)
-            }
+            (Self::Hello, Reply::Error(line)) if lacks_hello(line) => Self::auth(endpoint, out),
             (Self::Auth, Reply::Simple(b"OK")) => Self::select(endpoint, out),
             (Self::Select, Reply::Simple(b"OK")) => Next::Done,
             (_, Reply::Error(line)) => Next::Refused(line),
@@ -74,7 +66,7 @@ impl Handshake {
     }
 
     fn auth<'a>(endpoint: &Endpoint, out: &mut Vec<u8>) -> Next<'a> {
-        if !endpoint.has_credentials() || planted(Planted::AuthForgotten) {
+        if !endpoint.has_credentials() {
             return Self::select(endpoint, out);
         }
         // Servers that lack HELLO know one password and no users.

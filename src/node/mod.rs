@@ -22,7 +22,6 @@ use crate::{
     entropy::Entropy,
     error::NodeError,
     id::{ConnectionId, LockId},
-    planted::{Planted, planted},
     time::{Duration, Instant},
 };
 
@@ -185,7 +184,6 @@ impl Node {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.link {
             Link::Down => None,
-            Link::Dialing { .. } if planted(Planted::DialsForEver) => None,
             Link::Dialing { until, .. } => Some(*until),
             Link::Up(connection) => connection.deadline(),
         }
@@ -264,14 +262,11 @@ impl Node {
             Link::Down => Vec::new(),
         };
         self.last_fault = Some(fault.clone());
-        if planted(Planted::WaitingForgotten) {
-            self.waiting.clear();
-        }
         News::Down {
             unanswered,
             waiting: core::mem::take(&mut self.waiting),
             fault,
-            close: id.filter(|_| close && !planted(Planted::NeverHangsUp)),
+            close: id.filter(|_| close),
         }
     }
 }

@@ -11,7 +11,6 @@ use super::{
     command::{Command, Form, hex},
 };
 use crate::{
-    planted::{Planted, planted},
     resp::Reply,
     script::{Answer, Script},
     time::{Duration, Instant},
@@ -128,7 +127,6 @@ impl Pipeline {
             && let Some(Pending { script, .. }) = self.queue.pop_front()
         {
             match paired {
-                Paired::NoScript(_) if planted(Planted::UnknownForgotten) => {}
                 Paired::NoScript(_) if !self.unknown.contains(&script) => self.unknown.push(script),
                 Paired::Answer(..) => self.unknown.retain(|other| *other != script),
                 _ => {}
@@ -140,8 +138,7 @@ impl Pipeline {
 
     /// When the connection counts as dead if nothing is heard until then. `heard` is when something was last.
     pub(crate) fn silent_at(&self, heard: Instant) -> Option<Instant> {
-        let waited_for = self.queue.front().filter(|_| !planted(Planted::SilenceForgiven));
-        waited_for.map(|head| head.sent.max(heard).after(head.patience))
+        self.queue.front().map(|head| head.sent.max(heard).after(head.patience))
     }
 
     /// Gives up: every command's outcome is unknown.
@@ -161,9 +158,7 @@ impl Pending {
             }
             Reply::Error(line) => Paired::Error(self.tag, line),
             Reply::Array(elements) => match elements.split_first() {
-                Some((Reply::Bulk(echo), rest))
-                    if *echo == hex(self.nonce) || planted(Planted::NonceUnchecked) =>
-                {
+                Some((Reply::Bulk(echo), rest)) if *echo == hex(self.nonce) => {
                     let answer = self.script.returns.read(rest);
                     answer.map_or(Paired::Mismatch, |answer| Paired::Answer(self.tag, answer))
                 }

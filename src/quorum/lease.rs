@@ -6,7 +6,6 @@
 
 use crate::{
     id::NodeId,
-    planted::{Planted, planted},
     time::{Duration, Instant},
     topology::Placement,
 };
@@ -19,7 +18,7 @@ pub(crate) const SHORTEST: Duration = Duration::from_millis(100);
 
 /// What is taken off a lease because the server's clock may run faster than ours, `drift` millionths.
 pub(crate) fn allowance(ttl: Duration, drift: u32) -> Duration {
-    if planted(Planted::NoAllowance) { Duration::ZERO } else { ttl.millionths(drift).plus(RESOLUTION) }
+    ttl.millionths(drift).plus(RESOLUTION)
 }
 
 /// Until when a lease of `ttl` counts that was asked for at `sent`.
@@ -79,7 +78,6 @@ impl Lease {
 
     /// Until when at least `needed` nodes keep it: the `needed`-th largest.
     pub(crate) fn validity(&self, needed: usize) -> Instant {
-        let needed = if planted(Planted::ValidityOfOne) { 1 } else { needed };
         let by_enough = |until: &Instant| self.kept().filter(|each| each >= until).count() >= needed;
         self.kept().filter(by_enough).max().unwrap_or_default()
     }

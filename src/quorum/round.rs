@@ -8,7 +8,6 @@ use crate::{
     error::NodeError,
     id::NodeId,
     node::Asked,
-    planted::{Planted, planted},
     script::{Answer, Verb},
     time::{Duration, Instant},
     topology::Placement,
@@ -81,7 +80,7 @@ impl Round {
 
     /// Whether this is the round with that serial number.
     pub(crate) fn is(&self, serial: u32) -> bool {
-        self.serial == serial || planted(Planted::AnswerOfAnotherRound)
+        self.serial == serial
     }
 
     /// Takes in what concerns this round; false if it does not.
@@ -91,7 +90,6 @@ impl Round {
             Heard::Down(node, error) => self.on_down(node, error),
             Heard::Timeout => self.expire(to.now()),
             Heard::Reply(node, serial, reply) if self.is(serial) => self.on_reply(node, reply),
-            Heard::NoScript(..) if planted(Planted::UnknownUnheard) => {}
             Heard::NoScript(node, serial) if serial == self.serial => self.on_no_script(node, to),
             _ => return false,
         }
@@ -119,7 +117,6 @@ impl Round {
         if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *slot {
             *slot = match reply {
                 Ok(answer) => Ballot::Answered(sent, answer),
-                Err(_) if planted(Planted::ErrorIsNo) => Ballot::Answered(sent, Answer::Flag(false)),
                 Err(error) => Ballot::Failed(error, Some(sent)),
             };
         }

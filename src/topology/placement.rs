@@ -1,10 +1,6 @@
 //! Which nodes a lock asks, and what their answers are worth.
 
-use crate::{
-    id::NodeId,
-    planted::{Planted, planted},
-    time::Duration,
-};
+use crate::{id::NodeId, time::Duration};
 
 /// The least that a connection attempt may hold up the vote of several nodes: a dial takes longer than an answer.
 const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
@@ -76,7 +72,7 @@ impl Placement {
 }
 
 fn majority(nodes: usize) -> usize {
-    (nodes / 2).saturating_add(if planted(Planted::QuorumOfHalf) { 0 } else { 1 })
+    (nodes / 2).saturating_add(1)
 }
 
 #[cfg(test)]

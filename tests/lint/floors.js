@@ -32,7 +32,7 @@ export const TREES = {
       timers.rs entropy.rs
       script
       time.rs clock.rs error.rs
-      id.rs index.rs resp planted.rs
+      id.rs index.rs resp
     `,
     // What the crate exports includes the façade.
     exceptions: [["lib.rs", "wasm/mod.rs"]],

@@ -25,8 +25,6 @@ mod action;
 mod client;
 mod explore;
 mod network;
-#[cfg(planted)]
-mod planted;
 mod queue;
 mod quiescence;
 mod setup;

@@ -30,8 +30,6 @@ mod limits;
 mod network;
 mod observer;
 mod plan;
-#[cfg(planted)]
-mod planted;
 mod quiescence;
 mod requests;
 mod rng;

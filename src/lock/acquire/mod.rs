@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     event::Event,
-    planted::{Planted, planted},
     quorum::{Lease, Round, Verdict, notice, validity},
     script::{Answer, Waiter},
     time::{Duration, Instant},
@@ -208,10 +207,7 @@ impl Acquire {
     }
 
     fn replace_owner(&self, owner: super::owner::Owner, round: &Round, cx: &mut Context<'_>) {
-        let used = cx.owner.clone();
-        if !planted(Planted::TokenAskedAgain) {
-            *cx.owner = owner;
-        }
+        let used = core::mem::replace(cx.owner, owner);
         let residue = Residue {
             scope: Scope::HeldBy(round.clone()),
             waiter: Waiter::Registered,
@@ -235,7 +231,7 @@ impl Acquire {
         if let Some(round) = self.round.take() {
             self.written |= may_have_written(&round, cx);
         }
-        if !self.written || planted(Planted::NoCleanUp) {
+        if !self.written {
             return Step::Done;
         }
         Step::Release(Residue {
@@ -248,7 +244,7 @@ impl Acquire {
 }
 
 fn arm_wait(cx: &mut Context<'_>) {
-    if let Some(wait) = cx.spec.limited_wait().filter(|_| !planted(Planted::WaitsForEver)) {
+    if let Some(wait) = cx.spec.limited_wait() {
         cx.timers.set(Timer::Wait, cx.now.after(wait));
     }
 }
@@ -256,8 +252,7 @@ fn arm_wait(cx: &mut Context<'_>) {
 fn may_have_written(round: &Round, cx: &mut Context<'_>) -> bool {
     let node = cx.spec.placement.waker().filter(|_| !cx.spec.is_single_attempt());
     let registered = node.is_some_and(|node| kind::registers(node, cx));
-    (cx.spec.entry.cleans_up() || planted(Planted::FailedAdoptionCleansUp))
-        && round.may_have_written(registered)
+    cx.spec.entry.cleans_up() && round.may_have_written(registered)
 }
 
 /// The lease as the nodes granted it, on each counted from when it was asked (rule 1).
@@ -265,7 +260,6 @@ fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
     let mut lease = Lease::new(cx.spec.placement);
     for (node, sent, answer) in round.answers() {
         if let Answer::Fence(_) | Answer::Flag(true) = answer {
-            let sent = if planted(Planted::ValidityFromReply) { cx.now } else { sent };
             lease.granted(node, validity(sent, cx.spec.ttl, cx.policy.drift));
         }
     }

@@ -21,7 +21,6 @@ use crate::{
     event::{Event, Loss},
     handles::{Handle, Phase},
     id::NodeId,
-    planted::{Planted, planted},
     quorum::{Heard, Lease, Round, Verdict, notice, validity},
     script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
@@ -82,7 +81,7 @@ impl Hold {
 
     /// The last holder is about to release the lock: overdue timers run first, but send no extension any more.
     pub(super) fn close(&mut self) {
-        self.closing = !planted(Planted::ExtendsAfterRelease);
+        self.closing = true;
     }
 
     pub(super) fn remaining(&self, spec: &Spec, now: Instant) -> Duration {
@@ -193,7 +192,7 @@ impl Hold {
                 Step::Stay(self)
             }
             Verdict::Won => {
-                if self.renew && extends && !planted(Planted::RenewsOnce) {
+                if self.renew && extends {
                     arm_renewal(round.first_sent().unwrap_or(cx.now), cx);
                 }
                 cx.report_missing(&round);
@@ -232,13 +231,11 @@ impl Hold {
         cx: &mut Context<'_>,
     ) {
         let asked = match verb {
-            Verb::Extend(Duration::ZERO) if planted(Planted::VerifyExtends) => cx.spec.ttl,
             Verb::Extend(ttl) => ttl,
             _ => cx.spec.ttl,
         };
         match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
-                let sent = if planted(Planted::ExtensionFromReply) { cx.now } else { sent };
                 self.lease.granted(node, validity(sent, asked, cx.policy.drift));
             }
             Some((_, Answer::Flag(false))) => self.lease.revoked(node),
@@ -254,9 +251,7 @@ impl Hold {
     }
 
     fn arm_lease(&self, cx: &mut Context<'_>) {
-        if !planted(Planted::LossNotTimed) {
-            cx.timers.set(Timer::Lease, self.end(cx.spec));
-        }
+        cx.timers.set(Timer::Lease, self.end(cx.spec));
     }
 
     fn arm_reentries(&self, cx: &mut Context<'_>) {
@@ -297,9 +292,7 @@ impl Hold {
 
     /// The lock is held no more, and operations fail with `error`. What is left of the lock is released.
     fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
-        if !planted(Planted::QuestionsForgotten) {
-            self.operations.fail_all(error, cx);
-        }
+        self.operations.fail_all(error, cx);
         Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }
 }

@@ -8,10 +8,9 @@ mod wait;
 use super::{axes::Kind, context::Context, owner::Owner, policy::Policy, spec::Spec};
 use crate::{
     id::NodeId,
-    planted::{Planted, planted},
     quorum::Round,
     script::{self, Call, Holder, Registration, Verb, Waiter},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 pub(super) use wait::Denial;
@@ -49,10 +48,7 @@ pub(super) fn call<'a>(
                 }
             }
         }
-        Verb::Adopt => {
-            let ttl = if planted(Planted::AdoptsByAsking) { Duration::ZERO } else { spec.ttl };
-            script::extend(keys, claimed_by(owner_id), ttl)
-        }
+        Verb::Adopt => script::extend(keys, claimed_by(owner_id), spec.ttl),
         Verb::Extend(ttl) => script::extend(keys, claimed_by(none), ttl),
         Verb::Release(left) => {
             let waiter = if left == Waiter::Registered { waiter } else { none };

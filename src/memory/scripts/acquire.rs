@@ -1,7 +1,6 @@
 //! `lua/lib/acquire.lua`, `fence.lua`.
 
 use super::{Call, FENCE_MARGIN, Outcome, Reply, lua};
-use crate::planted::{Planted, planted};
 
 /// What an acquire of either kind finds in the lock keys.
 pub(super) struct Found {
@@ -60,10 +59,9 @@ pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) ->
     let fence = fence(call, found.last, is_repeated);
     for i in 0..n {
         let (lock, counter) = (call.key(0, i), call.key(1, i));
-        let margin = if planted(Planted::FenceForgotten) { 0 } else { FENCE_MARGIN };
-        let (mut claimed, mut ttl) = (claim.to_vec(), lease.saturating_add(margin));
+        let (mut claimed, mut ttl) = (claim.to_vec(), lease.saturating_add(FENCE_MARGIN));
         if is_repeated {
-            if claim.is_empty() && !planted(Planted::LateAcquireUnclaims) {
+            if claim.is_empty() {
                 let old = call.get("claimed = string.match(redis.call('GET', KEYS[n + i])", counter)?;
                 claimed = lua::claim_in(&old.unwrap_or_default()).unwrap_or_default().to_vec();
             }
@@ -71,9 +69,7 @@ pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) ->
         }
         let text = if claimed.is_empty() { fence.clone() } else { [&fence, &b" "[..], &claimed].concat() };
         call.set("redis.call('SET', KEYS[n + i], text .. claimed, 'PX', ttl)", counter, &text, ttl)?;
-        if found.mine == 0
-            || call.pttl("if mine == 0 or redis.call('PTTL', KEYS[i]) < lease", lock)? < lease
-            || planted(Planted::AcquireShortens)
+        if found.mine == 0 || call.pttl("if mine == 0 or redis.call('PTTL', KEYS[i]) < lease", lock)? < lease
         {
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", lock, token, lease)?;
         }
@@ -89,7 +85,6 @@ fn fence(call: &Call<'_>, last: f64, is_repeated: bool) -> Vec<u8> {
     let micros = call.now.as_micros();
     let part = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     let micros = part(micros / 1_000_000) * 1_000_000.0 + part(micros % 1_000_000);
-    let last = if planted(Planted::FenceFromClock) { 0.0 } else { last };
     let fence = if !is_repeated || last == 0.0 { lua::max(last + 1.0, micros) } else { last };
     format!("{fence:.0}").into_bytes()
 }

@@ -5,10 +5,7 @@ use super::{
     acquire::{Attempt, grant, look},
     release,
 };
-use crate::{
-    memory::sorted_set::SortedSet,
-    planted::{Planted, planted},
-};
+use crate::memory::sorted_set::SortedSet;
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
@@ -17,7 +14,7 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     call.time()?;
     let attempt = Attempt { n, token, lease, waiter, claim };
     let found = look(call, attempt)?;
-    if found.held == 0 || n > 1 && planted(Planted::TakesForeignKeys) {
+    if found.held == 0 {
         return grant(call, attempt, &found);
     }
     if !waiter.is_empty() {

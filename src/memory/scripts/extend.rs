@@ -1,20 +1,17 @@
 //! `lua/extend.lua`.
 
 use super::{Call, FENCE_MARGIN, Outcome, Reply, lua};
-use crate::planted::{Planted, planted};
 
 pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let n = call.locks(2)?;
     for i in 0..n {
-        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(0, i))?.as_deref() != Some(token)
-            && !planted(Planted::ExtendsForeign)
-        {
+        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(0, i))?.as_deref() != Some(token) {
             return call.reply([0]);
         }
     }
     let counter_ttl = lease.saturating_add(FENCE_MARGIN);
-    if !claim.is_empty() && !planted(Planted::AdoptsWithoutClaim) {
+    if !claim.is_empty() {
         for i in 0..n {
             let key = call.key(1, i);
             let counter = call.get("local fence = string.match(redis.call('GET', KEYS[n + i])", key)?;
@@ -26,7 +23,7 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
             call.set(at, key, &text, counter_ttl.max(left))?;
         }
     }
-    if lease > 0 && !planted(Planted::ExtendsNothing) {
+    if lease > 0 {
         for i in 0..n {
             call.lengthen(call.key(0, i), lease)?;
             call.lengthen(call.key(1, i), counter_ttl)?;

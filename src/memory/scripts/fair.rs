@@ -5,7 +5,6 @@ use super::{
     acquire::{Attempt, grant, look},
     lua, release,
 };
-use crate::planted::{Planted, planted};
 
 /// The waiter that calls `fair_acquire`.
 #[derive(Clone, Copy)]
@@ -23,27 +22,23 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 
     let attempt = Attempt { n, token, lease, waiter: id, claim };
     let found = look(call, attempt)?;
-    let mut waiter = Waiter { id, position_lease, join };
+    let waiter = Waiter { id, position_lease, join };
     let position = if found.mine < n { look_at_queues(call, n, waiter)? } else { Position::FIRST };
-    if found.held == 0 && (position.is_first || planted(Planted::Barging)) {
+    if found.held == 0 && position.is_first {
         for i in 0..n {
             let at = "if redis.call('ZRANGE', queue, 0, 0)[1] then";
             let is_empty = head_of(call, at, call.key(2, i))?.is_none();
-            if !is_empty && !planted(Planted::ServedUnheard) {
+            if !is_empty {
                 renew_position(call, i, waiter)?;
             }
         }
         return grant(call, attempt, &found);
     }
 
-    waiter.join |= planted(Planted::TryStandsInLine);
     let joined = waiter.join && join_queues(call, n, waiter)?;
     let mut wait = found.held;
     if !position.is_first && wait >= 0 {
         wait = wait.max(if position.is_second { position.head_lease } else { position_lease });
-    }
-    if planted(Planted::HintOfZero) && wait >= 0 {
-        wait = 0;
     }
     call.reply([0, wait, joined.into(), position.own_head])
 }
@@ -101,7 +96,7 @@ fn live_head(call: &mut Call<'_>, i: usize, caller: Option<Waiter<'_>>) -> Outco
             head == waiter.id || waiter.join && owner == lua::split_waiter(waiter.id).0
         });
         let left = lease_end.saturating_sub(call.now());
-        if is_caller || left > 0 && !(caller.is_some() && planted(Planted::PurgesLive)) {
+        if is_caller || left > 0 {
             return Ok(Some((head, left)));
         }
         call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
@@ -133,8 +128,12 @@ fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<boo
                 let set = keyspace.sorted_set(queue, now)?;
                 Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
             })?;
-            let ticket = if planted(Planted::TicketByTime) { call.now() } else { tail.saturating_add(1) };
-            call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter.id)?;
+            call.zadd(
+                "redis.call('ZADD', queue, (tonumber(tail[2])",
+                queue,
+                tail.saturating_add(1),
+                waiter.id,
+            )?;
         }
         let now = call.now();
         let lapsed: Vec<Vec<u8>> =
@@ -169,6 +168,6 @@ pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     call.time()?;
     release::release(call, n, |call, i| {
         let head = live_head(call, i, None)?;
-        Ok(head.map(|(head, _)| head).filter(|_| !planted(Planted::WakesNobody)))
+        Ok(head.map(|(head, _)| head))
     })
 }

@@ -1,7 +1,6 @@
 //! `lua/lib/release.lua`.
 
 use super::{Call, Outcome, Reply, lua};
-use crate::planted::{Planted, planted};
 
 /// Frees the keys of `n` locks and wakes waiters; the reply. `next_waiter` finds the waiter to wake for a lock.
 pub(super) fn release(
@@ -12,7 +11,7 @@ pub(super) fn release(
     let waiter = call.text(2)?;
     let (mut deleted, mut woken) = (0_i64, Vec::new());
     for i in 0..n {
-        if !waiter.is_empty() && !planted(Planted::StaysInLine) {
+        if !waiter.is_empty() {
             call.zrem("redis.call('ZREM', waiters, waiter)", call.key(2, i), &[waiter])?;
         }
         if free(call, i, &mut deleted)? {
@@ -30,7 +29,7 @@ fn free(call: &mut Call<'_>, i: usize, deleted: &mut i64) -> Outcome<bool> {
     match call.get("redis.pcall('GET', KEYS[i])", key) {
         Err(_) => Ok(false),
         Ok(None) => Ok(true),
-        Ok(Some(owner)) if owner == token && is_claimed(call, i)? || planted(Planted::DeletesForeign) => {
+        Ok(Some(owner)) if owner == token && is_claimed(call, i)? => {
             let at = "deleted = deleted + redis.call('DEL', KEYS[i])";
             let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
             *deleted = deleted.saturating_add(count.into());
@@ -43,7 +42,7 @@ fn free(call: &mut Call<'_>, i: usize, deleted: &mut i64) -> Outcome<bool> {
 /// Whether the last claim of a key is the caller's, or there is none.
 fn is_claimed(call: &mut Call<'_>, i: usize) -> Outcome<bool> {
     let claim = call.text(3)?;
-    if claim.is_empty() || planted(Planted::ClaimNotLookedAt) {
+    if claim.is_empty() {
         return Ok(true);
     }
     let counter = call.get("redis.pcall('GET', KEYS[n + i])", call.key(1, i)).ok().flatten();

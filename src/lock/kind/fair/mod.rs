@@ -7,7 +7,6 @@ use super::wait::{Denial, pause};
 use crate::{
     id::LockId,
     lock::{context::Context, effects::Effect},
-    planted::{Planted, planted},
     quorum::Round,
     script::Answer,
     time::Instant,
@@ -53,20 +52,13 @@ pub(super) fn next_attempt(denial: Option<Denial>, cx: &mut Context<'_>) -> Opti
     if has_position && !cx.shared.leaders.is_leader(cx.spec.keys.locks(), cx.id) {
         return None;
     }
-    if planted(Planted::NoSafetyNet) && denial.is_some() && cx.waker().is_some() {
-        return None;
-    }
     Some(cx.now.after(pause(denial, cx)))
 }
 
 /// A new leader counts its pause from the last attempt of any waiter that it leads.
 pub(super) fn lead(denial: Option<Denial>, cx: &mut Context<'_>) {
-    if planted(Planted::NoSafetyNet) {
-        return;
-    }
     let attempted = cx.shared.leaders.last_attempt(cx.spec.keys.locks());
-    let begun = attempted.filter(|_| !planted(Planted::HeartbeatRestarts)).unwrap_or(cx.now);
-    let due = begun.after(pause(denial, cx)).max(cx.now);
+    let due = attempted.unwrap_or(cx.now).after(pause(denial, cx)).max(cx.now);
     // It may be about to ask anyway: it was woken, or does not know whether it has a position.
     if cx.timers.get(Timer::Retry).is_none_or(|retry| due < retry) {
         cx.timers.set(Timer::Retry, due);
@@ -79,7 +71,7 @@ pub(super) fn ends(cx: &mut Context<'_>) {
         return;
     }
     let leader = cx.shared.leaders.leave(cx.spec.keys.locks(), cx.id);
-    if let Some(leader) = leader.filter(|_| !planted(Planted::NextNotTold)) {
+    if let Some(leader) = leader {
         cx.shared.effects.push_back(Effect::Lead(leader));
     }
 }
