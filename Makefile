@@ -34,7 +34,8 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak ../tests/lint
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak ../tests/lint \
+  ../tests/planted/patches.js ../tests/planted/run.js
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -68,11 +69,10 @@ fuzz: nightly ## every fuzz target for an hour in turns of 5 minutes (DURATION=s
 fuzz-short: nightly ## every fuzz target for 20 seconds
 	@tests/fuzz/run 20 20
 
-sim: redis-server toolchain ## random commands on real servers, SEEDS simulated worlds from SEED_BASE on, and planted bugs
+sim: redis-server toolchain ## random commands on real servers, SEEDS simulated worlds from SEED_BASE on, and every planted bug (half an hour)
 	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
-	RUSTFLAGS="$${RUSTFLAGS:-} --cfg planted" cargo test --locked --test sim --test search --target-dir target/planted \
-	  -- --nocapture planted
+	node tests/planted/run.js hunt
 
 search: toolchain ## every order of events in small worlds, in full size (minutes)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
@@ -85,7 +85,7 @@ fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
 	cargo fmt --manifest-path tests/fuzz/Cargo.toml
 	cd pkg-template && node_modules/.bin/biome check --write $(SCRIPTS)
 
-lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc, imports
+lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native and wasm32), biome, tsc, imports, planted bugs
 	@.ci/step 'rustfmt' cargo fmt --check
 	@.ci/step 'rustfmt, tests/fuzz' cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 	@.ci/step 'clippy, native' cargo clippy --locked --all-targets -- -D warnings
@@ -95,6 +95,7 @@ lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native an
 	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
 	@.ci/step 'tsc' $(BIN)/tsc --noEmit --project pkg-template
 	@.ci/step 'imports' node tests/lint/imports.js pkg-template/src
+	@.ci/step 'planted bugs' node tests/planted/run.js check
 
 size: build ## what the package weighs, raw and gzipped
 	@node pkg-template/build/size.mjs

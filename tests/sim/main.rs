@@ -26,6 +26,8 @@ mod faults;
 mod fifo;
 mod generator;
 #[cfg(not(target_arch = "wasm32"))]
+mod hunt;
+#[cfg(not(target_arch = "wasm32"))]
 mod limits;
 mod network;
 mod observer;

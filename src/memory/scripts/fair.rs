@@ -128,12 +128,8 @@ fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<boo
                 let set = keyspace.sorted_set(queue, now)?;
                 Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
             })?;
-            call.zadd(
-                "redis.call('ZADD', queue, (tonumber(tail[2])",
-                queue,
-                tail.saturating_add(1),
-                waiter.id,
-            )?;
+            let ticket = tail.saturating_add(1);
+            call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter.id)?;
         }
         let now = call.now();
         let lapsed: Vec<Vec<u8>> =
