@@ -6,8 +6,10 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# Every long step here is parallel in itself; two at a time would only mix their output.
+# Every long step here is parallel in itself; two at a time would only mix their output. Installations are the exception.
+ifndef INSTALLING
 .NOTPARALLEL:
+endif
 # The paths below are those of the default target folder; cargo and npm are not make's children.
 unexport CARGO_TARGET_DIR MAKEFLAGS MFLAGS
 
@@ -15,6 +17,8 @@ TARGET := wasm32-unknown-unknown
 # Read from Cargo.lock: the tool's version must equal the crate's, and thus cannot differ from it.
 BINDGEN_VERSION := $(shell awk -F'"' '$$1 == "name = " && $$2 == "wasm-bindgen" { getline; print $$2; exit }' Cargo.lock)
 WASM_PACK_VERSION := 0.15.1
+BINDGEN := target/tool/redlatch-bindgen
+# The whole tool, of which only the tests that are compiled to wasm need a part.
 BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
 WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
@@ -43,14 +47,17 @@ WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable
 WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
-.PHONY: help build demo test test-all bench sim search soak fuzz fuzz-short fmt lint size clean
+.PHONY: help build demo demo-runtimes test test-all bench sim search soak fuzz fuzz-short fmt lint size clean
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
+build: build-tools $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
-demo: redis-server chromium build $(RUNTIMES) ## processes and runtimes around one counter, without and with the lock
+demo: redis-server build ## processes around one counter, without and with each kind of lock, and what happens when some die
 	@node tests/demo/demo.js
+
+demo-runtimes: redis-server chromium build $(RUNTIMES) ## Node.js, Deno, Bun, workerd and Chromium around one counter
+	@node tests/demo/demo.js runtimes
 
 test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## everything that .ci/run checks
 	@.ci/tally target/test.log
@@ -122,7 +129,7 @@ test-rust: toolchain
 # wasm-pack takes wasm-bindgen-test-runner from PATH; no-install keeps it from fetching another.
 # The simulation is compared with the native build's traces: SIM_TRACES is read when the test is compiled.
 # These tests say nothing of where they run; USE_BROWSER lets them run in Chromium too, as webdriver.json sets it up.
-test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen
+test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen-test-runner
 	@.ci/step 'native traces' bash -o pipefail -c "cargo test --locked --test sim -- --nocapture the_same_seed \
 	  | sed -n 's/^traces: //p' > target/sim-traces"
 	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" SIM_TRACES="$$(cat target/sim-traces)" .ci/step 'wasm-pack test --node' \
@@ -140,26 +147,25 @@ test-fuzz: toolchain
 
 ##@ The package
 # Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
-# Each has a target folder of its own, for cargo gives both the same name.
+# Both have the same name in target/: each call of cargo puts the one there that it was asked for.
 define build-wasm
 @echo '$(1): cargo build, wasm-bindgen, wasm-opt'
 @cargo fetch --quiet --locked --target $(TARGET)
 @flags=$${RUSTFLAGS:-}; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
   flags+=" --remap-path-prefix=$$crates=crates"; done; \
-  RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib --target-dir $(2) $(3)
+  RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib $(2)
 @rm -rf target/bindgen
-@$(BINDGEN_DIR)/wasm-bindgen --target web --omit-default-module-path --out-name $(1) \
-  --out-dir target/bindgen $(2)/$(TARGET)/release/redlatch.wasm
+@$(BINDGEN) target/$(TARGET)/release/redlatch.wasm target/bindgen $(1)
 @mkdir -p target/wasm
 @cp target/bindgen/$(1).js target/bindgen/$(1).d.ts target/wasm/
 @$(BIN)/wasm-opt -Oz --converge $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/$(1)_bg.wasm -o $@
 endef
 
-$(CORE): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
-	$(call build-wasm,redlatch_core,target)
+$(CORE): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) | toolchain wasm-target
+	$(call build-wasm,redlatch_core)
 
-$(MEMORY): $(CORE_SOURCES) $(BINDGEN_DIR)/wasm-bindgen $(NODE_TOOLS) | toolchain wasm-target
-	$(call build-wasm,redlatch_memory,target/memory,--features memory-wasm)
+$(MEMORY): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) | toolchain wasm-target
+	$(call build-wasm,redlatch_memory,--features memory-wasm)
 
 $(PACKAGE): $(CORE) $(MEMORY) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
 	@echo 'package: TypeScript, documents'
@@ -171,12 +177,16 @@ $(LINK):
 	@ln -sfn ../../../pkg $@
 
 ##@ Tools
-.PHONY: toolchain nightly rust-components wasm-target redis-server chromium
+.PHONY: build-tools toolchain nightly rust-components wasm-target redis-server chromium
 toolchain:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust (https://rustup.rs).' >&2; exit 1; }
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20.10 or later with npm.' >&2; exit 1; }
 	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(100 * major + +minor < 2010 ? 1 : 0)' || \
 	  { echo "Node.js 20.10 or later is needed; node here is $$(node --version || true)." >&2; exit 1; }
+
+# npm waits for the network while cargo compiles.
+build-tools:
+	@$(MAKE) --no-print-directory -j2 INSTALLING=1 $(BINDGEN) $(NODE_TOOLS)
 
 # Not installed: it is hundreds of megabytes, and only the fuzzer needs it.
 NIGHTLY := cargo +nightly --version >/dev/null 2>&1
@@ -202,8 +212,13 @@ define install-tool
 @cargo install --quiet --no-track --root .tools/$(4)-$(2) --version $(2) $(1)
 endef
 
-$(BINDGEN_DIR)/wasm-bindgen: | toolchain
-	$(call install-tool,wasm-bindgen-cli,$(BINDGEN_VERSION),to make the JavaScript glue of the core,wasm-bindgen)
+$(BINDGEN): Cargo.lock pkg-template/build/bindgen/Cargo.toml pkg-template/build/bindgen/main.rs | toolchain
+	@echo 'Compiling wasm-bindgen, to make the JavaScript glue of the core (about half a minute).'
+	@cargo build --locked --package redlatch-bindgen --profile tool
+	@touch $@
+
+$(BINDGEN_DIR)/wasm-bindgen-test-runner: | toolchain
+	$(call install-tool,wasm-bindgen-cli,$(BINDGEN_VERSION),to run the tests that are compiled to wasm,wasm-bindgen)
 
 $(WASM_PACK): | toolchain
 	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)

@@ -12,7 +12,7 @@ const RACES = [
 
 export async function runtimes(stage) {
   const { scope, redis } = stage;
-  print(bold(`6. Node.js, Deno, Bun, workerd and Chromium, ${ROUNDS} increments each of one counter`));
+  print(bold(`Node.js, Deno, Bun, workerd and Chromium, ${ROUNDS} increments each of one counter`));
   const { names, results, done } = await startContest(scope, redis, { rounds: ROUNDS, races: RACES });
   const total = names.length * ROUNDS;
   const progress = showProgress(() =>
