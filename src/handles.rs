@@ -29,25 +29,35 @@ impl Handle {
     }
 }
 
-/// The lock of every handle that the application may still use, or hear of.
+/// The locks that handles stand for. A handle and the lock machine that it asks for have one number, drawn together, so
+/// that only the handles that re-entered another lock need an entry here.
 #[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct Handles(Index);
+pub(crate) struct Handles {
+    reentered: Index,
+}
 
 impl Handles {
-    /// The handle stands for this lock from now on.
-    pub(crate) fn set(&mut self, handle: HandleId, lock: LockId) {
-        self.remove(handle);
-        self.0.insert(handle.0.into(), lock.0.into());
+    /// The lock that a handle stands for, if the application still uses the handle: the lock itself knows that.
+    pub(crate) fn lock(&self, handle: HandleId) -> LockId {
+        let HandleId(number) = handle;
+        let held = self.reentered.first_of(number.into()).and_then(|lock| u32::try_from(lock).ok());
+        LockId(held.unwrap_or(number))
     }
 
-    pub(crate) fn lock(&self, handle: HandleId) -> Option<LockId> {
-        let lock = self.0.of(handle.0.into()).next()?;
-        u32::try_from(lock).ok().map(LockId)
+    /// The handle stands for the lock that it re-enters, from now on.
+    pub(crate) fn reenter(&mut self, handle: HandleId, lock: LockId) {
+        self.reentered.insert(handle.0.into(), lock.0.into());
     }
 
+    /// Whether a handle with this number stands for a lock of another number.
+    pub(crate) fn has(&self, number: u32) -> bool {
+        self.reentered.first_of(number.into()).is_some()
+    }
+
+    /// The application uses the handle no more.
     pub(crate) fn remove(&mut self, handle: HandleId) {
-        if let Some(lock) = self.lock(handle) {
-            self.0.remove(handle.0.into(), lock.0.into());
+        if let Some(lock) = self.reentered.first_of(handle.0.into()) {
+            self.reentered.remove(handle.0.into(), lock);
         }
     }
 }

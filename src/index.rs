@@ -23,6 +23,11 @@ impl Index {
         self.0.range((key, 0)..).map_while(move |&(each, value)| (each == key).then_some(value))
     }
 
+    /// The first value of a key.
+    pub(crate) fn first_of(&self, key: u64) -> Option<u64> {
+        if self.0.is_empty() { None } else { self.of(key).next() }
+    }
+
     pub(crate) fn first(&self) -> Option<(u64, u64)> {
         self.0.first().copied()
     }

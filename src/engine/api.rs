@@ -29,7 +29,6 @@ impl<E: Entropy + 'static> Engine<E> {
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
-                self.handles.set(handle, id);
                 let lock = Lock::new(spec, owner, Some(handle));
                 if request.token.is_some() {
                     self.begin_for_owner(handle, id, lock, now);
@@ -85,7 +84,7 @@ impl<E: Entropy + 'static> Engine<E> {
             Hold::OneOfSeveral(held) => self.leave(handle, held, now),
             Hold::Only(held) => self.deliver_and_follow(held, Input::Cancel, now),
             Hold::None => {
-                if let Some(lock) = self.handles.lock(handle) {
+                if let Some((lock, _)) = self.lock_of(handle) {
                     self.deliver_and_follow(lock, Input::Cancel, now);
                 }
             }
@@ -123,11 +122,16 @@ impl<E: Entropy + 'static> Engine<E> {
         op
     }
 
+    /// The lock that a handle stands for, if the application still uses the handle.
+    fn lock_of(&self, handle: HandleId) -> Option<(LockId, &Lock)> {
+        let id = self.handles.lock(handle);
+        self.locks.get(&id).filter(|lock| lock.has(handle)).map(|lock| (id, &**lock))
+    }
+
     /// The held lock that a handle stands for.
     fn hold_of(&self, handle: HandleId) -> Hold {
-        let Some(id) = self.handles.lock(handle) else { return Hold::None };
-        match self.locks.get(&id) {
-            Some(lock) if lock.is_held() => match lock.handles.as_slice() {
+        match self.lock_of(handle) {
+            Some((id, lock)) if lock.is_held() => match lock.handles.as_slice() {
                 [only] if only.phase != Phase::Asking => Hold::Only(id),
                 _ => Hold::OneOfSeveral(id),
             },
@@ -142,6 +146,9 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Takes a handle out of the table, and the events about its fate out of the queue. Answers to operations stay.
     fn forget(&mut self, forgotten: HandleId) {
+        if let Some(lock) = self.locks.get_mut(&self.handles.lock(forgotten)) {
+            lock.handles.retain(|handle| handle.id != forgotten);
+        }
         self.handles.remove(forgotten);
         self.events.retain(|event| match *event {
             Event::Granted { lock, .. }
@@ -171,7 +178,7 @@ impl<E: Entropy + 'static> Engine<E> {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             let id = self.last_id;
-            let is_free = !self.locks.contains_key(&LockId(id)) && self.handles.lock(HandleId(id)).is_none();
+            let is_free = !self.locks.contains_key(&LockId(id)) && !self.handles.has(id);
             if id != 0 && is_free {
                 return id;
             }

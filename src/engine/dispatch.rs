@@ -1,5 +1,7 @@
 //! Delivers what happens to locks and nodes, overdue timers first, and carries out what follows for others.
 
+use std::rc::Rc;
+
 use super::Engine;
 use crate::{
     entropy::Entropy,
@@ -86,7 +88,7 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: &mut self.stats,
         };
         lock.handle(input, id, &self.policy, shared, now);
-        if *lock.owner().token() != token {
+        if !Rc::ptr_eq(lock.owner().token(), &token) {
             self.owners.remove(&token, id);
             self.owners.add(lock.owner().token(), id);
         }

@@ -130,7 +130,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_due(now);
         let event = self.events.pop_front()?;
         if let Event::Granted { lock: handle, .. } = event
-            && let Some(lock) = self.handles.lock(handle).and_then(|id| self.locks.get_mut(&id))
+            && let Some(lock) = self.locks.get_mut(&self.handles.lock(handle))
         {
             lock.inform(handle);
         }

@@ -47,9 +47,9 @@ fn locks(index: &Index, token: &[u8]) -> impl Iterator<Item = LockId> {
     index.of(hash(token)).filter_map(|lock| u32::try_from(lock).ok().map(LockId))
 }
 
-/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>). Tokens with one hash only cost time.
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>), of eight bytes at a time. Tokens with one hash only cost time.
 fn hash(token: &[u8]) -> u64 {
-    token
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let words =
+        token.chunks(8).map(|chunk| chunk.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte)));
+    words.fold(0xcbf2_9ce4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
 }

@@ -49,7 +49,7 @@ impl<E: Entropy + 'static> Engine<E> {
         if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
             return self.refuse(handle, Code::Lost, "the lock ended before it could be re-entered");
         }
-        self.handles.set(handle, held);
+        self.handles.reenter(handle, held);
         let reentry = Reentry { handle, renew: request.spec().renew, until: request.waits_until(now) };
         self.transition(held, Input::Reenter(reentry), now);
     }

@@ -184,6 +184,11 @@ impl Lock {
         &self.owner
     }
 
+    /// Whether the handle stands for this lock.
+    pub(crate) fn has(&self, handle: HandleId) -> bool {
+        self.handles.iter().any(|each| each.id == handle)
+    }
+
     /// The application is about to hear of the grant to this handle.
     pub(crate) fn inform(&mut self, handle: HandleId) {
         if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {

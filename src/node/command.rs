@@ -1,8 +1,8 @@
 //! A call of a script, as bytes.
 
 use crate::{
-    resp::{encode, push_decimal},
-    script::{Argument, Call, MOST_ARGUMENTS},
+    resp::{Decimal, encode},
+    script::{Argument, Call},
     time::Duration,
 };
 
@@ -26,27 +26,17 @@ impl Command<'_> {
     /// Appends the command to `out`.
     pub(super) fn write(&self, form: Form, nonce: u64, out: &mut Vec<u8>) {
         let Call { script, keys, arguments } = &self.call;
-        let mut count = Vec::with_capacity(2);
-        push_decimal(u64::try_from(keys.len()).unwrap_or(u64::MAX), &mut count);
+        let count = Decimal::new(u64::try_from(keys.len()).unwrap_or(u64::MAX));
         let nonce = hex(nonce);
-        let mut numbers: [Vec<u8>; MOST_ARGUMENTS] = Default::default();
         let mut words: Vec<&[u8]> = Vec::with_capacity(16);
         match form {
             Form::Hash => words.extend([b"EVALSHA".as_slice(), &script.sha1]),
             Form::Source => words.extend([b"EVAL".as_slice(), script.source.as_bytes()]),
         }
-        words.push(&count);
+        words.push(count.digits());
         words.extend(keys.iter().map(Vec::as_slice));
         words.push(&nonce);
-        for (argument, number) in arguments.iter().flatten().zip(&mut numbers) {
-            words.push(match argument {
-                Argument::Bytes(bytes) => bytes,
-                Argument::Millis(span) => {
-                    push_decimal(span.as_millis(), number);
-                    number
-                }
-            });
-        }
+        words.extend(arguments.iter().flatten().map(Argument::bytes));
         encode(&words, out);
     }
 }

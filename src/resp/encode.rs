@@ -15,18 +15,34 @@ pub(crate) fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends `n` in decimal. By hand, for the formatting machinery costs kilobytes in the wasm.
-pub(crate) fn push_decimal(mut n: u64, out: &mut Vec<u8>) {
-    let start = out.len();
-    loop {
-        out.push(b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0)));
-        n /= 10;
-        if n == 0 {
-            break;
+/// Appends `n` in decimal.
+pub(crate) fn push_decimal(n: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(Decimal::new(n).digits());
+}
+
+/// A number in decimal. By hand, because the formatting machinery costs kilobytes of wasm.
+#[derive(Clone, Copy)]
+pub(crate) struct Decimal {
+    digits: [u8; 20],
+    from: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut n: u64) -> Self {
+        let mut decimal = Self { digits: [b'0'; 20], from: 20 };
+        for digit in decimal.digits.iter_mut().rev() {
+            *digit = b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0));
+            decimal.from = decimal.from.saturating_sub(1);
+            n /= 10;
+            if n == 0 {
+                break;
+            }
         }
+        decimal
     }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
+
+    pub(crate) fn digits(&self) -> &[u8] {
+        self.digits.get(self.from..).unwrap_or_default()
     }
 }
 

@@ -14,9 +14,9 @@ mod scan;
 
 pub use decode::decode;
 pub use encode::encode;
-pub(crate) use encode::push_decimal;
 #[cfg(feature = "memory")]
 pub(crate) use encode::push_header;
+pub(crate) use encode::{Decimal, push_decimal};
 pub use limits::Limits;
 pub use malformed::Malformed;
 pub use reply::Reply;

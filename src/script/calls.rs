@@ -4,7 +4,7 @@ use super::{
     keys::LockKeys,
     scripts::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
 };
-use crate::time::Duration;
+use crate::{resp::Decimal, time::Duration};
 
 /// A call of a script, without its nonce.
 pub(crate) struct Call<'a> {
@@ -16,17 +16,30 @@ pub(crate) struct Call<'a> {
 }
 
 /// The most arguments that a script takes behind the nonce.
-pub(crate) const MOST_ARGUMENTS: usize = 6;
+const MOST_ARGUMENTS: usize = 6;
 
 /// An element of ARGV.
 #[derive(Clone, Copy)]
 pub(crate) enum Argument<'a> {
     Bytes(&'a [u8]),
-    /// Whole milliseconds, in decimal.
-    Millis(Duration),
+    Number(Decimal),
 }
 
-use Argument::{Bytes, Millis};
+impl Argument<'_> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Number(number) => number.digits(),
+        }
+    }
+}
+
+use Argument::Bytes;
+
+/// Whole milliseconds.
+fn millis(span: Duration) -> Argument<'static> {
+    Argument::Number(Decimal::new(span.as_millis()))
+}
 
 /// The owner on whose behalf a script runs.
 #[derive(Clone, Copy)]
@@ -56,9 +69,9 @@ pub(crate) fn exclusive_acquire<'a>(
     let Registration { waiter, ttl: kept } = registration;
     let arguments = [
         Some(Bytes(holder.token)),
-        Some(Millis(ttl)),
+        Some(millis(ttl)),
         Some(Bytes(waiter)),
-        Some(Millis(kept)),
+        Some(millis(kept)),
         Some(Bytes(holder.claim)),
         None,
     ];
@@ -76,9 +89,9 @@ pub(crate) fn fair_acquire<'a>(
     let Registration { waiter, ttl: kept } = registration;
     let arguments = [
         Some(Bytes(holder.token)),
-        Some(Millis(ttl)),
+        Some(millis(ttl)),
         Some(Bytes(waiter)),
-        Some(Millis(kept)),
+        Some(millis(kept)),
         Some(Bytes(if wait { b"1" } else { b"0" })),
         Some(Bytes(holder.claim)),
     ];
@@ -88,7 +101,7 @@ pub(crate) fn fair_acquire<'a>(
 /// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim; zero only asks whether the
 /// token holds them.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
-    call(&EXTEND, keys, three(Bytes(holder.token), Millis(ttl), Bytes(holder.claim)))
+    call(&EXTEND, keys, three(Bytes(holder.token), millis(ttl), Bytes(holder.claim)))
 }
 
 /// Deletes the keys that the token holds, and removes the waiter, if one is named.

@@ -9,8 +9,8 @@ mod verb;
 
 pub use answer::Answer;
 pub(crate) use calls::{
-    Argument, Call, Holder, MOST_ARGUMENTS, Registration, exclusive_acquire, exclusive_release, extend,
-    fair_acquire, fair_release,
+    Argument, Call, Holder, Registration, exclusive_acquire, exclusive_release, extend, fair_acquire,
+    fair_release,
 };
 pub use keys::KeyRole;
 pub(crate) use keys::{LockKeys, into_sorted_set, is_reserved};
