@@ -3,7 +3,7 @@
 use crate::{
     id::{LockId, NodeId},
     index::Index,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Everything that time alone makes a lock do.
@@ -157,7 +157,8 @@ impl DeadlineQueue {
     /// When the first owner is to be looked at.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| Instant::from_micros(at))
+        // A deadline may be later than any reading of a clock, which `Instant::from_micros` cuts off.
+        self.due.first().map(|(at, _)| Instant::default().after(Duration::from_micros(at)))
     }
 
     /// Takes out and returns an owner that is due. Its `queued_at` is void from here on.

@@ -288,6 +288,8 @@ fn at_the_largest_instant_no_call_loops_endlessly() {
     client.disconnect("refused");
     for _ in 0..10 {
         client.engine.handle_timeout(client.now);
+        let next = client.engine.poll_timeout().expect("the next dial");
+        assert!(next > client.now, "what is due was done");
     }
     assert_eq!(client.events(), []);
 }
