@@ -28,6 +28,7 @@
     )
 )]
 
+mod clock;
 mod engine;
 mod entropy;
 mod error;
@@ -52,6 +53,7 @@ mod wasm;
 #[path = "wasm/memory.rs"]
 mod wasm;
 
+pub use clock::Clock;
 pub use engine::{Engine, inspect::Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
 pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
@@ -61,7 +63,7 @@ pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeSnapshot, Transport};
 pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script};
 pub use stats::Counters;
-pub use time::{Clock, Duration, Instant};
+pub use time::{Duration, Instant};
 #[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
 pub use wasm::Core;
 #[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
