@@ -1,4 +1,4 @@
-//! Delivers what happens to locks and nodes, overdue timers first, and carries out what follows for others.
+//! Delivers inputs to locks and nodes, after overdue timers, and carries out the effects on other locks.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// Runs everything that is due before anything else is looked at: after a stall, data arrives before the late timer.
+    /// Runs everything that is due, before any input is handled: after a stall, data arrives before the late timer.
     pub(super) fn run_due(&mut self, now: Instant) {
         while let Some(owner) = self.deadlines.take_due(now) {
             match owner {
@@ -54,7 +54,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.transition(id, input, now);
     }
 
-    /// After a stall, what is overdue comes first: above all a loss.
+    /// Runs the overdue timers of one lock: after a stall, a loss must come before any other input.
     pub(super) fn run_overdue(&mut self, id: LockId, now: Instant) {
         while let Some(timer) = self.take_overdue(id, now) {
             self.transition(id, Input::Timer(timer), now);
@@ -72,7 +72,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.transition(id, Input::Start(start), now);
     }
 
-    /// One transition of one lock, and nothing else.
+    /// Makes one transition of one lock, without its timers and without carrying out effects.
     pub(super) fn transition(&mut self, id: LockId, input: Input<'_>, now: Instant) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
@@ -99,8 +99,8 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_deadline(id);
     }
 
-    /// Carries out what transitions mean for other locks, one effect after the other: a queue may be much longer than the
-    /// stack is deep.
+    /// Carries out the effects of transitions, one after the other. There is no recursion, because a queue of waiters
+    /// may be far longer than the stack is deep.
     pub(super) fn carry_out_effects(&mut self, now: Instant) {
         while let Some(effect) = self.effects.pop_front() {
             match effect {
@@ -117,9 +117,9 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// A waiter of this client is the head of a queue, as the lock `seen_by` learned. If the waiter leaves asking to its
-    /// leader, it has to ask now. If nothing is known of it, a command that ran late left it there, and it would stay for
-    /// as long as this client's positions are kept: it is removed.
+    /// The lock `seen_by` learned that `head`, another waiter of this client, is the head of a queue. If a leader polls
+    /// for that waiter, it has to attempt now. If this client has no such waiter, a stale command left it in the queue,
+    /// where this client's polls would keep it: it is removed.
     fn adopt_head(&mut self, head: LockId, seen_by: LockId, now: Instant) {
         if let Some(lock) = self.locks.get(&head) {
             if lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head) {
@@ -128,15 +128,15 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         }
         let Some(spec) = self.locks.get(&seen_by).map(|lock| lock.spec().clone()) else { return };
-        // A token that nobody has: whatever the keys hold, it is not ours. Without randomness, another time.
-        if let Ok(nobody) = Owner::new(None, &mut self.entropy) {
+        // A new token: the release then deletes no key. Without randomness, a later denial gets here again.
+        if let Ok(owner) = Owner::new(None, &mut self.entropy) {
             let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
-            // Under the waiter's own id, by which the server knows it.
-            self.begin(head, Lock::new(spec, nobody, None), Start::CleanUp(residue), now);
+            // The clean-up gets the waiter's lock id, because the server knows the waiter by it.
+            self.begin(head, Lock::new(spec, owner, None), Start::CleanUp(residue), now);
         }
     }
 
-    /// Keeps the deadline queue up to date with a lock, and drops the lock when nothing is left of it.
+    /// Updates the deadline queue for a lock, and removes the lock when it is done.
     fn update_deadline(&mut self, id: LockId) {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
@@ -158,16 +158,16 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Delivers a node's news to the locks that it concerns.
+    /// Delivers a node's news to the locks that they concern.
     pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
         match news {
             News::Reply(tag, reply) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Reply(node, tag.round, reply)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Reply(node, tag.serial, reply)), now);
             }
             News::NoScript(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::NoScript(node, tag.round)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::NoScript(node, tag.serial)), now);
             }
             News::Wake(lock) => self.deliver_and_follow(lock, Input::Wake, now),
             News::Ready { waiting, again } => {
@@ -179,15 +179,15 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
             }
-            News::Down { unanswered, waiting, fault, close } => {
+            News::Down { unanswered, waiting, error, close } => {
                 self.stats.observe(Event::Connection { node, ready: false }, &mut self.events);
                 if let Some(id) = close {
                     self.topology.close(id);
                 }
-                // Once for each lock: it may ask anew at once, and what it asks then is not down.
+                // Once for each lock: it may ask again at once, and that new command must not fail with the old ones.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &fault)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! How a lock asks the nodes.
+//! Sends a lock's commands to the nodes.
 
 use super::{context::Context, kind};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// A connection that stays silent for this many answers' time, and at least for half a second, counts as dead.
+/// A connection counts as dead after this many times `nodeTimeout` of silence, and not before half a second.
 const SILENT_ANSWERS: u64 = 4;
 const SHORTEST_SILENCE: Duration = Duration::from_millis(500);
 
@@ -23,19 +23,19 @@ impl Ask for Context<'_> {
         let owner_id = self.owner_id();
         let call = kind::call(verb, registers, &owner_id, self.spec, self.owner, self.policy);
         let patience = self.spec.node_timeout.times(SILENT_ANSWERS).max(SHORTEST_SILENCE);
-        let tag = Tag { lock: self.id, round: serial };
+        let tag = Tag { lock: self.id, serial };
         self.shared.topology.ask(node, tag, &Command { call, patience }, self.now)
     }
 }
 
 impl Context<'_> {
-    /// Calls every node of the lock's placement.
+    /// Starts a round on every node of the lock's placement.
     pub(super) fn start_round(&mut self, verb: Verb) -> Round {
         let (serial, terms) = (self.next_serial(), self.spec.terms());
         Round::start(verb, serial, terms, self)
     }
 
-    /// Calls the nodes that may hold what `attempt` asked for.
+    /// Starts a round on the nodes that may hold a grant of `attempt`.
     pub(super) fn start_round_where_held(&mut self, attempt: &Round, verb: Verb) -> Round {
         let serial = self.next_serial();
         Round::start_where_held(attempt, verb, serial, self)

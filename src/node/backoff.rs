@@ -7,8 +7,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 const FIRST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(1000);
 
-/// When to connect again: at once after a connection that worked; else after a random time of up to 50 ms, doubled
-/// for every failure in a row, up to a second.
+/// When to connect again: at once after a connection that worked. After a failure, a random pause of 10 to 50 ms; the
+/// upper bound doubles with each further failure in a row, up to 1 s.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Backoff {
     failures: u32,

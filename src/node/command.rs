@@ -1,4 +1,4 @@
-//! A call of a script, as bytes.
+//! Encodes a script call as EVALSHA or EVAL.
 
 use crate::{
     resp::{Decimal, encode},
@@ -6,19 +6,19 @@ use crate::{
     time::Duration,
 };
 
-/// A call of a script, and how long its reply may take.
+/// A script call, and how long its reply may take.
 pub(crate) struct Command<'a> {
     pub(crate) call: Call<'a>,
-    /// How long the connection may be silent with this command at the head of the pipeline.
+    /// How long the connection may be silent while this command is at the head of the pipeline.
     pub(crate) patience: Duration,
 }
 
-/// How a script is named to the server.
+/// How the command names the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Form {
-    /// By its SHA-1.
+    /// EVALSHA, with the SHA-1.
     Hash,
-    /// By its text, once the server said that it does not know the SHA-1.
+    /// EVAL, with the source text, after the server answered NOSCRIPT.
     Source,
 }
 

@@ -1,4 +1,4 @@
-//! One connection to a server, from the handshake on: what was received on it, and what that means.
+//! One connection to a server: turns received bytes into handshake steps, replies and wake-ups.
 
 use std::rc::Rc;
 
@@ -21,37 +21,40 @@ use super::{
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
-    /// The step of the handshake that is awaited, and until when; `None` when ready.
+    /// The handshake step whose reply is awaited, and its deadline; `None` when the connection is ready.
     greeting: Option<(Handshake, Instant)>,
     scanner: Scanner,
     pub(super) pipeline: Pipeline,
     pub(super) out: Vec<u8>,
+    /// When bytes were last received.
     heard: Instant,
-    /// Whether it has answered a command properly: connections that never do are made ever more rarely.
+    /// Whether a command got a valid answer. Connections that end without one count as failures for the backoff.
     pub(super) proven: bool,
-    /// Whether the server sends us wake-ups.
+    /// Whether the server sends wake-ups on this connection.
     pub(super) wakes: bool,
-    /// Set when the connection is to end once the reply at hand is delivered.
+    /// Set if the connection ends as soon as the current reply is delivered.
     doomed: Option<NodeError>,
 }
 
-/// What a connection has to say.
+/// What the received bytes mean for the node.
 #[derive(Debug)]
-pub(super) enum Said {
-    /// Nothing more until more is received.
-    Nothing,
-    /// The handshake is over.
+pub(super) enum ConnectionEvent {
+    /// Nothing, until more bytes are received.
+    Idle,
+    /// The handshake is complete.
     Ready,
-    /// A message names this lock.
+    /// A wake-up for this lock.
     Wake(LockId),
+    /// The reply to a command.
     Reply(Tag, Result<Answer, NodeError>),
+    /// The server does not have the command's script, and did nothing.
     NoScript(Tag),
-    /// It cannot be used any more.
-    Over(NodeError),
+    /// The connection cannot be used any more.
+    Ended(NodeError),
 }
 
 impl Connection {
-    /// A connection that was made, and has to be greeted `until` then if it is a session of our own.
+    /// A connection that was just made. If it is a session of our own, its handshake must be complete by `until`.
     pub(super) fn new(
         id: ConnectionId,
         endpoint: &Endpoint,
@@ -86,7 +89,7 @@ impl Connection {
         self.scanner.push(bytes);
     }
 
-    /// When it counts as dead, if nothing is heard until then.
+    /// When the connection counts as dead unless bytes are received before.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.greeting {
             Some((_, until)) => Some(until),
@@ -94,24 +97,24 @@ impl Connection {
         }
     }
 
-    /// The next thing in what was received. `channel` is where wake-ups come.
-    pub(super) fn next(&mut self, endpoint: &Endpoint, channel: &[u8]) -> Said {
+    /// The next event in the received bytes. `channel` is the channel of this client's wake-ups.
+    pub(super) fn next(&mut self, endpoint: &Endpoint, channel: &[u8]) -> ConnectionEvent {
         loop {
-            if let Some(fault) = self.doomed.take() {
-                return Said::Over(fault);
+            if let Some(error) = self.doomed.take() {
+                return ConnectionEvent::Ended(error);
             }
-            // A subscription is answered by a push; all others are messages.
+            // The reply to SUBSCRIBE is a push. Every other push is a message.
             let awaits_push = matches!(self.greeting, Some((Handshake::Subscribe, _)));
             let reply = match self.scanner.next_frame().map(|frame| frame.map(decode)) {
-                Ok(None) => return Said::Nothing,
+                Ok(None) => return ConnectionEvent::Idle,
                 Ok(Some(Ok(reply))) => reply,
                 Ok(Some(Err(error))) | Err(error) => {
-                    return Said::Over(NodeError::Protocol(error.describe().into()));
+                    return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into()));
                 }
             };
             match (&reply, self.greeting) {
                 (Reply::Push(elements), _) if !awaits_push => match woken(elements, channel) {
-                    Some(lock) => return Said::Wake(lock),
+                    Some(lock) => return ConnectionEvent::Wake(lock),
                     None => continue,
                 },
                 (_, Some((step, until))) => {
@@ -123,10 +126,10 @@ impl Connection {
                         }
                         Next::Done => {
                             self.greeting = None;
-                            Said::Ready
+                            ConnectionEvent::Ready
                         }
-                        Next::Refused(line) => Said::Over(server_fault(line, endpoint)),
-                        Next::Mismatch => Said::Over(NodeError::Protocol(NOT_REDIS.into())),
+                        Next::Refused(line) => ConnectionEvent::Ended(server_error(line, endpoint)),
+                        Next::Mismatch => ConnectionEvent::Ended(NodeError::Protocol(NOT_REDIS.into())),
                     };
                 }
                 _ => {}
@@ -134,27 +137,28 @@ impl Connection {
             return match self.pipeline.pair(&reply, &mut self.out) {
                 Paired::Answer(tag, answer) => {
                     self.proven = true;
-                    Said::Reply(tag, Ok(answer))
+                    ConnectionEvent::Reply(tag, Ok(answer))
                 }
-                Paired::NoScript(tag) => Said::NoScript(tag),
+                Paired::NoScript(tag) => ConnectionEvent::NoScript(tag),
                 Paired::Error(tag, line) => {
-                    let fault = server_fault(line, endpoint);
-                    // A replica now: the name may lead to the new master by the next connection.
-                    if matches!(&fault, NodeError::Server(error) if error.prefix == "READONLY") {
-                        self.doomed = Some(fault.clone());
+                    let error = server_error(line, endpoint);
+                    // The server is a replica now: the next connection may resolve the name to the new master.
+                    if matches!(&error, NodeError::Server(error) if error.prefix == "READONLY") {
+                        self.doomed = Some(error.clone());
                     }
-                    Said::Reply(tag, Err(fault))
+                    ConnectionEvent::Reply(tag, Err(error))
                 }
-                Paired::Mismatch => Said::Over(NodeError::Protocol(OUT_OF_STEP.into())),
+                Paired::Mismatch => ConnectionEvent::Ended(NodeError::Protocol(OUT_OF_STEP.into())),
             };
         }
     }
 }
 
-const NOT_REDIS: &str = "the server answered the handshake with something else; is it a Redis server?";
-const OUT_OF_STEP: &str = "a reply does not belong to the command it came for; the connection was dropped, and what was asked may or may not have been done";
+const NOT_REDIS: &str = "unexpected reply to the handshake; is this a Redis server?";
+const OUT_OF_STEP: &str =
+    "reply does not match its command; connection dropped, pending commands have an unknown outcome";
 
-/// The lock that a push names, if it is a message on our channel: `message, <channel>, <lock number>`.
+/// The lock to wake, if the push is a message on this client's channel: `message, <channel>, <lock number>`.
 fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
     match push {
         [Reply::Bulk(b"message"), Reply::Bulk(on), Reply::Bulk(number)] if *on == channel => {
@@ -164,6 +168,6 @@ fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
     }
 }
 
-fn server_fault(line: &[u8], endpoint: &Endpoint) -> NodeError {
+fn server_error(line: &[u8], endpoint: &Endpoint) -> NodeError {
     NodeError::Server(Rc::new(error_reply::parse(line, &endpoint.password)))
 }

@@ -1,24 +1,27 @@
-/// What carries commands to a server, and thus what can be done with it.
+/// How commands reach a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Transport {
-    /// A byte stream of our own: there is a handshake, messages come, and commands run in the order they were sent in.
+    /// A byte stream of the engine's own. The engine does the handshake, receives wake-ups and may pipeline: the server
+    /// runs commands in the order in which they were sent.
     #[default]
     Stream,
-    /// Single commands on somebody else's session: another client, or requests over HTTP. No handshake, no messages (so
-    /// that waiters poll), and what is sent later may overtake: of commands on one key only one is under way at a time.
+    /// Single commands over a session that is not the engine's: another Redis client, or HTTP requests. There is no
+    /// handshake, and there are no wake-ups, so waiters poll. A later command may overtake an earlier one, so only one
+    /// command per key is in flight at a time.
     Commands,
 }
 
-/// What a server is told about us. Its address is the driver's business.
+/// How the engine logs in to one server. The driver alone knows the server's address.
 #[derive(Clone, Default, Hash)]
 pub struct Endpoint {
-    /// The user to authenticate as; empty for the default user.
+    /// The ACL user; empty for the default user.
     pub user: String,
     /// The password; empty for none.
     pub password: String,
-    /// The number of the database.
+    /// The number of the database, for SELECT.
     pub database: u32,
-    /// With [`Transport::Commands`] the other fields are of no use: who carries them has logged in.
+    /// How commands reach the server. With [`Transport::Commands`] the other fields are ignored: that session is logged
+    /// in already.
     pub transport: Transport,
 }
 

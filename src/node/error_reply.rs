@@ -1,8 +1,8 @@
-//! Takes error replies apart: which error it is, whether it may pass, and what of it may be shown.
+//! Parses error replies: which error it is, whether it is transient (rule 14), and which part of its text may be shown.
 
 use crate::error::ServerError;
 
-/// Errors that another attempt may not meet: the server is starting, failing over, busy or short of something.
+/// Prefixes of transient errors: the server is starting, failing over, busy or short of a resource.
 const TRANSIENT: [&str; 11] = [
     "READONLY",
     "LOADING",
@@ -17,32 +17,32 @@ const TRANSIENT: [&str; 11] = [
     "UNBLOCKED",
 ];
 
-/// Characters of an error that are kept.
+/// How many characters of an error are kept.
 const LONGEST: usize = 256;
 
-/// Takes an error reply apart. `secret` never shows in the result, though servers repeat arguments in some errors.
+/// Parses an error reply. Some errors repeat the command's arguments; `secret` is removed from the result.
 pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
     let text = String::from_utf8_lossy(line);
     let text = script_error(&text).unwrap_or(&text);
-    // "unknown command 'AUTH', with args beginning with: ..." shows what must not be shown.
+    // "unknown command 'AUTH', with args beginning with: ..." would show the password.
     let text = text.split(", with args beginning with").next().unwrap_or_default();
-    // First of all, for whatever is cut or replaced may cut the secret so that it is not found.
+    // Before any other change: cutting or replacing characters could leave a part of the secret.
     let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "***") };
     let message: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();
     let prefix = match message.split(' ').next() {
         Some(word) if is_prefix(word) => word.to_owned(),
         _ => "ERR".to_owned(),
     };
-    // Sent without a prefix of its own when a connection is refused for their number.
+    // A server that refuses a connection above maxclients sends no prefix of its own.
     let transient = TRANSIENT.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
     ServerError { prefix, message, transient }
 }
 
-/// What Redis before 7 wraps an error raised inside of a script in:
+/// The error inside the text with which Redis before 7 wraps an error raised in a script:
 /// `ERR Error running script (call to f_<sha1>): @user_script:12: OOM command not allowed ...`.
 fn script_error(text: &str) -> Option<&str> {
     let mut rest = text.strip_prefix("ERR Error running script")?;
-    // Behind one of the colons, where the lines of the script were told, is the error itself.
+    // The error follows one of the colons, after the script's line numbers.
     while let Some((_, after)) = rest.split_once(": ") {
         let error = after.trim_start_matches('-');
         if error.split(' ').next().is_some_and(is_prefix) {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_inside_of_scripts_are_found_on_old_servers_too() {
+    fn errors_raised_in_scripts_are_found_on_old_servers_too() {
         let redis_6 = "ERR Error running script (call to f_00aa): @user_script:12: @user_script: 12: -OOM command not allowed when used memory > 'maxmemory'.";
         assert_eq!(prefix(redis_6), "OOM");
         let redis_6_type = "ERR Error running script (call to f_00aa): @user_script:8: WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -93,7 +93,7 @@ mod tests {
         ] {
             assert!(parse(transient.as_bytes(), "").transient, "{transient}");
         }
-        for last in [
+        for permanent in [
             "NOAUTH Authentication",
             "WRONGPASS invalid",
             "NOPERM this user",
@@ -101,7 +101,7 @@ mod tests {
             "CROSSSLOT Keys",
             "ERR unknown",
         ] {
-            assert!(!parse(last.as_bytes(), "").transient, "{last}");
+            assert!(!parse(permanent.as_bytes(), "").transient, "{permanent}");
         }
     }
 
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn long_and_binary_errors_are_tamed() {
+    fn long_and_binary_errors_are_cut_and_cleaned() {
         let line = [b"ERR \x00\xff\r".as_slice(), &[b'x'; 5000]].concat();
         let error = parse(&line, "");
         assert_eq!(error.message.chars().count(), LONGEST);

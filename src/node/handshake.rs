@@ -1,12 +1,12 @@
-//! What is said before a connection may be used.
+//! The commands that prepare a new connection.
 //!
 //! ```text
 //! Hello --map--> Subscribe --push or error--> Select --OK--> done   (HELLO 3 AUTH user password SETNAME redlatch)
 //!   |                                           ^
 //!   '--no such command--> Auth --------OK-------'                   (servers before Redis 6, and proxies: RESP2)
 //! ```
-//! Steps with nothing to say are left out. A subscription that is denied costs us wake-ups, and nothing else. Any other
-//! error ends the connection: commands must not run without authentication or in another database.
+//! Steps that are not needed are left out. If SUBSCRIBE is denied, the client only loses its wake-ups. Any other error
+//! ends the connection: commands must not run without authentication or in another database.
 
 use super::endpoint::Endpoint;
 use crate::resp::{Reply, encode};
@@ -26,7 +26,7 @@ pub(crate) enum Next<'a> {
     Await(Handshake),
     Done,
     Refused(&'a [u8]),
-    /// A reply of a kind that this step cannot have.
+    /// No server replies like this to this step.
     Mismatch,
 }
 
@@ -42,7 +42,7 @@ impl Handshake {
         Self::Hello
     }
 
-    /// Takes the reply to this step and writes the next.
+    /// Takes the reply to this step and writes the next step.
     pub(crate) fn on_reply<'a>(
         self,
         reply: &Reply<'a>,
@@ -69,7 +69,7 @@ impl Handshake {
         if !endpoint.has_credentials() {
             return Self::select(endpoint, out);
         }
-        // Servers that lack HELLO know one password and no users.
+        // Servers without HELLO have one password and no users.
         let mut arguments: Vec<&[u8]> =
             vec![b"AUTH", endpoint.user_or_default(), endpoint.password.as_bytes()];
         if endpoint.user_or_default() == b"default" {
@@ -90,7 +90,7 @@ impl Handshake {
     }
 }
 
-/// Whether an error to HELLO says that the server speaks only RESP2, rather than that it refuses us.
+/// Whether an error reply to HELLO means that the server speaks only RESP2, and not that it refuses the client.
 fn lacks_hello(line: &[u8]) -> bool {
     let begins = |with: &[u8]| line.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
     begins(b"NOPROTO")
@@ -109,7 +109,7 @@ mod tests {
         Endpoint { user: user.into(), password: password.into(), database, ..Endpoint::default() }
     }
 
-    fn said(out: &mut Vec<u8>) -> String {
+    fn written(out: &mut Vec<u8>) -> String {
         String::from_utf8(std::mem::take(out)).unwrap().replace("\r\n", " ")
     }
 
@@ -117,19 +117,19 @@ mod tests {
     fn modern_server_with_user_and_database() {
         let (endpoint, mut out) = (endpoint("ann", "s3cret", 7), Vec::new());
         let step = Handshake::begin(&endpoint, &mut out);
-        assert_eq!(said(&mut out), "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch ");
+        assert_eq!(written(&mut out), "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch ");
         assert_eq!(
             step.on_reply(&Reply::Opaque, &endpoint, CHANNEL, &mut out),
             Next::Await(Handshake::Subscribe)
         );
-        assert_eq!(said(&mut out), "*2 $9 SUBSCRIBE $16 redlatch:wake:c1 ");
+        assert_eq!(written(&mut out), "*2 $9 SUBSCRIBE $16 redlatch:wake:c1 ");
         let subscribed =
             Reply::Push(vec![Reply::Bulk(b"subscribe"), Reply::Bulk(CHANNEL), Reply::Integer(1)]);
         assert_eq!(
             Handshake::Subscribe.on_reply(&subscribed, &endpoint, CHANNEL, &mut out),
             Next::Await(Handshake::Select)
         );
-        assert_eq!(said(&mut out), "*2 $6 SELECT $1 7 ");
+        assert_eq!(written(&mut out), "*2 $6 SELECT $1 7 ");
         assert_eq!(
             Handshake::Select.on_reply(&Reply::Simple(b"OK"), &endpoint, CHANNEL, &mut out),
             Next::Done
@@ -144,7 +144,7 @@ mod tests {
             Handshake::Hello.on_reply(&unknown, &endpoint, CHANNEL, &mut out),
             Next::Await(Handshake::Auth)
         );
-        assert_eq!(said(&mut out), "*2 $4 AUTH $6 s3cret ");
+        assert_eq!(written(&mut out), "*2 $4 AUTH $6 s3cret ");
         assert_eq!(
             Handshake::Auth.on_reply(&Reply::Simple(b"OK"), &endpoint, CHANNEL, &mut out),
             Next::Await(Handshake::Select)

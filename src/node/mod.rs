@@ -1,4 +1,4 @@
-//! One server: its connection, what was asked on it, and when to connect again.
+//! One server: its connection, the commands that are in flight on it, and when to connect again.
 //!
 //! ```text
 //!          demand                    connected                 handshake done
@@ -6,8 +6,8 @@
 //!    ^                  |  refused, timed out            |  refused, timed out    |  closed, silent,
 //!    '------------------'<-------------------------------'<-----------------------'  malformed, mismatched
 //! ```
-//! There is no connection without demand, and no queue of commands for a connection that is yet to come: whoever asks
-//! is told to wait, and asks anew once the server is ready, with a time of its own.
+//! A node connects only on demand, and queues no command for a connection that does not exist yet (rule 7): the lock
+//! waits and sends its command once the server is ready, with a validity counted from then.
 
 mod backoff;
 mod command;
@@ -27,37 +27,37 @@ use crate::{
 
 use backoff::Backoff;
 pub(crate) use command::Command;
-use connection::{Connection, Said};
+use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
 pub use news::NodeSnapshot;
 pub(crate) use news::{Asked, News, Tag};
 
-/// What the name of a client's channel begins with; the scripts publish there.
+/// The prefix of a client's channel, where the scripts publish wake-ups.
 const CHANNEL: &[u8] = b"redlatch:wake:";
 
-/// Commands that may wait for replies on one connection: beyond, asking is refused as overload.
+/// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
     endpoint: Endpoint,
-    /// Where wake-ups for this client are published.
+    /// The channel on which this client's wake-ups are published.
     channel: Vec<u8>,
     connect_timeout: Duration,
-    link: Link,
+    state: State,
     backoff: Backoff,
-    /// Why the last connection ended, for those who ask while none may be made.
-    last_fault: Option<NodeError>,
-    /// Who wants to know when the server is ready or cannot be had.
+    /// Why the last connection ended. Locks get this error while the backoff allows no new connection.
+    last_error: Option<NodeError>,
+    /// The locks that wait until the server is ready or cannot be reached.
     waiting: Vec<LockId>,
-    /// Whether any connection was ready before.
+    /// Whether an earlier connection was ready.
     was_ready: bool,
-    /// When the engine looks at this node's timers, at the latest.
+    /// The time for which this node is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Hash)]
-enum Link {
+enum State {
     Down,
     Dialing { id: ConnectionId, until: Instant },
     Up(Box<Connection>),
@@ -69,16 +69,16 @@ impl Node {
             endpoint,
             channel: Vec::new(),
             connect_timeout,
-            link: Link::Down,
+            state: State::Down,
             backoff: Backoff::default(),
-            last_fault: None,
+            last_error: None,
             waiting: Vec::new(),
             was_ready: false,
             queued_at: None,
         }
     }
 
-    /// Asks the server, if it is ready. `dial` is called for the id of a new connection if one has to be made.
+    /// Sends a command if the server is ready. If a new connection is needed, `dial` requests it and returns its id.
     pub(crate) fn ask(
         &mut self,
         tag: Tag,
@@ -86,36 +86,36 @@ impl Node {
         dial: impl FnOnce() -> ConnectionId,
         now: Instant,
     ) -> Asked {
-        match &mut self.link {
-            Link::Up(connection) if connection.is_ready() => {
+        match &mut self.state {
+            State::Up(connection) if connection.is_ready() => {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(NodeError::Overloaded);
                 }
                 connection.pipeline.push(tag, command, now, &mut connection.out);
                 Asked::Sent
             }
-            Link::Up(_) | Link::Dialing { .. } => {
+            State::Up(_) | State::Dialing { .. } => {
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
-            Link::Down if self.backoff.allows(now) => {
-                self.link = Link::Dialing { id: dial(), until: now.after(self.connect_timeout) };
+            State::Down if self.backoff.allows(now) => {
+                self.state = State::Dialing { id: dial(), until: now.after(self.connect_timeout) };
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
-            Link::Down => {
-                Asked::Refused(self.last_fault.clone().unwrap_or_else(|| connection_fault("not connected")))
+            State::Down => {
+                Asked::Refused(self.last_error.clone().unwrap_or_else(|| connection_error("not connected")))
             }
         }
     }
 
-    /// Whether the server sends wake-ups over the connection that is up.
+    /// Whether the server sends wake-ups over the present connection.
     pub(crate) fn wakes(&self) -> bool {
-        matches!(&self.link, Link::Up(connection) if connection.wakes)
+        matches!(&self.state, State::Up(connection) if connection.wakes)
     }
 
-    /// The connection that is being made was made. `client` is what wake-ups are addressed to. There is news at once if it
-    /// needs no handshake.
+    /// The driver made the connection. `client` is the id to which wake-ups are addressed. Returns news at once if the
+    /// connection needs no handshake.
     pub(crate) fn connected(
         &mut self,
         id: ConnectionId,
@@ -123,7 +123,7 @@ impl Node {
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
-        let Link::Dialing { id: dialed, until } = self.link else {
+        let State::Dialing { id: dialed, until } = self.state else {
             return None;
         };
         if dialed != id {
@@ -131,45 +131,45 @@ impl Node {
         }
         self.channel = [CHANNEL, client].concat();
         let mut first_nonce = [0; 8];
-        // The nonce detects accidents, and is not a secret: without randomness it still does.
+        // The nonce detects accidents and is no secret, so zeros do if there is no randomness.
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
         let connection = Connection::new(id, &self.endpoint, first_nonce, until, now);
         let ready = connection.is_ready();
-        self.link = Link::Up(Box::new(connection));
+        self.state = State::Up(Box::new(connection));
         ready.then(|| self.ready())
     }
 
-    /// Takes what was received. Then call [`step`](Self::step) until it has no news.
+    /// Takes received bytes. Then call [`step`](Self::step) until it returns `None`.
     pub(crate) fn received(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         if let Some(connection) = self.connection(id) {
             connection.received(bytes, now);
         }
     }
 
-    /// The next news in what was received.
+    /// The next news in the received bytes.
     pub(crate) fn step(&mut self, id: ConnectionId, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
         let Self { endpoint, channel, .. } = self;
-        let connection = match &mut self.link {
-            Link::Up(connection) if connection.id == id => connection,
+        let connection = match &mut self.state {
+            State::Up(connection) if connection.id == id => connection,
             _ => return None,
         };
         match connection.next(endpoint, channel) {
-            Said::Nothing => None,
-            Said::Ready => Some(self.ready()),
-            Said::Wake(lock) => Some(News::Wake(lock)),
-            Said::Reply(tag, reply) => {
+            ConnectionEvent::Idle => None,
+            ConnectionEvent::Ready => Some(self.ready()),
+            ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
+            ConnectionEvent::Reply(tag, reply) => {
                 if reply.is_ok() {
                     self.backoff.succeeded();
                 }
                 Some(News::Reply(tag, reply))
             }
-            Said::NoScript(tag) => Some(News::NoScript(tag)),
-            Said::Over(fault) => Some(self.end(fault, true, entropy, now)),
+            ConnectionEvent::NoScript(tag) => Some(News::NoScript(tag)),
+            ConnectionEvent::Ended(error) => Some(self.end(error, true, entropy, now)),
         }
     }
 
-    /// The driver says that the connection ended, or could not be made.
+    /// The driver reports that the connection ended, or could not be made.
     pub(crate) fn closed(
         &mut self,
         id: ConnectionId,
@@ -177,59 +177,61 @@ impl Node {
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
-        (self.id() == Some(id)).then(|| self.end(connection_fault(reason), false, entropy, now))
+        (self.id() == Some(id)).then(|| self.end(connection_error(reason), false, entropy, now))
     }
 
-    /// When [`timeout`](Self::timeout) has something to do.
+    /// When to call [`timeout`](Self::timeout) next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        match &self.link {
-            Link::Down => None,
-            Link::Dialing { until, .. } => Some(*until),
-            Link::Up(connection) => connection.deadline(),
+        match &self.state {
+            State::Down => None,
+            State::Dialing { until, .. } => Some(*until),
+            State::Up(connection) => connection.deadline(),
         }
     }
 
+    /// Ends the connection if its deadline has passed.
     pub(crate) fn timeout(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
         if self.deadline().is_none_or(|at| at > now) {
             return None;
         }
-        let text = match &self.link {
-            Link::Up(connection) if connection.is_ready() => {
-                "the server stopped answering; the connection was dropped"
+        let text = match &self.state {
+            State::Up(connection) if connection.is_ready() => {
+                "the server stopped responding; connection dropped"
             }
-            Link::Up(_) => "connected, but the server did not answer the handshake in time (connectTimeout)",
-            Link::Dialing { .. } | Link::Down => "no connection in time (connectTimeout)",
+            State::Up(_) => "connected, but the handshake got no reply in time (connectTimeout)",
+            State::Dialing { .. } | State::Down => "connection timed out (connectTimeout)",
         };
-        Some(self.end(connection_fault(text), true, entropy, now))
+        Some(self.end(connection_error(text), true, entropy, now))
     }
 
-    /// What is to be written to the connection now.
+    /// Takes the bytes to write to the connection.
     pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
         self.connection(id).map(|connection| core::mem::take(&mut connection.out)).unwrap_or_default()
     }
 
-    /// The connection that has something to write.
+    /// The connection, if it has bytes to write.
     pub(crate) fn wants_to_write(&self) -> Option<ConnectionId> {
-        match &self.link {
-            Link::Up(connection) if !connection.out.is_empty() => Some(connection.id),
+        match &self.state {
+            State::Up(connection) if !connection.out.is_empty() => Some(connection.id),
             _ => None,
         }
     }
 
     pub(crate) fn inspect(&self) -> NodeSnapshot {
-        let (state, pending) = match &self.link {
-            Link::Up(connection) if connection.is_ready() => ("ready", connection.pipeline.len()),
-            Link::Up(_) | Link::Dialing { .. } => ("connecting", 0),
-            Link::Down => ("down", 0),
+        let (state, pending) = match &self.state {
+            State::Up(connection) if connection.is_ready() => ("ready", connection.pipeline.len()),
+            State::Up(_) | State::Dialing { .. } => ("connecting", 0),
+            State::Down => ("down", 0),
         };
         NodeSnapshot { state, pending, wakes: self.wakes() }
     }
 
+    /// The present connection, or the one that is being made.
     pub(crate) fn id(&self) -> Option<ConnectionId> {
-        match &self.link {
-            Link::Down => None,
-            Link::Dialing { id, .. } => Some(*id),
-            Link::Up(connection) => Some(connection.id),
+        match &self.state {
+            State::Down => None,
+            State::Dialing { id, .. } => Some(*id),
+            State::Up(connection) => Some(connection.id),
         }
     }
 
@@ -239,38 +241,38 @@ impl Node {
     }
 
     fn connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        match &mut self.link {
-            Link::Up(connection) if connection.id == id => Some(connection),
+        match &mut self.state {
+            State::Up(connection) if connection.id == id => Some(connection),
             _ => None,
         }
     }
 
-    /// Gives the connection up; `close` if the driver does not know yet.
-    fn end(&mut self, fault: NodeError, close: bool, entropy: &mut dyn Entropy, now: Instant) -> News {
+    /// Ends the connection. `close` asks the driver to close it, unless the driver reported the end itself.
+    fn end(&mut self, error: NodeError, close: bool, entropy: &mut dyn Entropy, now: Instant) -> News {
         let id = self.id();
-        let unanswered = match core::mem::replace(&mut self.link, Link::Down) {
-            Link::Up(connection) => {
+        let unanswered = match core::mem::replace(&mut self.state, State::Down) {
+            State::Up(connection) => {
                 if !connection.proven {
                     self.backoff.failed(now, entropy);
                 }
                 connection.pipeline.into_tags().collect()
             }
-            Link::Dialing { .. } => {
+            State::Dialing { .. } => {
                 self.backoff.failed(now, entropy);
                 Vec::new()
             }
-            Link::Down => Vec::new(),
+            State::Down => Vec::new(),
         };
-        self.last_fault = Some(fault.clone());
+        self.last_error = Some(error.clone());
         News::Down {
             unanswered,
             waiting: core::mem::take(&mut self.waiting),
-            fault,
+            error,
             close: id.filter(|_| close),
         }
     }
 }
 
-fn connection_fault(text: &str) -> NodeError {
+fn connection_error(text: &str) -> NodeError {
     NodeError::Connection(text.into())
 }

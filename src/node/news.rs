@@ -1,4 +1,4 @@
-//! What a node tells the locks.
+//! What a node reports to the locks.
 
 use serde::Serialize;
 
@@ -8,51 +8,48 @@ use crate::{
     script::Answer,
 };
 
-/// Who asked: a lock, and in which of its rounds.
+/// Which lock sent a command, and in which of its rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag {
     pub(crate) lock: LockId,
-    pub(crate) round: u32,
+    /// The serial number of the round.
+    pub(crate) serial: u32,
 }
 
-/// What became of a question.
+/// Whether a command was sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Sent,
-    /// Not sent: there will be word when the server is ready or cannot be had.
+    /// Not sent. The lock gets an input when the server is ready or cannot be reached.
     Waiting,
+    /// Not sent, and the lock gets no further input.
     Refused(NodeError),
 }
 
 /// News from a server, for the locks.
 #[derive(Debug)]
 pub(crate) enum News {
+    /// The reply to a command.
     Reply(Tag, Result<Answer, NodeError>),
+    /// The server does not have the command's script, and did nothing.
     NoScript(Tag),
-    /// A message says that this lock may be had now.
+    /// A wake-up for this lock.
     Wake(LockId),
-    /// The connection is ready; `again` if it is not the first to this server.
-    Ready {
-        waiting: Vec<LockId>,
-        again: bool,
-    },
-    /// The connection is no more: these commands' outcomes are unknown, and these wait in vain.
-    Down {
-        unanswered: Vec<Tag>,
-        waiting: Vec<LockId>,
-        fault: NodeError,
-        close: Option<ConnectionId>,
-    },
+    /// The connection is ready. `again` if an earlier connection to this server was ready.
+    Ready { waiting: Vec<LockId>, again: bool },
+    /// The connection ended. The `unanswered` commands have an unknown outcome; the `waiting` locks had sent nothing.
+    /// `close` is the connection that the driver must close.
+    Down { unanswered: Vec<Tag>, waiting: Vec<LockId>, error: NodeError, close: Option<ConnectionId> },
 }
 
-/// The state of one server.
+/// The state of one server, as [`Snapshot`](crate::Snapshot) shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeSnapshot {
     /// `down`, `connecting` or `ready`.
     pub state: &'static str,
-    /// Commands that wait for replies.
+    /// How many commands wait for replies.
     pub pending: usize,
-    /// Whether it tells us when it is our turn.
+    /// Whether the server sends wake-ups to this client.
     pub wakes: bool,
 }

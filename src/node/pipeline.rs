@@ -1,8 +1,9 @@
-//! The commands that wait for replies on one connection, and which reply belongs to which.
+//! Pairs the replies on one connection with its commands (rule 7).
 //!
 //! The k-th reply on a connection answers the k-th command (RESP specification, pipelining). A command keeps its place
-//! until its reply comes, also when nobody wants the reply any more: a late answer can never be taken for another's. On
-//! top of that every script echoes a nonce; a wrong one means that the peer is not in step, and the connection is lost.
+//! until its reply arrives, even if no lock waits for that reply any more, so a late reply is never paired with another
+//! command. In addition every script echoes a nonce: a wrong nonce means that the peer is out of step, and ends the
+//! connection.
 
 use std::collections::VecDeque;
 
@@ -16,7 +17,7 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// A command whose reply has not come.
+/// A command whose reply has not arrived.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Pending {
     pub(crate) tag: Tag,
@@ -25,23 +26,23 @@ pub(crate) struct Pending {
     form: Form,
     sent: Instant,
     patience: Duration,
-    /// Only with [`Order::PerKey`].
+    /// Empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
 }
 
-/// Which commands may be under way at once.
+/// Which commands may be in flight at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Order {
-    /// All: the server runs them in the order in which they are sent.
+    /// All: the server runs them in the order in which they were sent.
     #[default]
     AsSent,
-    /// Those on different keys: what is sent later may run earlier, and a release must not overtake its acquire.
+    /// One command per key: a later command may overtake an earlier one, and a release must not overtake its acquire.
     PerKey,
 }
 
-/// A command that is not sent before others on the same keys are answered.
+/// A command that is sent only when earlier commands on the same keys have been answered.
 #[derive(Clone, Debug, Hash)]
-struct Held {
+struct Deferred {
     pending: Pending,
     bytes: Vec<u8>,
 }
@@ -50,10 +51,10 @@ struct Held {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Paired<'a> {
     Answer(Tag, Answer),
-    /// The server does not have the script: it did nothing.
+    /// The server does not have the script, and did nothing.
     NoScript(Tag),
     Error(Tag, &'a [u8]),
-    /// Not the reply to that command.
+    /// The reply does not belong to the command.
     Mismatch,
 }
 
@@ -61,21 +62,21 @@ pub(crate) enum Paired<'a> {
 pub(crate) struct Pipeline {
     order: Order,
     queue: VecDeque<Pending>,
-    held: VecDeque<Held>,
+    deferred: VecDeque<Deferred>,
     nonce: u64,
-    /// Scripts that the server said it does not have, and has not carried out since: they are sent by their text, whoever
-    /// asks. The lock that heard of it may have given up by then.
+    /// Scripts that got NOSCRIPT and have not run since. They are sent with EVAL for every lock, because the lock that
+    /// got NOSCRIPT may have given up by then.
     unknown: Vec<&'static Script>,
 }
 
 impl Pipeline {
-    /// Nonces count up from a random number, so that no other connection's reply fits.
+    /// Nonces count up from a random number, so that a reply to another connection does not match.
     pub(crate) fn new(first_nonce: u64, order: Order) -> Self {
         Self { order, nonce: first_nonce, ..Self::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.queue.len().saturating_add(self.held.len())
+        self.queue.len().saturating_add(self.deferred.len())
     }
 
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
@@ -88,39 +89,44 @@ impl Pipeline {
             Order::PerKey => command.call.keys.to_vec(),
         };
         let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
-        if self.is_free(&pending, self.held.len()) {
+        if self.is_free(&pending, self.deferred.len()) {
             command.write(form, nonce, out);
             self.queue.push_back(pending);
         } else {
             let mut bytes = Vec::new();
             command.write(form, nonce, &mut bytes);
-            self.held.push_back(Held { pending, bytes });
+            self.deferred.push_back(Deferred { pending, bytes });
         }
     }
 
-    /// Whether a command may be sent though the unanswered ones and the first `held` of those not sent are not done.
-    fn is_free(&self, command: &Pending, held: usize) -> bool {
+    /// Whether a command may be sent: no unanswered command, and none of the first `deferred` deferred ones, shares a
+    /// key.
+    fn is_free(&self, command: &Pending, deferred: usize) -> bool {
         let shares = |other: &Pending| command.keys.iter().any(|key| other.keys.contains(key));
-        // In order, no command has keys here: the queue, which may be long, is not looked through.
+        // With `Order::AsSent` no command has keys here, so the queue, which may be long, is not searched.
         command.keys.is_empty()
-            || !self.queue.iter().chain(self.held.iter().take(held).map(|held| &held.pending)).any(shares)
+            || !self
+                .queue
+                .iter()
+                .chain(self.deferred.iter().take(deferred).map(|other| &other.pending))
+                .any(shares)
     }
 
-    /// Sends what nothing stands in the way of any more.
+    /// Sends the deferred commands that no earlier command blocks any more.
     fn send_free(&mut self, out: &mut Vec<u8>) {
         let mut index = 0;
-        while let Some(held) = self.held.get(index) {
-            if !self.is_free(&held.pending, index) {
+        while let Some(deferred) = self.deferred.get(index) {
+            if !self.is_free(&deferred.pending, index) {
                 index = index.saturating_add(1);
-            } else if let Some(Held { pending, bytes }) = self.held.remove(index) {
+            } else if let Some(Deferred { pending, bytes }) = self.deferred.remove(index) {
                 out.extend(bytes);
                 self.queue.push_back(pending);
             }
         }
     }
 
-    /// Pairs a reply with the command at the head, which leaves the queue unless the reply is not its own.
-    /// `out` takes the commands that it sets free.
+    /// Pairs a reply with the command at the head, and removes that command unless they do not match. Deferred commands
+    /// that become free are appended to `out`.
     pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>, out: &mut Vec<u8>) -> Paired<'a> {
         let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
         if paired != Paired::Mismatch
@@ -136,16 +142,16 @@ impl Pipeline {
         paired
     }
 
-    /// When the connection counts as dead if nothing is heard until then. `heard` is when something was last.
+    /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received.
     pub(crate) fn silent_at(&self, heard: Instant) -> Option<Instant> {
         self.queue.front().map(|head| head.sent.max(heard).after(head.patience))
     }
 
-    /// Gives up: every command's outcome is unknown.
+    /// The tags of all commands, each of which now has an unknown outcome.
     pub(crate) fn into_tags(self) -> impl Iterator<Item = Tag> {
         self.queue
             .into_iter()
-            .chain(self.held.into_iter().map(|held| held.pending))
+            .chain(self.deferred.into_iter().map(|other| other.pending))
             .map(|pending| pending.tag)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
 };
 
 fn tag(lock: u32) -> Tag {
-    Tag { lock: LockId(lock), round: 1 }
+    Tag { lock: LockId(lock), serial: 1 }
 }
 
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
@@ -52,12 +52,12 @@ fn replies_are_paired_in_order_by_nonce() {
     assert_eq!(
         pipeline.pair(&released(b"0000000000000003"), &mut Vec::new()),
         Paired::Mismatch,
-        "nothing was asked"
+        "no command is pending"
     );
 }
 
 #[test]
-fn anothers_reply_is_a_mismatch() {
+fn the_reply_to_another_command_is_a_mismatch() {
     let replies = [
         released(b"0000000000000002"),
         released(b"00000000000000001"),
@@ -89,23 +89,25 @@ fn a_grant_without_a_proper_fence_is_a_mismatch() {
     }
 }
 
-/// One reply was lost, so that every error goes to the command before, which nobody waits for any more.
 #[test]
-fn a_script_that_is_unknown_is_sent_by_its_text_until_it_was_carried_out() {
+fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
     let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
     let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
     sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
     pipeline.pair(&line, &mut Vec::new());
     assert!(sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
-    assert!(!sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source), "only that one");
+    assert!(
+        !sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source),
+        "only the unknown script"
+    );
     let reply = [Reply::Bulk(b"0000000000000002"), Reply::Integer(0), Reply::Integer(5)];
     assert!(matches!(pipeline.pair(&Reply::Array(reply.to_vec()), &mut Vec::new()), Paired::Answer(..)));
     assert!(!sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
 }
 
 #[test]
-fn unknown_script_is_told_once() {
+fn noscript_is_reported_once() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
     let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
@@ -133,16 +135,16 @@ fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
 }
 
 #[test]
-fn without_an_order_commands_on_one_key_wait_for_each_other() {
+fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
     let mut pipeline = Pipeline::new(1, Order::PerKey);
     assert!(pushed_on(&mut pipeline, &["a"]));
     assert!(pushed_on(&mut pipeline, &["b"]), "another key");
     assert!(!pushed_on(&mut pipeline, &["b", "a"]));
-    assert!(!pushed_on(&mut pipeline, &["a"]), "behind one that is not sent itself");
+    assert!(!pushed_on(&mut pipeline, &["a"]), "behind a deferred command");
     assert!(pushed_on(&mut pipeline, &["c"]));
     assert_eq!(pipeline.len(), 5);
 
-    // Nonces in the order in which the commands were pushed, replies in that in which they were sent.
+    // Nonces follow the order in which commands were pushed, replies the order in which they were sent.
     let mut answered = |nonce: &[u8]| {
         let mut out = Vec::new();
         assert!(matches!(pipeline.pair(&released(nonce), &mut out), Paired::Answer(..)), "{nonce:?}");
@@ -157,7 +159,7 @@ fn without_an_order_commands_on_one_key_wait_for_each_other() {
 }
 
 #[test]
-fn without_an_order_nothing_is_forgotten() {
+fn with_order_per_key_deferred_commands_are_not_lost() {
     let mut pipeline = Pipeline::new(1, Order::PerKey);
     pushed_on(&mut pipeline, &["a"]);
     pushed_on(&mut pipeline, &["a"]);

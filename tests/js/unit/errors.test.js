@@ -86,7 +86,7 @@ test("a connection's error has the socket's as its cause, if that is what it spe
 });
 
 test("a TLS handshake that is not answered: the message asks for TLS at the other end", () => {
-  const late = failure(4, ["no connection in time (connectTimeout)"]);
+  const late = failure(4, ["connection timed out (connectTimeout)"]);
   assert.match(toLockError(late, [{ ...node, tls: true }], 9).message, /TLS/);
   assert.doesNotMatch(toLockError(late, [node], 9).message, /TLS/);
   assert.doesNotMatch(toLockError(failure(4, ["refused"]), [{ ...node, tls: true }], 9).message, /TLS/);
