@@ -4,18 +4,18 @@ use super::{Frame, Malformed, Reply, Shape};
 
 /// Decodes a complete frame that a [`Scanner`](super::Scanner) found.
 ///
-/// The work is done by `redis-protocol`, whose decoder recurses and trusts declared lengths: it must not see bytes that no
-/// scanner has passed.
+/// `redis-protocol` does the work. Its decoder recurses and trusts declared lengths, so it must only see bytes that a
+/// scanner has accepted.
 ///
 /// # Errors
-/// [`Malformed::BadValue`] if the decoder does not agree that these bytes are one frame.
+/// [`Malformed::BadValue`] if the bytes are not exactly one frame for the decoder.
 pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
     match frame.shape {
         Shape::Null => Ok(Reply::Null),
         Shape::Opaque => Ok(Reply::Opaque),
         Shape::OpaquePush => Ok(Reply::Push(Vec::new())),
         Shape::Plain => decode_plain(frame.bytes),
-        // RESP3's blob error has a length line like a bulk string: what is between the two line ends.
+        // RESP3's blob error has a length line, like a bulk string. The error is the text after that line.
         Shape::BlobError => {
             let text = frame
                 .bytes
@@ -24,7 +24,7 @@ pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
                 .and_then(|at| frame.bytes.get(at.saturating_add(1)..));
             Ok(Reply::Error(text.and_then(|text| text.strip_suffix(b"\r\n")).ok_or(Malformed::BadValue)?))
         }
-        // A push is an array by another first byte. Its elements are frames of their own.
+        // A push is an array with another first byte. Its elements are frames.
         Shape::Push => {
             let mut elements = Vec::new();
             let header = frame.bytes.iter().position(|&byte| byte == b'\n').ok_or(Malformed::BadValue)?;
@@ -51,7 +51,7 @@ fn decode_first(bytes: &[u8]) -> Result<(Reply<'_>, usize), Malformed> {
     Ok((borrow(&frame, bytes)?, used))
 }
 
-/// Recursion is bounded by the scanner's limit of depth.
+/// Converts a decoded frame. The scanner's depth limit bounds the recursion.
 fn borrow<'a>(frame: &RangeFrame, bytes: &'a [u8]) -> Result<Reply<'a>, Malformed> {
     let slice = |&(from, to): &(usize, usize)| bytes.get(from..to).ok_or(Malformed::BadValue);
     Ok(match frame {

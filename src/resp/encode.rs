@@ -20,7 +20,7 @@ pub(crate) fn push_decimal(n: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(Decimal::new(n).digits());
 }
 
-/// A number in decimal. By hand, because the formatting machinery costs kilobytes of wasm.
+/// A number in decimal. Written by hand, because the standard library's formatting adds kilobytes to the wasm.
 #[derive(Clone, Copy)]
 pub(crate) struct Decimal {
     digits: [u8; 20],

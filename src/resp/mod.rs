@@ -1,7 +1,7 @@
-//! The Redis serialization protocol, versions 2 and 3, as far as a lock client meets it.
+//! The Redis serialization protocol (RESP), versions 2 and 3, as far as a lock client needs it.
 //!
-//! Bytes go into a [`Scanner`], which finds where frames end however the bytes are split, and enforces [`Limits`].
-//! Complete frames are decoded into [`Reply`] by the `redis-protocol` crate. [`encode`] appends commands to a buffer.
+//! A [`Scanner`] takes bytes, split anywhere, finds where frames end and enforces [`Limits`]. [`decode`] turns a
+//! complete [`Frame`] into a [`Reply`], with the `redis-protocol` crate. [`encode`] appends a command to a buffer.
 //!
 //! Source: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 

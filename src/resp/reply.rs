@@ -1,9 +1,9 @@
-/// One decoded reply; strings borrow from the frame's bytes.
+/// A decoded reply. Its strings borrow from the frame's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// `+OK`
     Simple(&'a [u8]),
-    /// `-ERR ...`, or RESP3's blob error: the text behind the first byte or the length
+    /// `-ERR ...`, or RESP3's blob error: the text after the type byte or the length line
     Error(&'a [u8]),
     /// `:42`
     Integer(i64),
@@ -13,8 +13,9 @@ pub enum Reply<'a> {
     Null,
     /// `*2 ...`
     Array(Vec<Self>),
-    /// RESP3's `>2 ...`: not an answer to any command. Empty if it has elements of types that nobody needs to look into.
+    /// RESP3's `>2 ...`: a message, not a reply to a command. Empty if an element has a type that is never decoded.
     Push(Vec<Self>),
-    /// A well-formed value of a type that no command of ours needs to look into: maps, sets, doubles, booleans, big numbers, ...
+    /// A well-formed value of a type that is never decoded, because no command needs it: map, set, double, boolean, big
+    /// number, ...
     Opaque,
 }

@@ -1,13 +1,13 @@
-//! Finds the end of each frame in a stream of bytes, resuming where it stopped, within limits.
+//! Finds the end of each frame in a stream of bytes, within limits, and resumes where it stopped.
 //!
-//! Linear in the bytes however they are split: no byte is looked at twice, but for a lone `\r` at the end of a chunk.
-//! Nothing is reserved on the word of a declared length.
+//! The work is linear in the bytes, however they are split: no byte is read twice, except a lone `\r` at the end of a
+//! chunk. Nothing is allocated because of a declared length.
 
 use super::{Limits, Malformed};
 
-/// The deepest nesting that any [`Limits`] can ask for.
+/// The largest [`Limits::depth`] that counts.
 const DEPTH: usize = 16;
-/// Digits of the longest length that can be within limits, and of the longest 64-bit integer.
+/// The most digits of a length: 32 bits are at most 4 294 967 295.
 const LENGTH_DIGITS: usize = 10;
 
 /// A connection's input: bytes in, complete frames out.
@@ -21,7 +21,7 @@ pub struct Scanner {
     token: usize,
     /// No line end was found before this position.
     searched: usize,
-    /// Bytes of blob content, with its line end, that the token has to have.
+    /// If the token is a blob's content: how many bytes it has, with its line end.
     blob: Option<usize>,
     /// Values still to come at each level of nesting; the first level is the frame itself.
     open: [u32; DEPTH + 1],
@@ -32,12 +32,12 @@ pub struct Scanner {
     broken: Option<Malformed>,
 }
 
-/// What a frame is, as far as its bytes in RESP2's terms cannot tell.
+/// How a frame differs from RESP2, which determines how it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// RESP2 all through: `+`, `-`, `:`, `$`, `*`.
+    /// Only RESP2 types: `+`, `-`, `:`, `$`, `*`.
     Plain,
-    /// RESP3's push, RESP2 inside.
+    /// RESP3's push, with RESP2 types inside.
     Push,
     /// RESP3's push with other RESP3 types inside.
     OpaquePush,
@@ -54,7 +54,7 @@ pub enum Shape {
 pub struct Frame<'a> {
     /// From the type byte to the last line end.
     pub bytes: &'a [u8],
-    /// What it is.
+    /// How to decode the bytes.
     pub shape: Shape,
 }
 
@@ -83,7 +83,7 @@ impl Scanner {
         }
     }
 
-    /// Adds what was received. Then call [`next_frame`](Self::next_frame) until it has none.
+    /// Adds received bytes. Then call [`next_frame`](Self::next_frame) until it returns `None`.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.broken.is_some() {
             return;
@@ -95,7 +95,7 @@ impl Scanner {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// How many bytes are kept of frames not yet taken.
+    /// How many buffered bytes belong to frames that were not taken yet.
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.buffer.len().saturating_sub(self.start)
@@ -104,7 +104,8 @@ impl Scanner {
     /// The next complete frame, or `None` until more bytes are pushed.
     ///
     /// # Errors
-    /// [`Malformed`], and the same for ever after: a stream cannot be resynchronised. The buffer is given up.
+    /// [`Malformed`], and the same error on every later call, because a stream cannot be resynchronised. The buffer is
+    /// dropped.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Malformed> {
         if let Some(error) = self.broken {
             return Err(error);
@@ -149,7 +150,7 @@ impl Scanner {
         Ok(Some((from, self.token, self.shape)))
     }
 
-    /// Levels whose values have all come are done, unless a blob's content is still to come.
+    /// Closes each level whose values have all arrived, unless a blob's content is still missing.
     fn close_full_levels(&mut self) {
         while self.blob.is_none() && self.level > 0 && self.open.get(self.level.saturating_sub(1)) == Some(&0)
         {
@@ -181,7 +182,7 @@ impl Scanner {
         let end = self.line_end();
         let begun = self.token.saturating_add(1);
         let line = self.buffer.get(begun..end.unwrap_or(self.buffer.len())).unwrap_or_default();
-        // A header other than a text line is short: do not wait for the end of one that cannot be right.
+        // A length line is short: do not wait for the end of one that is too long to be valid.
         let digits = if end.is_some() { line } else { line.strip_suffix(b"\r").unwrap_or(line) }.len();
         if digits > LENGTH_DIGITS && b"$*_#!=~>%|".contains(&kind) {
             return Err(Malformed::BadLength);
@@ -230,7 +231,7 @@ impl Scanner {
                 self.blob = Some(length.saturating_add(2));
             }
             Content::Values(count) | Content::Attribute(count) => {
-                // Checked as declared, so that a huge count is refused before its values come.
+                // The declared count is checked, so that a huge one is refused before its values arrive.
                 if count > self.limits.elements.saturating_sub(self.elements) {
                     return Err(Malformed::TooManyElements);
                 }
@@ -256,7 +257,7 @@ enum Content {
     None,
     Blob(u32),
     Values(u32),
-    /// Values that do not count as one themselves: the value that they describe comes next.
+    /// Values that do not count as an element: the value that they describe follows.
     Attribute(u32),
 }
 
@@ -286,7 +287,7 @@ fn classify(kind: u8, line: &[u8], outermost: bool) -> Result<(Content, Shape), 
     })
 }
 
-/// A declared length. At most 32 bits: a `usize` has no more in wasm.
+/// A declared length, of at most 32 bits: `usize` has no more in wasm.
 fn length(line: &[u8]) -> Result<u32, Malformed> {
     let text = core::str::from_utf8(line).ok().filter(|_| line.iter().all(u8::is_ascii_digit));
     text.and_then(|digits| digits.parse().ok()).ok_or(Malformed::BadLength)
