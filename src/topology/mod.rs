@@ -1,4 +1,4 @@
-//! The servers of an engine, and the connections it wants made and dropped.
+//! The servers of an engine, and the connections that the driver has to make and to close.
 
 mod placement;
 
@@ -13,14 +13,14 @@ use crate::{
 
 pub(crate) use placement::Placement;
 
-/// Which servers a lock talks to: today all of them, whatever their number. Locks ask here and know of no topology.
+/// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Topology {
     list: Vec<Node>,
     last_connection: u32,
     connects: VecDeque<(NodeId, ConnectionId)>,
     closes: VecDeque<ConnectionId>,
-    /// What wake-ups are addressed to: 64 random bits in hexadecimal, drawn at the first lock.
+    /// The client's id, to which wake-ups are addressed: 64 random bits in hexadecimal, drawn for the first lock.
     client: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ impl Topology {
         &self.client
     }
 
-    /// Draws what wake-ups are addressed to, if that is not done.
+    /// Draws the client's id, unless it was drawn before.
     pub(crate) fn identify(&mut self, entropy: &mut dyn Entropy) -> Result<(), EntropyUnavailable> {
         if self.client.is_empty() {
             let mut bits = [0; 8];
@@ -63,7 +63,7 @@ impl Topology {
         self.list.len()
     }
 
-    /// The nodes of a lock: all there are, whatever its keys. `None` without nodes.
+    /// The placement of a lock: all nodes, whatever its keys. `None` if there are no nodes.
     pub(crate) fn placement(&self) -> Option<Placement> {
         match u32::try_from(self.list.len()) {
             Ok(0) => None,
@@ -97,13 +97,14 @@ impl Topology {
         server.ask(tag, command, dial, now)
     }
 
-    /// The server that a connection belongs to, if it is still its connection.
+    /// The node whose present connection this is. `None` if the connection was given up.
     pub(crate) fn of(&self, id: ConnectionId) -> Option<NodeId> {
         let index = self.list.iter().position(|node| node.id() == Some(id))?;
         u32::try_from(index).ok().map(NodeId)
     }
 
-    /// Notes that the driver is to drop a connection: one it was not even told to make is not made.
+    /// Asks the driver to close a connection. If the driver has not polled the request to make it, that request is
+    /// removed instead.
     pub(crate) fn close(&mut self, id: ConnectionId) {
         match self.connects.iter().position(|&(_, wanted)| wanted == id) {
             Some(index) => drop(self.connects.remove(index)),

@@ -1,11 +1,11 @@
-//! Which nodes a lock asks, and what their answers are worth.
+//! Which nodes a lock asks, and how many of them must grant.
 
 use crate::{id::NodeId, time::Duration};
 
-/// The least that a connection attempt may hold up the vote of several nodes: a dial takes longer than an answer.
+/// How long a connection attempt may delay a vote, at least: connecting takes longer than answering.
 const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
 
-/// The nodes that hold a lock, as a value: state machines ask it and never count nodes themselves.
+/// The nodes of a lock, and what follows from their number. State machines ask this value and never count nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Placement {
     /// One node decides alone.
@@ -32,23 +32,23 @@ impl Placement {
         }
     }
 
-    /// How many nodes must agree (rule 2): two majorities have a node in common.
+    /// How many nodes must grant (rule 2): two majorities have a node in common.
     pub(crate) fn needed(self) -> usize {
         majority(self.count())
     }
 
-    /// Whether grants carry a fencing token. The counters of several nodes are not one: their largest value would not
-    /// grow from grant to grant (rule 8).
+    /// Whether grants have a fence (rule 8). Several nodes have several counters, whose largest value does not grow
+    /// with every grant.
     pub(crate) const fn is_fenced(self) -> bool {
         matches!(self, Self::Single(_))
     }
 
-    /// Whether arrivals have one order, which a queue needs.
+    /// Whether waiters arrive in one order, as a fair queue requires.
     pub(crate) const fn has_one_order(self) -> bool {
         matches!(self, Self::Single(_))
     }
 
-    /// The node whose wake-ups a waiter can rely on. Of several, each would wake another waiter.
+    /// The node that wakes waiters. `None` for several nodes, because each would wake another waiter.
     pub(crate) const fn waker(self) -> Option<NodeId> {
         match self {
             Self::Single(node) => Some(node),
@@ -56,13 +56,13 @@ impl Placement {
         }
     }
 
-    /// Whether a denied attempt may have left grants on some nodes, where they block others and the next attempt.
+    /// Whether a denied attempt may have grants on some nodes, which block other clients and the next attempt.
     pub(crate) const fn grants_in_part(self) -> bool {
         matches!(self, Self::Majority(_))
     }
 
-    /// How long a connection attempt may hold up the vote, if a node may take `answer` to reply. `None` without other
-    /// nodes: the attempt then fails by itself.
+    /// How long a connection attempt may delay the vote, where a node may take `answer` to reply. `None` on a single
+    /// node: without a connection there is no vote, and the attempt fails when the connection does.
     pub(crate) fn dial_patience(self, answer: Duration) -> Option<Duration> {
         match self {
             Self::Single(_) => None,
