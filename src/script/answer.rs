@@ -1,40 +1,40 @@
-//! The replies of scripts.
+//! Decodes the replies of scripts.
 
 use crate::{resp::Reply, time::Duration};
 
-/// The forms of reply that scripts have, behind the nonce.
+/// The form of a script's reply, behind the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
-    /// `1, fence` or `0, pttl` or `0, pttl, joined, ahead`
+    /// `1, fence` or `0, pttl` or `0, pttl, joined, ahead`.
     FenceOrWait,
-    /// `1` or `0`
+    /// `1` or `0`.
     Flag,
-    /// A number of keys
+    /// A number of keys.
     Count,
 }
 
-/// A script's reply, behind the nonce.
+/// A script's reply behind the nonce, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
-    /// Granted, with this fencing token.
+    /// Granted, with this fence.
     Fence(u64),
-    /// Held by another, or not one's turn.
+    /// Denied: another owner holds the lock, or it is another waiter's turn.
     Wait {
-        /// For this long at most; `None` for ever.
+        /// How long the server expects the waiter to wait; `None` for ever.
         left: Option<Duration>,
-        /// Whether there was no place in line before, or it was lost.
+        /// Whether the waiter joined the queue with this attempt: it had no position before, or had lost it.
         joined: bool,
-        /// Another waiter of this client that is the head of a queue, by its lock's number; 0 if there is none.
+        /// The lock number of another waiter of this client that is the head of a queue; 0 if there is none.
         ahead: u32,
     },
     /// Yes or no.
     Flag(bool),
-    /// So many keys.
+    /// How many keys were deleted.
     Count(u64),
 }
 
 impl Returns {
-    /// Reads a reply without its nonce; `None` if it does not have this form.
+    /// Decodes a reply without its nonce. `None` if the reply does not have this form.
     #[must_use]
     pub fn read(self, reply: &[Reply<'_>]) -> Option<Answer> {
         match (self, reply) {
@@ -53,13 +53,13 @@ impl Returns {
     }
 }
 
-/// A wait in ms, or -1 for ever.
+/// A denial. `millis` is the server's hint: -1 means for ever.
 fn wait_of(millis: i64, joined: bool, ahead: u32) -> Option<Answer> {
     let left = if millis == -1 { None } else { Some(Duration::from_millis(u64::try_from(millis).ok()?)) };
     Some(Answer::Wait { left, joined, ahead })
 }
 
-/// A fencing token: a decimal number above 0.
+/// A fence: a decimal number above 0.
 fn decimal(text: &[u8]) -> Option<u64> {
     let text =
         core::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;

@@ -1,4 +1,4 @@
-//! Calls of scripts: one function each builds KEYS and ARGV. The headers in `lua/` have the contract.
+//! Script calls: one function per script builds KEYS and ARGV. The headers in `lua/` state the contract.
 
 use super::{
     keys::LockKeys,
@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{resp::Decimal, time::Duration};
 
-/// A call of a script, without its nonce.
+/// A script call, without its nonce.
 pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
     /// KEYS.
     pub(crate) keys: &'a [Vec<u8>],
-    /// ARGV behind the nonce; `None` behind the last.
+    /// ARGV behind the nonce; `None` after the last argument.
     pub(crate) arguments: [Option<Argument<'a>>; MOST_ARGUMENTS],
 }
 
@@ -46,20 +46,20 @@ fn millis(span: Duration) -> Argument<'static> {
 pub(crate) struct Holder<'a> {
     /// The value of the lock keys.
     pub(crate) token: &'a [u8],
-    /// The owner id `client:number` of the lock that claims the keys; empty where no other lock ever uses the token.
+    /// The owner id (`client:number`) with which the lock claims the keys; empty if only one lock ever uses the token.
     pub(crate) claim: &'a [u8],
 }
 
-/// A waiter on the server.
+/// A waiter, as the server remembers it.
 #[derive(Clone, Copy)]
 pub(crate) struct Registration<'a> {
-    /// Its owner id `client:number`; empty to register none.
+    /// The waiter's owner id (`client:number`); empty to register no waiter.
     pub(crate) waiter: &'a [u8],
-    /// How long the server keeps the registration, or the position, of a waiter that asks no more.
+    /// How long the server keeps a registration or a position lease that no attempt refreshes.
     pub(crate) ttl: Duration,
 }
 
-/// Takes all keys or none, for a lease of `ttl`.
+/// Takes all keys or none, with a lease of `ttl`.
 pub(crate) fn exclusive_acquire<'a>(
     keys: &'a LockKeys,
     holder: Holder<'a>,
@@ -78,7 +78,7 @@ pub(crate) fn exclusive_acquire<'a>(
     call(&EXCLUSIVE_ACQUIRE, keys, arguments)
 }
 
-/// Takes all keys if the waiter is at the head of every queue, or joins the queues if it is to `wait`.
+/// Takes all keys if the waiter is the head of every queue. Otherwise joins the queues, if `wait`.
 pub(crate) fn fair_acquire<'a>(
     keys: &'a LockKeys,
     holder: Holder<'a>,
@@ -98,18 +98,18 @@ pub(crate) fn fair_acquire<'a>(
     call(&FAIR_ACQUIRE, keys, arguments)
 }
 
-/// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim; zero only asks whether the
-/// token holds them.
+/// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim. A `ttl` of zero only checks
+/// whether the token holds the keys.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
     call(&EXTEND, keys, three(Bytes(holder.token), millis(ttl), Bytes(holder.claim)))
 }
 
-/// Deletes the keys that the token holds, and removes the waiter, if one is named.
+/// Deletes the keys that the token holds, and removes the registration of `waiter`, unless it is empty.
 pub(crate) fn exclusive_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
     call(&EXCLUSIVE_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
 }
 
-/// The same for a fair lock.
+/// Deletes the keys that the token holds, and removes `waiter` from the queues, unless it is empty.
 pub(crate) fn fair_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
     call(&FAIR_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
 }

@@ -1,32 +1,32 @@
-//! The keys that are derived from a lock's key.
+//! The keys that are derived from a lock key.
 //!
-//! Redis Cluster puts a key into the slot of its hash tag, what is between the first `{` and the first `}` after it, or of
-//! the whole key if there is no such part or it is empty
-//! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>). A derived key begins with a tag that
-//! leads to the lock key's slot, and ends with the whole lock key, so that distinct locks never share one.
+//! Redis Cluster hashes the hash tag of a key, which is the text between the first `{` and the next `}`, or the whole
+//! key if there is no tag or it is empty
+//! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>). A derived key begins with
+//! a tag in the lock key's slot, and ends with the whole lock key, so that distinct locks never share a derived key.
 
 use redis_protocol::redis_keyslot;
 
 const MARK: &[u8] = b":redlatch:";
 
-/// What a key in KEYS is for. A script's KEYS are its lock keys, then as many keys of each further role, in the order of
-/// the lock keys.
+/// What a key in KEYS is for. A script's KEYS are its lock keys, then for each further role one key per lock key, in
+/// the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRole {
-    /// The lock itself: its value is the token of the holder.
+    /// The lock key: its value is the holder's token.
     Lock,
-    /// The fence counter, and the claim on the lock.
+    /// The fence and the claim.
     Fence,
-    /// The waiters of a plain lock that registered for a wake-up.
+    /// The registered waiters of a plain lock.
     Registrations,
     /// The waiters of a fair lock, by ticket.
     Queue,
-    /// The position leases of the clients in the queue.
+    /// The position leases of the clients that have waiters in the queue.
     Positions,
 }
 
 impl KeyRole {
-    /// The name in the derived key.
+    /// The role's name in a derived key.
     const fn name(self) -> &'static str {
         match self {
             Self::Lock => "lock",
@@ -46,7 +46,7 @@ pub(crate) struct LockKeys {
 }
 
 impl LockKeys {
-    /// Derives from lock keys, each once and in order, the keys of the other roles in `layout`.
+    /// Derives the keys of the other roles in `layout` from lock keys, which must be sorted and unique.
     pub(crate) fn new(mut locks: Vec<Vec<u8>>, layout: &[KeyRole]) -> Self {
         let count = locks.len();
         push_derived(layout.get(1..).unwrap_or_default(), &mut locks);
@@ -58,14 +58,14 @@ impl LockKeys {
         self.all.get(..self.locks).unwrap_or_default()
     }
 
-    /// KEYS for a script: its layout is that of these keys, or the beginning of it.
+    /// KEYS for a script, whose layout must be the layout of these keys or its beginning.
     pub(crate) fn of(&self, layout: &[KeyRole]) -> &[Vec<u8>] {
         self.all.get(..self.locks.saturating_mul(layout.len())).unwrap_or_default()
     }
 }
 
-/// Adds to `keys`, which are lock keys, those that are derived from them: `{tag}:redlatch:<name>:<key>` for every key and
-/// the first role, then for every key and the second, and so on.
+/// Appends to the lock keys in `keys` the keys derived from them, `{tag}:redlatch:<name>:<key>`: for the first role one
+/// per lock key, then for the second role, and so on.
 fn push_derived(roles: &[KeyRole], keys: &mut Vec<Vec<u8>>) {
     let tags: Vec<_> = keys.iter().map(|key| tag(key)).collect();
     for role in roles {
@@ -76,12 +76,13 @@ fn push_derived(roles: &[KeyRole], keys: &mut Vec<Vec<u8>>) {
     }
 }
 
-/// Whether a lock's key looks like a derived one, and might be one.
+/// Whether a key has the form of a derived key, so that it is refused as a lock key.
 pub(crate) fn is_reserved(key: &[u8]) -> bool {
     key.first() == Some(&b'{') && after_first(key, b'}').is_some_and(|rest| rest.starts_with(MARK))
 }
 
-/// The items in order, each once. For items that come nearly in order; the standard library's sort is 10 kB of wasm.
+/// The items sorted, without duplicates. Fast for nearly sorted items; the standard library's sort would add 10 kB to
+/// the wasm.
 pub(crate) fn into_sorted_set<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut sorted = Vec::new();
     for item in items {
@@ -92,7 +93,7 @@ pub(crate) fn into_sorted_set<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec
     sorted
 }
 
-/// What leads to the same slot as the key when it stands between braces.
+/// A hash tag that selects the key's slot.
 fn tag(key: &[u8]) -> Vec<u8> {
     match hash_tag(key) {
         Some(tag) => tag.to_vec(),
@@ -112,8 +113,8 @@ fn after_first(key: &[u8], byte: u8) -> Option<&[u8]> {
     key.get(at.saturating_add(1)..)
 }
 
-/// A key with `}` but no hash tag of its own cannot be put between braces. Numbers are tried until one is in its slot:
-/// 16 384 on average, as there are slots, which takes about a millisecond and only for such names.
+/// A number whose slot is `slot`, for a key that cannot be put between braces because it contains `}` and has no hash
+/// tag. There are 16 384 slots, so this tries as many numbers on average, which takes about a millisecond.
 fn tag_of_slot(slot: u16) -> Vec<u8> {
     let mut tag = Vec::new();
     for number in 0..u64::from(u32::MAX) {

@@ -1,4 +1,4 @@
-//! The server scripts: their texts, their calls, their replies and the keys that they use.
+//! The server scripts: sources, calls, replies and keys.
 
 mod answer;
 mod calls;

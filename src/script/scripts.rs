@@ -1,6 +1,6 @@
-//! The server scripts: one constant each, with the name the server caches it under.
+//! The table of the server scripts, with the SHA-1 under which the server caches each.
 //!
-//! `lua/README.md` says what all of them keep to; each file's header states its parts, keys, arguments and reply.
+//! `lua/README.md` states the contract of all scripts; each file's header states its parts, keys, arguments and reply.
 
 use super::{
     answer::Returns,
@@ -11,19 +11,19 @@ use super::{
 /// A server script.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Script {
-    /// `<kind>_<verb>`, as the file in `lua/`: what errors call the command.
+    /// The name of the file in `lua/`, and of the script in errors.
     pub name: &'static str,
-    /// The text that is sent: its parts and its own file, without comments.
+    /// The text for EVAL: the script's parts and its own file, without comments.
     pub source: &'static str,
     /// SHA-1 of `source` in lower-case hexadecimal, for EVALSHA.
     pub sha1: [u8; 40],
-    /// What the reply has behind the nonce.
+    /// The form of the reply behind the nonce.
     pub returns: Returns,
-    /// The roles of the keys in KEYS, each for as many keys as there are lock keys.
+    /// The key roles of KEYS, in order. Each role has one key per lock key.
     pub layout: &'static [KeyRole],
 }
 
-/// By name, of which there is one each.
+/// By name, which is unique.
 impl core::hash::Hash for Script {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.name.hash(state);
@@ -51,7 +51,7 @@ macro_rules! script {
 }
 
 script!(
-    /// Takes every key for one token, or none.
+    /// Takes all keys for a token, or none.
     EXCLUSIVE_ACQUIRE,
     "exclusive_acquire",
     ["clock", "expiry", "fence", "acquire"],
@@ -59,7 +59,7 @@ script!(
     [Lock, Fence, Registrations]
 );
 script!(
-    /// Lengthens the lease of every key, or only checks that the token holds them.
+    /// Extends the lease of all keys, or only checks that the token holds them.
     EXTEND,
     "extend",
     ["expiry", "fence"],
@@ -67,7 +67,7 @@ script!(
     [Lock, Fence]
 );
 script!(
-    /// Deletes those of the keys that the token holds.
+    /// Deletes the keys that the token holds.
     EXCLUSIVE_RELEASE,
     "exclusive_release",
     ["release"],
@@ -75,7 +75,7 @@ script!(
     [Lock, Fence, Registrations]
 );
 script!(
-    /// Takes every key if the waiter is first in every queue, or joins the queues.
+    /// Takes all keys if the waiter is the head of every queue, or joins the queues.
     FAIR_ACQUIRE,
     "fair_acquire",
     ["clock", "expiry", "fence", "acquire", "queue"],
@@ -83,7 +83,7 @@ script!(
     [Lock, Fence, Queue, Positions]
 );
 script!(
-    /// Deletes those of the keys that the token holds, and takes a waiter out of the queues.
+    /// Deletes the keys that the token holds, and removes a waiter from the queues.
     FAIR_RELEASE,
     "fair_release",
     ["clock", "queue", "release"],
@@ -96,7 +96,7 @@ impl Script {
     pub const ALL: [&'static Self; 5] =
         [&EXCLUSIVE_ACQUIRE, &EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
 
-    #[allow(clippy::panic, reason = "evaluated when compiled, where it is an error")]
+    #[allow(clippy::panic, reason = "evaluated at compile time, where a panic is a compile error")]
     const fn new(
         name: &'static str,
         source: &'static [u8],
@@ -108,19 +108,20 @@ impl Script {
         Self { name, source, sha1, returns, layout }
     }
 
-    /// The script that EVAL or EVALSHA names: by its source, or by the SHA-1 of it.
+    /// The script with this source (for EVAL) or this SHA-1 in lower-case hexadecimal (for EVALSHA).
     #[must_use]
     pub fn find(named: &[u8]) -> Option<&'static Self> {
         Self::ALL.into_iter().find(|script| script.source.as_bytes() == named || script.sha1 == named)
     }
 
-    /// The lock keys among KEYS; `None` if these are not KEYS of this script.
+    /// The lock keys among KEYS; `None` if the number of keys does not fit the script's layout.
     #[must_use]
     pub fn lock_keys<'a, K>(&self, keys: &'a [K]) -> Option<&'a [K]> {
         self.keys(keys, KeyRole::Lock)
     }
 
-    /// The keys of one role among KEYS; `None` if the script has none, or if these are not KEYS of this script.
+    /// The keys of one role among KEYS; `None` if the script has no such role, or if the number of keys does not fit
+    /// its layout.
     #[must_use]
     pub fn keys<'a, K>(&self, keys: &'a [K], role: KeyRole) -> Option<&'a [K]> {
         let roles = self.layout.len();
@@ -135,7 +136,7 @@ impl Script {
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "evaluated when compiled, where going out of bounds is an error"
+    reason = "evaluated at compile time, where going out of bounds is a compile error"
 )]
 const fn hex(bytes: [u8; 20]) -> [u8; 40] {
     let digits = b"0123456789abcdef";

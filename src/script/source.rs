@@ -1,23 +1,23 @@
-//! The text of a script: its parts in `lua/lib/` and its own file, joined when the core is compiled.
+//! Joins the parts of a script in `lua/lib/` and its own file at compile time.
 
-/// How many bytes [`join`] gives.
+/// The length of what [`join`] returns, in bytes.
 pub(super) const fn length(files: &[&str]) -> usize {
     copy(files, &mut [])
 }
 
-/// The files one after the other.
+/// The lines of code of all files, in order.
 pub(super) const fn join<const N: usize>(files: &[&str]) -> [u8; N] {
     let mut joined = [0; N];
     copy(files, &mut joined);
     joined
 }
 
-/// Copies the files' lines of code, as far as there is room; how many bytes they have. Comments and blank lines are left out:
-/// the server need not store prose.
+/// Copies the lines of code of all files into `to`, as far as they fit, and returns their total length. Comments and
+/// blank lines are left out, so that the server does not store them.
 #[allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "evaluated when compiled, where going out of bounds is an error"
+    reason = "evaluated at compile time, where going out of bounds is a compile error"
 )]
 const fn copy(files: &[&str], to: &mut [u8]) -> usize {
     let (mut file, mut length) = (0, 0);
@@ -57,7 +57,7 @@ mod tests {
 
     use crate::script::Script;
 
-    /// The names of the Lua files of a folder, in order, and what they hold.
+    /// The names and contents of the Lua files in a folder, sorted by name.
     fn files(folder: &str) -> Vec<(String, String)> {
         let mut files: Vec<_> = read_dir(folder)
             .unwrap()
@@ -71,7 +71,7 @@ mod tests {
         files
     }
 
-    /// The lines that are sent.
+    /// The lines of a file that are sent to the server.
     fn code(file: &str) -> String {
         let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("--");
         file.split_inclusive('\n').filter(is_code).collect()

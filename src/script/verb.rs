@@ -1,23 +1,23 @@
 use crate::time::Duration;
 
-/// What a round asks of the nodes; the kind of lock decides by which script.
+/// What a round asks the nodes to do. The kind of lock decides which script does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
     /// Take the keys.
     Acquire,
-    /// Take over what the token holds already, and extend it.
+    /// Take over a lock that the token holds already, and extend its lease.
     Adopt,
-    /// Extend the lease to at least this span from now; zero only asks whether the token holds the keys.
+    /// Extend the lease to at least this span from now. Zero only checks whether the token holds the keys.
     Extend(Duration),
     /// Delete the keys that the token holds.
     Release(Waiter),
 }
 
-/// Whether a release also ends a wait.
+/// Whether a release also removes a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Waiter {
-    /// Nothing of ours waits on the node.
+    /// The lock has no waiter on the nodes.
     Absent,
-    /// A registration or a place in a queue may be left there: it is removed too.
+    /// The lock may have a registration or a ticket on the nodes: the release removes it.
     Registered,
 }
