@@ -2,21 +2,21 @@
 
 use crate::{error::NodeError, script::Answer, time::Instant};
 
-/// One node's part in a round.
+/// The state of one node in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ballot {
-    /// Not asked yet: its connection is being made.
+    /// Not asked yet, because its connection is being made.
     Waiting,
-    /// Asked at that time, taken before anything was sent.
+    /// Asked. The time was taken before the command was sent.
     Asked(Instant),
-    /// It answered the call of that time.
+    /// Answered the command that was sent at this time.
     Answered(Instant, Answer),
-    /// It failed. If it was asked, at that time, the outcome there is unknown.
+    /// Failed. If a command was sent, at this time, its outcome is unknown.
     Failed(NodeError, Option<Instant>),
 }
 
 impl Ballot {
-    /// Whether the node may have carried out the call. `registered` if a denial leaves a registration of ours there.
+    /// Whether the node may have run the command. `registered` if a denial leaves a waiter registration there.
     pub(super) fn may_have_written(&self, registered: bool) -> bool {
         match self {
             Self::Answered(_, Answer::Wait { .. }) => registered,
@@ -25,14 +25,14 @@ impl Ballot {
         }
     }
 
-    /// Whether the node may keep a grant of ours. Not after a transient error: scripts raise those before they write.
+    /// Whether the node may hold a grant. Not after a transient error, which a script raises before it writes (rule 3).
     pub(super) fn may_hold(&self) -> bool {
         let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.transient);
         !refused && self.may_have_written(false)
     }
 }
 
-/// Whether the answer confirms the call for all `keys` keys.
+/// Whether the answer confirms the command for all `keys` keys.
 pub(super) fn is_yes(answer: Answer, keys: usize) -> bool {
     match answer {
         Answer::Fence(_) => true,

@@ -1,8 +1,8 @@
-//! Validity: until when a lock may be believed in.
+//! Validity: until when a client may believe that it holds a lock (rule 1).
 //!
-//! Source: design rule 1; "Distributed Locks with Redis", <https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>:
-//! MIN_VALIDITY = TTL - elapsed - CLOCK_DRIFT. Elapsed counts from before the request was sent, for the server cannot
-//! have started its clock earlier than that.
+//! Source: "Distributed Locks with Redis", <https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/>:
+//! MIN_VALIDITY = TTL - elapsed - CLOCK_DRIFT. Elapsed time counts from before the request was sent, because the server
+//! cannot have started the lease earlier.
 
 use crate::{
     id::NodeId,
@@ -10,29 +10,29 @@ use crate::{
     topology::Placement,
 };
 
-/// On top of the rate error: Redis expires with a resolution of 1 ms, and we round to 1 ms.
+/// Subtracted in addition to the drift: Redis expires keys with a resolution of 1 ms, and the client rounds to 1 ms.
 const RESOLUTION: Duration = Duration::from_millis(2);
 
-/// The shortest lease: below, the allowances and a round trip leave nothing of it.
+/// The shortest lease. The allowance and a round trip would leave nothing of a shorter one.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(100);
 
-/// What is taken off a lease because the server's clock may run faster than ours, `drift` millionths.
+/// What is subtracted from a lease because the server's clock may run faster than the client's, by `drift` millionths.
 pub(crate) fn allowance(ttl: Duration, drift: u32) -> Duration {
     ttl.millionths(drift).plus(RESOLUTION)
 }
 
-/// Until when a lease of `ttl` counts that was asked for at `sent`.
+/// Until when a lease of `ttl` is valid whose command was sent at `sent`.
 pub(crate) fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instant {
     sent.after(ttl.minus(allowance(ttl, drift)))
 }
 
-/// How long before the end of validity the loss is told, so that the holder hears of it in time though timers fire
-/// late: 1 % of the lease, 2 ms to 25 ms.
+/// How long before the end of validity the loss is reported, so that a timer that fires late still reports it in time:
+/// 1 % of the lease, 2 ms to 25 ms.
 pub(crate) fn notice(ttl: Duration) -> Duration {
     ttl.part(100).clamp(Duration::from_millis(2), Duration::from_millis(25))
 }
 
-/// How long a server may take to answer: 5 % of the lease, 20 ms to 1 s.
+/// How long a node may take to answer: 5 % of the lease, 20 ms to 1 s.
 pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
     ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000))
 }
@@ -40,7 +40,7 @@ pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
 /// The lease on every node of a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
-    /// Until when it counts on each node: the epoch where there is none yet, `None` where it was revoked.
+    /// Until when the lease is valid on each node: the epoch before the first grant, `None` after a revocation.
     until: Vec<(NodeId, Option<Instant>)>,
 }
 
@@ -49,14 +49,15 @@ impl Lease {
         Self { until: placement.nodes().map(|node| (node, Some(Instant::default()))).collect() }
     }
 
-    /// A node granted or extended until then. Never earlier than before: the scripts do not shorten.
+    /// A node granted or extended the lease. No lease gets shorter, because the scripts never shorten one.
     pub(crate) fn granted(&mut self, node: NodeId, until: Instant) {
         if let Some(Some(slot)) = self.slot(node) {
             *slot = until.max(*slot);
         }
     }
 
-    /// A node says that the lock is not ours: for good, because an extension creates nothing.
+    /// A node answered that the token does not hold the lock. That is final, because an extension never recreates a
+    /// key.
     pub(crate) fn revoked(&mut self, node: NodeId) {
         if let Some(slot) = self.slot(node) {
             *slot = None;
@@ -76,7 +77,7 @@ impl Lease {
         self.kept().count() < needed
     }
 
-    /// Until when at least `needed` nodes keep it: the `needed`-th largest.
+    /// Until when at least `needed` nodes hold the lock: the `needed`-th largest time.
     pub(crate) fn validity(&self, needed: usize) -> Instant {
         let by_enough = |until: &Instant| self.kept().filter(|each| each >= until).count() >= needed;
         self.kept().filter(by_enough).max().unwrap_or_default()

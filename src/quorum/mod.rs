@@ -1,4 +1,4 @@
-//! One call to the nodes of a placement, and what their votes come to. Nothing here knows a lock.
+//! Asks the nodes of a placement, and counts their votes. Nothing here knows a lock.
 
 mod ballot;
 mod lease;

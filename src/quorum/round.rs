@@ -1,4 +1,4 @@
-//! One call to every node of a placement, and each node's ballot.
+//! One round: a command to every node of a placement, and a ballot for each.
 
 use super::{
     ballot::{Ballot, is_yes},
@@ -13,27 +13,27 @@ use crate::{
     topology::Placement,
 };
 
-/// Sends the call of a round to one node. A round knows neither the lock nor the script behind it.
+/// Sends the command of a round to one node. A round knows neither its lock nor the script.
 pub(crate) trait Ask {
-    /// The time before anything is sent.
+    /// The present time, taken before anything is sent.
     fn now(&self) -> Instant;
 
-    /// Sends the call of the round with this serial number.
+    /// Sends the command of the round with this serial number.
     fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked;
 }
 
-/// What a round hears.
+/// What a round learns about a node.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
-    /// The node is ready: it can be asked now.
+    /// The node is ready for commands.
     Ready(NodeId),
     /// The connection to the node ended or could not be made.
     Down(NodeId, &'a NodeError),
     /// The node answered the round with this serial number.
     Reply(NodeId, u32, Result<Answer, NodeError>),
-    /// The node does not have the script of the round with this serial number, and did nothing.
+    /// The node does not have the script that the round with this serial number uses, and did nothing.
     NoScript(NodeId, u32),
-    /// The deadline of the round has come.
+    /// The round's deadline has passed.
     Timeout,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Calls every node at once.
+    /// Asks every node at once (rule 3).
     pub(crate) fn start(verb: Verb, serial: u32, terms: Terms, to: &mut impl Ask) -> Self {
         let mut ballots = Vec::with_capacity(terms.placement.count());
         for node in terms.placement.nodes() {
@@ -66,24 +66,26 @@ impl Round {
         Self { serial, verb, terms, ballots, begun: to.now() }
     }
 
-    /// Calls the nodes that may hold what `attempt` asked for. The others count as having confirmed that they hold nothing.
+    /// Asks the nodes that may hold a grant of `attempt`. The others count as if they had answered that they hold
+    /// nothing.
     pub(crate) fn start_where_held(attempt: &Self, verb: Verb, serial: u32, to: &mut impl Ask) -> Self {
         let mut round = Self { serial, verb, begun: to.now(), ..attempt.clone() };
         for (node, slot) in &mut round.ballots {
-            *slot = match slot.may_hold() {
-                true => ballot(*node, serial, verb, to),
-                false => Ballot::Answered(round.begun, Answer::Count(0)),
+            *slot = if slot.may_hold() {
+                ballot(*node, serial, verb, to)
+            } else {
+                Ballot::Answered(round.begun, Answer::Count(0))
             };
         }
         round
     }
 
-    /// Whether this is the round with that serial number.
+    /// Whether this round has that serial number.
     pub(crate) fn is(&self, serial: u32) -> bool {
         self.serial == serial
     }
 
-    /// Takes in what concerns this round; false if it does not.
+    /// Handles what concerns this round; false if it concerns another round.
     pub(crate) fn handle(&mut self, heard: Heard<'_>, to: &mut impl Ask) -> bool {
         match heard {
             Heard::Ready(node) => self.on_ready(node, to),
@@ -111,7 +113,7 @@ impl Round {
         }
     }
 
-    /// A node answered, perhaps after the round gave up on it.
+    /// A node answered, perhaps after the round had given up on it.
     pub(crate) fn on_reply(&mut self, node: NodeId, reply: Result<Answer, NodeError>) {
         let Some(slot) = self.slot(node) else { return };
         if let Ballot::Asked(sent) | Ballot::Failed(_, Some(sent)) = *slot {
@@ -122,8 +124,8 @@ impl Round {
         }
     }
 
-    /// The node does not have the script: the call is repeated, which sends the script's text. The time of sending stays
-    /// that of the first call.
+    /// The node does not have the script: repeats the command, which is sent with EVAL now. Validity still counts from
+    /// the first time of sending.
     fn on_no_script(&mut self, node: NodeId, to: &mut impl Ask) {
         match to.ask(node, self.serial, self.verb) {
             Asked::Sent => {}
@@ -135,7 +137,7 @@ impl Round {
         }
     }
 
-    /// Repeats the call to nodes with transient errors. Late answers to the first call count as well.
+    /// Asks the nodes with transient errors again. Late answers to the first command count as well.
     pub(crate) fn ask_failed_again(&mut self, to: &mut impl Ask) {
         self.begun = to.now();
         let (serial, verb) = (self.serial, self.verb);
@@ -151,7 +153,7 @@ impl Round {
         self.ballots.iter().filter_map(|(_, ballot)| deadline(ballot, self.terms, self.begun)).min()
     }
 
-    /// Gives up on the nodes whose deadline has come.
+    /// Gives up on the nodes whose deadline has passed.
     fn expire(&mut self, now: Instant) {
         let Self { terms, begun, ballots, .. } = self;
         for (_, slot) in ballots {
@@ -184,7 +186,7 @@ impl Round {
         tally
     }
 
-    /// What the votes have come to.
+    /// The verdict of the votes so far.
     pub(crate) fn verdict(&self) -> Verdict {
         self.tally().verdict(self.terms.placement.needed())
     }
@@ -193,12 +195,12 @@ impl Round {
         &self.ballots
     }
 
-    /// What a node answered, and when it was asked.
+    /// A node's answer, and when its command was sent.
     pub(crate) fn answer(&self, node: NodeId) -> Option<(Instant, Answer)> {
         self.answers().find_map(|(each, sent, answer)| (each == node).then_some((sent, answer)))
     }
 
-    /// The answers so far, with the time at which each node was asked.
+    /// The answers so far, each with the time at which its command was sent.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (NodeId, Instant, Answer)> {
         self.ballots.iter().filter_map(|(node, ballot)| match ballot {
             Ballot::Answered(sent, answer) => Some((*node, *sent, *answer)),
@@ -206,17 +208,17 @@ impl Round {
         })
     }
 
-    /// The earliest time at which a node was asked that has answered.
+    /// When the first of the answered commands was sent.
     pub(crate) fn first_sent(&self) -> Option<Instant> {
         self.answers().map(|(_, sent, _)| sent).min()
     }
 
-    /// Whether a node that was asked has not answered.
+    /// Whether an answer is still pending.
     pub(crate) fn is_asking(&self) -> bool {
         self.ballots.iter().any(|(_, ballot)| matches!(ballot, Ballot::Asked(_)))
     }
 
-    /// How many nodes could not be asked or did not answer.
+    /// How many nodes could not be asked, or failed to answer.
     pub(crate) fn missing(&self) -> usize {
         let is_missing = |ballot: &Ballot| matches!(ballot, Ballot::Waiting | Ballot::Failed(..));
         self.ballots.iter().filter(|(_, ballot)| is_missing(ballot)).count()
@@ -234,30 +236,30 @@ impl Round {
         })
     }
 
-    /// Whether repeating the call to nodes that failed could help.
+    /// Whether asking the failed nodes again could help.
     pub(crate) fn has_transient_errors(&self) -> bool {
         self.errors().any(|(_, error)| !error.is_permanent())
     }
 
-    /// Whether permanent errors keep the vote from being won. A full pipeline counts too: it must not grow by waiters
-    /// that ask again.
+    /// Whether the vote cannot be won because of permanent errors. A full pipeline counts as one: waiters that ask
+    /// again must not add to it.
     pub(crate) fn is_permanently_unreachable(&self) -> bool {
         let is_permanent = |error: &NodeError| error.is_permanent() || *error == NodeError::Overloaded;
         let failed = self.errors().filter(|(_, error)| is_permanent(error)).count();
         failed > self.ballots.len().saturating_sub(self.terms.placement.needed())
     }
 
-    /// Whether any node may have carried out the call. `registered` if a denial leaves a registration of ours there.
+    /// Whether any node may have run the command. `registered` if a denial leaves a waiter registration on the node.
     pub(crate) fn may_have_written(&self, registered: bool) -> bool {
         self.ballots.iter().any(|(_, ballot)| ballot.may_have_written(registered))
     }
 
-    /// Whether any node may keep a grant of ours.
+    /// Whether any node may hold a grant.
     pub(crate) fn may_hold(&self) -> bool {
         self.ballots.iter().any(|(_, ballot)| ballot.may_hold())
     }
 
-    /// The longest remaining lease among the denials; `None` if one never ends.
+    /// The longest hint among the denials; `None` if one of them is "for ever".
     pub(crate) fn longest_wait(&self) -> Option<Duration> {
         let mut waits = self.answers().filter_map(|(_, _, answer)| match answer {
             Answer::Wait { left, .. } => Some(left),
@@ -271,13 +273,13 @@ impl Round {
     }
 }
 
-/// Calls one node.
+/// Asks one node.
 fn ballot(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Ballot {
     let asked = to.ask(node, serial, verb);
     ballot_of(asked, to.now())
 }
 
-/// When a round that `begun` then gives up on a node.
+/// When a round that began at `begun` gives up on a node.
 fn deadline(ballot: &Ballot, terms: Terms, begun: Instant) -> Option<Instant> {
     match ballot {
         Ballot::Asked(sent) => Some(sent.after(terms.patience)),

@@ -1,23 +1,23 @@
 //! Counts the votes of a round and decides as early as possible (rule 2).
 
-/// The state of a vote.
+/// The number of votes of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tally {
     pub(crate) yes: usize,
     pub(crate) no: usize,
-    /// Errors, and answers that did not come in time.
+    /// Errors, and answers that did not arrive in time.
     pub(crate) failed: usize,
     pub(crate) pending: usize,
 }
 
-/// What a vote has come to.
+/// The result of a vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Enough nodes said yes.
     Won,
-    /// So many nodes said no that enough cannot say yes.
+    /// So many nodes said no that there cannot be enough yes votes.
     Denied,
-    /// Enough nodes cannot say yes, because some of them failed.
+    /// There cannot be enough yes votes, because nodes failed.
     Unreachable,
     /// Not decided yet.
     Pending,
