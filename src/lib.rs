@@ -1,19 +1,37 @@
 //! redlatch: distributed locks on Redis, without I/O.
 //!
-//! This crate is the brain of the npm package of the same name. It opens no socket, reads no clock, starts no timer and draws
-//! no randomness of its own: bytes, times and random numbers are handed in, and what is to be sent, when to call again and
-//! what the application is to hear are pulled out. The same inputs give the same outputs, natively and in WebAssembly.
+//! This crate is the core of the npm package of the same name. It opens no socket, reads no clock, starts no timer and
+//! draws no random numbers. The caller, called the driver here, passes in bytes, times and random numbers, and pulls
+//! out bytes to write, the time of the next call, and events for the application. The same inputs give the same
+//! outputs, natively and in WebAssembly.
 //!
-//! [`Engine`] is the whole surface. The application's verbs (`acquire`, `release`, `extend`, `verify`, `cancel`) return ids; the world
-//! is told with `handle_*`; the consequences are pulled with `poll_*`. **Feed one thing, then drain everything.**
+//! # Calling protocol
 //!
-//! What holds, and where it is kept:
+//! [`Engine`] is the whole surface. Create one with a [`Policy`] and an [`Entropy`], and add each server with
+//! [`Engine::add_node`]. Then repeat:
 //!
-//! - A lock is believed in from the grant until `time before sending + ttl - (drift * ttl + 2 ms)`, and never longer: `lock/lease.rs`.
-//! - The loss of a lock is told once, in time by our own clock, whatever the servers do: `lock/held.rs`.
-//! - A reply belongs to the command it answers, or the connection is given up: `node/pipeline.rs`.
+//! 1. **Feed one thing.** A call of the application: [`acquire`](Engine::acquire), [`release`](Engine::release),
+//!    [`extend`](Engine::extend), [`verify`](Engine::verify) or [`cancel`](Engine::cancel). Or what happened outside:
+//!    [`handle_connected`](Engine::handle_connected), [`handle_bytes`](Engine::handle_bytes),
+//!    [`handle_closed`](Engine::handle_closed) or [`handle_timeout`](Engine::handle_timeout).
+//! 2. **Drain everything**, in any order, until each returns `None`: [`poll_event`](Engine::poll_event) (report to the
+//!    application), [`poll_transmit`](Engine::poll_transmit) (write to a connection), [`poll_connect`](Engine::poll_connect)
+//!    (open a connection) and [`poll_close`](Engine::poll_close) (close one).
+//! 3. **Arm one timer** for [`poll_timeout`](Engine::poll_timeout), in place of the timer before.
+//!
+//! Take the present time, `now`, from one [`Clock`]. Every method with `now` runs overdue timers before it handles its
+//! input. Draining only partly delays things, and corrupts nothing.
+//!
+//! # What holds, and which file keeps it
+//!
+//! - A client believes in a lock from the grant until `time before sending + ttl - (drift * ttl + 2 ms)`, and never longer:
+//!   `quorum/lease.rs`.
+//! - The loss of a lock is reported once, in time by the client's own clock, whatever the servers do: `lock/hold/mod.rs`.
+//! - A reply belongs to the command that it answers, or the connection ends: `node/pipeline.rs`.
 //! - No panic is reachable from bytes, options or timing: the lints in `Cargo.toml`.
 //! - Work is bounded by the input: replies by [`resp::Limits`], queues by caps that surface as [`Code::Overloaded`].
+//!
+//! `www/guide/rules.md` has the numbered rules that comments cite, `www/guide/glossary.md` the terms.
 
 #![cfg_attr(not(target_family = "wasm"), forbid(unsafe_code))]
 #![cfg_attr(

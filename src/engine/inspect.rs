@@ -1,28 +1,28 @@
-//! The state of an engine, for people and for tests.
+//! Snapshots of an engine, for people and for tests.
 
 use serde::Serialize;
 
 use super::Engine;
 use crate::{entropy::Entropy, lock::Lock, node::NodeSnapshot, stats::Counters};
 
-/// The state of an engine at one moment, as plain data.
+/// The state of an engine at one moment, as plain data. Returned by [`Engine::inspect`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The servers, in the order in which they were added.
     pub nodes: Vec<NodeSnapshot>,
-    /// Locks that are held.
+    /// How many locks are held.
     pub held: usize,
-    /// Locks that are waited for.
+    /// How many acquires are waiting, for a server or for another holder.
     pub waiting: usize,
-    /// Locks that are being released or cleaned up after.
+    /// How many releases and clean-ups are in progress.
     pub releasing: usize,
-    /// What has been done so far.
+    /// The counters since the engine was created.
     pub counters: Counters,
 }
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// The state at this moment.
+    /// A snapshot of the present state.
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
         let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
@@ -37,7 +37,7 @@ impl<E: Entropy + 'static> Engine<E> {
 }
 
 impl<E> core::fmt::Debug for Engine<E> {
-    /// Only counts: what an engine holds has tokens and passwords in it.
+    /// Shows only counts: an engine contains tokens and passwords.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Engine")
             .field("nodes", &self.topology.count())

@@ -1,4 +1,4 @@
-//! The composition root: servers, locks and timers, behind the verbs that are the core's whole surface.
+//! The engine: composes servers, locks and timers behind the verbs that are the core's whole surface.
 
 mod api;
 mod dispatch;
@@ -23,14 +23,16 @@ use crate::{
 
 use owners::Owners;
 
-/// The shortest pause between attempts.
+/// The shortest pause between two attempts.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
-/// All locks of one client.
+/// All locks of one client, without I/O. See the [crate documentation](crate) for the calling protocol.
 ///
-/// **Feed one thing, then drain everything:** after any call of an application verb or a `handle_*`, pull every
-/// `poll_*` until it has nothing more, in any order, before waiting for the next thing to happen. Draining partly delays
-/// things, and corrupts nothing.
+/// Take every `now` from one [`Clock`](crate::Clock). Every method with `now` runs overdue timers before anything else.
+///
+/// **Feed one thing, then drain everything.** After a call of an application verb or a `handle_*` method, call every
+/// `poll_*` method until it returns `None`, in any order, before you wait for the next thing to happen. Draining only
+/// partly delays things, and corrupts nothing.
 #[derive(Clone, Hash)]
 pub struct Engine<E> {
     policy: Policy,
@@ -40,21 +42,23 @@ pub struct Engine<E> {
     handles: Handles,
     owners: Owners,
     leaders: Leaders,
-    /// What transitions mean for other locks.
+    /// What the engine still has to do for other locks after a transition.
     effects: VecDeque<Effect>,
     stats: Stats,
     deadlines: DeadlineQueue,
     events: VecDeque<Event>,
-    /// Handles and locks are numbered by one counter, so that those of one acquire have one number in logs.
+    /// One counter numbers handles and locks, so that one acquire has one number in logs.
     last_id: u32,
     last_op: u32,
 }
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// An engine without servers: add them before the first lock.
+    /// An engine without servers. Add them with [`add_node`](Self::add_node) before the first lock.
+    ///
+    /// `retry_min` is raised to 1 ms if it is shorter, and `retry_max` to `retry_min`.
     #[must_use]
     pub fn new(mut policy: Policy, entropy: E) -> Self {
-        // Without any pause, a server that cannot be had would be asked for ever within one call.
+        // Without a pause, one call would ask an unreachable server for ever.
         policy.retry_min = policy.retry_min.max(SHORTEST_PAUSE);
         policy.retry_max = policy.retry_max.max(policy.retry_min);
         Self {
@@ -74,17 +78,20 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// From now on, also tells what only those hear who watch: contention, renewals, connections.
+    /// Call this once to also get the events for observers: contention, renewals, degraded votes, connections.
     pub fn observe(&mut self) {
         self.stats.observed = true;
     }
 
-    /// Adds a server. With several, every lock needs a majority of them.
+    /// Adds a server. With several servers, every lock needs a majority of them (Redlock).
+    ///
+    /// Call this before the first lock: the placement of a lock does not change afterwards.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
         self.topology.add(endpoint, self.policy.connect_timeout)
     }
 
-    /// A connection asked for by [`poll_connect`](Self::poll_connect) was made.
+    /// Call this when a connection that [`poll_connect`](Self::poll_connect) requested is open. Ignored if the
+    /// connection was given up.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
         self.run_due(now);
         if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, now) {
@@ -93,7 +100,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// Bytes were received. Those of a connection that was given up are ignored.
+    /// Call this when bytes arrive on a connection, split in any way. Ignored if the connection was given up.
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         self.run_due(now);
         if let Some(node) = self.topology.of(id).and_then(|node| self.topology.get(node)) {
@@ -105,7 +112,8 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// A connection ended, or could not be made. `reason` is for people.
+    /// Call this when a connection ended, or could not be made. `reason` is for people, and appears in errors. Ignored
+    /// if the connection was given up.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.run_due(now);
         if let Some(node) = self.topology.of(id) {
@@ -118,13 +126,16 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// The time that [`poll_timeout`](Self::poll_timeout) gave has come, or any other time.
+    /// Call this at the time that [`poll_timeout`](Self::poll_timeout) returned. May be called spuriously.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.run_due(now);
         self.update_node_deadlines();
     }
 
-    /// The next thing that the application is to hear. A grant that has run out by `now` is none.
+    /// The next event for the application. Call this until it returns `None` after every other call.
+    ///
+    /// A lock is never granted with nothing left of its validity: if the grant has expired by `now`, its event is
+    /// withdrawn and a failure follows (rule 1).
     #[must_use]
     pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         self.run_due(now);
@@ -137,43 +148,47 @@ impl<E: Entropy + 'static> Engine<E> {
         Some(event)
     }
 
-    /// A connection to make, for this server.
+    /// The next connection to make, and its server. Report the result with [`handle_connected`](Self::handle_connected)
+    /// or [`handle_closed`](Self::handle_closed).
     #[must_use]
     pub fn poll_connect(&mut self) -> Option<(NodeId, ConnectionId)> {
         self.topology.poll_connect()
     }
 
-    /// A connection to drop. Nothing needs to be told about it any more.
+    /// The next connection to close, or to stop making. The engine has given it up and needs no further call about it.
     #[must_use]
     pub fn poll_close(&mut self) -> Option<ConnectionId> {
         self.topology.poll_close()
     }
 
-    /// Bytes to write to a connection.
+    /// The next bytes to write, and their connection.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         let id = self.wanting_to_write().next()?;
         Some((id, self.transmit(id)))
     }
 
-    /// The connections that [`poll_transmit`](Self::poll_transmit) has bytes for.
+    /// The connections for which [`poll_transmit`](Self::poll_transmit) has bytes.
     pub fn wanting_to_write(&self) -> impl Iterator<Item = ConnectionId> {
         self.topology.wanting_to_write()
     }
 
-    /// The bytes to write to this connection, perhaps none.
+    /// The bytes to write to this connection; empty if there are none.
     #[must_use]
     pub fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
         self.topology.transmit(id)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), if nothing else happens before.
+    /// When to call [`handle_timeout`](Self::handle_timeout) next. `None` if no timer is set.
+    ///
+    /// May change after any other call, so arm the timer again after each. The time may be earlier than necessary: the
+    /// call then does nothing.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// How many locks are held, waited for or being cleaned up after.
+    /// How many lock machines there are: locks that are held or waited for, and clean-ups in the background.
     #[must_use]
     pub fn busy(&self) -> usize {
         self.locks.len()

@@ -1,8 +1,8 @@
-//! The locks of each token: what re-entry, adoption and tokens that are used again have to look at.
+//! Finds the locks of a token, for re-entry, adoption and tokens that are used again.
 
 use crate::{id::LockId, index::Index};
 
-/// Locks by token, and the locks that wait for others of their token to be over.
+/// The locks of each token, and the parked ones among them.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Owners {
     locks: Index,
@@ -19,12 +19,12 @@ impl Owners {
         self.parked.remove(hash(token), lock.0.into());
     }
 
-    /// The locks with this token, in the order in which they began. Others may be among them: tokens are found by a hash.
+    /// The locks with this token, by number. Locks with other tokens may be among them: the index contains hashes.
     pub(super) fn of(&self, token: &[u8]) -> impl Iterator<Item = LockId> {
         locks(&self.locks, token)
     }
 
-    /// Another lock with this token is in the way of this one.
+    /// Parks a lock until another lock with this token is out of its way.
     pub(super) fn park(&mut self, token: &[u8], lock: LockId) {
         self.parked.insert(hash(token), lock.0.into());
     }
@@ -33,7 +33,7 @@ impl Owners {
         self.parked.remove(hash(token), lock.0.into());
     }
 
-    /// The locks that wait for others with this token, in the order in which they began.
+    /// The parked locks with this token, by number.
     pub(super) fn parked(&self, token: &[u8]) -> Vec<LockId> {
         if self.parked.is_empty() { Vec::new() } else { locks(&self.parked, token).collect() }
     }
@@ -47,7 +47,7 @@ fn locks(index: &Index, token: &[u8]) -> impl Iterator<Item = LockId> {
     index.of(hash(token)).filter_map(|lock| u32::try_from(lock).ok().map(LockId))
 }
 
-/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>), of eight bytes at a time. Tokens with one hash only cost time.
+/// FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>), of eight bytes at a time. A collision only costs time.
 fn hash(token: &[u8]) -> u64 {
     let words =
         token.chunks(8).map(|chunk| chunk.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte)));

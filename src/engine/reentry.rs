@@ -1,4 +1,4 @@
-//! Locks of one owner: re-entry, and locks that wait until others of the same token are over.
+//! Several locks with one token: re-entry, and parked locks.
 
 use super::Engine;
 use crate::{
@@ -10,13 +10,13 @@ use crate::{
     timers::TimerOwner,
 };
 
-/// What the other locks of its owner, for some of the same keys, mean for a new lock.
+/// How a new lock relates to the locks that have its token and at least one of its keys.
 enum Relation {
-    /// There are none.
+    /// There is no such lock.
     None,
-    /// One holds just what is asked for: it is re-entered.
+    /// This lock holds exactly the same keys, and is re-entered.
     Holds(LockId),
-    /// One has to be over first.
+    /// Another lock has to end first.
     InTheWay,
 }
 
@@ -31,8 +31,8 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Begins a lock with a token that other locks may use. The token must not be asked for while another lock of it is
-    /// taken, held or released: a release of the one would free the other.
+    /// Begins a lock whose token other locks may use. It is parked while another lock with the same token and a common
+    /// key is acquired, held or released, because a release of the one would free the other.
     pub(super) fn begin_for_owner(&mut self, handle: HandleId, id: LockId, lock: Lock, now: Instant) {
         match self.relation(&lock, now) {
             Relation::Holds(held) => self.reenter(handle, held, &lock, now),
@@ -54,7 +54,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.transition(held, Input::Reenter(reentry), now);
     }
 
-    /// Begins the locks that waited for others with this token, as far as they are not in the way any more.
+    /// Begins the parked locks with this token for which the way is free now.
     pub(super) fn unpark(&mut self, token: &[u8], now: Instant) {
         for id in self.owners.parked(token) {
             let lock = self.locks.get(&id).filter(|lock| lock.is_parked());
@@ -83,7 +83,7 @@ impl<E: Entropy + 'static> Engine<E> {
 mod tests {
     use crate::{Duration, Endpoint, Engine, Instant, Policy, Request, entropy::seeded::Seeded, lock::Owner};
 
-    /// Every adoption looks at the locks of its own token alone, however many locks there are.
+    /// An adoption looks only at the locks of its own token, however many locks there are.
     #[test]
     fn adoptions_of_many_locks_look_at_each_lock_once() {
         let mut engine = Engine::new(Policy::default(), Seeded(1));
