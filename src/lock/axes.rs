@@ -1,4 +1,5 @@
-//! The axes on which locks differ, besides their [`Placement`]: machines ask these values and have no case for any kind.
+//! Kind and entry: with the [`Placement`], the values in which locks differ. Lock machines ask these values and have no
+//! condition on any of them.
 
 use crate::{
     script::{EXCLUSIVE_ACQUIRE, FAIR_ACQUIRE, KeyRole, Verb},
@@ -6,17 +7,17 @@ use crate::{
     topology::Placement,
 };
 
-/// How a lock is granted, and to which waiter next.
+/// Which waiter gets a lock that is free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// To whichever waiter asks first when it is free.
+    /// The first that attempts to take it.
     Exclusive,
-    /// To waiters in the order of their arrival at the server.
+    /// The one that arrived first at the server.
     Fair,
 }
 
 impl Kind {
-    /// The roles of the keys of a lock.
+    /// The key roles of a lock.
     pub(crate) const fn layout(self) -> &'static [KeyRole] {
         match self {
             Self::Exclusive => EXCLUSIVE_ACQUIRE.layout,
@@ -24,7 +25,7 @@ impl Kind {
         }
     }
 
-    /// Whether the guarantees of this kind hold on such nodes.
+    /// Whether the guarantees of this kind hold on this placement.
     pub(crate) const fn is_sound_on(self, placement: Placement) -> bool {
         match self {
             Self::Exclusive => true,
@@ -32,8 +33,8 @@ impl Kind {
         }
     }
 
-    /// The shortest time for which a server remembers a waiter that asks no more. A position in a queue is kept longer: how
-    /// often a process asks does not tell for how long it, or its connection, may stall.
+    /// The shortest time for which a server remembers a waiter without an attempt from it. A position lease is longer,
+    /// because a process or its connection may stall for much longer than the pause between its attempts.
     pub(crate) const fn shortest_registration(self) -> Duration {
         match self {
             Self::Exclusive => Duration::from_millis(300),
@@ -42,17 +43,17 @@ impl Kind {
     }
 }
 
-/// How the application comes to a lock. (The third way, re-entry, needs no lock machine of its own.)
+/// How the application comes to a lock. The third entry, re-entry, needs no lock machine of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Entry {
-    /// It asks for a lock that it does not hold.
+    /// It acquires a lock.
     Acquire,
     /// It takes over a lock that its token holds already.
     Adopt,
 }
 
 impl Entry {
-    /// What an attempt asks of the nodes.
+    /// What an attempt asks the nodes to do.
     pub(crate) const fn verb(self) -> Verb {
         match self {
             Self::Acquire => Verb::Acquire,
@@ -60,12 +61,12 @@ impl Entry {
         }
     }
 
-    /// Whether it waits for its turn among others. The token of an adopted lock holds it already.
+    /// Whether the lock waits for its turn. An adopted lock does not, because its token holds it already.
     pub(crate) const fn waits_for_turn(self) -> bool {
         matches!(self, Self::Acquire)
     }
 
-    /// Whether a failure has to be cleaned up after. A lock that could not be adopted stays with its holder.
+    /// Whether a failed acquire cleans up. A failed adoption does not: the lock stays with its holder.
     pub(crate) const fn cleans_up(self) -> bool {
         matches!(self, Self::Acquire)
     }

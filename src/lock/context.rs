@@ -1,4 +1,4 @@
-//! What a lock may use and change while it makes a transition.
+//! What a lock may read and change during a transition.
 
 use std::collections::VecDeque;
 
@@ -17,13 +17,13 @@ use crate::{
     topology::Topology,
 };
 
-/// What a lock has at hand: its own parts, and what it shares with the others.
+/// A lock's own parts, and what it shares with other locks.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) id: LockId,
     pub(crate) spec: &'a Spec,
     pub(crate) owner: &'a mut Owner,
-    /// The handles of those who hold the lock, or ask for it.
+    /// The handles of the lock: granted, or still pending.
     pub(crate) handles: &'a mut Vec<Handle>,
     pub(crate) policy: &'a Policy,
     pub(crate) timers: &'a mut TimerTable,
@@ -31,7 +31,7 @@ pub(crate) struct Context<'a> {
     pub(crate) shared: Shared<'a>,
 }
 
-/// What all locks share.
+/// What all locks of an engine share.
 pub(crate) struct Shared<'a> {
     pub(crate) topology: &'a mut Topology,
     pub(crate) handles: &'a mut Handles,
@@ -43,7 +43,8 @@ pub(crate) struct Shared<'a> {
 }
 
 impl Context<'_> {
-    /// `client:number`, which names this lock on the server without showing its token: messages are seen by others.
+    /// The owner id (`client:number`). It identifies the lock on the server in place of the token, because other
+    /// clients can read messages and registrations.
     pub(super) fn owner_id(&self) -> Vec<u8> {
         let mut id = self.shared.topology.client().to_vec();
         id.push(b':');
@@ -56,13 +57,13 @@ impl Context<'_> {
         *self.serial
     }
 
-    /// The node that tells this lock when it is worth asking, if one does on the present connection.
+    /// The node that sends wake-ups for this lock, if its present connection receives them.
     pub(super) fn waker(&mut self) -> Option<NodeId> {
         let node = self.spec.placement.waker()?;
         self.shared.topology.get(node).is_some_and(|server| server.wakes()).then_some(node)
     }
 
-    /// Sets the time at which the round gives up on its next node.
+    /// Arms the timer for the round's next deadline.
     pub(super) fn arm_round(&mut self, round: &Round) {
         match round.deadline() {
             Some(deadline) => self.timers.set(Timer::Round, deadline),
@@ -70,7 +71,7 @@ impl Context<'_> {
         }
     }
 
-    /// Reports nodes that took no part in a vote that was won.
+    /// Reports to observers how many nodes are missing in a round that was won.
     pub(super) fn report_missing(&mut self, round: &Round) {
         let missing = round.missing();
         if missing > 0 {
@@ -83,7 +84,7 @@ impl Context<'_> {
         self.shared.stats.count(counter);
     }
 
-    /// Emits an event for observers, under the first handle by which the application knows the lock.
+    /// Emits an event for observers, under the lock's first handle, which the application knows.
     pub(super) fn observe(&mut self, event: impl FnOnce(HandleId) -> Event) {
         if let Some(handle) = self.handles.first() {
             self.shared.stats.observe(event(handle.id), self.shared.events);
@@ -102,13 +103,13 @@ impl Context<'_> {
         self.emit(Event::Granted { lock: handle, fence, token: self.owner.drawn() });
     }
 
-    /// The handle does not get the lock.
+    /// Fails the acquire or re-entry of a handle.
     pub(super) fn fail(&mut self, handle: HandleId, error: LockError) {
         self.forget(handle);
         self.emit(Event::Failed { lock: handle, failure: error });
     }
 
-    /// The handle stands for nothing any more. A grant of it that is still in the queue of events is withdrawn.
+    /// Removes a handle. If its grant is still in the queue of events, the grant is withdrawn.
     pub(super) fn forget(&mut self, handle: HandleId) {
         let Some(place) = self.handles.iter().position(|each| each.id == handle) else { return };
         self.shared.handles.remove(handle);

@@ -10,24 +10,24 @@ use crate::{
 pub(crate) enum Input<'a> {
     /// The lock machine begins.
     Start(Start),
-    /// Something about a node.
+    /// News about a node.
     Heard(Heard<'a>),
     Timer(Timer),
-    /// The lock of the same owner that was in the way is over.
+    /// The way of a parked lock is free.
     Unpark,
-    /// A message says that the lock is free, or that it is this waiter's turn.
+    /// A wake-up: the lock may be free, or it may be this waiter's turn.
     Wake,
-    /// This waiter leads the others of its client from now on.
+    /// This waiter is now the leader.
     Lead,
-    /// The application asks for an operation on a held lock.
+    /// The application requests an operation on a held lock.
     Operate(HandleId, OperationId, Operation),
-    /// The same owner asks again for what it holds.
+    /// The application re-enters the lock.
     Reenter(Reentry),
-    /// This handle gives the lock up, and others keep it.
+    /// This handle leaves, and other handles keep the lock.
     Leave(HandleId),
-    /// The last handle gives the lock up, and the application waits for the outcome.
+    /// The last handle releases the lock, and the application waits for the outcome.
     Release,
-    /// The last handle gives the lock up, and the application wants to hear nothing more.
+    /// The last handle gives the lock up, and the application wants no further events.
     Cancel,
 }
 
@@ -35,9 +35,9 @@ pub(crate) enum Input<'a> {
 pub(crate) enum Start {
     /// With the first attempt.
     Attempt,
-    /// By waiting until another lock of the same owner is over.
+    /// Parked, until another lock with the same token is out of the way.
     Parked,
-    /// With the release of what another lock left.
+    /// With the release of another lock's residue.
     CleanUp(Residue),
 }
 
@@ -46,15 +46,15 @@ pub(crate) enum Start {
 pub(crate) enum Operation {
     /// Extend the lease to at least this span from now.
     Extend(Duration),
-    /// Ask the nodes whether the token still holds the lock.
+    /// Check on the nodes whether the token still holds the lock.
     Verify,
 }
 
-/// A request of the same owner for what it holds.
+/// A request to re-enter a held lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Reentry {
     pub(crate) handle: HandleId,
     pub(crate) renew: bool,
-    /// When its wait is over; `None` if it waits for ever, or for one attempt.
+    /// When its wait is over. `None` if the wait is unlimited, or is a single attempt.
     pub(crate) until: Option<Instant>,
 }

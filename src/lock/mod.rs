@@ -1,4 +1,4 @@
-//! One lock, from the first attempt to the last clean-up.
+//! The machine of one lock, from the first attempt to the last clean-up.
 //!
 //! ```text
 //!           granted            release, loss, abort            answered or expired
@@ -6,8 +6,8 @@
 //!     |                                                  ^
 //!     '--- wait over, permanent error, abort: residue ---'
 //! ```
-//! A state consumes itself in a transition and answers with a [`Step`], so that a transition is whole or not at all. No
-//! state knows another one: this file alone leads from one to the next.
+//! A state consumes itself in a transition and returns a [`Step`], so that there is no half transition. No state knows
+//! another state: only this file leads from one to the next.
 
 mod acquire;
 mod ask;
@@ -55,9 +55,9 @@ pub(crate) struct Lock {
     state: State,
     timers: TimerTable,
     serial: u32,
-    /// The handles of those who hold the lock, or ask for it: more than one after re-entry.
+    /// The handles of the lock, granted or still pending. More than one after re-entry.
     pub(crate) handles: Vec<Handle>,
-    /// When the engine looks at this lock's timers, at the latest.
+    /// The time for which this lock is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
 }
 
@@ -71,7 +71,7 @@ enum State {
 }
 
 impl Residue {
-    /// The position of a waiter that this client knows nothing of, for so long at most.
+    /// The residue of a waiter that this client does not know: its ticket, which lasts for `longest` at most.
     pub(crate) fn unknown_waiter(longest: Duration) -> Self {
         Self {
             scope: Scope::All,
@@ -83,7 +83,7 @@ impl Residue {
 }
 
 impl Lock {
-    /// A lock that does nothing before [`Input::Start`].
+    /// A new lock. It does nothing before [`Input::Start`].
     pub(crate) fn new(spec: Spec, owner: Owner, handle: Option<HandleId>) -> Self {
         Self {
             spec,
@@ -96,6 +96,7 @@ impl Lock {
         }
     }
 
+    /// Makes one transition.
     pub(crate) fn handle(
         &mut self,
         input: Input<'_>,
@@ -144,7 +145,7 @@ impl Lock {
         self.timers.next()
     }
 
-    /// Its last holder is about to release it: what is due comes first, but sends no extension any more.
+    /// The last handle is about to release the lock: overdue timers run first, but send no extension any more (rule 5).
     pub(crate) fn close(&mut self) {
         if let State::Hold(hold) = &mut self.state {
             hold.close();
@@ -159,19 +160,19 @@ impl Lock {
         matches!(&self.state, State::Acquire(acquire) if acquire.is_parked())
     }
 
-    /// Whether both have a token and a key in common: what is done to one lock is done to the other.
+    /// Whether both locks have the same token and a common key, so that releasing one would release the other.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         self.owner.token() == other.owner.token()
             && self.spec.keys.locks().iter().any(|key| other.spec.keys.locks().contains(key))
     }
 
-    /// Whether it holds just what `spec` asks for, and may be believed to.
+    /// Whether the lock is valid, and holds exactly the keys of `spec`, as a lock of the same kind.
     pub(crate) fn provides(&self, spec: &Spec, now: Instant) -> bool {
         let is_same = self.spec.keys.locks() == spec.keys.locks() && self.spec.kind == spec.kind;
         is_same && self.remaining(now) > Duration::ZERO
     }
 
-    /// When its wait is over, if it is limited. `now` is when it began, unless it was parked before.
+    /// When the wait is over, if it is limited. It began at `now`, unless the lock was parked before.
     pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
         self.timers.get(Timer::Wait).or_else(|| self.spec.limited_wait().map(|wait| now.after(wait)))
     }
@@ -189,14 +190,14 @@ impl Lock {
         self.handles.iter().any(|each| each.id == handle)
     }
 
-    /// The application is about to hear of the grant to this handle.
+    /// The grant to this handle is about to be reported to the application.
     pub(crate) fn inform(&mut self, handle: HandleId) {
         if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {
             entry.phase = Phase::Informed;
         }
     }
 
-    /// How long the lock may still be believed in.
+    /// How long the lock is still valid; zero if it is not held.
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
         match &self.state {
             State::Hold(hold) => hold.remaining(&self.spec, now),
@@ -205,7 +206,7 @@ impl Lock {
     }
 }
 
-/// The state that a step leads to; `stay` is that of a step that stays.
+/// The state that a step leads to. `stay` wraps the state of [`Step::Stay`].
 fn next<S>(step: Step<S>, stay: impl FnOnce(S) -> State, cx: &mut Context<'_>) -> State {
     match step {
         Step::Stay(state) => stay(state),
@@ -215,7 +216,7 @@ fn next<S>(step: Step<S>, stay: impl FnOnce(S) -> State, cx: &mut Context<'_>) -
     }
 }
 
-/// A release never grants: there is no way back to [`next`].
+/// Begins a release. Not part of [`next`], because a release never leads to another state than `Done`.
 fn release(residue: Residue, cx: &mut Context<'_>) -> State {
     match Release::begin(residue, cx) {
         Step::Stay(state) => State::Release(state),

@@ -2,16 +2,16 @@ use std::rc::Rc;
 
 use crate::entropy::{Entropy, EntropyUnavailable, Token};
 
-/// The owner of a lock: the token that is written into the keys.
+/// The owner of a lock: the token that is the value of its keys.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Owner {
     token: Rc<[u8]>,
-    /// The token's bits, if it was drawn here.
+    /// The bits of a drawn token.
     drawn: Option<Token>,
 }
 
 impl Owner {
-    /// An owner with the application's own token, or with a token that is drawn.
+    /// An owner with the application's own token, or with a drawn token.
     pub(crate) fn new(token: Option<&[u8]>, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
         match token {
             Some(token) => Ok(Self { token: token.into(), drawn: None }),
@@ -25,18 +25,19 @@ impl Owner {
         &self.token
     }
 
-    /// The token for the application, unless that brought it.
+    /// The token, if it was drawn.
     pub(crate) const fn drawn(&self) -> Option<Token> {
         self.drawn
     }
 
-    /// Whether only one lock ever uses the token. The application may use its own token for several locks, one after the
-    /// other: then commands that run late must be told apart by claims.
+    /// Whether only one lock ever uses the token. The application may use its own token for several locks, one after
+    /// the other; claims then keep a stale command of one lock from affecting the next (rule 4).
     pub(crate) const fn is_used_once(&self) -> bool {
         self.drawn.is_some()
     }
 
-    /// Another owner to ask with from now on. `None` where the application chose the token, or without randomness.
+    /// An owner with a new token, for further attempts. `None` if the application chose the token, or without
+    /// randomness.
     pub(crate) fn redrawn(&self, entropy: &mut dyn Entropy) -> Option<Self> {
         Self::new(None, entropy).ok().filter(|_| self.drawn.is_some())
     }

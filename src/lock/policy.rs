@@ -1,17 +1,18 @@
 use crate::time::Duration;
 
-/// What all locks of an engine have in common.
+/// The settings of an engine, which apply to all of its locks.
 #[derive(Clone, Debug, Hash)]
 pub struct Policy {
-    /// The error allowed for in the rate of clocks, in millionths. 10 000 is 1 %.
+    /// The largest difference between the rates of two clocks to allow for, in millionths: 10 000, the default, is 1 %.
+    /// See rule 1.
     pub drift: u32,
-    /// The shortest pause between attempts.
+    /// The shortest pause between attempts: 50 ms by default, and at least 1 ms.
     pub retry_min: Duration,
-    /// The longest pause between attempts.
+    /// The longest pause between attempts of a waiter that gets no wake-ups: 250 ms by default.
     pub retry_max: Duration,
-    /// How long a server may take to answer; by default 5 % of the lease, 20 ms to 1 s.
+    /// How long a server may take to answer. By default 5 % of the lease, within 20 ms and 1 s.
     pub node_timeout: Option<Duration>,
-    /// How long a connection, with its handshake, may take.
+    /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
 }
 

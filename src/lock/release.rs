@@ -1,8 +1,8 @@
-//! Releasing a lock, until the nodes confirm it or everything has expired by itself.
+//! Releasing a lock, until the nodes confirm it or its leases have expired.
 //!
-//! The application hears the outcome once, as soon as it is known, and at the latest when a node's time to answer is over.
-//! What is not confirmed by then is pursued in the background: on the connection that carried the acquire the release
-//! runs after it; if that connection is gone, the release goes over the next one.
+//! The outcome is reported to the application once: as soon as it is known, and at the latest after `nodeTimeout`. If
+//! nodes have not confirmed the release by then, it continues in the background. On the connection that carried the
+//! acquire, the release runs after it; if that connection ended, the release uses the next one.
 
 use super::{
     context::Context,
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct Release {
     round: Round,
     report: Report,
-    /// Whether a node was asked more than once, so that its "not yours" may mean that the first call deleted the keys.
+    /// Whether a node was asked more than once: then "not yours" may mean that the first command deleted the keys.
     repeated: bool,
 }
 
@@ -53,7 +53,7 @@ impl Release {
             }
             Input::Cancel => self.report = Report::ToNobody,
             Input::Heard(heard) => drop(self.round.handle(heard, cx)),
-            // Nothing else concerns a lock that is being released.
+            // No other input concerns a lock that is being released.
             _ => {}
         }
         self.settle(cx)

@@ -1,4 +1,4 @@
-//! A request that was found valid: the parts of a lock that do not change while it lives.
+//! A validated request: the parts of a lock that never change.
 
 use super::{
     axes::{Entry, Kind},
@@ -53,23 +53,23 @@ impl Spec {
         Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
     }
 
-    /// The terms on which nodes vote.
+    /// The terms of the lock's votes.
     pub(crate) fn terms(&self) -> Terms {
         Terms { placement: self.placement, keys: self.keys.locks().len(), patience: self.node_timeout }
     }
 
-    /// Whether one attempt is all.
+    /// Whether this is a try, which makes a single attempt.
     pub(crate) fn is_single_attempt(&self) -> bool {
         self.wait == Duration::ZERO
     }
 
-    /// The wait, if it is limited and longer than one attempt.
+    /// The wait, if it is limited and not that of a try.
     pub(crate) fn limited_wait(&self) -> Option<Duration> {
         Some(self.wait).filter(|&wait| wait > Duration::ZERO && wait < Duration::MAX)
     }
 
-    /// How long a server remembers a waiter that asks no more: twelve of the longest pauses between attempts, or three
-    /// with wake-ups.
+    /// How long a server remembers a waiter without an attempt from it: twelve times `retry.max`, which is three times
+    /// the longest pause with wake-ups.
     pub(crate) fn registration_ttl(&self, policy: &Policy) -> Duration {
         policy.retry_max.times(12).max(self.kind.shortest_registration())
     }

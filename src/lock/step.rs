@@ -1,4 +1,4 @@
-//! What a state answers with. Only `mod.rs` knows which state comes next.
+//! What a state returns from a transition. Only `mod.rs` knows which state comes next.
 
 use crate::{
     quorum::{Lease, Round},
@@ -8,42 +8,42 @@ use crate::{
 
 /// The outcome of a transition.
 pub(crate) enum Step<S> {
-    /// The state goes on.
+    /// The state does not change to another.
     Stay(S),
-    /// The lock is held from now on.
+    /// The lock was granted.
     Granted(Grant),
-    /// The lock is over, and what it left on the nodes has to be released.
+    /// The lock ended, and its residue on the nodes has to be released.
     Release(Residue),
-    /// The lock is over, and nothing is left of it.
+    /// The lock ended, and nothing is left of it.
     Done,
 }
 
 /// A grant of the lock.
 pub(crate) struct Grant {
     pub(crate) lease: Lease,
-    /// The round that was won. Its late answers lengthen the lease.
+    /// The round that was won. Its late answers extend the lease.
     pub(crate) round: Round,
-    /// The fencing token; 0 where the placement has none.
+    /// The fence; 0 if the placement has none.
     pub(crate) fence: u64,
     pub(crate) attempts: u32,
 }
 
-/// What may be left on the nodes.
+/// What a lock may have left on the nodes.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Residue {
     pub(crate) scope: Scope,
     pub(crate) waiter: Waiter,
-    /// The longest lease that was asked for: when it is over, nothing is left.
+    /// The longest lease that was requested: after it, nothing is left.
     pub(crate) longest: Duration,
     pub(crate) report: Report,
 }
 
-/// The nodes on which something may be left.
+/// The nodes that may have residue.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Scope {
-    /// All.
+    /// All nodes.
     All,
-    /// Those that may hold what this attempt asked for: not those that it never reached, or that answered with an error.
+    /// The nodes that may hold a grant of this attempt (rule 3).
     HeldBy(Round),
 }
 

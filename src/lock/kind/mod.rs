@@ -1,5 +1,5 @@
-//! What is particular to each kind of lock: its scripts, and how its waiters wait. One match for each question; the
-//! answers stand in one file for each kind.
+//! What each kind of lock does its own way: its scripts, and how its waiters wait. Each function here only selects the
+//! kind, whose file has the code.
 
 mod exclusive;
 pub(crate) mod fair;
@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) use wait::Denial;
 
-/// Whether an attempt leaves a registration on that node if it is denied.
+/// Whether a denied attempt leaves a waiter registration, or a ticket, on the node.
 pub(super) fn registers(node: NodeId, cx: &mut Context<'_>) -> bool {
     cx.spec.entry.waits_for_turn()
         && match cx.spec.kind {
@@ -24,7 +24,7 @@ pub(super) fn registers(node: NodeId, cx: &mut Context<'_>) -> bool {
         }
 }
 
-/// The script call for a verb. `registers` as [`registers`] said of the node; `owner_id` names the lock there.
+/// The script call for a verb. `registers` is the result of [`registers`] for the node, `owner_id` the lock's owner id.
 pub(super) fn call<'a>(
     verb: Verb,
     registers: bool,
@@ -60,7 +60,7 @@ pub(super) fn call<'a>(
     }
 }
 
-/// A lock begins to ask for its keys.
+/// A lock begins to acquire its keys.
 pub(super) fn begins(cx: &mut Context<'_>) {
     match cx.spec.kind {
         Kind::Exclusive => {}
@@ -84,7 +84,8 @@ pub(super) fn denied(round: &Round, is_first: bool, cx: &mut Context<'_>) {
     }
 }
 
-/// When to attempt again. `denial` is what the last attempt came to, if it was denied; `None` if it failed.
+/// When to attempt again; `None` to wait for a wake-up. `denial` is the denial of the last attempt, `None` if it
+/// failed.
 pub(super) fn next_attempt(denial: Option<Denial>, cx: &mut Context<'_>) -> Option<Instant> {
     match cx.spec.kind {
         Kind::Exclusive => exclusive::next_attempt(denial, cx),
@@ -92,7 +93,7 @@ pub(super) fn next_attempt(denial: Option<Denial>, cx: &mut Context<'_>) -> Opti
     }
 }
 
-/// The waiter leads the other waiters of its client from now on, and no attempt of its own is in flight.
+/// The waiter is now the leader. It has no attempt in flight.
 pub(super) fn lead(denial: Option<Denial>, cx: &mut Context<'_>) {
     match cx.spec.kind {
         Kind::Exclusive => {}
@@ -100,7 +101,7 @@ pub(super) fn lead(denial: Option<Denial>, cx: &mut Context<'_>) {
     }
 }
 
-/// A lock asks for its keys no more: it was granted, or gave up.
+/// A lock no longer acquires its keys: it was granted, or gave up.
 pub(super) fn ends(cx: &mut Context<'_>) {
     match cx.spec.kind {
         Kind::Exclusive => {}

@@ -2,18 +2,18 @@
 
 use crate::{entropy::jitter, lock::context::Context, time::Duration};
 
-/// The longest pause of a waiter that is woken, in longest pauses of one that is not.
+/// The longest pause of a waiter that gets wake-ups, as a multiple of `retry.max`.
 const WOKEN_PAUSES: u64 = 4;
 
 /// What a denied attempt learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Denial {
-    /// How long the holder keeps the lock at most; `None` for ever.
+    /// How long the server expects the waiter to wait; `None` for ever.
     pub(crate) left: Option<Duration>,
 }
 
-/// The pause until the next attempt, with full jitter: `retry.min` to `retry.max`, and longer where a message wakes the
-/// waiter. If the lease of the holder ends sooner, the pause ends just after it, and not for all waiters at once.
+/// The pause until the next attempt, with full jitter: `retry.min` to `retry.max`, or longer if the waiter gets
+/// wake-ups. If the holder's lease ends sooner, the pause ends shortly after it, at a different time for each waiter.
 pub(super) fn pause(denial: Option<Denial>, cx: &mut Context<'_>) -> Duration {
     let longest = cx.policy.retry_max;
     let (min, max) = match cx.waker() {

@@ -1,15 +1,15 @@
 //! The leader of a client's waiters in one queue.
 //!
-//! The server keeps the positions of all waiters of a client as long as the client asks for any of them, and serves a
-//! client's first waiter before its others. So only the first one asks: it is the leader, and its attempts are the
-//! heartbeat of all. The others are woken by a message when it is their turn, or become the leader.
+//! An attempt of one waiter refreshes the position lease of its whole client, and the server serves a client's first
+//! waiter before its others. So only the first waiter polls: it is the leader, and its attempts are the heartbeat of
+//! all. The others get a wake-up when it is their turn, or become the leader.
 //!
-//! A new leader counts its pause from the last attempt of any of them. If it began a pause of its own, a group whose
-//! leaders leave faster than one pause would never be heard of.
+//! A new leader counts its pause from the last attempt of any waiter in its group. If each new leader began a full
+//! pause, a group whose leaders leave faster than that would never poll, and its position lease would end.
 
 use crate::{id::LockId, time::Instant};
 
-/// A client's fair waiters, grouped by the keys that they wait for. Groups are sorted by their keys.
+/// A client's fair waiters, in groups that wait for the same keys. Groups are sorted by their keys.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Leaders {
     groups: Vec<Group>,
@@ -18,9 +18,9 @@ pub(crate) struct Leaders {
 #[derive(Clone, Debug, Hash)]
 struct Group {
     keys: Vec<Vec<u8>>,
-    /// In the order in which they joined; the first leads.
+    /// In the order in which they joined. The first is the leader.
     waiters: Vec<LockId>,
-    /// The last attempt of any waiter: it kept the positions of all.
+    /// The last attempt of any waiter, which refreshed the position lease.
     last_attempt: Instant,
 }
 
@@ -40,7 +40,7 @@ impl Leaders {
         }
     }
 
-    /// Removes a waiter, and answers with the new leader if the waiter led others.
+    /// Removes a waiter. If it was the leader of others, returns the new leader.
     pub(crate) fn leave(&mut self, keys: &[Vec<u8>], waiter: LockId) -> Option<LockId> {
         let place = self.find(keys).ok()?;
         let group = self.groups.get_mut(place)?;
@@ -57,7 +57,7 @@ impl Leaders {
         self.group(keys).is_some_and(|group| group.waiters.first() == Some(&waiter))
     }
 
-    /// The waiters that this one leads, in order.
+    /// The other waiters in the leader's group, in order. Empty if `leader` is not the leader.
     pub(crate) fn led_by(&self, keys: &[Vec<u8>], leader: LockId) -> &[LockId] {
         match self.group(keys).map(|group| group.waiters.as_slice()) {
             Some([first, others @ ..]) if *first == leader => others,
@@ -65,7 +65,7 @@ impl Leaders {
         }
     }
 
-    /// A waiter attempts to take the keys.
+    /// Records an attempt of a waiter.
     pub(crate) fn attempted(&mut self, keys: &[Vec<u8>], now: Instant) {
         if let Ok(place) = self.find(keys)
             && let Some(group) = self.groups.get_mut(place)
@@ -83,7 +83,7 @@ impl Leaders {
         self.find(keys).ok().and_then(|place| self.groups.get(place))
     }
 
-    /// Where the group for these keys is, or would be.
+    /// The index of the group for these keys, or where it would be inserted.
     fn find(&self, keys: &[Vec<u8>]) -> Result<usize, usize> {
         self.groups.binary_search_by(|group| group.keys.as_slice().cmp(keys))
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_waiter_to_join_leads_until_it_leaves() {
+    fn the_first_waiter_is_the_leader_until_it_leaves() {
         let (mut leaders, keys) = (Leaders::default(), [b"a".to_vec()]);
         let [one, two, three] = [1, 2, 3].map(LockId);
         for waiter in [one, two, three] {
