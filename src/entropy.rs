@@ -1,23 +1,24 @@
-//! Randomness handed in by the caller: tokens, nonces, jitter.
+//! Random numbers from the driver, for tokens, nonces and jitter.
 //!
-//! Drawn lazily, at the first use, because some runtimes forbid it in global scope.
+//! They are drawn on first use, because some runtimes forbid randomness in global scope.
 
 use crate::time::Duration;
 
-/// A source of random bytes. It must be cryptographically secure outside of tests: tokens are capabilities.
+/// A source of random bytes. Outside of tests it must be cryptographically secure: whoever guesses a token can release
+/// the lock.
 pub trait Entropy {
-    /// Fills the buffer.
+    /// Fills the whole buffer with random bytes.
     ///
     /// # Errors
-    /// [`EntropyUnavailable`] when the runtime has no randomness to give. There is no weaker fallback.
+    /// [`EntropyUnavailable`] if the runtime has no secure randomness. There is no weaker fallback for tokens.
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), EntropyUnavailable>;
 }
 
-/// The runtime's source of randomness is missing or failed.
+/// The runtime's source of random bytes is missing, or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntropyUnavailable;
 
-/// 160 random bits that name the owner of a lock.
+/// A drawn token: 160 random bits that identify the owner of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub(crate) [u8; 20]);
 
@@ -28,7 +29,7 @@ impl Token {
         Ok(Self(bytes))
     }
 
-    /// The token as five numbers of 32 bits, most significant first: how it crosses into JavaScript.
+    /// The token as five 32-bit numbers, most significant first. It crosses into JavaScript in this form.
     #[must_use]
     pub fn words(&self) -> [u32; 5] {
         let mut words = [0; 5];
@@ -38,7 +39,7 @@ impl Token {
         words
     }
 
-    /// The token as 40 lower-case hexadecimal digits: how it is stored on the server.
+    /// The token as 40 lower-case hexadecimal digits. It is stored on the server in this form.
     #[must_use]
     pub fn to_hex(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(40);
@@ -47,6 +48,7 @@ impl Token {
     }
 }
 
+/// Appends the bytes in lower-case hexadecimal.
 pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |nibble: u8| {
         if nibble < 10 { b'0'.saturating_add(nibble) } else { b'a'.saturating_add(nibble.saturating_sub(10)) }
@@ -57,7 +59,7 @@ pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// A span drawn evenly from `min` to `max`, both included; `min` when `max` is smaller or no randomness is to be had.
+/// A span drawn uniformly from `min` to `max`, both inclusive. `min` if `max` is smaller, or without randomness.
 pub(crate) fn jitter(min: Duration, max: Duration, entropy: &mut dyn Entropy) -> Duration {
     let width = max.minus(min).as_micros().saturating_add(1);
     let mut bytes = [0; 8];

@@ -1,25 +1,25 @@
-//! The application's handles, and the lock that each stands for: several for one lock after re-entry.
+//! The application's handles and their locks. After re-entry several handles have one lock.
 
 use crate::{
     id::{HandleId, LockId},
     index::Index,
 };
 
-/// A handle, as its lock keeps it.
+/// A handle, as its lock stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle {
     pub(crate) id: HandleId,
     pub(crate) phase: Phase,
 }
 
-/// How far the application has come with a handle.
+/// What the application knows about a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
-    /// It asks for the lock, or to re-enter it.
+    /// Nothing yet: the acquire or re-entry is pending.
     Asking,
-    /// It got the lock, and the event that says so is in the queue.
+    /// Nothing yet: the grant is in the queue of events.
     Granted,
-    /// It knows that it got the lock: from here on the end is a loss, before it is a failure to acquire.
+    /// The grant was reported. From here on an early end is a loss; before, it is a failed acquire.
     Informed,
 }
 

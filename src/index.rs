@@ -1,11 +1,11 @@
 //! An ordered set of pairs of numbers.
 //!
-//! Deadlines, handles and tokens are all looked up in this one type: every further instantiation of a B-tree would cost
-//! 7 kB of wasm.
+//! Deadlines, handles and tokens share this one type, because each further instantiation of a B-tree adds 7 kB to the
+//! wasm.
 
 use std::collections::BTreeSet;
 
-/// Pairs of a key and a value, in order. A key may have several values.
+/// Pairs of a key and a value, sorted. A key may have several values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Index(BTreeSet<(u64, u64)>);
 

@@ -6,45 +6,45 @@ use serde::Serialize;
 
 use crate::event::Event;
 
-/// What an engine has done since it was made.
+/// What an engine has done since it was created. Counters only grow, and saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Counters {
-    /// Times that servers were asked for a lock.
+    /// Attempts to acquire a lock.
     pub attempts: u64,
-    /// Locks that were not free when they were first asked for.
+    /// Acquires whose first attempt found the lock held by another owner.
     pub contended: u64,
-    /// Locks that were granted.
+    /// Grants.
     pub acquired: u64,
-    /// Renewals that succeeded.
+    /// Successful renewals.
     pub renewed: u64,
-    /// Locks that were lost.
+    /// Losses.
     pub lost: u64,
-    /// Locks that were released, as the servers confirmed.
+    /// Releases that the servers confirmed.
     pub released: u64,
     /// Replies to commands.
     pub round_trips: u64,
-    /// Connections that became ready, but for each server's first.
+    /// Connections that became ready, without each server's first.
     pub reconnects: u64,
 }
 
-/// Counts, and tells those who watch.
+/// The counters, and whether observers want events.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Stats {
     pub(crate) counters: Counters,
-    /// Whether anybody watches.
+    /// Whether the application observes.
     pub(crate) observed: bool,
 }
 
 impl Stats {
-    /// Counts one more.
+    /// Adds one to a counter.
     pub(crate) fn count(&mut self, counter: fn(&mut Counters) -> &mut u64) {
         let counter = counter(&mut self.counters);
         *counter = counter.saturating_add(1);
     }
 
-    /// Tells those who watch, if any.
+    /// Queues an event for observers, if there are any.
     pub(crate) fn observe(&self, event: Event, events: &mut VecDeque<Event>) {
         if self.observed {
             events.push_back(event);

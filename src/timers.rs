@@ -1,4 +1,4 @@
-//! What happens by itself: the timers of one lock, and the queue over all owners of timers.
+//! The timers of one lock, and the deadline queue of all owners of timers.
 
 use crate::{
     id::{LockId, NodeId},
@@ -6,30 +6,32 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// Everything that time alone makes a lock do.
+/// Everything that a lock does because of time alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
 pub(crate) enum Timer {
-    /// Validity ended: the lock is lost. First in the table, so that a loss is told before anything else that is due.
+    /// Validity is about to end: the lock is lost. First in the table, so that a loss comes before anything else that
+    /// is due (rule 6).
     Lease,
-    /// The longest hold that the application allowed is over: the lock is given up.
+    /// The longest hold that the application allowed is over: the lock is lost.
     MaxHold,
-    /// The longest wait is over: the acquire fails. Of a lock that is held: those fail who waited to enter it again.
+    /// The longest wait is over: the acquire fails. On a held lock: pending re-entries whose wait is over fail.
     Wait,
-    /// The application waits for a release no longer than this; clean-up goes on behind its back.
+    /// The application has waited long enough for a release: its outcome is unknown. Clean-up goes on in the
+    /// background.
     Answer,
-    /// Clean-up is pointless from here on: whatever was written has expired by itself.
+    /// Clean-up ends: every lease that was requested has expired.
     GiveUp,
-    /// A server has not answered in time.
+    /// A node has not answered in time.
     Round,
-    /// Time for the next attempt: to acquire, or to release what could not be released.
+    /// The next attempt is due, to acquire or to release.
     Retry,
-    /// Time to extend a renewed lease.
+    /// The next renewal is due.
     Renew,
 }
 
 impl Timer {
-    /// Every timer, in the order in which those due at once fire.
+    /// Every timer, in the order in which they fire if several are due.
     pub(crate) const ALL: [Self; 8] = [
         Self::Lease,
         Self::MaxHold,
@@ -78,7 +80,7 @@ impl TimerTable {
         self.0.iter().flatten().min().copied()
     }
 
-    /// Disarms and returns a timer that is due.
+    /// Disarms and returns the first timer that is due.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         let due = Timer::ALL.into_iter().find(|&timer| self.get(timer).is_some_and(|at| at <= now))?;
         self.stop(due);
@@ -104,7 +106,7 @@ pub(crate) enum TimerOwner {
 }
 
 impl TimerOwner {
-    /// As a number: of timers that are due at once, those of locks fire first.
+    /// The owner as a number. Locks come before nodes, so their timers fire first if several are due.
     fn number(self) -> u64 {
         match self {
             Self::Lock(LockId(lock)) => lock.into(),
@@ -118,20 +120,20 @@ impl TimerOwner {
     }
 }
 
-/// Marks the number of a node.
+/// The bit that marks a node's number.
 const NODE: u64 = 1 << 32;
 
 /// The owners of timers, by their next deadline.
 ///
-/// An owner may be queued earlier than its next timer is due, never later: it is then looked at for nothing, once. So the
-/// common moves, which push a lock's next timer further away, need no change here.
+/// An owner may be queued earlier than its next timer is due, which costs one useless look, but never later. So the
+/// queue need not change when a lock's next timer moves further away, which is the common case.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct DeadlineQueue {
     due: Index,
 }
 
 impl DeadlineQueue {
-    /// Queues `owner` for its next timer; `queued_at` is the time it is queued for, and is kept up.
+    /// Queues `owner` for its next timer. The owner keeps `queued_at`, the time for which it is queued.
     pub(crate) fn update(
         &mut self,
         owner: TimerOwner,
@@ -147,21 +149,21 @@ impl DeadlineQueue {
         *queued_at = Some(next);
     }
 
-    /// Takes `owner` out.
+    /// Removes `owner` from the queue.
     pub(crate) fn remove(&mut self, owner: TimerOwner, queued_at: &mut Option<Instant>) {
         if let Some(at) = queued_at.take() {
             self.due.remove(at.as_micros(), owner.number());
         }
     }
 
-    /// When the first owner is to be looked at.
+    /// When the first owner is due.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
         // A deadline may be later than any reading of a clock, which `Instant::from_micros` cuts off.
         self.due.first().map(|(at, _)| Instant::default().after(Duration::from_micros(at)))
     }
 
-    /// Takes out and returns an owner that is due. Its `queued_at` is void from here on.
+    /// Removes and returns an owner that is due. The caller must clear the owner's `queued_at`.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<TimerOwner> {
         let (at, number) = self.due.first()?;
         if at > now.as_micros() {
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn loss_is_told_before_anything_else_that_is_due() {
+    fn a_loss_comes_before_anything_else_that_is_due() {
         let mut table = TimerTable::default();
         table.set(Timer::Renew, at(1));
         table.set(Timer::Lease, at(9));
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_told_apart() {
+    fn owners_keep_their_identity_as_numbers() {
         for owner in [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX))] {
             let mut queue = DeadlineQueue::default();
             queue.update(owner, &mut None, Some(at(1)));
