@@ -16,11 +16,9 @@ unexport CARGO_TARGET_DIR MAKEFLAGS MFLAGS
 TARGET := wasm32-unknown-unknown
 # Read from Cargo.lock: the tool's version must equal the crate's, and thus cannot differ from it.
 BINDGEN_VERSION := $(shell awk -F'"' '$$1 == "name = " && $$2 == "wasm-bindgen" { getline; print $$2; exit }' Cargo.lock)
-WASM_PACK_VERSION := 0.15.1
 BINDGEN := target/tool/redlatch-bindgen
-# The whole tool, of which only the tests that are compiled to wasm need a part.
-BINDGEN_DIR := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin
-WASM_PACK := .tools/wasm-pack-$(WASM_PACK_VERSION)/bin/wasm-pack
+# A part of the whole tool, which takes longer to compile.
+TEST_RUNNER := .tools/wasm-bindgen-$(BINDGEN_VERSION)/bin/wasm-bindgen-test-runner
 NODE_TOOLS := pkg-template/node_modules/.package-lock.json
 BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
@@ -126,17 +124,13 @@ new-log:
 test-rust: toolchain
 	@.ci/step 'cargo test' cargo test --locked
 
-# wasm-pack takes wasm-bindgen-test-runner from PATH; no-install keeps it from fetching another.
-# The simulation is compared with the native build's traces: SIM_TRACES is read when the test is compiled.
-# These tests say nothing of where they run; USE_BROWSER lets them run in Chromium too, as webdriver.json sets it up.
-test-wasm: wasm-target chromium $(WASM_PACK) $(BINDGEN_DIR)/wasm-bindgen-test-runner
-	@.ci/step 'native traces' bash -o pipefail -c "cargo test --locked --test sim -- --nocapture the_same_seed \
-	  | sed -n 's/^traces: //p' > target/sim-traces"
-	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" SIM_TRACES="$$(cat target/sim-traces)" .ci/step 'wasm-pack test --node' \
-	  .ci/ran $(WASM_PACK) test --node --mode no-install . --locked $(WASM_TESTS)
-	@PATH="$(CURDIR)/$(BINDGEN_DIR):$$PATH" SIM_TRACES="$$(cat target/sim-traces)" WASM_BINDGEN_USE_BROWSER=1 \
-	  .ci/step 'wasm-pack test --headless --chrome' \
-	  .ci/ran $(WASM_PACK) test --headless --chrome --mode no-install . --locked $(WASM_TESTS)
+# The simulation is compared with the traces that `cargo test` has left behind: SIM_TRACES is read when the test is compiled.
+# USE_BROWSER runs the tests in Chromium, as webdriver.json sets it up. The simulation would be the same there: V8 runs both.
+WASM_TEST := CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER="$(CURDIR)/$(TEST_RUNNER)" SIM_TRACES="$$(cat target/tmp/sim-traces)"
+test-wasm: test-rust wasm-target chromium $(TEST_RUNNER)
+	@$(WASM_TEST) .ci/step 'wasm in Node.js' .ci/ran cargo test --locked --target $(TARGET) $(WASM_TESTS)
+	@$(WASM_TEST) WASM_BINDGEN_USE_BROWSER=1 CHROMEDRIVER="$$(command -v chromedriver)" \
+	  .ci/step 'wasm in Chromium' .ci/ran cargo test --locked --target $(TARGET) --test 'wasm*'
 
 test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
 	@.ci/step 'JavaScript, on Node.js, Deno and Bun' node tests/runtimes/run.js $(JS_SET) $(ARGS)
@@ -206,22 +200,17 @@ wasm-target: toolchain
 	  rustup target add $(TARGET) || \
 	  { echo 'It could not be fetched. HACKING.md, "Without rustup", says how to build it.' >&2; exit 1; }; }
 
-# --locked is left out: the lock file of these tools names a crate that the registry no longer has.
-define install-tool
-@echo 'Installing $(1) $(2) in .tools/, $(3) (about 2 minutes).'
-@cargo install --quiet --no-track --root .tools/$(4)-$(2) --version $(2) $(1)
-endef
-
 $(BINDGEN): Cargo.lock pkg-template/build/bindgen/Cargo.toml pkg-template/build/bindgen/main.rs | toolchain
 	@echo 'Compiling wasm-bindgen, to make the JavaScript glue of the core (about half a minute).'
 	@cargo build --locked --package redlatch-bindgen --profile tool
 	@touch $@
 
-$(BINDGEN_DIR)/wasm-bindgen-test-runner: | toolchain
-	$(call install-tool,wasm-bindgen-cli,$(BINDGEN_VERSION),to run the tests that are compiled to wasm,wasm-bindgen)
-
-$(WASM_PACK): | toolchain
-	$(call install-tool,wasm-pack,$(WASM_PACK_VERSION),to run the tests that are compiled to wasm,wasm-pack)
+# --locked is left out: the lock file of this tool names a crate that the registry no longer has. Unoptimised, it is compiled in
+# half of the time, and still takes seconds for the largest test.
+$(TEST_RUNNER): | toolchain
+	@echo 'Installing wasm-bindgen-cli $(BINDGEN_VERSION) in .tools/, to run the tests that are compiled to wasm (about a minute).'
+	@CARGO_PROFILE_RELEASE_OPT_LEVEL=0 cargo install --quiet --no-track --root .tools/wasm-bindgen-$(BINDGEN_VERSION) \
+	  --version $(BINDGEN_VERSION) wasm-bindgen-cli
 
 $(NODE_TOOLS): WHAT := tsc, biome, esbuild and wasm-opt
 $(BENCH_PEERS): WHAT := other lock libraries, to compare with and to share keys with,
@@ -246,7 +235,7 @@ redis-server:
 	  command -v redis-server >/dev/null || { echo 'redis-server is missing: install Redis 6 or later, such as with' \
 	    '"apt-get install redis-server" (as root) or "brew install redis".' >&2; exit 1; }; }
 
-# chromedriver steers Chromium for wasm-pack, and must be of the same version.
+# chromedriver steers Chromium for the wasm tests, and must be of the same version.
 chromium:
 	@browser() { command -v chromium && command -v chromedriver; }; browser >/dev/null || { \
 	  if [[ $$EUID -eq 0 ]] && command -v apt-get >/dev/null; then \

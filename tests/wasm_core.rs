@@ -1,4 +1,4 @@
-//! The façade as JavaScript sees it, run by `wasm-pack test` inside of a JavaScript runtime.
+//! The façade as JavaScript sees it, run by `make test-wasm` inside of a JavaScript runtime.
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::as_conversions,

@@ -22,14 +22,14 @@ fn the_same_seed_is_the_same_world() {
     for (seed, first) in SEEDS.zip(&traces) {
         assert_eq!(trace(seed), *first, "seed {seed}");
     }
-    println!("\ntraces: {}", traces.join(" "));
+    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/sim-traces"), traces.join(" ")).unwrap();
 }
 
 #[cfg(target_arch = "wasm32")]
 #[wasm_bindgen_test::wasm_bindgen_test]
 fn the_same_seed_is_the_same_world_as_in_the_native_build() {
     let native: Vec<_> = option_env!("SIM_TRACES").unwrap_or_default().split_whitespace().collect();
-    assert_eq!(native.len() as u64, SEEDS.end, "`make test-wasm` tells this test the native build's traces");
+    assert_eq!(native.len() as u64, SEEDS.end, "`make test-wasm` hands the native build's traces to this test");
     for (seed, native) in SEEDS.zip(native) {
         let here = trace(seed);
         // Two transcripts to compare: this one, and the native one.
