@@ -79,7 +79,7 @@ for (const [where, index] of Object.entries(places)) {
     );
     const reason = new Error("changed my mind");
     controller.abort(reason);
-    assert.equal(await rejection(turns[index], 200), reason);
+    assert.equal(await rejection(turns[index], 1_500), reason);
     await othersAreServed(key, holder, turns, served, index);
   });
 }

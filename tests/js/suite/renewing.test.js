@@ -13,14 +13,14 @@ const redis = await startRedis({ after });
 
 test("rule 5: renewal survives a short silence of the server", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
-  const client = openClient(t, proxy, { nodeTimeout: 100 });
-  const lock = await client.acquire(freshKey(), { ttl: 1_800, renew: true });
+  const client = openClient(t, proxy, { nodeTimeout: 500 });
+  const lock = await client.acquire(freshKey(), { ttl: 4_500, renew: true });
   await untilRenewed(client, 1);
   proxy.hold = true;
   await until(() => proxy.held > 0, { what: "a reply to a renewal" });
   const { renewed } = client.inspect().counters;
   // Longer than an answer may take.
-  await pause(200);
+  await pause(700);
   assert.equal(client.inspect().counters.renewed, renewed);
   proxy.hold = false;
   // By then the lease of before the silence is over.
@@ -62,7 +62,7 @@ for (const [what, fail] of Object.entries(failures)) {
     const own = await startRedis(t);
     await own.send("ACL", "SETUSER", "renewer", "on", ">pw", "~*", "&*", "+@all");
     const proxy = await startProxy(t, { host: "127.0.0.1", port: own.port });
-    const client = openClient(t, `redis://renewer:pw@127.0.0.1:${proxy.port}`, { nodeTimeout: 100 });
+    const client = openClient(t, `redis://renewer:pw@127.0.0.1:${proxy.port}`, { nodeTimeout: 400 });
     const unhandled = [];
     const note = (reason) => unhandled.push(reason);
     process.on("unhandledRejection", note);

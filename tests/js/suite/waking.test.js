@@ -10,6 +10,8 @@ import { afterFirstCall, assertAllExpire, callsOf, scriptCalls } from "../suppor
 const redis = await startRedis({ after });
 /** No poll of these comes before 4 s are over: with wake-ups they are at one to four times `retry.max`. */
 const RARELY = { retry: { min: 2_000, max: 4_000 }, ttl: 60_000, wait: 60_000 };
+/** ms: without its poll a waiter would wait for the whole of `wait`. */
+const SOON = 10_000;
 const OFTEN = { retry: { min: 10, max: 20 }, ttl: 60_000, wait: 30_000 };
 
 test("rule 11: two locks of one client that wait for each other's keys are woken each for its own", async (t) => {
@@ -55,7 +57,7 @@ for (const fair of [false, true]) {
     );
     await lock.release();
     // The message never arrives, so that only the poll can find the lock.
-    const next = await settles(promise, 2_000, "the poll");
+    const next = await settles(promise, SOON, "the poll");
     await next.release();
   });
 
@@ -73,7 +75,7 @@ for (const fair of [false, true]) {
         return [];
       };
       await lock.release();
-      const next = await settles(promise, 3_000, "the poll over the next connection");
+      const next = await settles(promise, SOON, "the poll over the next connection");
       assert.equal(next.held, true);
       await next.release();
     }
@@ -92,14 +94,14 @@ test("rule 11: SUBSCRIBE denied by ACL costs wake-ups and nothing else", async (
     const { promise } = await afterFirstCall(own, () => two.acquire(key, { fair }));
     // PUBLISH is denied too: the release is none the worse for it.
     assert.equal(await lock.release(), "released");
-    await (await settles(promise, 3_000, "the poll")).release();
+    await (await settles(promise, SOON, "the poll")).release();
   }
   // One who may not publish, and another who waits for the message in vain.
   const key = freshKey();
   const lock = await openClient(t, url, OFTEN).acquire(key);
   const { promise } = await afterFirstCall(own, () => openClient(t, own, OFTEN).acquire(key));
   assert.equal(await lock.release(), "released");
-  await (await settles(promise, 3_000, "the poll")).release();
+  await (await settles(promise, SOON, "the poll")).release();
 });
 
 test("rule 11: a server without RESP3 is polled", async (t) => {
@@ -111,7 +113,7 @@ test("rule 11: a server without RESP3 is polled", async (t) => {
     assert.equal(one.inspect().nodes[0].wakes, false);
     const { promise } = await afterFirstCall(old, () => two.acquire(key, { fair }));
     await lock.release();
-    await (await settles(promise, 3_000, "the poll")).release();
+    await (await settles(promise, SOON, "the poll")).release();
   }
   assert.equal(await callsOf(old, "subscribe"), 0);
 });
@@ -138,7 +140,7 @@ test("rule 11: a woken waiter that died: the next one has the lock after its own
   const { promise } = await afterFirstCall(redis, () => openClient(t, redis, OFTEN).acquire(key));
   proxy.deaf = true;
   await lock.release();
-  await (await settles(promise, 3_000, "the next one")).release();
+  await (await settles(promise, SOON, "the next one")).release();
   dead.promise.catch(() => {});
 });
 

@@ -92,7 +92,7 @@ export const CHECKS = {
       const keys = [freshKey("one"), freshKey("two")];
       const lock = await first.acquire(keys, { fair });
       assert.equal(await second.tryAcquire(keys[1], { fair }), null);
-      assert.equal((await rejection(second.acquire(keys[0], { fair, wait: 500 }))).code, "LOCK_TIMEOUT");
+      assert.equal((await rejection(second.acquire(keys[0], { fair, wait: 1_500 }))).code, "LOCK_TIMEOUT");
       const waiting = second.acquire([keys[1], freshKey("three")], { fair, wait: 10_000 });
       await until(() => second.inspect().waiters.some((waiter) => waiter.keys.includes(keys[1])));
       assert.equal(await lock.release(), "released");
