@@ -66,16 +66,7 @@ for (const [kind, { keys, acquire: asked }] of Object.entries(KINDS)) {
   test(`an acquire without a claim, which runs late, leaves that of who adopted the lock (${kind})`, async () => {
     const key = freshKey();
     const [, fence] = await acquire(key, "");
-    await redis.send(
-      "EVAL",
-      sourceOf("extend"),
-      2,
-      ...keys(key).slice(0, 2),
-      "n",
-      "token",
-      20_000,
-      "d:1",
-    );
+    await redis.send("EVAL", sourceOf("extend"), 2, ...keys(key).slice(0, 2), "n", "token", 20_000, "d:1");
     assert.deepEqual(await acquire(key, ""), [1, fence]);
     assert.equal(await release(key, "c:1"), 0);
     assert.equal(await release(key, "d:1"), 1);
