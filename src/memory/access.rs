@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Server, reply::ErrorReply, session::Session};
+use super::reply::ErrorReply;
 
 /// A user. By default without password, and allowed everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -45,6 +45,10 @@ impl User {
         self.password.is_none()
     }
 
+    pub(super) fn accepts(&self, password: &[u8]) -> bool {
+        self.password.as_ref().is_none_or(|each| each == password)
+    }
+
     /// Whether it may run a command, outside of scripts.
     pub(super) fn may(&self, command: &str) -> Result<(), ErrorReply> {
         if self.denied.contains(command) {
@@ -69,23 +73,5 @@ impl User {
 
     pub(super) fn may_publish(&self) -> bool {
         !self.no_channels && !self.denied.contains("publish")
-    }
-}
-
-impl Server {
-    /// Makes a session that user's, if the password is right.
-    pub(super) fn authenticate(&self, user: &[u8], password: &[u8]) -> Result<(), ErrorReply> {
-        let known = self.users.get(user);
-        let right = known.is_some_and(|known| known.password.as_ref().is_none_or(|each| each == password));
-        if right {
-            return Ok(());
-        }
-        Err(ErrorReply::new("WRONGPASS invalid username-password pair or user is disabled."))
-    }
-
-    /// The user of a session; `NOAUTH` if it has not said who it is.
-    pub(super) fn user_of(&self, session: &Session) -> Result<&User, ErrorReply> {
-        let user = session.user.as_ref().and_then(|name| self.users.get(name));
-        user.ok_or_else(|| ErrorReply::new("NOAUTH Authentication required."))
     }
 }

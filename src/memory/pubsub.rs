@@ -1,6 +1,6 @@
 //! Channels: who listens, and what is told.
 
-use super::{Reply, Server, SessionId};
+use super::{reply::Reply, server::Server, session::SessionId};
 
 impl Server {
     /// Sends a message to all who listen on a channel; how many they are. To a session of RESP3, also to the one that

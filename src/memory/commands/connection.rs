@@ -1,7 +1,10 @@
 //! Who speaks, in which version of the protocol, to which database, and on which channels it listens.
 
-use super::{Context, ErrorReply, Outcome, Protocol, Reply, integer, wrong_arity};
-use crate::memory::DATABASES;
+use super::context::{Context, Outcome, integer, wrong_arity};
+use crate::memory::{
+    reply::{ErrorReply, Protocol, Reply},
+    server::DATABASES,
+};
 
 pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let mut version = None;

@@ -1,6 +1,7 @@
 //! Keys of any type.
 
-use super::{Context, ErrorReply, Outcome, Reply, integer};
+use super::context::{Context, Outcome, integer};
+use crate::memory::reply::{ErrorReply, Reply};
 
 pub(super) fn del(cx: &mut Context<'_>, keys: &[Vec<u8>]) -> Outcome {
     let now = cx.millis();

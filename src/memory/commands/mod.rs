@@ -1,6 +1,7 @@
 //! The commands: which there are, who may run them when, and the way from a command's words to its reply.
 
 mod connection;
+mod context;
 mod keys;
 mod scripting;
 mod server;
@@ -8,12 +9,14 @@ mod sorted_sets;
 mod strings;
 
 use super::{
-    Keyspace, Server, SessionId, Trouble,
-    reply::{ErrorReply, Protocol, Reply},
+    reply::{ErrorReply, Protocol},
+    server::Server,
+    session::SessionId,
+    trouble::Trouble,
 };
 use crate::time::Instant;
 
-type Outcome = Result<Reply, ErrorReply>;
+use context::{Context, Outcome, wrong_arity};
 
 /// A command of the table.
 struct Command {
@@ -84,25 +87,6 @@ static TABLE: &[Command] = &[
     command("zscore", 3, Kind::Data, sorted_sets::zscore),
 ];
 
-/// What a command works with. Its words come without its name.
-struct Context<'a> {
-    server: &'a mut Server,
-    id: SessionId,
-    database: u32,
-    now: Instant,
-}
-
-impl Context<'_> {
-    fn keyspace(&mut self) -> &mut Keyspace {
-        self.server.database_mut(self.database)
-    }
-
-    /// The Unix time in ms.
-    const fn millis(&self) -> u64 {
-        self.now.as_micros() / 1000
-    }
-}
-
 /// Carries out a command, given by its words.
 pub(super) fn execute(server: &mut Server, id: SessionId, words: &[Vec<u8>], now: Instant) -> Outcome {
     let (command, arguments) = find(words)?;
@@ -155,10 +139,6 @@ fn admit(server: &Server, id: SessionId, command: &Command) -> Result<(), ErrorR
     Ok(())
 }
 
-fn wrong_arity(name: &str) -> ErrorReply {
-    ErrorReply::new(format!("ERR wrong number of arguments for '{name}' command"))
-}
-
 /// Redis repeats up to 128 bytes of the name, and about as many of the arguments.
 fn unknown(words: &[Vec<u8>]) -> ErrorReply {
     let head = |word: &[u8], most: usize| word.iter().copied().take(most).collect::<Vec<_>>();
@@ -177,10 +157,4 @@ fn unknown(words: &[Vec<u8>]) -> ErrorReply {
     ErrorReply::new(
         [b"ERR unknown command '", name.as_slice(), b"', with args beginning with: ", &told].concat(),
     )
-}
-
-/// A whole number as Redis reads it: no sign but `-`, no leading zeros, no spaces.
-fn integer(text: &[u8]) -> Result<i64, ErrorReply> {
-    let number = core::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
-    number.filter(|number| number.to_string().as_bytes() == text).ok_or_else(ErrorReply::not_an_integer)
 }

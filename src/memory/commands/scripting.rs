@@ -1,6 +1,9 @@
-use super::{Context, ErrorReply, Outcome, Reply, integer};
+use super::context::{Context, Outcome, integer};
 use crate::{
-    memory::scripts::{self, Call},
+    memory::{
+        reply::{ErrorReply, Reply},
+        scripts,
+    },
     script::Script,
 };
 
@@ -30,8 +33,8 @@ fn run(cx: &mut Context<'_>, script: &'static Script, keys: &[Vec<u8>], argument
     };
     let trouble = cx.server.trouble;
     let now = cx.now;
-    let mut call = Call::new(script, keys, arguments, &user, trouble, cx.keyspace(), now);
-    let reply = call.run();
+    let mut call = scripts::Call::new(script, keys, arguments, &user, trouble, cx.keyspace(), now);
+    let reply = scripts::run(&mut call);
     let published = call.into_published();
     // At the end of every script, and so before its reply.
     for (channel, message) in published {

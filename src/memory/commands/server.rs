@@ -1,6 +1,7 @@
 //! The server as a whole.
 
-use super::{Context, ErrorReply, Outcome, Reply};
+use super::context::{Context, Outcome};
+use crate::memory::reply::{ErrorReply, Reply};
 
 pub(super) fn time(cx: &mut Context<'_>, _: &[Vec<u8>]) -> Outcome {
     let micros = cx.now.as_micros();

@@ -1,7 +1,10 @@
 //! Sorted sets, as far as the scripts have them: with whole scores that a double holds exactly.
 
-use super::{Context, ErrorReply, Outcome, Reply, integer};
-use crate::memory::SortedSet;
+use super::context::{Context, Outcome, integer};
+use crate::memory::{
+    reply::{ErrorReply, Reply},
+    sorted_set::SortedSet,
+};
 
 /// 2^53: beyond, a double is no whole number's own.
 const LARGEST: u64 = 1 << 53;

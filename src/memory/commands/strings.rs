@@ -1,4 +1,5 @@
-use super::{Context, ErrorReply, Outcome, Reply, integer};
+use super::context::{Context, Outcome, integer};
+use crate::memory::reply::{ErrorReply, Reply};
 
 pub(super) fn get(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let now = cx.millis();

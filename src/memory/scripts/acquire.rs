@@ -1,6 +1,10 @@
 //! `lua/lib/acquire.lua`, `fence.lua`.
 
-use super::{Call, FENCE_MARGIN, Outcome, Reply, lua};
+use super::{
+    call::{Call, FENCE_MARGIN, Outcome},
+    lua,
+};
+use crate::memory::reply::Reply;
 
 /// What an acquire of either kind finds in the lock keys.
 pub(super) struct Found {

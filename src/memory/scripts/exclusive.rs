@@ -1,11 +1,11 @@
 //! `lua/exclusive_*.lua`.
 
 use super::{
-    Call, Outcome, PURGE_LIMIT, Reply,
     acquire::{Attempt, grant, look},
+    call::{Call, Outcome, PURGE_LIMIT},
     release,
 };
-use crate::memory::sorted_set::SortedSet;
+use crate::memory::{reply::Reply, sorted_set::SortedSet};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);

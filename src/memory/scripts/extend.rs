@@ -1,6 +1,10 @@
 //! `lua/extend.lua`.
 
-use super::{Call, FENCE_MARGIN, Outcome, Reply, lua};
+use super::{
+    call::{Call, FENCE_MARGIN, Outcome},
+    lua,
+};
+use crate::memory::reply::Reply;
 
 pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);

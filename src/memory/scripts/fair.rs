@@ -1,10 +1,11 @@
 //! `lua/fair_*.lua`, `lua/lib/queue.lua`.
 
 use super::{
-    Call, Outcome, PURGE_LIMIT, Reply,
     acquire::{Attempt, grant, look},
+    call::{Call, Outcome, PURGE_LIMIT},
     lua, release,
 };
+use crate::memory::reply::Reply;
 
 /// The waiter that calls `fair_acquire`.
 #[derive(Clone, Copy)]

@@ -4,29 +4,19 @@
 //! Arguments must have the form that the scripts' headers state; others are refused as beyond this server.
 
 mod acquire;
+mod call;
 mod exclusive;
 mod extend;
 mod fair;
 mod lua;
 mod release;
 
-use super::{
-    access::User,
-    keyspace::Keyspace,
-    reply::{ErrorReply, Reply},
-    trouble::Trouble,
-};
-use crate::{
-    script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
-    time::Instant,
-};
+use super::reply::{ErrorReply, Reply};
+use crate::script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script};
 
-/// ms that a fence counter outlives the lease.
-const FENCE_MARGIN: i64 = 3_600_000;
-/// Dead waiters that are removed from one set in one call.
-const PURGE_LIMIT: usize = 100;
+pub(super) use call::Call;
+use call::Outcome;
 
-type Outcome<T> = Result<T, ErrorReply>;
 type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 
 fn table() -> [(&'static Script, Transcription); 5] {
@@ -47,171 +37,7 @@ pub(super) fn by_sha1(sha1: &[u8; 40]) -> Option<&'static Script> {
     table().into_iter().map(|(script, _)| script).find(|script| script.sha1 == *sha1)
 }
 
-/// One run of a script.
-pub(super) struct Call<'a> {
-    script: &'static Script,
-    keys: &'a [Vec<u8>],
-    /// How many locks the call is for.
-    n: usize,
-    arguments: &'a [Vec<u8>],
-    user: &'a User,
-    keyspace: &'a mut Keyspace,
-    now: Instant,
-    /// Whether commands that need memory are refused: not any more once the script has written.
-    out_of_memory: bool,
-    published: Vec<(Vec<u8>, Vec<u8>)>,
-}
-
-impl<'a> Call<'a> {
-    pub(super) fn new(
-        script: &'static Script,
-        keys: &'a [Vec<u8>],
-        arguments: &'a [Vec<u8>],
-        user: &'a User,
-        trouble: Option<Trouble>,
-        keyspace: &'a mut Keyspace,
-        now: Instant,
-    ) -> Self {
-        let out_of_memory = trouble == Some(Trouble::OutOfMemory);
-        Self { script, keys, n: 0, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
-    }
-
-    pub(super) fn run(&mut self) -> Outcome<Reply> {
-        let found = table().into_iter().find(|(script, _)| *script == self.script);
-        found.map_or_else(|| Err(ErrorReply::beyond("this script")), |(_, transcription)| transcription(self))
-    }
-
-    /// What the script published, in order.
-    pub(super) fn into_published(self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        self.published
-    }
-
-    /// The reply: the nonce, and then numbers.
-    fn reply(&self, numbers: impl IntoIterator<Item = i64>) -> Outcome<Reply> {
-        let nonce = Reply::bulk(self.text(0)?);
-        Ok(Reply::Array([nonce].into_iter().chain(numbers.into_iter().map(Reply::Integer)).collect()))
-    }
-
-    /// `ARGV[at + 1]`.
-    fn text(&self, at: usize) -> Outcome<&'a [u8]> {
-        self.arguments
-            .get(at)
-            .map(Vec::as_slice)
-            .ok_or_else(|| ErrorReply::beyond("a call with fewer arguments"))
-    }
-
-    /// `tonumber(ARGV[at + 1])`.
-    fn number(&self, at: usize) -> Outcome<i64> {
-        lua::whole(self.text(at)?).ok_or_else(|| ErrorReply::beyond("an argument that is no whole number"))
-    }
-
-    /// How many locks there are, if each has so many keys.
-    fn locks(&mut self, each: usize) -> Outcome<usize> {
-        let whole = self.keys.len().checked_rem(each) == Some(0);
-        self.n = whole
-            .then(|| self.keys.len().checked_div(each).unwrap_or(0))
-            .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
-        Ok(self.n)
-    }
-
-    /// `KEYS[kind * n + i + 1]`.
-    fn key(&self, kind: usize, i: usize) -> &'a [u8] {
-        let at = kind.saturating_mul(self.n).saturating_add(i);
-        self.keys.get(at).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn millis(&self) -> u64 {
-        self.now.as_micros() / 1000
-    }
-
-    /// The time in ms, as the scripts compute it.
-    fn now(&self) -> i64 {
-        i64::try_from(self.millis()).unwrap_or(i64::MAX)
-    }
-
-    /// A call of a command on the line that has this text.
-    fn call<T>(
-        &mut self,
-        text: &str,
-        command: &'static str,
-        run: impl FnOnce(&mut Keyspace, u64) -> Outcome<T>,
-    ) -> Outcome<T> {
-        let now = self.millis();
-        let grows = matches!(command, "set" | "zadd");
-        let result = match self.user.may_in_script(command) {
-            Err(denied) => Err(denied),
-            Ok(()) if grows && self.out_of_memory => Err(ErrorReply::new(Trouble::OutOfMemory.describe())),
-            Ok(()) => {
-                if grows || matches!(command, "del" | "pexpire" | "zrem" | "zpopmin") {
-                    self.out_of_memory = false;
-                }
-                run(self.keyspace, now)
-            }
-        };
-        result.map_err(|error| error.in_script(&self.script.sha1, lua::line_of(self.script.source, text)))
-    }
-
-    /// `redis.call('TIME')`: the time itself stands still while a script runs.
-    fn time(&mut self) -> Outcome<()> {
-        self.call("redis.call('TIME')", "time", |_, _| Ok(()))
-    }
-
-    /// `redis.call('SET', key, text, 'PX', lease)`
-    fn set(&mut self, at: &str, key: &[u8], text: &[u8], lease: i64) -> Outcome<()> {
-        self.call(at, "set", |keyspace, now| {
-            let expiry = u64::try_from(lease).ok().filter(|&lease| lease > 0);
-            let expiry =
-                expiry.and_then(|lease| now.checked_add(lease)).filter(|&at| i64::try_from(at).is_ok());
-            let expiry = expiry.ok_or_else(|| ErrorReply::bad_expiry("set"))?;
-            keyspace.set(key, text, Some(expiry));
-            Ok(())
-        })
-    }
-
-    fn get(&mut self, at: &str, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
-        self.call(at, "get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)))
-    }
-
-    fn pttl(&mut self, at: &str, key: &[u8]) -> Outcome<i64> {
-        self.call(at, "pttl", |keyspace, now| Ok(keyspace.pttl(key, now)))
-    }
-
-    /// `lua/lib/expiry.lua`.
-    fn lengthen(&mut self, key: &[u8], ttl: i64) -> Outcome<()> {
-        let at = "if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end";
-        if self.pttl(at, key)? < ttl {
-            self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
-        }
-        Ok(())
-    }
-
-    fn zrem(&mut self, at: &str, key: &[u8], members: &[&[u8]]) -> Outcome<()> {
-        self.call(at, "zrem", |keyspace, now| {
-            keyspace.with_sorted_set(key, now, |set| {
-                for member in members {
-                    set.remove(member);
-                }
-            })
-        })
-    }
-
-    fn zadd(&mut self, at: &str, key: &[u8], score: i64, member: &[u8]) -> Outcome<()> {
-        self.call(at, "zadd", |keyspace, now| {
-            keyspace.with_sorted_set(key, now, |set| set.add(member, score))
-        })?;
-        Ok(())
-    }
-
-    /// Wakes each of these waiters, `client:number`. Others are passed over.
-    fn wake(&mut self, waiters: &[Vec<u8>]) {
-        if !self.user.may_publish() {
-            return;
-        }
-        for waiter in waiters {
-            let (client, number) = lua::split_waiter(waiter);
-            if !client.is_empty() && !number.is_empty() {
-                self.published.push(([b"redlatch:wake:", client].concat(), number.to_vec()));
-            }
-        }
-    }
+pub(super) fn run(call: &mut Call<'_>) -> Outcome<Reply> {
+    let found = table().into_iter().find(|(script, _)| *script == call.script);
+    found.map_or_else(|| Err(ErrorReply::beyond("this script")), |(_, transcription)| transcription(call))
 }

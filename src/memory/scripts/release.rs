@@ -1,6 +1,10 @@
 //! `lua/lib/release.lua`.
 
-use super::{Call, Outcome, Reply, lua};
+use super::{
+    call::{Call, Outcome},
+    lua,
+};
+use crate::memory::reply::Reply;
 
 /// Frees the keys of `n` locks and wakes waiters; the reply. `next_waiter` finds the waiter to wake for a lock.
 pub(super) fn release(
