@@ -202,16 +202,17 @@ async function huntAll(names) {
   const worker = async (tree) => {
     for (let patch = waiting.shift(); patch !== undefined; patch = waiting.shift()) {
       const { problem, found, seconds } = await hunt(tree, patch, table.get(patch.name)?.seed);
-      const done = patches.length - waiting.length;
       if (problem === undefined) {
         results.push({ patch, found, seconds });
         const by = found.map(({ text, rule, seed }) =>
           [text, rule, seed && `seed ${seed}`].filter(Boolean).join(", "),
         );
-        console.log(`${done}/${patches.length} ${patch.name}: ${by.join("; ")} (${seconds} s)`);
+        console.log(
+          `${results.length + problems.length}/${patches.length} ${patch.name}: ${by.join("; ")} (${seconds} s)`,
+        );
       } else {
         problems.push(`${patch.name}: ${problem}`);
-        console.log(`${done}/${patches.length} ${patch.name}: ${problem}`);
+        console.log(`${results.length + problems.length}/${patches.length} ${patch.name}: ${problem}`);
       }
     }
   };
@@ -221,9 +222,9 @@ async function huntAll(names) {
   if (write) writeFileSync(README, text);
   else console.log(text.slice(text.indexOf("| bug |")));
   for (const problem of problems) console.error(`planted bugs: ${problem}`);
-  console.log(
-    `planted bugs: ${results.length} of ${patches.length} found; without a bug the same worlds hold`,
-  );
+  if (problems.length === 0)
+    console.log("planted bugs: without a bug the same worlds hold and the same tests pass");
+  console.log(`planted bugs: ${results.length} of ${patches.length} found`);
   process.exitCode = problems.length > 0 ? 1 : 0;
 }
 
