@@ -2,56 +2,30 @@
 
 use std::rc::Rc;
 
-use crate::id::NodeId;
+use crate::id::{ConnectionId, NodeId};
 
-/// The kind of a failure, as a number that stays the same for ever.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-#[repr(u8)]
 pub enum Code {
     /// Not acquired within the wait.
-    Timeout = 1,
+    Timeout,
     /// The lock is no longer ours.
-    Lost = 2,
+    Lost,
     /// A majority cannot be had.
-    Quorum = 3,
+    Quorum,
     /// Refused, closed, or not answered in time.
-    Connection = 4,
+    Connection,
     /// The server answered with an error.
-    Server = 5,
+    Server,
     /// A malformed, over-long or mismatched reply.
-    Protocol = 6,
+    Protocol,
     /// A cap is reached.
-    Overloaded = 7,
+    Overloaded,
     /// The client is closed.
-    Closed = 8,
+    Closed,
     /// The core itself failed.
-    Internal = 9,
-}
-
-impl Code {
-    /// What errors in JavaScript call it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Timeout => "LOCK_TIMEOUT",
-            Self::Lost => "LOCK_LOST",
-            Self::Quorum => "LOCK_QUORUM",
-            Self::Connection => "LOCK_CONNECTION",
-            Self::Server => "LOCK_SERVER",
-            Self::Protocol => "LOCK_PROTOCOL",
-            Self::Overloaded => "LOCK_OVERLOADED",
-            Self::Closed => "LOCK_CLOSED",
-            Self::Internal => "LOCK_INTERNAL",
-        }
-    }
-
-    /// The number that it crosses into JavaScript as.
-    #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
+    Internal,
 }
 
 /// A call that the core refuses, with nothing changed.
@@ -92,13 +66,30 @@ impl InvalidRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NodeError {
     /// No connection, or no answer in time: what was asked may or may not have been done.
-    Connection(Rc<str>),
+    Connection {
+        /// The origin of the error, if it is known.
+        cause: Cause,
+        /// The text for people.
+        message: Rc<str>,
+    },
     /// An error reply.
     Server(Rc<ServerError>),
     /// A reply that cannot be right: the connection was given up.
     Protocol(Rc<str>),
     /// Too many commands wait for this server's answers.
     Overloaded,
+}
+
+/// The origin of a connection error, for hints and causes that do not depend on its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// None of the others.
+    Unknown,
+    /// The transport ended this connection, or could not make it. The message is the transport's own.
+    Transport(ConnectionId),
+    /// The connection was not ready within the policy's `connect_timeout`.
+    ConnectTimeout,
 }
 
 /// An error reply, taken apart.
@@ -113,11 +104,33 @@ pub struct ServerError {
 }
 
 impl NodeError {
+    pub(crate) fn connection(cause: Cause, message: &str) -> Self {
+        Self::Connection { cause, message: message.into() }
+    }
+
+    /// The origin, if it is a connection error.
+    #[must_use]
+    pub(crate) const fn cause(&self) -> Cause {
+        match self {
+            Self::Connection { cause, .. } => *cause,
+            Self::Server(_) | Self::Protocol(_) | Self::Overloaded => Cause::Unknown,
+        }
+    }
+
+    /// The first word of a server's error reply; empty for other kinds.
+    #[must_use]
+    pub(crate) fn prefix(&self) -> &str {
+        match self {
+            Self::Server(error) => &error.prefix,
+            Self::Connection { .. } | Self::Protocol(_) | Self::Overloaded => "",
+        }
+    }
+
     /// The code that it is told under.
     #[must_use]
     pub(crate) const fn code(&self) -> Code {
         match self {
-            Self::Connection(_) => Code::Connection,
+            Self::Connection { .. } => Code::Connection,
             Self::Server(_) => Code::Server,
             Self::Protocol(_) => Code::Protocol,
             Self::Overloaded => Code::Overloaded,
@@ -129,7 +142,7 @@ impl NodeError {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Self::Server(error) => !error.transient,
-            Self::Connection(_) | Self::Protocol(_) | Self::Overloaded => false,
+            Self::Connection { .. } | Self::Protocol(_) | Self::Overloaded => false,
         }
     }
 
@@ -137,7 +150,7 @@ impl NodeError {
     #[must_use]
     pub(crate) fn message(&self) -> &str {
         match self {
-            Self::Connection(text) | Self::Protocol(text) => text,
+            Self::Connection { message, .. } | Self::Protocol(message) => message,
             Self::Server(error) => &error.message,
             Self::Overloaded => "too many commands wait for the server's answers",
         }
@@ -151,6 +164,8 @@ pub struct LockError {
     pub code: Code,
     /// The server concerned, where it is one.
     pub node: Option<NodeId>,
+    /// The origin of a connection error.
+    pub cause: Cause,
     /// How often the lock was asked for.
     pub attempts: u32,
     /// The text for people.
@@ -175,20 +190,25 @@ pub enum Vote {
 
 impl LockError {
     pub(crate) fn new(code: Code, attempts: u32, message: &str) -> Self {
-        Self { code, node: None, attempts, message: message.into(), prefix: "".into(), votes: Vec::new() }
+        Self {
+            code,
+            node: None,
+            cause: Cause::Unknown,
+            attempts,
+            message: message.into(),
+            prefix: "".into(),
+            votes: Vec::new(),
+        }
     }
 
     pub(crate) fn from_node(fault: &NodeError, node: NodeId, attempts: u32) -> Self {
-        let prefix = match fault {
-            NodeError::Server(error) => error.prefix.as_str(),
-            _ => "",
-        };
         Self {
             code: fault.code(),
             node: Some(node),
+            cause: fault.cause(),
             attempts,
             message: fault.message().into(),
-            prefix: prefix.into(),
+            prefix: fault.prefix().into(),
             votes: Vec::new(),
         }
     }

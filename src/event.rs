@@ -93,29 +93,21 @@ pub enum Event {
 
 /// Why a lock was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum Loss {
     /// Its validity ended on our own clock.
-    Expired = 1,
+    Expired,
     /// The servers say that it is not ours.
-    NotOurs = 2,
+    NotOurs,
     /// It was held for as long as the application allowed.
-    MaxHold = 3,
+    MaxHold,
 }
 
 impl Loss {
-    /// The number that it crosses into JavaScript as.
-    #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
     /// For people.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
-            Self::Expired => "the lease ended before it was extended or released",
+            Self::Expired => "the validity of the lock has ended: its lease was not extended in time",
             Self::NotOurs => {
                 "the server says that the lock is no longer ours: it expired there, or its key was deleted or taken"
             }
@@ -126,21 +118,11 @@ impl Loss {
 
 /// How a release went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
 pub enum ReleaseOutcome {
     /// The servers deleted the keys.
-    Released = 0,
+    Released,
     /// The keys were no longer ours.
-    Expired = 1,
+    Expired,
     /// No answer yet, or one that may be either.
-    Unknown = 2,
-}
-
-impl ReleaseOutcome {
-    /// The number that it crosses into JavaScript as.
-    #[allow(clippy::as_conversions, reason = "a field-less enum has no other conversion")]
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
+    Unknown,
 }

@@ -65,16 +65,13 @@ mod stats;
 mod time;
 mod timers;
 mod topology;
-#[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
-mod wasm;
-#[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
-#[path = "wasm/memory.rs"]
+#[cfg(target_arch = "wasm32")]
 mod wasm;
 
 pub use clock::Clock;
 pub use engine::{Engine, inspect::Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
-pub use error::{Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
+pub use error::{Cause, Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
 pub use event::{Event, Loss, ReleaseOutcome};
 pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
@@ -82,7 +79,7 @@ pub use node::{Endpoint, NodeSnapshot, Transport};
 pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script};
 pub use stats::Counters;
 pub use time::{Duration, Instant};
-#[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
-pub use wasm::Core;
 #[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
 pub use wasm::MemoryServer;
+#[cfg(all(target_arch = "wasm32", not(feature = "memory-wasm")))]
+pub use wasm::{Core, wire};

@@ -20,7 +20,7 @@ mod pipeline;
 
 use crate::{
     entropy::Entropy,
-    error::NodeError,
+    error::{Cause, NodeError},
     id::{ConnectionId, LockId},
     time::{Duration, Instant},
 };
@@ -104,7 +104,8 @@ impl Node {
                 Asked::Waiting
             }
             State::Down => {
-                Asked::Refused(self.last_error.clone().unwrap_or_else(|| connection_error("not connected")))
+                let unknown = || NodeError::connection(Cause::Unknown, "not connected");
+                Asked::Refused(self.last_error.clone().unwrap_or_else(unknown))
             }
         }
     }
@@ -177,7 +178,8 @@ impl Node {
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
-        (self.id() == Some(id)).then(|| self.end(connection_error(reason), false, entropy, now))
+        let error = || NodeError::connection(Cause::Transport(id), reason);
+        (self.id() == Some(id)).then(|| self.end(error(), false, entropy, now))
     }
 
     /// When to call [`timeout`](Self::timeout) next.
@@ -194,14 +196,18 @@ impl Node {
         if self.deadline().is_none_or(|at| at > now) {
             return None;
         }
-        let text = match &self.state {
+        let (cause, text) = match &self.state {
             State::Up(connection) if connection.is_ready() => {
-                "the server stopped responding; connection dropped"
+                (Cause::Unknown, "the server stopped responding; connection dropped")
             }
-            State::Up(_) => "connected, but the handshake got no reply in time (connectTimeout)",
-            State::Dialing { .. } | State::Down => "connection timed out (connectTimeout)",
+            State::Up(_) => {
+                (Cause::ConnectTimeout, "connected, but the handshake got no reply in time (connectTimeout)")
+            }
+            State::Dialing { .. } | State::Down => {
+                (Cause::ConnectTimeout, "connection timed out (connectTimeout)")
+            }
         };
-        Some(self.end(connection_error(text), true, entropy, now))
+        Some(self.end(NodeError::connection(cause, text), true, entropy, now))
     }
 
     /// Takes the bytes to write to the connection.
@@ -271,8 +277,4 @@ impl Node {
             close: id.filter(|_| close),
         }
     }
-}
-
-fn connection_error(text: &str) -> NodeError {
-    NodeError::Connection(text.into())
 }

@@ -5,7 +5,7 @@ use super::{
     tally::{Tally, Verdict},
 };
 use crate::{
-    error::NodeError,
+    error::{Cause, NodeError},
     id::NodeId,
     node::Asked,
     script::{Answer, Verb},
@@ -167,7 +167,7 @@ impl Round {
                 }
                 _ => ("no connection in time for a majority".to_owned(), None),
             };
-            *slot = Ballot::Failed(NodeError::Connection(text.into()), sent);
+            *slot = Ballot::Failed(NodeError::connection(Cause::Unknown, &text), sent);
         }
     }
 

@@ -1,14 +1,31 @@
 import type { Core } from "./redlatch_core.js";
-import { RECORD_LENGTH } from "./wire.js";
+import { CODE, RECORD_LENGTH, VOTE } from "./wire.js";
 
-/** An error as a record describes it. */
+/** An error as records describe it. */
 export interface ErrorRecord {
   /** As in CODE. */
   readonly code: number;
   /** The index of the server, or -1. */
   readonly node: number;
+  /** As in CAUSE. */
+  readonly cause: number;
+  /** The connection that the cause names. */
+  readonly connection: number;
   readonly attempts: number;
-  readonly details: readonly string[];
+  /** The first word of a server's error reply; empty for other codes. */
+  readonly prefix: string;
+  readonly message: string;
+  /** One per server, if there are several. */
+  readonly votes: readonly VoteRecord[];
+}
+
+/** A server's vote. */
+export interface VoteRecord {
+  readonly node: number;
+  /** As in VOTE. */
+  readonly outcome: number;
+  /** Why it failed, if it did. */
+  readonly error: ErrorRecord | undefined;
 }
 
 /** Reads what `poll` returned, one record after the other. */
@@ -45,10 +62,32 @@ export class Records {
     return this.#numbers[this.#at + slot] ?? 0;
   }
 
-  /** The error that begins in that slot. Must be read once and in order: it takes its details from the core. */
-  error(slot: number, attempts: number, count: number): ErrorRecord {
-    const details = Array.from({ length: count }, () => this.#core.detail());
-    return { code: this.number(slot), node: this.number(slot + 1), attempts, details };
+  /** The current record's error. Must be read once and in order: it takes its strings from the core, and steps over its votes. */
+  error(): ErrorRecord {
+    const [code, node, cause, connection] = [this.number(2), this.number(3), this.number(4), this.number(5)];
+    const [attempts, count] = [this.number(6), this.number(7)];
+    const strings = this.#strings(code);
+    const votes = Array.from({ length: count }, () => this.#vote());
+    return { code, node, cause, connection, attempts, ...strings, votes };
+  }
+
+  #vote(): VoteRecord {
+    this.next();
+    const [node, outcome] = [this.number(1), this.number(2)];
+    if (outcome !== VOTE.failed) return { node, outcome, error: undefined };
+    const [code, cause, connection] = [this.number(3), this.number(4), this.number(5)];
+    const strings = this.#strings(code);
+    return { node, outcome, error: { code, node, cause, connection, attempts: 0, ...strings, votes: [] } };
+  }
+
+  /** The next string from the core, in the order of the records. */
+  string(): string {
+    return this.#core.detail();
+  }
+
+  #strings(code: number): Pick<ErrorRecord, "prefix" | "message"> {
+    const prefix = code === CODE.server ? this.string() : "";
+    return { prefix, message: this.string() };
   }
 
   /** The grant that begins in that slot. */

@@ -1,4 +1,7 @@
-/** The numbers that cross the boundary between TypeScript and the core. */
+/**
+ * The numbers that cross the boundary between TypeScript and the core. `src/wasm/wire.rs` has the same lists, and
+ * `tests/js/unit/wire.test.js` compares them.
+ */
 
 /** How many numbers a record of `poll` has; the first is its kind. */
 export const RECORD_LENGTH = 10;
@@ -7,18 +10,20 @@ export const RECORD_LENGTH = 10;
 export const KIND = {
   /** lock, fence high, fence low, token as five u32 (0 when the caller gave it) */
   granted: 1,
-  /** lock, code, node, attempts, number of details */
+  /** lock, then the error: code, node or -1, cause, connection, attempts, number of votes, each of which is a record */
   failed: 2,
-  /** lock, reason */
+  /** lock, reason; with a string for people */
   lost: 3,
   /** lock, outcome */
   released: 4,
-  /** operation, lock */
+  /** operation */
   extended: 5,
-  /** operation, lock, 1 when the lock is still held */
+  /** operation, 1 when the lock is still held */
   verified: 6,
-  /** operation, lock, code, node, number of details */
+  /** operation, then the error as in `failed` */
   operationFailed: 7,
+  /** node, outcome, and if that is `failed`: code, cause, connection. Follows an error */
+  vote: 8,
   /** lock. This kind and the next three come only after `observe` */
   contended: 10,
   /** lock */
@@ -50,3 +55,15 @@ export const CODE = {
   closed: 8,
   internal: 9,
 } as const;
+
+/** The causes of connection errors. */
+export const CAUSE = { unknown: 0, transport: 1, connectTimeout: 2 } as const;
+
+/** The outcomes of a server's vote. */
+export const VOTE = { granted: 0, held: 1, failed: 2 } as const;
+
+/** The reasons for a loss. */
+export const LOSS = { expired: 1, notOurs: 2, maxHold: 3 } as const;
+
+/** The outcomes of a release. */
+export const RELEASE_OUTCOME = { released: 0, expired: 1, unknown: 2 } as const;

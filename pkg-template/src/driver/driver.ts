@@ -149,8 +149,11 @@ export class Driver implements LockDriver, ConnectionOwner {
   handleClosed(connection: NodeConnection, reason: string, error: unknown): void {
     this.#connections.delete(connection.id);
     const node = this.#nodes[connection.node];
-    if (node !== undefined) node.lastError = { reason, error };
-    this.#feed((core, mono, wall) => core.closed(connection.id, reason, mono, wall));
+    if (node === undefined) return;
+    node.lastError = { connection: connection.id, error };
+    // Sockets' messages often name the server already.
+    const located = reason.includes(node.name) ? reason : `${node.name}: ${reason}`;
+    this.#feed((core, mono, wall) => core.closed(connection.id, located, mono, wall));
     this.#drain();
   }
 

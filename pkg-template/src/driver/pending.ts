@@ -14,13 +14,6 @@ export type Operation = { readonly lock: HeldLock; reject(reason: unknown): void
 );
 
 const RELEASE_OUTCOMES: readonly ReleaseOutcome[] = ["released", "expired", "unknown"];
-/** By the core's reason, from 1. */
-const LOSSES: readonly (string | undefined)[] = [
-  undefined,
-  "the validity of the lock has ended",
-  "the server says that the lock is no longer ours",
-  "the lock was held for maxHold and is given up",
-];
 
 /** Everything that waits for the core, by the core's ids, and the locks that are held. Runs no code of the application. */
 export class Pending {
@@ -65,15 +58,16 @@ export class Pending {
           this.#grant(id, records.grant(2));
           break;
         case KIND.failed: {
-          const error = records.error(2, records.number(4), records.number(5));
+          const error = records.error();
           take(this.acquisitions, id)?.reject(this.#toError(error));
           break;
         }
         case KIND.lost: {
+          const message = records.string();
           const lock = take(this.locks, id);
           if (lock === undefined) break;
           this.#settleRelease(lock, "expired");
-          this.#lose(lock, LOSSES[records.number(2)] ?? "the lock is lost");
+          this.#lose(lock, message);
           lost.push(lock);
           break;
         }
@@ -87,11 +81,11 @@ export class Pending {
         case KIND.verified: {
           const operation = take(this.operations, id);
           if (operation?.kind === "extend") operation.resolve();
-          else operation?.resolve(records.number(3) === 1);
+          else operation?.resolve(records.number(2) === 1);
           break;
         }
         case KIND.operationFailed:
-          this.#failOperation(id, records.error(3, 0, records.number(5)));
+          this.#failOperation(id, records.error());
           break;
         default:
           this.#observer?.read(records, (this.locks.get(id) ?? this.acquisitions.get(id)?.request)?.keys);

@@ -1,7 +1,7 @@
 //! What an attempt that got no lock came to.
 
 use crate::{
-    error::{Code, LockError, NodeError, Vote},
+    error::{Cause, Code, LockError, NodeError, Vote},
     event::Loss,
     lock::{failure::too_late, kind::Denial},
     quorum::{Ballot, Round, Verdict},
@@ -89,7 +89,7 @@ fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
             true => format!("{what} within the wait of {wait} ms"),
             false => format!("{what} before the other votes decided"),
         };
-        Vote::Failed(NodeError::Connection(text.into()))
+        Vote::Failed(NodeError::connection(Cause::Unknown, &text))
     };
     match ballot {
         Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,

@@ -24,7 +24,7 @@ test("a grant becomes a lock, with fence and token", async () => {
 test("the caller's token is kept", async () => {
   const { client, feed } = await connected();
   const promise = client.acquire("k", { token: "mine\ud800" });
-  feed([fake.GRANTED, 2, 0, 1]);
+  feed([fake.KIND.granted, 2, 0, 1]);
   assert.equal((await promise).token, "mine\ud800");
 });
 
@@ -32,7 +32,10 @@ test("failures carry what the core tells, each with its own details", async () =
   const { client, core, first, feed } = await connected();
   const second = client.acquire("second");
   core.details.push("not acquired within 5 ms (7 attempts)", "NOAUTH", "NOAUTH Authentication required.");
-  feed([fake.FAILED, 1, 1, -1, 7, 1, 5], [fake.FAILED, 2, 5, 0, 1, 2, 5]);
+  feed(
+    fake.failed(1, { code: fake.CODE.timeout, attempts: 7 }),
+    fake.failed(2, { code: fake.CODE.server, node: 0, attempts: 1 }),
+  );
   await assert.rejects(
     first,
     (error) =>
@@ -49,7 +52,10 @@ test("tryAcquire is null when another holds it, and rejects for all else", async
   const taken = client.tryAcquire("k");
   const broken = client.tryAcquire("k");
   core.details.push("held by another", "no answer");
-  feed([fake.FAILED, 2, 1, -1, 1, 1, 0], [fake.FAILED, 3, 4, 0, 1, 1, 0]);
+  feed(
+    fake.failed(2, { code: fake.CODE.timeout, attempts: 1 }),
+    fake.failed(3, { code: fake.CODE.connection, node: 0, attempts: 1 }),
+  );
   assert.equal(await taken, null);
   await assert.rejects(broken, ConnectionError);
 });
@@ -72,7 +78,7 @@ test("abort rejects once with the reason, cancels, and leaves no listener", asyn
   const aborted = client.acquire("a", { signal });
   const granted = client.acquire("b", { signal });
   const failed = client.acquire("c", { signal });
-  feed([fake.GRANTED, 3, 0, 1, ...TOKEN], [fake.FAILED, 4, 7, -1, 0, 0, 0]);
+  feed([fake.KIND.granted, 3, 0, 1, ...TOKEN], fake.failed(4, { code: fake.CODE.overloaded }));
   await granted;
   await assert.rejects(failed, { code: "LOCK_OVERLOADED" });
   assert.equal(listeners, 1);
@@ -113,7 +119,7 @@ test("what the core refuses is the request's own fault, and no trap", async () =
 test("without a fence of the core's there is none", async () => {
   const { client, feed } = await connected({ url: undefined, nodes: ["redis://h:1", "redis://g:2"] });
   const promise = client.acquire("k");
-  feed([fake.GRANTED, 2, 0, 0, ...TOKEN]);
+  feed([fake.KIND.granted, 2, 0, 0, ...TOKEN]);
   const lock = await promise;
   assert.equal(lock.fence, null);
   assert.equal(lock.toJSON().fence, null);

@@ -9,7 +9,7 @@ const handle = { keys: ["b", "a"], token: "t", fair: true, fence: "1844674407370
 test("an adopted lock is what its handle says, which survives JSON", async () => {
   const { client, feed } = await connected();
   const promise = client.adopt(JSON.parse(JSON.stringify(handle)));
-  feed([fake.GRANTED, 2]);
+  feed([fake.KIND.granted, 2]);
   const lock = await promise;
   assert.deepEqual(lock.toJSON(), handle);
   assert.equal(lock.fence, 2n ** 64n - 1n);
@@ -19,7 +19,7 @@ test("an adopted lock is what its handle says, which survives JSON", async () =>
 test("adopt with another lease: the handle that the lock gives has it", async () => {
   const { client, feed } = await connected();
   const promise = client.adopt(handle, { ttl: 200 });
-  feed([fake.GRANTED, 2]);
+  feed([fake.KIND.granted, 2]);
   assert.equal((await promise).toJSON().ttl, 200);
 });
 
@@ -27,7 +27,7 @@ test("a lock that is no longer held under its token is not adopted", async () =>
   const { client, core, feed } = await connected();
   const promise = client.adopt(handle);
   core.details.push("the server says that the lock is no longer ours");
-  feed([fake.FAILED, 2, 2, -1, 1, 1]);
+  feed(fake.failed(2, { code: fake.CODE.lost, attempts: 1 }));
   await assert.rejects(promise, LockLostError);
 });
 
@@ -45,14 +45,14 @@ test("adopt can be aborted, before and after it is sent", async () => {
 test("what is entered again has the same fence, also when it was adopted", async () => {
   const { client, feed } = await connected();
   const adopted = client.adopt(handle);
-  feed([fake.GRANTED, 2]);
+  feed([fake.KIND.granted, 2]);
   await adopted;
   const again = client.acquire(["a", "b"], { token: "t", fair: true });
   const other = client.acquire(["a"], { token: "t" });
-  feed([fake.GRANTED, 3], [fake.GRANTED, 4]);
+  feed([fake.KIND.granted, 3], [fake.KIND.granted, 4]);
   assert.equal((await again).fence, 2n ** 64n - 1n);
   assert.equal((await other).fence, null);
   const own = client.adopt({ ...handle, fence: "1" });
-  feed([fake.GRANTED, 5, 0, 7, ...TOKEN]);
+  feed([fake.KIND.granted, 5, 0, 7, ...TOKEN]);
   assert.equal((await own).fence, 7n, "the core knows better");
 });

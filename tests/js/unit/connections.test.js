@@ -11,7 +11,7 @@ test("the core is built at the first use, and the server dialled without credent
   assert.equal(cores.length, 0);
   client.acquire("k").catch(() => {});
   assert.deepEqual(cores[0].calls[0], ["add_node", "u", "canary", 2, false]);
-  cores[0].queue(fake.CONNECT, 9, 0);
+  cores[0].queue(fake.KIND.connect, 9, 0);
   await settle();
   assert.deepEqual(transport.dials[0].address, {
     host: "h",
@@ -28,7 +28,7 @@ test("the core is built at the first use, and the server dialled without credent
 test("all of one tick is drained once and written once", async () => {
   const { client, core, dial } = await connected();
   const polls = core.count("poll");
-  core.queue(fake.TRANSMIT, 9);
+  core.queue(fake.KIND.transmit, 9);
   core.outgoing.set(9, "many");
   for (let i = 0; i < 500; i++) client.acquire(`k${i}`).catch(() => {});
   assert.deepEqual(dial.connection.written, []);
@@ -40,10 +40,18 @@ test("all of one tick is drained once and written once", async () => {
 test("a dial that fails is told to the core, and its error is the cause", async () => {
   const { client, cores, transport } = start();
   const promise = client.acquire("k");
-  cores[0].queue(fake.CONNECT, 9, 0);
+  cores[0].queue(fake.KIND.connect, 9, 0);
   await settle();
   const refused = new Error("connect ECONNREFUSED h:1");
-  cores[0].queue(fake.FAILED, 1, 4, 0, 1, 1, 0);
+  cores[0].queue(
+    ...fake.failed(1, {
+      code: fake.CODE.connection,
+      node: 0,
+      cause: fake.CAUSE.transport,
+      connection: 9,
+      attempts: 1,
+    }),
+  );
   cores[0].details.push("connect ECONNREFUSED h:1");
   transport.dials[0].reject(refused);
   await assert.rejects(
@@ -83,7 +91,7 @@ for (const [what, connect] of [
   test(`a transport that ${what} is one closed connection`, async () => {
     const { client, cores } = start({ transport: { connect } });
     client.acquire("k").catch(() => {});
-    cores[0].queue(fake.CONNECT, 9, 0);
+    cores[0].queue(fake.KIND.connect, 9, 0);
     await settle();
     assert.equal(cores[0].count("closed"), 1);
     assert.equal(cores[0].count("received"), 0);
@@ -98,7 +106,7 @@ test("after its end a connection is not heard any more", async () => {
   dial.handler.data(Buffer.from("late"));
   assert.deepEqual(
     core.calls.filter(([name]) => name === "closed"),
-    [["closed", 9, "reset"]],
+    [["closed", 9, "h:1: reset"]],
   );
   assert.equal(core.count("received"), 1);
   assert.equal(dial.connection.closed, 1);
@@ -108,16 +116,16 @@ test("a connection that ends before a word came may be one to a server that want
   const { core, dial } = await connected();
   dial.handler.close(new Error("reset"));
   const [[, , reason]] = core.calls.filter(([name]) => name === "closed");
-  assert.match(reason, /^reset before the server sent anything; .*rediss:\/\//);
+  assert.match(reason, /^h:1: reset before the server sent anything; .*rediss:\/\//);
 });
 
 test("the core's close drops the connection, and aborts a dial", async () => {
   const { client, core, dial, transport, feed } = await connected();
-  feed([fake.CLOSE, 9], [fake.CONNECT, 10, 0]);
+  feed([fake.KIND.close, 9], [fake.KIND.connect, 10, 0]);
   assert.equal(dial.connection.closed, 1);
   const second = transport.dials[1];
   assert.equal(second.signal.aborted, false);
-  core.queue(fake.CLOSE, 10);
+  core.queue(fake.KIND.close, 10);
   client.acquire("k").catch(() => {});
   await settle();
   assert.equal(second.signal.aborted, true);
@@ -137,10 +145,10 @@ test("a write or a close that throws ends that connection only", async () => {
     throw new Error("worse");
   };
   core.outgoing.set(9, "bytes");
-  feed([fake.TRANSMIT, 9]);
+  feed([fake.KIND.transmit, 9]);
   assert.deepEqual(
     core.calls.filter(([name]) => name === "closed"),
-    [["closed", 9, "EPIPE"]],
+    [["closed", 9, "h:1: EPIPE"]],
   );
 });
 
@@ -148,10 +156,10 @@ test("a transport that answers within write is drained by the same loop", async 
   const { core, dial, feed, first } = await connected();
   core.outgoing.set(9, "bytes");
   dial.connection.write = () => {
-    core.queue(fake.GRANTED, 1, 0, 1, ...TOKEN);
+    core.queue(fake.KIND.granted, 1, 0, 1, ...TOKEN);
     dial.handler.data(Buffer.from("answer"));
   };
-  feed([fake.TRANSMIT, 9]);
+  feed([fake.KIND.transmit, 9]);
   assert.equal((await first).fence, 1n);
 });
 
@@ -175,7 +183,7 @@ test("one timer: it moves to an earlier deadline only, and keeps the process ali
   assert.equal(clock.armed, armed + 1);
   assert.equal(clock.timers.size, 1);
   assert.equal([...clock.timers.values()][0].at, 1051);
-  feed([fake.GRANTED, 1, 0, 1, ...TOKEN]);
+  feed([fake.KIND.granted, 1, 0, 1, ...TOKEN]);
   const lock = await first;
   assert.equal([...clock.timers.keys()][0].kept, false);
   const released = lock.release();
@@ -185,7 +193,7 @@ test("one timer: it moves to an earlier deadline only, and keeps the process ali
   clock.advance(60);
   assert.equal(core.count("timeout"), 1);
   assert.equal([...clock.timers.values()][0].at, 1070);
-  feed([fake.RELEASED, 1, 0]);
+  feed([fake.KIND.released, 1, 0]);
   await released;
   assert.equal([...clock.timers.keys()][0].kept, false);
   await client.close();
@@ -197,10 +205,10 @@ test("a listener that calls back from within the drain does no harm", async () =
   let inner;
   lock.signal.addEventListener("abort", () => {
     inner = client.acquire("inner");
-    core.queue(fake.GRANTED, 2, 0, 2, ...TOKEN);
+    core.queue(fake.KIND.granted, 2, 0, 2, ...TOKEN);
   });
   core.outgoing.set(9, "after");
-  feed([fake.LOST, 1, 1], [fake.TRANSMIT, 9]);
+  feed([fake.KIND.lost, 1, 1], [fake.KIND.transmit, 9]);
   assert.equal((await inner).fence, 2n);
   assert.deepEqual(dial.connection.written, ["after"]);
 });

@@ -28,7 +28,7 @@ test("close: pending ones reject, held ones are released, then all is gone", asy
   );
   assert.equal(dial.connection.closed, 0);
   core.alive = 0;
-  feed([fake.RELEASED, 1, 0]);
+  feed([fake.KIND.released, 1, 0]);
   await closing;
   assert.equal(await lock.release(), "released");
   assert.equal(dial.connection.closed, 1);
@@ -85,7 +85,7 @@ test("a trap fails everything with LOCK_INTERNAL, and the next call gets a new c
   assert.equal(clock.timers.size, 0);
   const again = client.acquire("k");
   assert.equal(cores.length, 2);
-  cores[1].queue(fake.GRANTED, 1, 0, 8, ...TOKEN);
+  cores[1].queue(fake.KIND.granted, 1, 0, 8, ...TOKEN);
   assert.equal((await again).fence, 8n);
 });
 
@@ -93,7 +93,7 @@ for (const verb of ["acquire", "poll", "transmit", "add_node"]) {
   test(`a trap in ${verb} settles the acquire`, async () => {
     const { client } = start({}, (core) => {
       core.trapIn = verb;
-      core.queue(fake.TRANSMIT, 9);
+      core.queue(fake.KIND.transmit, 9);
     });
     await assert.rejects(client.acquire("k"), InternalError);
     await client.close();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CAUSE, CODE, VOTE } from "../../../pkg/dist/core/wire.js";
 import { toLockError } from "../../../pkg/dist/driver/to-error.js";
 import * as errors from "../../../pkg/dist/errors/errors.js";
 import { reasonOf } from "../../../pkg/dist/errors/text.js";
@@ -52,64 +53,79 @@ test("instanceof is right for foreign values and for subclasses of users", () =>
   assert.ok(!(all.LOCK_LOST instanceof Mine));
 });
 
-const failure = (code, details, attempts = 0) => ({ code, node: 0, attempts, details });
+const record = (code, message, more = {}) => ({
+  code,
+  node: 0,
+  cause: CAUSE.unknown,
+  connection: 0,
+  attempts: 0,
+  prefix: "",
+  message,
+  votes: [],
+  ...more,
+});
 const node = { name: "h:1", tls: false, lastError: undefined };
 
-test("the core's failures become errors with everything they carry", () => {
-  const timeout = toLockError(failure(1, ["not acquired within 5 ms"], 7), [node], 9);
+test("the core's errors become LockErrors with all their properties", () => {
+  const timeout = toLockError(record(CODE.timeout, "not acquired within 5 ms", { attempts: 7 }), [node], 9);
   assert.deepEqual(
     [timeout.code, timeout.message, timeout.attempts],
     ["LOCK_TIMEOUT", "not acquired within 5 ms", 7],
   );
-  assert.equal(toLockError(failure(2, []), [node], 9).since, 9);
-  const server = toLockError(failure(5, ["NOAUTH", "NOAUTH Authentication required."]), [node], 9);
+  const lost = toLockError(record(CODE.lost, "the lock is not held"), [node], 9);
+  assert.deepEqual([lost.code, lost.message, lost.since], ["LOCK_LOST", "the lock is not held", 9]);
+  const reply = record(CODE.server, "NOAUTH Authentication required.", { prefix: "NOAUTH" });
+  const server = toLockError(reply, [node], 9);
   assert.deepEqual(
     [server.code, server.prefix, server.node, server.message],
     ["LOCK_SERVER", "NOAUTH", "h:1", "h:1: NOAUTH Authentication required."],
   );
-  assert.equal(toLockError(failure(6, ["depth"]), [node], 9).message, "h:1: depth");
-  assert.equal(toLockError(failure(7, ["full"]), [node], 9).code, "LOCK_OVERLOADED");
-  assert.equal(toLockError(failure(8, []), [node], 9).code, "LOCK_CLOSED");
-  assert.equal(toLockError(failure(99, []), [node], 9).code, "LOCK_INTERNAL");
+  assert.equal(toLockError(record(CODE.protocol, "depth"), [node], 9).message, "h:1: depth");
+  assert.equal(toLockError(record(CODE.overloaded, "full"), [node], 9).code, "LOCK_OVERLOADED");
+  assert.equal(toLockError(record(CODE.closed, "closed"), [node], 9).code, "LOCK_CLOSED");
+  assert.equal(toLockError(record(99, "new"), [node], 9).code, "LOCK_INTERNAL");
 });
 
-test("a connection's error has the socket's as its cause, if that is what it speaks of", () => {
+test("an error by the transport has the transport's own as its cause, if that ended the same connection", () => {
   const error = new Error("connect ECONNREFUSED h:1");
-  const failed = { ...node, lastError: { reason: error.message, error } };
-  assert.equal(toLockError(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).cause, error);
-  assert.equal(
-    toLockError(failure(4, ["connect ECONNREFUSED h:1"]), [failed], 9).message,
-    "connect ECONNREFUSED h:1",
-  );
-  assert.equal(toLockError(failure(4, ["no answer within 20 ms"]), [failed], 9).cause, undefined);
-  assert.equal(toLockError(failure(4, ["no answer within 20 ms"]), [failed], 9).node, "h:1");
+  const nodes = [{ ...node, lastError: { connection: 3, error } }];
+  const refused = record(CODE.connection, error.message, { cause: CAUSE.transport, connection: 3 });
+  assert.equal(toLockError(refused, nodes, 9).cause, error);
+  assert.equal(toLockError(refused, nodes, 9).message, "connect ECONNREFUSED h:1");
+  assert.equal(toLockError({ ...refused, connection: 2 }, nodes, 9).cause, undefined);
+  const silent = record(CODE.connection, "no answer within 20 ms");
+  assert.equal(toLockError(silent, nodes, 9).cause, undefined);
+  assert.equal(toLockError(silent, nodes, 9).node, "h:1");
+  assert.equal(toLockError(silent, nodes, 9).message, "h:1: no answer within 20 ms");
 });
 
-test("a TLS handshake that is not answered: the message asks for TLS at the other end", () => {
-  const late = failure(4, ["connection timed out (connectTimeout)"]);
-  assert.match(toLockError(late, [{ ...node, tls: true }], 9).message, /TLS/);
+test("a TLS handshake without an answer: the message asks for TLS at the other end", () => {
+  const tls = { ...node, tls: true };
+  const late = record(CODE.connection, "no connection in time", { cause: CAUSE.connectTimeout });
+  assert.match(toLockError(late, [tls], 9).message, /TLS/);
   assert.doesNotMatch(toLockError(late, [node], 9).message, /TLS/);
-  assert.doesNotMatch(toLockError(failure(4, ["refused"]), [{ ...node, tls: true }], 9).message, /TLS/);
+  assert.doesNotMatch(toLockError(record(CODE.connection, "refused"), [tls], 9).message, /TLS/);
 });
 
-test("a quorum's failure has one vote per node, each with its own error", () => {
-  const reset = new Error("read ECONNRESET");
-  const nodes = [
-    node,
-    { ...node, name: "h:2" },
-    { ...node, name: "h:3", lastError: { reason: reset.message, error: reset } },
-    { ...node, name: "h:4" },
-    { ...node, name: "h:5" },
-    { ...node, name: "h:6" },
-    { ...node, name: "h:7" },
+test("a QuorumError has one vote per server, each with its own error", () => {
+  const reset = new Error("h:3: read ECONNRESET");
+  const nodes = ["h:1", "h:2", "h:3", "h:4", "h:5", "h:6", "h:7"].map((name) => ({ ...node, name }));
+  nodes[2].lastError = { connection: 8, error: reset };
+  const failed = (index, code, message, more) => ({
+    node: index,
+    outcome: VOTE.failed,
+    error: record(code, message, { node: index, ...more }),
+  });
+  const votes = [
+    { node: 0, outcome: VOTE.granted, error: undefined },
+    { node: 1, outcome: VOTE.held, error: undefined },
+    failed(2, CODE.connection, reset.message, { cause: CAUSE.transport, connection: 8 }),
+    failed(3, CODE.protocol, "depth"),
+    failed(4, CODE.overloaded, "full"),
+    failed(5, CODE.server, "ERR is wrong", { prefix: "ERR" }),
+    failed(6, CODE.server, "granted by a liar", { prefix: "granted" }),
   ];
-  const details = [
-    "no majority of 7 servers",
-    ...["granted", "", "held", ""],
-    ...["LOCK_CONNECTION", "read ECONNRESET", "LOCK_PROTOCOL", "depth", "LOCK_OVERLOADED", "full"],
-    ...["ERR", "ERR is wrong", "granted", "granted by a liar"],
-  ];
-  const error = toLockError({ code: 3, node: -1, attempts: 2, details }, nodes, 9);
+  const error = toLockError(record(CODE.quorum, "no majority of 7 servers", { node: -1, votes }), nodes, 9);
   assert.ok(error instanceof errors.QuorumError);
   assert.equal(error.message, "no majority of 7 servers");
   assert.deepEqual(
@@ -130,12 +146,9 @@ test("a quorum's failure has one vote per node, each with its own error", () => 
   assert.equal(error.cause, error.votes[2].error);
 });
 
-test("a failure that is not one node's names them all", () => {
-  const error = toLockError(
-    { ...failure(4, ["no majority answered"]), node: -1 },
-    [node, { ...node, name: "h:2" }],
-    9,
-  );
+test("an error that does not concern one server alone names them all", () => {
+  const nodes = [node, { ...node, name: "h:2" }];
+  const error = toLockError(record(CODE.connection, "no majority answered", { node: -1 }), nodes, 9);
   assert.equal(error.node, "h:1, h:2");
   assert.equal(error.message, "h:1, h:2: no majority answered");
 });

@@ -11,7 +11,7 @@ test("loss: held is false and the signal aborts before any promise of the same d
   const order = [];
   lock.signal.addEventListener("abort", () => order.push(`abort ${lock.held}`));
   const other = client.acquire("other").then(() => order.push("granted"));
-  feed([fake.GRANTED, 2, 0, 1, ...TOKEN], [fake.LOST, 1, 1]);
+  feed([fake.KIND.granted, 2, 0, 1, ...TOKEN], [fake.KIND.lost, 1, 1]);
   assert.deepEqual(order, ["abort false"]);
   await other;
   assert.deepEqual(order, ["abort false", "granted"]);
@@ -24,8 +24,9 @@ test("loss: held is false and the signal aborts before any promise of the same d
 });
 
 test("a signal that is made after the loss has aborted already", async () => {
-  const { lock, feed } = await holding();
-  feed([fake.LOST, 1, 2]);
+  const { lock, core, feed } = await holding();
+  core.details.push("the server says no");
+  feed([fake.KIND.lost, 1, 2]);
   assert.equal(lock.signal.aborted, true);
   assert.match(lock.signal.reason.message, /server/);
 });
@@ -36,7 +37,7 @@ test("held is read from the clock: false without any timer, and for ever", async
   assert.equal(lock.held, false);
   core.left = 500;
   assert.equal(lock.held, false);
-  core.queue(fake.LOST, 1, 1);
+  core.queue(fake.KIND.lost, 1, 1);
   await settle();
   assert.equal(core.count("timeout"), 1, "the core is told that time has passed");
   assert.equal(lock.signal.aborted, true);
@@ -49,7 +50,7 @@ test("release is idempotent, and nothing is sent after it", async () => {
   assert.equal(lock.held, false);
   await assert.rejects(lock.extend(), LockLostError);
   assert.equal(await lock.verify(), false);
-  feed([fake.RELEASED, 1, 0]);
+  feed([fake.KIND.released, 1, 0]);
   assert.equal(await promise, "released");
   assert.equal(core.count("release"), 1);
   assert.equal(core.count("extend") + core.count("verify"), 0);
@@ -58,9 +59,9 @@ test("release is idempotent, and nothing is sent after it", async () => {
 
 test("the outcomes of a release, a loss under way included", async () => {
   for (const [record, outcome] of [
-    [[fake.RELEASED, 1, 1], "expired"],
-    [[fake.RELEASED, 1, 2], "unknown"],
-    [[fake.LOST, 1, 1], "expired"],
+    [[fake.KIND.released, 1, 1], "expired"],
+    [[fake.KIND.released, 1, 2], "unknown"],
+    [[fake.KIND.lost, 1, 1], "expired"],
   ]) {
     const { lock, feed } = await holding();
     const promise = lock.release();
@@ -90,12 +91,12 @@ test("extend and verify settle by their operation", async () => {
   );
   core.details.push("no answer");
   feed(
-    [fake.EXTENDED, 2, 1],
-    [fake.VERIFIED, 3, 1, 1],
-    [fake.VERIFIED, 4, 1, 0],
-    [fake.OP_FAILED, 5, 1, 4, 0, 1],
-    [fake.OP_FAILED, 6, 1, 2, -1, 0],
-    [fake.OP_FAILED, 7, 1, 2, -1, 0],
+    [fake.KIND.extended, 2],
+    [fake.KIND.verified, 3, 1],
+    [fake.KIND.verified, 4, 0],
+    fake.operationFailed(5, { code: fake.CODE.connection, node: 0 }),
+    fake.operationFailed(6, { code: fake.CODE.lost }),
+    fake.operationFailed(7, { code: fake.CODE.lost }),
   );
   const outcomes = (await Promise.allSettled(operations)).map(({ value, reason }) => reason?.code ?? value);
   assert.deepEqual(outcomes, [undefined, true, false, "LOCK_CONNECTION", "LOCK_LOST", false]);
@@ -105,10 +106,10 @@ test("extend and verify settle by their operation", async () => {
 test("using releases always, and its outcome is the body's", async () => {
   const { client, feed } = await connected();
   let id = 1;
-  const run = async (body, last = fake.RELEASED, outcome = 0) => {
+  const run = async (body, last = fake.KIND.released, outcome = 0) => {
     const promise = client.using("k", {}, body);
     id += 1;
-    feed([fake.GRANTED, id, 0, 1, ...TOKEN]);
+    feed([fake.KIND.granted, id, 0, 1, ...TOKEN]);
     await settle();
     let settled = false;
     promise
@@ -122,8 +123,8 @@ test("using releases always, and its outcome is the body's", async () => {
     return promise;
   };
   assert.equal(await run(() => 5), 5);
-  assert.equal(await run(async () => 6, fake.RELEASED, 2), 6);
-  assert.equal(await run(() => 7, fake.LOST, 1), 7);
+  assert.equal(await run(async () => 6, fake.KIND.released, 2), 6);
+  assert.equal(await run(() => 7, fake.KIND.lost, 1), 7);
   const broken = new Error("body");
   await assert.rejects(
     run(() => {
@@ -136,7 +137,7 @@ test("using releases always, and its outcome is the body's", async () => {
       async () => {
         throw broken;
       },
-      fake.RELEASED,
+      fake.KIND.released,
       2,
     ),
     (error) => error === broken,

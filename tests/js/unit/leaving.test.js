@@ -41,7 +41,7 @@ test("a listener under which the core traps: the poisoned core is not called any
     core.trapIn = undefined;
   });
   core.outgoing.set(9, "bytes");
-  feed([fake.LOST, 1, 1], [fake.TRANSMIT, 9]);
+  feed([fake.KIND.lost, 1, 1], [fake.KIND.transmit, 9]);
   await settle();
   assert.equal(core.count("transmit"), 0);
   assert.equal(cores.length, 1);
@@ -51,7 +51,7 @@ test("a release that a loss overtakes does not keep the process alive", async ()
   const { clock, core, lock, feed } = await holding();
   core.delay = 100;
   const releasing = lock.release();
-  feed([fake.LOST, 1, 1]);
+  feed([fake.KIND.lost, 1, 1]);
   assert.equal(await releasing, "expired");
   assert.deepEqual(
     [...clock.timers.keys()].map(({ kept }) => kept),

@@ -11,7 +11,7 @@ test("an extension that a release overtakes rejects, and is no loss: the signal 
   const extending = lock.extend();
   const releasing = lock.release();
   core.details.push("the lock was released");
-  feed([fake.OP_FAILED, 2, 1, 2, -1, 1], [fake.RELEASED, 1, 0]);
+  feed(fake.operationFailed(2, { code: fake.CODE.lost }), [fake.KIND.released, 1, 0]);
   await assert.rejects(
     extending,
     (error) => error instanceof LockLostError && /was released/.test(error.message),
@@ -23,7 +23,7 @@ test("an extension that a release overtakes rejects, and is no loss: the signal 
 test("close tells those who hold a lock, and not those who have let go of it", async () => {
   const { client, core, lock, feed } = await holding();
   const second = client.acquire("second");
-  feed([fake.GRANTED, 2, 0, 1, ...TOKEN]);
+  feed([fake.KIND.granted, 2, 0, 1, ...TOKEN]);
   const other = await second;
   core.alive = 2;
   other.release();
@@ -35,7 +35,7 @@ test("close tells those who hold a lock, and not those who have let go of it", a
   assert.ok(lock.signal.reason instanceof LockLostError && lock.signal.reason.cause instanceof ClosedError);
   assert.equal(other.signal.aborted, false);
   core.alive = 0;
-  feed([fake.RELEASED, 1, 0], [fake.RELEASED, 2, 0]);
+  feed([fake.KIND.released, 1, 0], [fake.KIND.released, 2, 0]);
   await closing;
   assert.equal(await lock.release(), "released");
 });
@@ -63,7 +63,7 @@ for (const connection of [undefined, null, {}, { write() {} }]) {
   test(`a connect that resolves to ${JSON.stringify(connection)} is refused by name`, async () => {
     const { client, cores } = start({ transport: { connect: async () => connection } });
     client.acquire("k").catch(() => {});
-    cores[0].queue(fake.CONNECT, 9, 0);
+    cores[0].queue(fake.KIND.connect, 9, 0);
     await settle();
     assert.equal(cores[0].count("connected"), 0);
     assert.match(cores[0].calls.find(([name]) => name === "closed")[2], /write\(bytes\)/);
@@ -79,11 +79,11 @@ test("a transport whose write or close is async may reject: the connection ends,
     throw new Error("worse");
   };
   core.outgoing.set(9, "bytes");
-  feed([fake.TRANSMIT, 9]);
+  feed([fake.KIND.transmit, 9]);
   await settle();
   assert.deepEqual(
     core.calls.filter(([name]) => name === "closed"),
-    [["closed", 9, "EPIPE"]],
+    [["closed", 9, "h:1: EPIPE"]],
   );
 });
 
@@ -102,7 +102,7 @@ for (const [what, reason] of [
   test(`a dial that fails with a value that ${what}`, async () => {
     const { client, cores } = start({ transport: { connect: () => Promise.reject(reason) } });
     client.acquire("k").catch(() => {});
-    cores[0].queue(fake.CONNECT, 9, 0);
+    cores[0].queue(fake.KIND.connect, 9, 0);
     await settle();
     assert.equal(typeof cores[0].calls.find(([name]) => name === "closed")?.[2], "string");
   });
@@ -137,7 +137,7 @@ test("a clock that fails once does not silence the client for ever", async () =>
   clock.now = now;
   await assert.rejects(pending, { code: "LOCK_INTERNAL" });
   const again = client.acquire("k");
-  cores.at(-1).queue(fake.GRANTED, 1, 0, 1, ...TOKEN);
+  cores.at(-1).queue(fake.KIND.granted, 1, 0, 1, ...TOKEN);
   await settle();
   assert.equal((await again).fence, 1n);
 });

@@ -10,11 +10,21 @@ test("what happens is told in order, with keys and without tokens", async () => 
   const events = [];
   const { client, core, feed } = await connected({ observe: (event) => events.push(event) });
   assert.deepEqual(core.calls[0], ["observe"]);
-  feed([fake.CONNECTION, 0, 1], [fake.CONTENDED, 1]);
+  feed([fake.KIND.connection, 0, 1], [fake.KIND.contended, 1]);
   client.acquire(["a", "b"], { token: "secret" }).then((lock) => lock.release());
-  feed([fake.GRANTED, 1, 0, 5, ...TOKEN], [fake.GRANTED, 2, 0, 6], [fake.DEGRADED, 2, 3], [fake.RENEWED, 1]);
+  feed(
+    [fake.KIND.granted, 1, 0, 5, ...TOKEN],
+    [fake.KIND.granted, 2, 0, 6],
+    [fake.KIND.degraded, 2, 3],
+    [fake.KIND.renewed, 1],
+  );
   await settle();
-  feed([fake.RELEASED, 2, 1], [fake.LOST, 1, 1], [fake.CONNECTION, 0, 0], [fake.RENEWED, 99]);
+  feed(
+    [fake.KIND.released, 2, 1],
+    [fake.KIND.lost, 1, 1],
+    [fake.KIND.connection, 0, 0],
+    [fake.KIND.renewed, 99],
+  );
   const lost = events.at(-2)?.error;
   assert.ok(lost instanceof LockLostError);
   assert.deepEqual(events, [
@@ -38,11 +48,11 @@ test("nobody is told before the losses are announced, and what is thrown there e
     return Promise.reject(new Error("another of its own"));
   };
   const { core, dial, first, feed } = await connected({ observe });
-  feed([fake.GRANTED, 1, 0, 5, ...TOKEN]);
+  feed([fake.KIND.granted, 1, 0, 5, ...TOKEN]);
   const lock = await first;
   lock.signal.addEventListener("abort", () => order.push("abort"));
   core.outgoing.set(9, "after");
-  feed([fake.CONNECTION, 0, 1], [fake.LOST, 1, 1], [fake.TRANSMIT, 9]);
+  feed([fake.KIND.connection, 0, 1], [fake.KIND.lost, 1, 1], [fake.KIND.transmit, 9]);
   assert.deepEqual(order, ["acquired", "abort", "connection", "lost"]);
   assert.deepEqual(dial.connection.written, ["after"], "the drain goes on");
   await settle();
@@ -55,10 +65,10 @@ test("an observer may use the client", async () => {
       if (type !== "contended") return;
       assert.equal(client.inspect().waiters.length, 1);
       inner = client.acquire("inner");
-      core.queue(fake.GRANTED, 2, 0, 2, ...TOKEN);
+      core.queue(fake.KIND.granted, 2, 0, 2, ...TOKEN);
     },
   });
-  feed([fake.CONTENDED, 1]);
+  feed([fake.KIND.contended, 1]);
   assert.equal((await inner).fence, 2n);
 });
 
@@ -67,7 +77,7 @@ test("a trap and a close are told as well", async () => {
   const { client, core, first, feed } = await connected({
     observe: ({ type, outcome }) => events.push([type, outcome]),
   });
-  feed([fake.GRANTED, 1, 0, 5, ...TOKEN]);
+  feed([fake.KIND.granted, 1, 0, 5, ...TOKEN]);
   const lock = await first;
   core.trapIn = "received";
   feed();
@@ -82,14 +92,14 @@ test("a trap and a close are told as well", async () => {
 test("without an observer nothing is asked of the core", async () => {
   const { core, first, feed } = await connected();
   assert.equal(core.count("observe"), 0);
-  feed([fake.GRANTED, 1, 0, 5, ...TOKEN]);
+  feed([fake.KIND.granted, 1, 0, 5, ...TOKEN]);
   await first;
 });
 
 test("inspect is plain data: nodes, locks, waiters, counters; no credentials, no tokens", async () => {
   const { client, core, first, feed } = await connected();
   client.acquire(["a", "b"], { fair: true, token: "canary" }).catch(() => {});
-  feed([fake.GRANTED, 1, 0, 5, ...TOKEN]);
+  feed([fake.KIND.granted, 1, 0, 5, ...TOKEN]);
   const lock = await first;
   core.left = 12.5;
   const snapshot = client.inspect();

@@ -1,21 +1,20 @@
 // A core that does what the test says, in place of the wasm: records what was fed, and polls what was queued.
 
-export const GRANTED = 1;
-export const FAILED = 2;
-export const LOST = 3;
-export const RELEASED = 4;
-export const EXTENDED = 5;
-export const VERIFIED = 6;
-export const OP_FAILED = 7;
-export const CONTENDED = 10;
-export const RENEWED = 11;
-export const DEGRADED = 12;
-export const CONNECTION = 13;
-export const CONNECT = 20;
-export const CLOSE = 21;
-export const TRANSMIT = 22;
+import { CAUSE, CODE, KIND, LOSS, RECORD_LENGTH, RELEASE_OUTCOME } from "../../../../pkg/dist/core/wire.js";
 
-const record = (numbers) => [...numbers, ...new Array(10 - numbers.length).fill(0)];
+export { CAUSE, CODE, KIND, LOSS, RELEASE_OUTCOME };
+
+const record = (numbers) => [...numbers, ...new Array(RECORD_LENGTH - numbers.length).fill(0)];
+
+/** The record of an acquire that failed; its strings are to be pushed to `details`. */
+export function failed(id, { code, node = -1, cause = CAUSE.unknown, connection = 0, attempts = 0 }) {
+  return [KIND.failed, id, code, node, cause, connection, attempts];
+}
+
+/** The record of an operation that failed. */
+export function operationFailed(id, error) {
+  return [KIND.operationFailed, ...failed(id, error).slice(1)];
+}
 
 export class FakeCore {
   calls = [];

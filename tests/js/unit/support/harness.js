@@ -22,7 +22,7 @@ export async function connected(options, prepare) {
   const first = parts.client.acquire("first");
   first.catch(() => {});
   const [core] = parts.cores;
-  core.queue(fake.CONNECT, 9, 0);
+  core.queue(fake.KIND.connect, 9, 0);
   await fake.settle();
   const [dial] = parts.transport.dials;
   dial.resolve();
@@ -37,6 +37,6 @@ export async function connected(options, prepare) {
 /** ... and with a lock, id 1. */
 export async function holding(options) {
   const parts = await connected(options);
-  parts.feed([fake.GRANTED, 1, 3, 5, ...TOKEN]);
+  parts.feed([fake.KIND.granted, 1, 3, 5, ...TOKEN]);
   return { ...parts, lock: await parts.first };
 }

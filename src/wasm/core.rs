@@ -1,0 +1,203 @@
+//! The façade of the core: numbers and bytes, no callback, no object on the hot path.
+//!
+//! Times are pairs of a monotonic and a wall clock in ms, read together. [`Core::poll`] drains everything into one array
+//! of numbers: the delay until the next `timeout` in ms, then records of [`wire::RECORD_LENGTH`](super::wire::RECORD_LENGTH) numbers, by kind.
+
+use js_sys::{RangeError, TypeError};
+use wasm_bindgen::prelude::*;
+
+use super::{
+    convert::{micros, millis, number, span},
+    entropy::Runtime,
+    record::Records,
+    wire::flag,
+};
+use crate::{
+    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Policy, Request, Transport,
+};
+
+/// All locks of one client.
+#[wasm_bindgen]
+pub struct Core {
+    engine: Engine<Runtime>,
+    clock: Clock,
+    records: Records,
+}
+
+#[wasm_bindgen]
+impl Core {
+    /// `drift` is a fraction; the others are ms, `node_timeout` 0 for the default of 5 % of the lease.
+    #[wasm_bindgen(constructor)]
+    pub fn new(drift: f64, retry_min: f64, retry_max: f64, node_timeout: f64, connect_timeout: f64) -> Self {
+        let policy = Policy {
+            drift: number(drift * 1_000_000.0),
+            retry_min: span(retry_min),
+            retry_max: span(retry_max),
+            node_timeout: (node_timeout > 0.0).then(|| span(node_timeout)),
+            connect_timeout: span(connect_timeout),
+        };
+        Self {
+            engine: Engine::new(policy, Runtime::default()),
+            clock: Clock::default(),
+            records: Records::default(),
+        }
+    }
+
+    /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`].
+    pub fn add_node(&mut self, user: String, password: String, database: u32, commands: bool) -> u32 {
+        let transport = if commands { Transport::Commands } else { Transport::Stream };
+        self.engine.add_node(Endpoint { user, password, database, transport }).0
+    }
+
+    /// From now on, `poll` also has the records that are for watching only.
+    pub fn observe(&mut self) {
+        self.engine.observe();
+    }
+
+    /// The state at this moment, as a plain object.
+    ///
+    /// # Errors
+    /// None that can happen: everything in a snapshot has a counterpart in JavaScript.
+    pub fn inspect(&self) -> Result<JsValue, JsValue> {
+        Ok(serde_wasm_bindgen::to_value(&self.engine.inspect())?)
+    }
+
+    /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
+    /// has one drawn; `flags` as in [`flag`]. A `GRANTED` or `FAILED` record follows.
+    ///
+    /// # Errors
+    /// A TypeError or RangeError for a request that is not in order.
+    #[allow(clippy::too_many_arguments, reason = "flat numbers and bytes are what crosses the boundary fast")]
+    pub fn acquire(
+        &mut self,
+        keys: &[u8],
+        lengths: &[u32],
+        token: &[u8],
+        ttl: f64,
+        wait: f64,
+        flags: u32,
+        max_hold: f64,
+        mono: f64,
+        wall: f64,
+    ) -> Result<u32, JsValue> {
+        let request = Request {
+            keys: split(keys, lengths),
+            token: (!token.is_empty()).then(|| token.to_vec()),
+            ttl: span(ttl),
+            wait: span(wait),
+            renew: flags & flag::RENEW != 0,
+            max_hold: span(max_hold),
+            fair: flags & flag::FAIR != 0,
+            adopt: flags & flag::ADOPT != 0,
+        };
+        let now = self.now(mono, wall);
+        self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
+    }
+
+    /// Forgets a lock, and cleans up after it in the background.
+    pub fn cancel(&mut self, lock: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.cancel(HandleId(lock), now);
+    }
+
+    /// Lets go of a lock that is held. A `RELEASED` record follows.
+    pub fn release(&mut self, lock: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.release(HandleId(lock), now);
+    }
+
+    /// Extends a lease to at least `ttl` ms from now. An `EXTENDED` or `OPERATION_FAILED` record follows under the number returned.
+    pub fn extend(&mut self, lock: u32, ttl: f64, mono: f64, wall: f64) -> u32 {
+        let now = self.now(mono, wall);
+        self.engine.extend(HandleId(lock), span(ttl), now).0
+    }
+
+    /// Asks whether a lock is ours. A `VERIFIED` or `OPERATION_FAILED` record follows under the number returned.
+    pub fn verify(&mut self, lock: u32, mono: f64, wall: f64) -> u32 {
+        let now = self.now(mono, wall);
+        self.engine.verify(HandleId(lock), now).0
+    }
+
+    /// How long a lock may still be believed in, in ms; 0 if it is not held.
+    #[must_use]
+    pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
+        millis(self.engine.remaining(HandleId(lock), self.clock.peek(micros(mono), micros(wall))))
+    }
+
+    /// How many locks are held, waited for or being cleaned up after.
+    #[must_use]
+    pub fn busy(&self) -> usize {
+        self.engine.busy()
+    }
+
+    /// A connection was made.
+    pub fn connected(&mut self, connection: u32, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_connected(ConnectionId(connection), now);
+    }
+
+    /// Bytes were received.
+    pub fn received(&mut self, connection: u32, bytes: &[u8], mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_bytes(ConnectionId(connection), bytes, now);
+    }
+
+    /// A connection ended or could not be made, for a reason that people can read.
+    pub fn closed(&mut self, connection: u32, reason: &str, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_closed(ConnectionId(connection), reason, now);
+    }
+
+    /// The delay that `poll` gave is over.
+    pub fn timeout(&mut self, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_timeout(now);
+    }
+
+    /// Everything that has come of what was fed: see the module's documentation.
+    pub fn poll(&mut self, mono: f64, wall: f64) -> Vec<f64> {
+        let now = self.now(mono, wall);
+        self.records.drain(&mut self.engine, now)
+    }
+
+    /// The bytes to write to a connection for which `poll` had a `TRANSMIT` record.
+    pub fn transmit(&mut self, connection: u32) -> Vec<u8> {
+        self.engine.transmit(ConnectionId(connection))
+    }
+
+    /// The next of the texts that belong to the records, in their order.
+    pub fn detail(&mut self) -> String {
+        self.records.detail()
+    }
+}
+
+impl Core {
+    fn now(&mut self, mono: f64, wall: f64) -> Instant {
+        self.clock.advance(micros(mono), micros(wall))
+    }
+}
+
+fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
+    if lengths.is_empty() {
+        return vec![keys.to_vec()];
+    }
+    let mut rest = keys;
+    let lengths = lengths.iter().map(|&length| usize::try_from(length).unwrap_or(usize::MAX));
+    let split = lengths.map(|length| {
+        let (key, others) = rest.split_at(length.min(rest.len()));
+        rest = others;
+        key.to_vec()
+    });
+    split.collect()
+}
+
+fn thrown(misuse: InvalidRequest) -> JsValue {
+    let text = misuse.describe();
+    match misuse {
+        InvalidRequest::BadLease => RangeError::new(text).into(),
+        InvalidRequest::NoNode
+        | InvalidRequest::EmptyKey
+        | InvalidRequest::ReservedKey
+        | InvalidRequest::FairOnSeveral => TypeError::new(text).into(),
+    }
+}

@@ -1,0 +1,61 @@
+// How records of numbers, and the strings beside them, are read.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Records } from "../../../pkg/dist/core/records.js";
+import { CAUSE, CODE, KIND, VOTE } from "../../../pkg/dist/core/wire.js";
+import { FakeCore } from "./support/fake-core.js";
+
+test("an error is read with its strings and its votes, and the next record after them", () => {
+  const core = new FakeCore();
+  core.queue(KIND.failed, 7, CODE.quorum, -1, CAUSE.unknown, 0, 3, 3);
+  core.queue(KIND.vote, 0, VOTE.granted);
+  core.queue(KIND.vote, 1, VOTE.failed, CODE.server, CAUSE.unknown, 0);
+  core.queue(KIND.vote, 2, VOTE.failed, CODE.connection, CAUSE.transport, 9);
+  core.queue(KIND.released, 5, 0);
+  core.details.push("no majority", "READONLY", "READONLY a replica", "reset");
+  const records = new Records(core, 0, 0);
+  records.next();
+  const { votes, ...error } = records.error();
+  const none = { connection: 0, prefix: "" };
+  assert.deepEqual(error, {
+    ...none,
+    code: CODE.quorum,
+    node: -1,
+    cause: CAUSE.unknown,
+    attempts: 3,
+    message: "no majority",
+  });
+  const failed = { attempts: 0, votes: [] };
+  assert.deepEqual(votes, [
+    { node: 0, outcome: VOTE.granted, error: undefined },
+    {
+      node: 1,
+      outcome: VOTE.failed,
+      error: {
+        ...failed,
+        code: CODE.server,
+        node: 1,
+        cause: CAUSE.unknown,
+        connection: 0,
+        prefix: "READONLY",
+        message: "READONLY a replica",
+      },
+    },
+    {
+      node: 2,
+      outcome: VOTE.failed,
+      error: {
+        ...failed,
+        code: CODE.connection,
+        node: 2,
+        cause: CAUSE.transport,
+        connection: 9,
+        prefix: "",
+        message: "reset",
+      },
+    },
+  ]);
+  assert.equal(records.next(), true);
+  assert.deepEqual([records.number(0), records.number(1)], [KIND.released, 5]);
+  assert.equal(records.next(), false);
+});
