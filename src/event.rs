@@ -100,6 +100,8 @@ pub enum Loss {
     NotOurs,
     /// It was held for as long as the application allowed.
     MaxHold,
+    /// The client was closed. [`Event::Released`] follows.
+    Closed,
 }
 
 impl Loss {
@@ -111,6 +113,7 @@ impl Loss {
             Self::NotOurs => {
                 "the server says that the lock is no longer ours: it expired there, or its key was deleted or taken"
             }
+            Self::Closed => "the client was closed while the lock was held",
             Self::MaxHold => "the lock was held for as long as maxHold allows",
         }
     }

@@ -39,7 +39,9 @@ impl Client {
     }
 
     fn acquire(&mut self, key: &[u8], wait: f64) -> u32 {
-        self.core.acquire(key, &[], &[], 10_000.0, wait, 0, f64::INFINITY, self.now, WALL + self.now).unwrap()
+        self.core
+            .acquire(key, &[], &[], 10_000.0, wait, 0, f64::INFINITY, 0, self.now, WALL + self.now)
+            .unwrap()
     }
 
     /// The delay and the records.
@@ -161,10 +163,10 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
 #[wasm_bindgen_test]
 fn invalid_requests_throw_the_javascript_error_types() {
     let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0);
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0.0, 0.0);
+    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0);
     assert_eq!(exception(acquire(b"a", 1000.0)).name(), "TypeError");
     core.add_node(String::new(), String::new(), 0, false);
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0.0, 0.0);
+    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0);
     assert_eq!(exception(acquire(b"", 1000.0)).name(), "TypeError");
     assert_eq!(exception(acquire(b"a", 99.0)).name(), "RangeError");
     assert_eq!(exception(acquire(b"a", f64::NAN)).name(), "RangeError");
@@ -175,7 +177,7 @@ fn invalid_requests_throw_the_javascript_error_types() {
 fn several_keys_are_separated_by_their_lengths() {
     let mut client = Client::new();
     let now = client.now;
-    client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, now, WALL + now).unwrap();
+    client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, 0, now, WALL + now).unwrap();
     let connection = client.connect();
     let acquire = client.command(connection);
     assert_eq!(
@@ -189,7 +191,18 @@ fn several_keys_are_separated_by_their_lengths() {
 fn no_argument_from_javascript_traps() {
     let mut client = Client::new();
     for number in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::INFINITY] {
-        let _ = client.core.acquire(b"ab", &[9, u32::MAX], b"", number, number, 7, number, number, number);
+        let _ = client.core.acquire(
+            b"ab",
+            &[9, u32::MAX],
+            b"",
+            number,
+            number,
+            7,
+            number,
+            u64::MAX,
+            number,
+            number,
+        );
         let lock = client.acquire(b"a", number);
         client.core.extend(lock, number, number, number);
         client.core.verify(u32::MAX, number, number);

@@ -4,8 +4,8 @@ use super::Engine;
 use crate::{
     entropy::Entropy,
     error::{Code, InvalidRequest, LockError},
-    event::{Event, ReleaseOutcome},
-    handles::Phase,
+    event::{Event, Loss, ReleaseOutcome},
+    handles::{Handle, Phase},
     id::{HandleId, LockId, OperationId},
     lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
     time::{Duration, Instant},
@@ -25,6 +25,10 @@ impl<E: Entropy + 'static> Engine<E> {
         let spec = Spec::new(&request, placement, &self.policy)?;
         let id = self.next_id();
         let (handle, id) = (HandleId(id), LockId(id));
+        if self.closed {
+            self.refuse(handle, Code::Closed, "the client is closed");
+            return Ok(handle);
+        }
         let identified = self.topology.identify(&mut self.entropy);
         let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
         match (identified, owner) {
@@ -92,6 +96,26 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
         // What was due, and came first, is not reported any more either.
         self.forget(handle);
+    }
+
+    /// Ends the use of all locks. What waits for a lock, or to re-enter one, fails with [`Code::Closed`], and so does every
+    /// later [`acquire`](Self::acquire). Held locks are lost and released: [`Event::Lost`] comes at once, and
+    /// [`Event::Released`] follows. Clean-up is over when [`busy`](Self::busy) is zero.
+    pub fn close(&mut self, now: Instant) {
+        self.run_due(now);
+        self.closed = true;
+        let handles = self.locks.values().flat_map(|lock| lock.handles.iter().copied());
+        let (held, asking): (Vec<_>, Vec<_>) = handles.partition(|handle| handle.phase == Phase::Informed);
+        for Handle { id, .. } in asking {
+            self.cancel(id, now);
+            self.refuse(id, Code::Closed, "the client was closed before the lock was acquired");
+        }
+        for Handle { id, .. } in held {
+            if !matches!(self.hold_of(id), Hold::None) {
+                self.events.push_back(Event::Lost { lock: id, loss: Loss::Closed });
+                self.release(id, now);
+            }
+        }
     }
 
     /// How long a lock may still be believed in: zero if it is not held.

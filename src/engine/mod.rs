@@ -47,6 +47,8 @@ pub struct Engine<E> {
     stats: Stats,
     deadlines: DeadlineQueue,
     events: VecDeque<Event>,
+    /// Whether the application is done with all locks.
+    closed: bool,
     /// One counter numbers handles and locks, so that one acquire has one number in logs.
     last_id: u32,
     last_op: u32,
@@ -73,6 +75,7 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: Stats::default(),
             deadlines: DeadlineQueue::default(),
             events: VecDeque::new(),
+            closed: false,
             last_id: 0,
             last_op: 0,
         }

@@ -101,7 +101,7 @@ mod tests {
                 renew: false,
                 max_hold: Duration::MAX,
                 fair: false,
-                adopt: true,
+                adopt: Some(0),
             };
             engine.acquire(request.clone(), Instant::default()).unwrap();
             looked_at += engine.owners.of(owner.token()).count();

@@ -48,8 +48,8 @@ impl Kind {
 pub(crate) enum Entry {
     /// It acquires a lock.
     Acquire,
-    /// It takes over a lock that its token holds already.
-    Adopt,
+    /// It takes over a lock that its token holds already, under this fence.
+    Adopt { fence: u64 },
 }
 
 impl Entry {
@@ -57,7 +57,15 @@ impl Entry {
     pub(crate) const fn verb(self) -> Verb {
         match self {
             Self::Acquire => Verb::Acquire,
-            Self::Adopt => Verb::Adopt,
+            Self::Adopt { .. } => Verb::Adopt,
+        }
+    }
+
+    /// The fence that is known beforehand: an adopted lock keeps the one that it was granted with.
+    pub(crate) const fn fence(self) -> u64 {
+        match self {
+            Self::Acquire => 0,
+            Self::Adopt { fence } => fence,
         }
     }
 

@@ -18,6 +18,7 @@ pub struct Request {
     pub max_hold: Duration,
     /// Whether waiters are served in the order of their arrival at the server (rule 9). Requires a single server.
     pub fair: bool,
-    /// Whether to adopt: to take over a lock that `token` holds already.
-    pub adopt: bool,
+    /// To adopt: the fence under which `token` holds the keys already, or 0 if the fence is unknown, as for a majority.
+    /// `None` acquires.
+    pub adopt: Option<u64>,
 }

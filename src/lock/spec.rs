@@ -35,7 +35,7 @@ impl Spec {
     ) -> Result<Self, InvalidRequest> {
         let &Request { ttl, wait, renew, max_hold, fair, adopt, .. } = request;
         let kind = if fair { Kind::Fair } else { Kind::Exclusive };
-        let entry = if adopt { Entry::Adopt } else { Entry::Acquire };
+        let entry = adopt.map_or(Entry::Acquire, |fence| Entry::Adopt { fence });
         if !kind.is_sound_on(placement) {
             return Err(InvalidRequest::FairOnSeveral);
         }

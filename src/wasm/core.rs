@@ -63,7 +63,7 @@ impl Core {
     }
 
     /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
-    /// has one drawn; `flags` as in [`flag`]. A `GRANTED` or `FAILED` record follows.
+    /// has one drawn; `flags` as in [`flag`]; `fence` is that of a lock to adopt, or 0. A `GRANTED` or `FAILED` record follows.
     ///
     /// # Errors
     /// A TypeError or RangeError for a request that is not in order.
@@ -77,6 +77,7 @@ impl Core {
         wait: f64,
         flags: u32,
         max_hold: f64,
+        fence: u64,
         mono: f64,
         wall: f64,
     ) -> Result<u32, JsValue> {
@@ -88,7 +89,7 @@ impl Core {
             renew: flags & flag::RENEW != 0,
             max_hold: span(max_hold),
             fair: flags & flag::FAIR != 0,
-            adopt: flags & flag::ADOPT != 0,
+            adopt: (flags & flag::ADOPT != 0).then_some(fence),
         };
         let now = self.now(mono, wall);
         self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
@@ -116,6 +117,12 @@ impl Core {
     pub fn verify(&mut self, lock: u32, mono: f64, wall: f64) -> u32 {
         let now = self.now(mono, wall);
         self.engine.verify(HandleId(lock), now).0
+    }
+
+    /// Ends the use of all locks: waits fail, held locks are lost and released. Clean-up is over when `busy` is 0.
+    pub fn close(&mut self, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.close(now);
     }
 
     /// How long a lock may still be believed in, in ms; 0 if it is not held.

@@ -73,6 +73,7 @@ pub(super) const fn loss(loss: Loss) -> f64 {
         Loss::Expired => 1.0,
         Loss::NotOurs => 2.0,
         Loss::MaxHold => 3.0,
+        Loss::Closed => 4.0,
     }
 }
 

@@ -7,7 +7,7 @@ use redlatch::{Code, Event, Request};
 #[test]
 fn adoption_extends_a_lock_that_another_process_acquired() {
     let mut client = Client::ready();
-    let lock = client.acquire(Request { adopt: true, ..mine() });
+    let lock = client.acquire(Request { adopt: Some(7), ..mine() });
     let sent_at = client.now;
     let extend = client.command();
     assert_eq!(
@@ -16,7 +16,7 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
     );
     client.advance(ms(7));
     client.reply(extend.count(1));
-    assert!(matches!(client.event(), Event::Granted { lock: granted, .. } if granted == lock));
+    assert!(matches!(client.event(), Event::Granted { lock: granted, fence: 7, .. } if granted == lock));
     assert_eq!(client.engine.remaining(lock, sent_at), ms(9898));
     client.engine.extend(lock, ms(20_000), client.now);
     let renewal = client.command();
@@ -30,9 +30,22 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
 }
 
 #[test]
+fn re_entry_of_an_adopted_lock_has_the_fence_that_it_was_adopted_with() {
+    let mut client = Client::ready();
+    client.acquire(Request { adopt: Some(7), ..mine() });
+    let extend = client.command();
+    client.reply(extend.count(1));
+    client.event();
+    let inner = client.acquire(mine());
+    let question = client.command();
+    client.reply(question.count(1));
+    assert!(matches!(client.event(), Event::Granted { lock, fence: 7, .. } if lock == inner));
+}
+
+#[test]
 fn adopting_a_lock_that_the_token_does_not_hold_fails_at_once_and_writes_nothing() {
     let mut client = Client::ready();
-    client.acquire(Request { adopt: true, ..mine() });
+    client.acquire(Request { adopt: Some(7), ..mine() });
     let extend = client.command();
     client.reply(extend.count(0));
     assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Lost));
@@ -42,7 +55,7 @@ fn adopting_a_lock_that_the_token_does_not_hold_fails_at_once_and_writes_nothing
 #[test]
 fn adoption_without_a_reply_releases_nothing() {
     let mut client = Client::ready();
-    client.acquire(Request { adopt: true, wait: ms(0), ..mine() });
+    client.acquire(Request { adopt: Some(7), wait: ms(0), ..mine() });
     client.command();
     let (commands, events) = client.advance_to_action();
     assert!(matches!(&events[..], [Event::Failed { failure, .. }] if failure.code == Code::Connection));

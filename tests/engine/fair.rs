@@ -226,7 +226,7 @@ fn a_fair_waiter_whose_acquire_failed_retries_even_if_it_is_not_the_leader() {
 fn an_adopted_fair_lock_takes_no_part_in_the_queue() {
     let loading = "-LOADING Redis is loading the dataset in memory\r\n";
     let mut client = Client::ready();
-    client.acquire(Request { adopt: true, token: Some(b"theirs".to_vec()), ..fair("a") });
+    client.acquire(Request { adopt: Some(7), token: Some(b"theirs".to_vec()), ..fair("a") });
     client.command();
     client.reply(loading);
     client.wait_for(fair("a"));

@@ -10,6 +10,7 @@
 
 mod acquiring;
 mod adopting;
+mod closing;
 mod connecting;
 mod extend_verify;
 mod fair;

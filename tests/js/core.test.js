@@ -30,6 +30,7 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
     "add_node",
     "busy",
     "cancel",
+    "close",
     "closed",
     "connected",
     "detail",

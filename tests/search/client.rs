@@ -125,7 +125,7 @@ impl Client {
             renew: setup.renew,
             max_hold: Duration::MAX,
             fair: setup.fair,
-            adopt: false,
+            adopt: None,
         };
         let lock = self.engine.acquire(request, now).unwrap();
         let owner = if token.is_some() { 0 } else { self.slots.len() };

@@ -91,7 +91,7 @@ pub fn request(op: &Op, adopted: Option<&[u8]>) -> Request {
         renew: op.renew,
         max_hold: op.max_hold.map_or(Duration::MAX, millis),
         fair: op.fair,
-        adopt: adopted.is_some(),
+        adopt: adopted.map(|_| 0),
     }
 }
 

@@ -92,6 +92,8 @@ impl Simulation<'_> {
                     Loss::Expired => "lost by time",
                     Loss::NotOurs => "lost by reply",
                     Loss::MaxHold => "lost by maxHold",
+                    // No client of the simulation is closed.
+                    Loss::Closed => return Err(twice("a close", lock, Stage::Over)),
                 });
             }
             Event::Released { lock, outcome } => {

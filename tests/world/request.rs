@@ -20,7 +20,7 @@ pub fn request(key: impl AsRef<[u8]>) -> Request {
         renew: false,
         max_hold: Duration::MAX,
         fair: false,
-        adopt: false,
+        adopt: None,
     }
 }
 

@@ -34,7 +34,7 @@ export class Records {
   readonly #numbers: Float64Array;
   /** ms until the core's `timeout` must be called, or Infinity. */
   readonly delay: number;
-  #at = 1 - RECORD_LENGTH;
+  #at = 1;
 
   constructor(core: Core, mono: number, wall: number) {
     this.#core = core;
@@ -42,19 +42,19 @@ export class Records {
     this.delay = this.#numbers[0] ?? Number.POSITIVE_INFINITY;
   }
 
-  get empty(): boolean {
-    return this.#numbers.length <= 1;
-  }
-
-  /** Steps to the next record; false after the last. */
-  next(): boolean {
-    this.#at += RECORD_LENGTH;
+  /** Whether there is a current record. */
+  get more(): boolean {
     return this.#at < this.#numbers.length;
   }
 
-  /** Goes back before the first record. */
-  rewind(): void {
-    this.#at = 1 - RECORD_LENGTH;
+  /** Steps to the next record. */
+  next(): void {
+    this.#at += RECORD_LENGTH;
+  }
+
+  /** The current record's kind. */
+  get kind(): number {
+    return this.number(0);
   }
 
   /** The current record's number in that slot; slot 0 is the kind. */
@@ -62,7 +62,7 @@ export class Records {
     return this.#numbers[this.#at + slot] ?? 0;
   }
 
-  /** The current record's error. Must be read once and in order: it takes its strings from the core, and steps over its votes. */
+  /** The current record's error. Must be read once and in order: it takes its strings from the core, and steps to its last vote. */
   error(): ErrorRecord {
     const [code, node, cause, connection] = [this.number(2), this.number(3), this.number(4), this.number(5)];
     const [attempts, count] = [this.number(6), this.number(7)];

@@ -18,7 +18,7 @@ export interface Core {
   add_node(user: string, password: string, database: number, commands: boolean): number;
   /**
    * `keys` are concatenated, with the number of bytes of each in `lengths` (empty for one key). Returns the lock's id, never
-   * 0. `flags` as in FLAG. Throws a TypeError or RangeError for an invalid request.
+   * 0. `flags` as in FLAG. `fence` is that of a lock to adopt, or 0. Throws a TypeError or RangeError for an invalid request.
    */
   acquire(
     keys: Uint8Array,
@@ -28,6 +28,7 @@ export interface Core {
     wait: number,
     flags: number,
     maxHold: number,
+    fence: bigint,
     mono: number,
     wall: number,
   ): number;
@@ -39,6 +40,8 @@ export interface Core {
   extend(lock: number, ttl: number, mono: number, wall: number): number;
   /** Returns an operation's id; `verified` or `operationFailed` follows once. */
   verify(lock: number, mono: number, wall: number): number;
+  /** Fails what waits (`failed`), loses and releases what is held (`lost`, then `released`), and refuses later calls. */
+  close(mono: number, wall: number): void;
   /** ms of validity left; 0 when the lock is not held. */
   remaining(lock: number, mono: number, wall: number): number;
   /** How many locks are held, waited for or being cleaned up. */

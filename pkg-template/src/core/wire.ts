@@ -40,6 +40,9 @@ export const KIND = {
   transmit: 22,
 } as const;
 
+/** The kinds from this one on ask for I/O. Their records come after all others. */
+export const FIRST_IO = KIND.connect;
+
 /** The flags of `acquire`. */
 export const FLAG = { renew: 1, fair: 2, adopt: 4 } as const;
 
@@ -63,7 +66,7 @@ export const CAUSE = { unknown: 0, transport: 1, connectTimeout: 2 } as const;
 export const VOTE = { granted: 0, held: 1, failed: 2 } as const;
 
 /** The reasons for a loss. */
-export const LOSS = { expired: 1, notOurs: 2, maxHold: 3 } as const;
+export const LOSS = { expired: 1, notOurs: 2, maxHold: 3, closed: 4 } as const;
 
 /** The outcomes of a release. */
 export const RELEASE_OUTCOME = { released: 0, expired: 1, unknown: 2 } as const;

@@ -22,7 +22,7 @@ export class Observer {
 
   /** Adds the event of the current record, if it has one; `keys` are those of the lock that it names, if it is known. */
   read(records: Records, keys: readonly string[] | undefined): void {
-    const kind = records.number(0);
+    const { kind } = records;
     if (kind === KIND.connection) {
       const node = this.#nodes[records.number(1)]?.name ?? "";
       this.add({ type: "connection", node, state: records.number(2) === 1 ? "ready" : "ended" });

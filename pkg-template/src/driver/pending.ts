@@ -1,9 +1,8 @@
 import type { ErrorRecord, Grant, Records } from "../core/records.js";
-import { CODE, KIND } from "../core/wire.js";
-import type { LockError } from "../errors/errors.js";
+import { CODE, FIRST_IO, KIND, LOSS } from "../core/wire.js";
+import { ClosedError, type LockError } from "../errors/errors.js";
 import type { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver, ReleaseOutcome } from "../lock/held-lock.js";
-import type { Request } from "../options/request.js";
 import type { ClientSnapshot } from "../types/observe.js";
 import type { Observer } from "./observer.js";
 
@@ -23,19 +22,16 @@ export class Pending {
   readonly #driver: LockDriver;
   readonly #toError: (record: ErrorRecord) => LockError;
   readonly #observer: Observer | undefined;
-  readonly #redlock: boolean;
   #releases = 0;
 
   constructor(
     driver: LockDriver,
     toError: (record: ErrorRecord) => LockError,
     observer: Observer | undefined,
-    redlock: boolean,
   ) {
     this.#driver = driver;
     this.#toError = toError;
     this.#observer = observer;
-    this.#redlock = redlock;
   }
 
   /** Whether any promise of the application has yet to settle. */
@@ -48,12 +44,15 @@ export class Pending {
     this.#releases += 1;
   }
 
-  /** Settles everything that the records report. Returns the lost locks, whose listeners are yet to be called. */
+  /**
+   * Settles everything that the records report, up to the first that asks for I/O. Returns the lost locks, whose listeners
+   * are yet to be called.
+   */
   settle(records: Records): HeldLock[] {
     const lost: HeldLock[] = [];
-    while (records.next()) {
+    for (; records.more && records.kind < FIRST_IO; records.next()) {
       const id = records.number(1);
-      switch (records.number(0)) {
+      switch (records.kind) {
         case KIND.granted:
           this.#grant(id, records.grant(2));
           break;
@@ -63,12 +62,8 @@ export class Pending {
           break;
         }
         case KIND.lost: {
-          const message = records.string();
-          const lock = take(this.locks, id);
-          if (lock === undefined) break;
-          this.#settleRelease(lock, "expired");
-          this.#lose(lock, message);
-          lost.push(lock);
+          const lock = this.#lost(id, records.number(2), records.string());
+          if (lock !== undefined) lost.push(lock);
           break;
         }
         case KIND.released: {
@@ -91,15 +86,6 @@ export class Pending {
           this.#observer?.read(records, (this.locks.get(id) ?? this.acquisitions.get(id)?.request)?.keys);
       }
     }
-    return lost;
-  }
-
-  /** Releases every lock. Returns those that are lost by it: the ones whose release the application had not requested. */
-  releaseAll(cause: LockError): HeldLock[] {
-    const locks = [...this.locks.values()];
-    const lost = locks.filter((lock) => !lock.releaseRequested);
-    for (const lock of locks) lock.release();
-    for (const lock of lost) this.#lose(lock, "the client was closed while the lock was held", cause);
     return lost;
   }
 
@@ -128,22 +114,25 @@ export class Pending {
   #grant(id: number, grant: Grant): void {
     const acquisition = take(this.acquisitions, id);
     if (acquisition === undefined) return;
-    const { request } = acquisition;
-    const unknown = grant[0] === 0 && grant[1] === 0;
-    const known = unknown ? (request.fence ?? this.#fenceOfAdopted(request)) : null;
-    const lock = acquisition.resolve(this.#driver, id, grant, known);
+    const lock = acquisition.resolve(this.#driver, id, grant);
     this.locks.set(id, lock);
     this.#observer?.add({ type: "acquired", keys: lock.keys, fence: lock.fence });
   }
 
-  /** The fence for a re-entry of an adopted lock: the core does not know it, but the lock's handle did. */
-  #fenceOfAdopted({ token, keys }: Request): bigint | null {
-    if (token === undefined || this.#redlock) return null;
-    for (const lock of this.locks.values()) {
-      const same = lock.token === token && lock.keys.length === keys.length;
-      if (same && keys.every((key) => lock.keys.includes(key))) return lock.fence;
+  /** The lock that is lost, if it is known. One that is lost because the client is closed is yet to be released. */
+  #lost(id: number, reason: number, message: string): HeldLock | undefined {
+    const lock = this.locks.get(id);
+    if (lock === undefined) return undefined;
+    if (reason === LOSS.closed) {
+      void lock.awaitRelease();
+      this.#releases += 1;
+      this.#lose(lock, message, new ClosedError("the client was closed"));
+    } else {
+      this.locks.delete(id);
+      this.#settleRelease(lock, "expired");
+      this.#lose(lock, message);
     }
-    return null;
+    return lock;
   }
 
   /** False when no release was waiting for its outcome. */

@@ -30,8 +30,8 @@ export class Acquisition {
     });
   }
 
-  resolve(driver: LockDriver, id: number, grant: Grant, knownFence: bigint | null): HeldLock {
-    const lock = new HeldLock(driver, id, this.request, grant, knownFence);
+  resolve(driver: LockDriver, id: number, grant: Grant): HeldLock {
+    const lock = new HeldLock(driver, id, this.request, grant);
     this.#stopListening?.();
     this.#resolve(lock);
     return lock;

@@ -29,7 +29,6 @@ export class HeldLock implements Lock {
   readonly #driver: LockDriver;
   readonly #request: Request;
   readonly #grant: Grant;
-  readonly #knownFence: bigint | null;
   #token: string | undefined;
   /** Cleared once and for ever, by the first of a release, a loss, and a clock past the validity. */
   #held = true;
@@ -38,13 +37,11 @@ export class HeldLock implements Lock {
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
 
-  /** `knownFence` is used when the core knows no fence. */
-  constructor(driver: LockDriver, id: number, request: Request, grant: Grant, knownFence: bigint | null) {
+  constructor(driver: LockDriver, id: number, request: Request, grant: Grant) {
     this.#driver = driver;
     this.id = id;
     this.#request = request;
     this.#grant = grant;
-    this.#knownFence = knownFence;
     this.#token = request.token;
   }
 
@@ -58,7 +55,7 @@ export class HeldLock implements Lock {
   }
 
   get fence(): bigint | null {
-    return fenceOf(this.#grant) ?? this.#knownFence;
+    return fenceOf(this.#grant);
   }
 
   get fair(): boolean {
@@ -102,11 +99,10 @@ export class HeldLock implements Lock {
       if (this.#loss !== undefined) {
         this.#released = Promise.resolve("expired");
       } else {
-        this.#held = false;
-        this.#released = new Promise((resolve) => {
-          this.#resolveReleased = resolve;
-        });
+        // First of all: the driver may settle it at once.
+        const released = this.awaitRelease();
         this.#driver.release(this);
+        return released;
       }
     }
     return this.#released;
@@ -131,9 +127,13 @@ export class HeldLock implements Lock {
     return this.#loss;
   }
 
-  /** For the driver: whether the application has requested the release. */
-  get releaseRequested(): boolean {
-    return this.#released !== undefined;
+  /** For the driver: the core releases the lock; `settleRelease` settles the promise. */
+  awaitRelease(): Promise<ReleaseOutcome> {
+    this.#held = false;
+    this.#released = new Promise((resolve) => {
+      this.#resolveReleased = resolve;
+    });
+    return this.#released;
   }
 
   /** For the driver: marks the lock as lost. `announceLoss` then aborts the signal. */

@@ -14,8 +14,8 @@ export interface Request {
   readonly token: string | undefined;
   /** Empty for none. */
   readonly tokenBytes: Uint8Array;
-  /** The fence of an adopted lock's handle: the core does not know it. */
-  readonly fence: bigint | null;
+  /** The fence of the handle to adopt; 0 for none. */
+  readonly fence: bigint;
   readonly fair: boolean;
   readonly ttl: number;
   readonly wait: number;
@@ -36,6 +36,7 @@ const ACQUIRE_OPTIONS = new Set<string>([
 ] satisfies (keyof AcquireOptions)[]);
 
 const FENCE = /^[0-9]{1,20}$/;
+const LARGEST_FENCE = 2n ** 64n - 1n;
 const NO_TOKEN = new Uint8Array(0);
 const NO_LENGTHS = new Uint32Array(0);
 const NO_FAIR_REDLOCK =
@@ -53,7 +54,7 @@ export function parseRequest(
   const options = optionsOf<AcquireOptions>(verb, given, ACQUIRE_OPTIONS);
   const fair = check("fair", options.fair, "boolean", false);
   const token = options.token === undefined ? undefined : parseToken("token", options.token);
-  return complete(settings, options, renew, { keys, token, fair, fence: null, ttl: settings.ttl, flags: 0 });
+  return complete(settings, options, renew, { keys, token, fair, fence: 0n, ttl: settings.ttl, flags: 0 });
 }
 
 /** Checks the arguments of adopt. */
@@ -103,11 +104,12 @@ function parseHandle(given: unknown): Omit<Subject, "flags"> {
     if (fence !== null && !(typeof fence === "string" && FENCE.test(fence))) {
       throw new TypeError("handle.fence must be a string of decimal digits, or null");
     }
+    if (BigInt(fence ?? 0) > LARGEST_FENCE) throw new TypeError("handle.fence must be less than 2^64");
     return {
       keys: parseKeys("handle.keys", Array.isArray(keys) ? keys : null),
       token: parseToken("handle.token", token),
       fair: check("handle.fair", fair, "boolean"),
-      fence: fence === null ? null : BigInt(fence),
+      fence: BigInt(fence ?? 0),
       ttl: parseTtl(ttl, undefined, "handle.ttl"),
     };
   } catch (error) {

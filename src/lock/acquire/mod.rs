@@ -152,7 +152,8 @@ impl Acquire {
             Answer::Fence(fence) => Some(fence),
             _ => None,
         });
-        let fence = fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or(0);
+        let fence =
+            fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or_else(|| cx.spec.entry.fence());
         for handle in cx.handles.clone() {
             cx.grant(handle.id, fence);
         }
@@ -163,7 +164,7 @@ impl Acquire {
 
     fn deny(&self, round: &Round, cx: &mut Context<'_>) -> AttemptOutcome {
         match cx.spec.entry {
-            Entry::Adopt => AttemptOutcome::NotOurs,
+            Entry::Adopt { .. } => AttemptOutcome::NotOurs,
             Entry::Acquire => {
                 let is_first = self.attempts == 1;
                 if is_first {

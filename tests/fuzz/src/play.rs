@@ -152,7 +152,7 @@ impl Session {
             renew: how & 1 == 1,
             max_hold: if what & 128 != 0 { Duration::from_millis(2000) } else { Duration::MAX },
             fair: self.ledger.nodes == 1 && setup.fair.unwrap_or(what & 64 != 0),
-            adopt,
+            adopt: adopt.then_some(0),
         })
     }
 

@@ -2,14 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LockLostError } from "../../../pkg/dist/errors/errors.js";
 import * as fake from "./support/fake-core.js";
-import { connected, TOKEN } from "./support/harness.js";
+import { connected } from "./support/harness.js";
 
+/** The fence of the handle, as two words. */
+const FENCE = [0xffffffff, 0xffffffff];
 const handle = { keys: ["b", "a"], token: "t", fair: true, fence: "18446744073709551615", ttl: 5000 };
 
 test("an adopted lock is what its handle says, which survives JSON", async () => {
-  const { client, feed } = await connected();
+  const { client, core, feed } = await connected();
   const promise = client.adopt(JSON.parse(JSON.stringify(handle)));
-  feed([fake.KIND.granted, 2]);
+  assert.equal(core.calls.findLast(([name]) => name === "acquire")[1].fence, 2n ** 64n - 1n);
+  feed([fake.KIND.granted, 2, ...FENCE]);
   const lock = await promise;
   assert.deepEqual(lock.toJSON(), handle);
   assert.equal(lock.fence, 2n ** 64n - 1n);
@@ -42,17 +45,18 @@ test("adopt can be aborted, before and after it is sent", async () => {
   assert.deepEqual([core.count("acquire"), core.count("cancel")], [2, 1]);
 });
 
-test("what is entered again has the same fence, also when it was adopted", async () => {
-  const { client, feed } = await connected();
-  const adopted = client.adopt(handle);
+test("a handle without a fence gives a lock without one", async () => {
+  const { client, core, feed } = await connected();
+  const promise = client.adopt({ ...handle, fence: null });
+  assert.equal(core.calls.findLast(([name]) => name === "acquire")[1].fence, 0n);
   feed([fake.KIND.granted, 2]);
-  await adopted;
-  const again = client.acquire(["a", "b"], { token: "t", fair: true });
-  const other = client.acquire(["a"], { token: "t" });
-  feed([fake.KIND.granted, 3], [fake.KIND.granted, 4]);
-  assert.equal((await again).fence, 2n ** 64n - 1n);
-  assert.equal((await other).fence, null);
-  const own = client.adopt({ ...handle, fence: "1" });
-  feed([fake.KIND.granted, 5, 0, 7, ...TOKEN]);
-  assert.equal((await own).fence, 7n, "the core knows better");
+  const lock = await promise;
+  assert.equal(lock.fence, null);
+  assert.equal(lock.toJSON().fence, null);
+});
+
+test("a fence that no server can have given is refused", async () => {
+  const { client } = await connected();
+  const adopting = client.adopt({ ...handle, fence: "18446744073709551616" });
+  await assert.rejects(adopting, /^TypeError: adopt: handle\.fence must be less than 2\^64/);
 });

@@ -27,6 +27,7 @@ test("close tells those who hold a lock, and not those who have let go of it", a
   const other = await second;
   core.alive = 2;
   other.release();
+  core.onClose = [[fake.KIND.lost, 1, fake.LOSS.closed]];
   let told = 0;
   lock.signal.addEventListener("abort", () => (told += 1));
   const closing = client.close();

@@ -249,6 +249,7 @@ test("the core gets full keys, defaults and overrides", async () => {
     wait: 10_000,
     flags: 0,
     maxHold: Number.POSITIVE_INFINITY,
+    fence: 0n,
   };
   assert.deepEqual(given, [
     { ...base, bytes: "p:a" },

@@ -14,7 +14,6 @@ test("an error is read with its strings and its votes, and the next record after
   core.queue(KIND.released, 5, 0);
   core.details.push("no majority", "READONLY", "READONLY a replica", "reset");
   const records = new Records(core, 0, 0);
-  records.next();
   const { votes, ...error } = records.error();
   const none = { connection: 0, prefix: "" };
   assert.deepEqual(error, {
@@ -55,7 +54,8 @@ test("an error is read with its strings and its votes, and the next record after
       },
     },
   ]);
-  assert.equal(records.next(), true);
-  assert.deepEqual([records.number(0), records.number(1)], [KIND.released, 5]);
-  assert.equal(records.next(), false);
+  records.next();
+  assert.deepEqual([records.kind, records.number(1)], [KIND.released, 5]);
+  records.next();
+  assert.equal(records.more, false);
 });

@@ -20,6 +20,8 @@ export class FakeCore {
   calls = [];
   records = [];
   details = [];
+  /** The records that a close leads to. */
+  onClose = [];
   outgoing = new Map();
   delay = Number.POSITIVE_INFINITY;
   left = 1000;
@@ -59,7 +61,7 @@ export class FakeCore {
     this.#enter("inspect");
     return this.snapshot;
   }
-  acquire(bytes, lengths, token, ttl, wait, flags, maxHold) {
+  acquire(bytes, lengths, token, ttl, wait, flags, maxHold, fence) {
     this.#enter("acquire", {
       bytes: Buffer.from(bytes).toString(),
       lengths: [...lengths],
@@ -68,6 +70,7 @@ export class FakeCore {
       wait,
       flags,
       maxHold,
+      fence,
     });
     return ++this.#ids;
   }
@@ -84,6 +87,10 @@ export class FakeCore {
   verify(id) {
     this.#enter("verify", id);
     return ++this.#ids;
+  }
+  close() {
+    this.#enter("close");
+    this.records.push(...this.onClose.map(record));
   }
   remaining(id) {
     this.#enter("remaining", id);

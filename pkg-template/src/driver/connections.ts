@@ -1,0 +1,50 @@
+import type { Node } from "../options/nodes.js";
+import { type ConnectionOwner, NodeConnection } from "./connection.js";
+import type { NodeInfo } from "./to-error.js";
+
+/** A server with what is known about it for errors. */
+export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"] };
+
+/** The connections of a client, by the core's numbers. */
+export class Connections {
+  readonly #nodes: readonly KnownNode[];
+  readonly #owner: ConnectionOwner;
+  readonly #open = new Map<number, NodeConnection>();
+
+  constructor(nodes: readonly KnownNode[], owner: ConnectionOwner) {
+    this.#nodes = nodes;
+    this.#owner = owner;
+  }
+
+  connect(id: number, index: number): void {
+    const node = this.#nodes[index];
+    if (node === undefined) return;
+    const connection = new NodeConnection(id, index, this.#owner);
+    this.#open.set(id, connection);
+    connection.dial(node.transport, node.address);
+  }
+
+  write(id: number, bytes: Uint8Array): void {
+    this.#open.get(id)?.write(bytes);
+  }
+
+  drop(id: number): void {
+    this.#open.get(id)?.drop();
+    this.#open.delete(id);
+  }
+
+  dropAll(): void {
+    const connections = [...this.#open.values()];
+    this.#open.clear();
+    for (const connection of connections) connection.drop();
+  }
+
+  /** Notes the end of a connection; returns the reason with the name of the server, which sockets' messages often have. */
+  ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
+    this.#open.delete(id);
+    const node = this.#nodes[index];
+    if (node === undefined) return reason;
+    node.lastError = { connection: id, error };
+    return reason.includes(node.name) ? reason : `${node.name}: ${reason}`;
+  }
+}

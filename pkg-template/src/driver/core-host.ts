@@ -1,0 +1,74 @@
+import type { CoreLoader } from "../core/loading.js";
+import type { Core, Instance } from "../core/redlatch_core.js";
+import { InternalError } from "../errors/errors.js";
+import type { Settings } from "../options/client.js";
+import { type CoreState, finalState } from "./inspect.js";
+
+/** Owns the core: builds it on first use, and throws it away when it traps. The next call then builds a new one. */
+export class CoreHost {
+  readonly #settings: Settings;
+  readonly #load: CoreLoader;
+  readonly #trapped: (error: InternalError) => void;
+  #instance: Instance | undefined;
+  #core: Core | undefined;
+
+  /** `trapped` is called when the core is gone, and with it everything that it knew. */
+  constructor(settings: Settings, load: CoreLoader, trapped: (error: InternalError) => void) {
+    this.#settings = settings;
+    this.#load = load;
+    this.#trapped = trapped;
+  }
+
+  /** Undefined before the first use, after a trap, and after `dispose`. */
+  get core(): Core | undefined {
+    return this.#core;
+  }
+
+  /** The only way into the core. Whatever it throws is a trap. */
+  feed<T>(input: (core: Core, mono: number, wall: number) => T): T | InternalError {
+    const { clock } = this.#settings;
+    try {
+      this.#core ??= this.#build();
+      return input(this.#core, clock.now(), clock.wall());
+    } catch (error) {
+      return this.#trap(error);
+    }
+  }
+
+  /** Frees the core; returns its last state, or undefined if it traps. */
+  dispose(): CoreState | undefined {
+    const state = this.feed((core) => {
+      const last = finalState(core.inspect());
+      core.free();
+      return last;
+    });
+    this.#core = undefined;
+    return state instanceof InternalError ? undefined : state;
+  }
+
+  #build(): Core {
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, observe, nodes } = this.#settings;
+    this.#instance = this.#load();
+    const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout);
+    if (observe !== undefined) core.observe();
+    for (const { user, password, database, transport } of nodes) {
+      core.add_node(user, password, database, transport.carrier === "commands");
+    }
+    return core;
+  }
+
+  /** A trap leaves the instance unusable. */
+  #trap(error: unknown): InternalError {
+    const internal =
+      error instanceof InternalError
+        ? error
+        : new InternalError("the WebAssembly core failed; all locks of this client are lost", {
+            cause: error,
+          });
+    const core = this.#core;
+    if (core !== undefined) this.#instance?.abandon(core);
+    this.#core = undefined;
+    this.#trapped(internal);
+    return internal;
+  }
+}
