@@ -99,7 +99,7 @@ lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native an
 	  cargo clippy --locked --target $(TARGET) --lib --features memory-wasm -- -D warnings
 	@cd pkg-template && ../.ci/step 'biome' node_modules/.bin/biome ci --colors=off $(SCRIPTS)
 	@.ci/step 'tsc' $(BIN)/tsc --noEmit --project pkg-template
-	@.ci/step 'imports' node tests/lint/imports.js pkg-template/src
+	@.ci/step 'imports' node tests/lint/imports.js
 	@.ci/step 'planted bugs' node tests/planted/run.js check
 
 size: build ## what the package weighs, raw and gzipped
