@@ -29,7 +29,11 @@ fn the_same_seed_is_the_same_world() {
 #[wasm_bindgen_test::wasm_bindgen_test]
 fn the_same_seed_is_the_same_world_as_in_the_native_build() {
     let native: Vec<_> = option_env!("SIM_TRACES").unwrap_or_default().split_whitespace().collect();
-    assert_eq!(native.len() as u64, SEEDS.end, "`make test-wasm` hands the native build's traces to this test");
+    assert_eq!(
+        native.len() as u64,
+        SEEDS.end,
+        "`make test-wasm` hands the native build's traces to this test"
+    );
     for (seed, native) in SEEDS.zip(native) {
         let here = trace(seed);
         // Two transcripts to compare: this one, and the native one.
