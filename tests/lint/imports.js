@@ -13,7 +13,8 @@ export function breaches(files, { floors, exceptions = [], only = {} }) {
   for (const [name, text] of files) {
     if (isTest(name)) continue;
     const targets = importsOf(name, text, files).filter((target) => !isTest(target));
-    const isException = (target) => exceptions.some(([from, to]) => from === name && (target === to || target.startsWith(`${to}/`)));
+    const isException = (target) =>
+      exceptions.some(([from, to]) => from === name && (target === to || target.startsWith(`${to}/`)));
     graph.set(name, [...new Set(targets)].filter((target) => !isException(target)).sort());
   }
   return [...againstFloors(graph, roomsOf(floors), only), ...circles(graph)];
