@@ -10,7 +10,7 @@ pub(super) fn millis(span: Duration) -> f64 {
     float(span.as_micros()) / 1000.0
 }
 
-/// Whole microseconds, rounded down; 0 for what is negative or no number.
+/// Whole microseconds, rounded down; 0 for a negative value or NaN.
 #[allow(clippy::as_conversions, reason = "float to integer has no other conversion; it saturates")]
 pub(super) fn micros(millis: f64) -> u64 {
     (millis * 1000.0) as u64

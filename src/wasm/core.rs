@@ -49,12 +49,12 @@ impl Core {
         self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 
-    /// From now on, `poll` also has the records that are for watching only.
+    /// From now on, `poll` also returns the records for observers.
     pub fn observe(&mut self) {
         self.engine.observe();
     }
 
-    /// The state at this moment, as a plain object.
+    /// The current state, as a plain object.
     ///
     /// # Errors
     /// None that can happen: everything in a snapshot has a counterpart in JavaScript.
@@ -62,11 +62,11 @@ impl Core {
         Ok(serde_wasm_bindgen::to_value(&self.engine.inspect())?)
     }
 
-    /// Asks for a lock. `keys` is one key, or several behind each other with their `lengths` in bytes; an empty `token`
-    /// has one drawn; `flags` as in [`flag`]; `fence` is that of a lock to adopt, or 0. A `GRANTED` or `FAILED` record follows.
+    /// Asks for a lock. `keys` is one key, or several concatenated keys with their `lengths` in bytes. Without a `token`, one
+    /// is drawn; `flags` as in [`flag`]; `fence` is that of a lock to adopt, or 0. A `GRANTED` or `FAILED` record follows.
     ///
     /// # Errors
-    /// A TypeError or RangeError for a request that is not in order.
+    /// A TypeError or RangeError for an invalid request.
     #[allow(clippy::too_many_arguments, reason = "flat numbers and bytes are what crosses the boundary fast")]
     pub fn acquire(
         &mut self,
@@ -95,13 +95,13 @@ impl Core {
         self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
     }
 
-    /// Forgets a lock, and cleans up after it in the background.
+    /// Forgets a lock, and cleans up in the background.
     pub fn cancel(&mut self, lock: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.cancel(HandleId(lock), now);
     }
 
-    /// Lets go of a lock that is held. A `RELEASED` record follows.
+    /// Releases a held lock. A `RELEASED` record follows.
     pub fn release(&mut self, lock: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.release(HandleId(lock), now);
@@ -113,7 +113,7 @@ impl Core {
         self.engine.extend(HandleId(lock), span(ttl), now).0
     }
 
-    /// Asks whether a lock is ours. A `VERIFIED` or `OPERATION_FAILED` record follows under the number returned.
+    /// Asks the servers whether a lock is still held. A `VERIFIED` or `OPERATION_FAILED` record follows under the number returned.
     pub fn verify(&mut self, lock: u32, mono: f64, wall: f64) -> u32 {
         let now = self.now(mono, wall);
         self.engine.verify(HandleId(lock), now).0
@@ -125,13 +125,13 @@ impl Core {
         self.engine.close(now);
     }
 
-    /// How long a lock may still be believed in, in ms; 0 if it is not held.
+    /// The validity of a lock that is left, in ms; 0 if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
         millis(self.engine.remaining(HandleId(lock), self.clock.peek(micros(mono), micros(wall))))
     }
 
-    /// How many locks are held, waited for or being cleaned up after.
+    /// How many locks are held, waited for or being cleaned up.
     #[must_use]
     pub fn busy(&self) -> usize {
         self.engine.busy()
@@ -149,7 +149,7 @@ impl Core {
         self.engine.handle_bytes(ConnectionId(connection), bytes, now);
     }
 
-    /// A connection ended or could not be made, for a reason that people can read.
+    /// A connection ended, or could not be made. `reason` is a text for people.
     pub fn closed(&mut self, connection: u32, reason: &str, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_closed(ConnectionId(connection), reason, now);
@@ -161,7 +161,7 @@ impl Core {
         self.engine.handle_timeout(now);
     }
 
-    /// Everything that has come of what was fed: see the module's documentation.
+    /// Everything that follows from the inputs so far: see the module's documentation.
     pub fn poll(&mut self, mono: f64, wall: f64) -> Vec<f64> {
         let now = self.now(mono, wall);
         self.records.drain(&mut self.engine, now)
@@ -172,7 +172,7 @@ impl Core {
         self.engine.transmit(ConnectionId(connection))
     }
 
-    /// The next of the texts that belong to the records, in their order.
+    /// The next string of the records, in their order.
     pub fn detail(&mut self) -> String {
         self.records.detail()
     }

@@ -24,7 +24,7 @@ impl Entropy for Runtime {
         let end = self.unused.saturating_add(buffer.len());
         let drawn = self.stock.get_mut(self.unused..end).ok_or(EntropyUnavailable)?;
         buffer.copy_from_slice(drawn);
-        // What became a token must not stay readable here.
+        // The bytes of a token must not stay readable here.
         drawn.fill(0);
         self.unused = end;
         Ok(())

@@ -27,7 +27,7 @@ impl MemoryServer {
         Self::default()
     }
 
-    /// Opens a session under a number of the caller's choice, which is not in use.
+    /// Opens a session under a number of the caller's choice that is not in use.
     pub fn connect(&mut self, session: u32) {
         self.server.connect(id(session));
     }
@@ -37,12 +37,12 @@ impl MemoryServer {
         self.server.disconnect(id(session));
     }
 
-    /// Takes bytes of a session's and carries out the commands that are complete.
+    /// Takes bytes of a session and runs the commands that are complete.
     pub fn receive(&mut self, session: u32, bytes: &[u8], now: f64) {
         self.server.receive(id(session), bytes, Instant::from_micros(whole(now).saturating_mul(1000)));
     }
 
-    /// The sessions to which something was written.
+    /// The sessions that have output.
     #[must_use]
     pub fn written(&self) -> Vec<u32> {
         // The numbers came as u32.
@@ -52,13 +52,13 @@ impl MemoryServer {
             .collect()
     }
 
-    /// What was written to a session since the last call.
+    /// The output of a session since the last call.
     #[must_use]
     pub fn take_output(&mut self, session: u32) -> Vec<u8> {
         self.server.take_output(id(session))
     }
 
-    /// Whether a session is over, for it broke the protocol.
+    /// Whether a session has ended because it broke the protocol.
     #[must_use]
     pub fn is_closed(&self, session: u32) -> bool {
         self.server.is_closed(id(session))
@@ -69,10 +69,10 @@ impl MemoryServer {
         self.server.flush();
     }
 
-    /// The keys that live at `now`, by database and name, as plain objects.
+    /// The keys that exist at `now`, by database and name, as plain objects.
     ///
     /// # Errors
-    /// None that can happen: all of it has a counterpart in JavaScript.
+    /// None in practice: every value has a counterpart in JavaScript.
     pub fn keys(&self, now: f64) -> Result<JsValue, JsValue> {
         let now = whole(now);
         let keys = self.server.databases().flat_map(|(number, keys)| listed(number, keys, now));
@@ -125,7 +125,7 @@ fn id(session: u32) -> SessionId {
     SessionId(session.into())
 }
 
-/// Whole ms, rounded down; 0 for what is negative or no number.
+/// Whole ms, rounded down; 0 for a negative value or NaN.
 #[allow(clippy::as_conversions, reason = "float to integer has no other conversion; it saturates")]
 fn whole(millis: f64) -> u64 {
     millis as u64

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Cause, Code, Engine, Event, Instant, LockError, Vote};
 
-/// Turns what the engine reports into numbers; strings wait in a queue of their own until they are fetched.
+/// Turns the engine's output into numbers; strings wait in a queue of their own until JavaScript fetches them.
 #[derive(Default)]
 pub(super) struct Records {
     details: VecDeque<Rc<str>>,
