@@ -1,10 +1,10 @@
-//! Holding a lock: its lease, operations on it, and its loss.
+//! Holding a lock: its lease, its operations and its loss.
 //!
 //! ```text
 //!   Hold --Renew, extend(), verify()--> Hold, one round in flight, later operations queued
-//!     |                                   yes: the lease is longer        no: lost
-//!     |                                   no answer: the lease is as it was, and ends when it ends
-//!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent from here on, ever
+//!     |                                   yes: the lease is extended      no: lost
+//!     |                                   no answer: the lease keeps its deadline (rule 5)
+//!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent any more
 //! ```
 
 mod operations;
@@ -28,26 +28,26 @@ use crate::{
 };
 use operations::{Operations, Task};
 
-/// The shortest pause after a renewal that failed.
+/// The shortest pause after a failed renewal.
 const SHORTEST_RETRY: Duration = Duration::from_millis(20);
 
-/// Renewal begins when this part of the lease is over (rule 5).
+/// A renewal is due at a third of the lease (rule 5).
 const RENEWAL_PART: u64 = 3;
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Hold {
     lease: Lease,
-    /// Until when the lock may be believed in.
+    /// The end of validity (rule 1).
     validity: Instant,
     fence: u64,
     attempts: u32,
     renew: bool,
     round: Option<Round>,
-    /// The round before, whose late answers count: at first, the one that won the lock.
+    /// The previous round, whose late answers still count. At first the round that won the lock.
     last: Round,
-    /// The longest lease ever asked for.
+    /// The longest lease that was requested.
     longest: Duration,
-    /// Whether the release is about to begin: nothing more is asked.
+    /// Whether the release is about to begin: no further round starts.
     closing: bool,
     operations: Operations,
 }
@@ -79,7 +79,7 @@ impl Hold {
         hold
     }
 
-    /// The last holder is about to release the lock: overdue timers run first, but send no extension any more.
+    /// The last handle is about to release the lock: overdue timers run first, but send no extension any more (rule 5).
     pub(super) fn close(&mut self) {
         self.closing = true;
     }
@@ -120,7 +120,7 @@ impl Hold {
             }
             Input::Heard(heard) => {
                 if let Heard::Ready(node) = heard {
-                    // A node that was not ready when the others granted the lock: the more nodes have it, the better.
+                    // The node was not ready when others granted the lock. A grant from it still makes the lock safer.
                     self.last.handle(Heard::Ready(node), cx);
                 }
                 match self.round.take_if(|round| round.handle(heard, cx)) {
@@ -128,7 +128,7 @@ impl Hold {
                     None => Step::Stay(self),
                 }
             }
-            // Nothing else concerns a lock that is held.
+            // No other input concerns a held lock.
             _ => Step::Stay(self),
         }
     }
@@ -160,13 +160,13 @@ impl Hold {
             self.last.on_reply(node, reply);
             self.take_answer(self.last.verb, self.last.answer(node), node, cx);
         } else if let Ok(answer @ Answer::Flag(false)) = reply {
-            // The answer to a round of long ago: what was not ours then, is not ours now.
+            // A late answer to an older round. A node that had lost the lock then does not have it now.
             self.take_answer(Verb::Extend(Duration::ZERO), Some((cx.now, answer)), node, cx);
         }
         if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { Step::Stay(self) }
     }
 
-    /// Whether so many nodes said that the lock is not ours that too few can hold it.
+    /// Whether so many nodes answered "not yours" that too few nodes can hold the lock.
     fn is_refuted(&self, cx: &Context<'_>) -> bool {
         self.lease.is_refuted(cx.spec.placement.needed())
     }
@@ -176,13 +176,13 @@ impl Hold {
         if self.round.is_some() || self.closing {
             return Step::Stay(self);
         }
-        let Some(asked) = self.operations.serve_queued(cx.spec.ttl) else { return Step::Stay(self) };
-        self.longest = self.longest.max(asked);
-        let round = cx.start_round(Verb::Extend(asked));
+        let Some(ttl) = self.operations.serve_queued(cx.spec.ttl) else { return Step::Stay(self) };
+        self.longest = self.longest.max(ttl);
+        let round = cx.start_round(Verb::Extend(ttl));
         self.settle(round, cx)
     }
 
-    /// Acts on the votes so far.
+    /// Evaluates the votes so far.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> Step<Self> {
         cx.arm_round(&round);
         let extends = round.verb != Verb::Extend(Duration::ZERO);
@@ -212,7 +212,7 @@ impl Hold {
                 }
                 self.last = round;
                 if self.renew && extends {
-                    // In shorter steps until validity ends.
+                    // In shorter steps until validity ends (rule 5).
                     let left = self.validity.since(cx.now).part(RENEWAL_PART);
                     let pause = left.min(cx.spec.ttl.part(RENEWAL_PART)).max(SHORTEST_RETRY);
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
@@ -222,7 +222,7 @@ impl Hold {
         }
     }
 
-    /// Counts a node's answer for the lease there, from when the node was asked.
+    /// Applies a node's answer to the lease. The new lease counts from when the command was sent (rule 1).
     fn take_answer(
         &mut self,
         verb: Verb,
@@ -230,13 +230,13 @@ impl Hold {
         node: NodeId,
         cx: &mut Context<'_>,
     ) {
-        let asked = match verb {
+        let ttl = match verb {
             Verb::Extend(ttl) => ttl,
             _ => cx.spec.ttl,
         };
         match answer {
             Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
-                self.lease.granted(node, validity(sent, asked, cx.policy.drift));
+                self.lease.granted(node, validity(sent, ttl, cx.policy.drift));
             }
             Some((_, Answer::Flag(false))) => self.lease.revoked(node),
             _ => return,
@@ -245,7 +245,7 @@ impl Hold {
         self.arm_lease(cx);
     }
 
-    /// When the loss is reported: a little before validity ends.
+    /// When the loss is reported: `notice` before validity ends.
     fn end(&self, spec: &Spec) -> Instant {
         self.validity.before(notice(spec.ttl))
     }
@@ -261,7 +261,7 @@ impl Hold {
         }
     }
 
-    /// Ends when no handle is left: possible when a re-entry fails after the last holder left.
+    /// Ends the lock if no handle is left, which happens when a re-entry fails after the last holder left.
     fn unless_deserted(self, cx: &mut Context<'_>) -> Step<Self> {
         if cx.handles.is_empty() {
             self.end_with(Report::ToNobody, &released(), cx)
@@ -290,7 +290,7 @@ impl Hold {
         self.end_with(Report::ToNobody, &error, cx)
     }
 
-    /// The lock is held no more, and operations fail with `error`. What is left of the lock is released.
+    /// Ends the lock: its operations fail with `error`, and its residue is released.
     fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
         self.operations.fail_all(error, cx);
         Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })

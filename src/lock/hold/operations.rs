@@ -1,4 +1,4 @@
-//! Operations on a held lock: one round at a time serves all that came up since the last.
+//! Operations on a held lock. One round at a time serves all operations that were queued during the round before.
 
 use crate::{
     error::{Code, LockError},
@@ -11,18 +11,18 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// A reason to ask the nodes about a held lock.
+/// A reason to start a round for a held lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Task {
-    /// The renewal, whose outcome nobody waits for.
+    /// A renewal. The application does not wait for its result.
     Renew,
-    /// The application asked for it.
+    /// The application requested an operation.
     Operate(HandleId, OperationId, Operation),
-    /// The same owner asks again for what it holds.
+    /// The application re-enters the lock.
     Reenter(Reentry),
 }
 
-/// The tasks of the round in flight, and those of the next.
+/// The tasks of the round in flight, and of the next round.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Operations {
     serving: Vec<Task>,
@@ -34,7 +34,8 @@ impl Operations {
         self.queued.push(task);
     }
 
-    /// Serves what is queued, if anything is, and answers with the lease to ask for. A renewal asks for `ttl`.
+    /// Moves the queued tasks into the round that is about to start. Returns the lease to request, or `None` if no task
+    /// is queued. A renewal requests `ttl`.
     pub(super) fn serve_queued(&mut self, ttl: Duration) -> Option<Duration> {
         self.serving = core::mem::take(&mut self.queued);
         let leases = self.serving.iter().map(|task| match *task {
@@ -45,7 +46,7 @@ impl Operations {
         leases.max()
     }
 
-    /// When the wait of the first re-entry is over.
+    /// When the first wait of a re-entry is over.
     pub(super) fn next_wait(&self) -> Option<Instant> {
         self.reentries().filter_map(|reentry| reentry.until).min()
     }
@@ -62,14 +63,14 @@ impl Operations {
         }
     }
 
-    /// Drops the re-entry of a handle that the application has given up.
+    /// Removes the re-entry of a handle that the application gave up.
     pub(super) fn withdraw_reentry(&mut self, handle: HandleId) {
         for tasks in [&mut self.serving, &mut self.queued] {
             tasks.retain(|task| !matches!(task, Task::Reenter(reentry) if reentry.handle == handle));
         }
     }
 
-    /// The nodes confirmed that the lock is ours.
+    /// The round was won: the nodes confirmed that the token holds the lock.
     pub(super) fn succeed(&mut self, fence: u64, cx: &mut Context<'_>) {
         for task in core::mem::take(&mut self.serving) {
             match task {
@@ -86,7 +87,7 @@ impl Operations {
         }
     }
 
-    /// The nodes said that the lock is not ours: to a verification, that is the answer.
+    /// The nodes answered "not yours", which is a valid result for a verification.
     pub(super) fn deny(&mut self, cx: &mut Context<'_>) {
         for task in self.serving.extract_if(.., |task| matches!(task, Task::Operate(_, _, Operation::Verify)))
         {
@@ -96,14 +97,14 @@ impl Operations {
         }
     }
 
-    /// The round in flight brought no answer.
+    /// The round in flight failed.
     pub(super) fn fail(&mut self, error: &LockError, cx: &mut Context<'_>) {
         for task in core::mem::take(&mut self.serving) {
             fail(task, error, cx);
         }
     }
 
-    /// The lock is over: no answer is of use any more.
+    /// The lock ended: all tasks fail.
     pub(super) fn fail_all(&mut self, error: &LockError, cx: &mut Context<'_>) {
         self.fail(error, cx);
         for task in core::mem::take(&mut self.queued) {
