@@ -77,7 +77,8 @@ impl<E: Entropy + 'static> Engine<E> {
         let Some(lock) = self.locks.get_mut(&id) else {
             return;
         };
-        let (was_held, token) = (lock.is_held(), lock.owner().token().clone());
+        let was_held = lock.is_held();
+        let token = lock.owner().token().clone();
         let shared = Shared {
             topology: &mut self.topology,
             handles: &mut self.handles,

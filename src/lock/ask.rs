@@ -31,8 +31,8 @@ impl Ask for Context<'_> {
 impl Context<'_> {
     /// Starts a round on every node of the lock's placement.
     pub(super) fn start_round(&mut self, verb: Verb) -> Round {
-        let (serial, terms) = (self.next_serial(), self.spec.terms());
-        Round::start(verb, serial, terms, self)
+        let serial = self.next_serial();
+        Round::start(verb, serial, self.spec.terms(), self)
     }
 
     /// Starts a round on the nodes that may hold a grant of `attempt`.

@@ -13,7 +13,7 @@ pub(crate) enum Input<'a> {
     /// News about a node.
     Heard(Heard<'a>),
     Timer(Timer),
-    /// The way of a parked lock is free.
+    /// No other lock is in the way of this parked lock any more.
     Unpark,
     /// A wake-up: the lock may be free, or it may be this waiter's turn.
     Wake,

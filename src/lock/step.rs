@@ -8,7 +8,7 @@ use crate::{
 
 /// The outcome of a transition.
 pub(crate) enum Step<S> {
-    /// The state does not change to another.
+    /// The machine stays in this state.
     Stay(S),
     /// The lock was granted.
     Granted(Grant),

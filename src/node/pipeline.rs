@@ -82,13 +82,13 @@ impl Pipeline {
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
-        let (script, patience) = (command.call.script, command.patience);
+        let script = command.call.script;
         let form = if self.unknown.contains(&script) { Form::Source } else { Form::Hash };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
             Order::PerKey => command.call.keys.to_vec(),
         };
-        let pending = Pending { tag, script, nonce, form, sent: now, patience, keys };
+        let pending = Pending { tag, script, nonce, form, sent: now, patience: command.patience, keys };
         if self.is_free(&pending, self.deferred.len()) {
             command.write(form, nonce, out);
             self.queue.push_back(pending);

@@ -21,7 +21,7 @@ pub(crate) fn allowance(ttl: Duration, drift: u32) -> Duration {
     ttl.millionths(drift).plus(RESOLUTION)
 }
 
-/// Until when a lease of `ttl` is valid whose command was sent at `sent`.
+/// The end of validity of a lease of `ttl`, if its command was sent at `sent`.
 pub(crate) fn validity(sent: Instant, ttl: Duration, drift: u32) -> Instant {
     sent.after(ttl.minus(allowance(ttl, drift)))
 }

@@ -217,8 +217,8 @@ impl Scanner {
     /// Counts a value and opens what it contains.
     fn enter(&mut self, content: Content) -> Result<(), Malformed> {
         self.elements = self.elements.saturating_add(1);
-        let described = matches!(content, Content::Attribute(_));
-        if let (false, Some(left)) = (described, self.open.get_mut(self.level.saturating_sub(1))) {
+        let is_element = !matches!(content, Content::Attribute(_));
+        if is_element && let Some(left) = self.open.get_mut(self.level.saturating_sub(1)) {
             *left = left.saturating_sub(1);
         }
         match content {

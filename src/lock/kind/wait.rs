@@ -5,7 +5,7 @@ use crate::{entropy::jitter, lock::context::Context, time::Duration};
 /// The longest pause of a waiter that gets wake-ups, as a multiple of `retry.max`.
 const WOKEN_PAUSES: u64 = 4;
 
-/// What a denied attempt learned.
+/// What the server answered to a denied attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Denial {
     /// How long the server expects the waiter to wait; `None` for ever.
