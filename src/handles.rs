@@ -29,32 +29,32 @@ impl Handle {
     }
 }
 
-/// The locks that handles stand for. A handle and the lock machine that it asks for have one number, drawn together, so
-/// that only the handles that re-entered another lock need an entry here.
+/// The lock of each handle. A handle has the same number as the lock machine that its acquire started, so only handles
+/// that re-entered another lock have an entry here.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Handles {
     reentered: Index,
 }
 
 impl Handles {
-    /// The lock that a handle stands for, if the application still uses the handle: the lock itself knows that.
+    /// The lock of a handle. Only the lock knows whether the application still uses the handle.
     pub(crate) fn lock(&self, handle: HandleId) -> LockId {
         let HandleId(number) = handle;
         let held = self.reentered.first_of(number.into()).and_then(|lock| u32::try_from(lock).ok());
         LockId(held.unwrap_or(number))
     }
 
-    /// The handle stands for the lock that it re-enters, from now on.
+    /// The handle re-enters a lock, which is its lock from now on.
     pub(crate) fn reenter(&mut self, handle: HandleId, lock: LockId) {
         self.reentered.insert(handle.0.into(), lock.0.into());
     }
 
-    /// Whether a handle with this number stands for a lock of another number.
+    /// Whether the handle with this number re-entered another lock.
     pub(crate) fn has(&self, number: u32) -> bool {
         self.reentered.first_of(number.into()).is_some()
     }
 
-    /// The application uses the handle no more.
+    /// Removes a handle that the application no longer uses.
     pub(crate) fn remove(&mut self, handle: HandleId) {
         if let Some(lock) = self.reentered.first_of(handle.0.into()) {
             self.reentered.remove(handle.0.into(), lock);

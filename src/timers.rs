@@ -159,7 +159,7 @@ impl DeadlineQueue {
     /// When the first owner is due.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        // A deadline may be later than any reading of a clock, which `Instant::from_micros` cuts off.
+        // Not `Instant::from_micros`, whose cap a deadline may exceed.
         self.due.first().map(|(at, _)| Instant::default().after(Duration::from_micros(at)))
     }
 

@@ -1,4 +1,4 @@
-/// Appends a command to `out`: an array of bulk strings, the only form in which clients talk.
+/// Appends a command to `out`, as an array of bulk strings.
 pub fn encode(arguments: &[&[u8]], out: &mut Vec<u8>) {
     push_header(b'*', arguments.len(), out);
     for argument in arguments {
@@ -8,7 +8,7 @@ pub fn encode(arguments: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the line that begins an array or a bulk string: its kind and a count.
+/// Appends the header line of an array (`*`) or a bulk string (`$`): the type byte and a count.
 pub(crate) fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
     out.push(kind);
     push_decimal(u64::try_from(count).unwrap_or(u64::MAX), out);

@@ -6,10 +6,10 @@
 //!      ^                                                |
 //!      '------------ Retry, or a wake-up ---------------'
 //! ```
-//! All attempts of one acquire use one token, and the script takes "already mine" for a yes. So an attempt whose reply was
-//! lost blocks nobody: the next one finds the key its own. For the same reason **nothing is released between attempts**:
-//! a release that was delayed in a dead connection's buffers would run after a later attempt's grant and free a lock
-//! that is believed in. The release comes at the end, and after it that token is never asked for again.
+//! All attempts of one acquire use one token, and for the script "already mine" is a grant (rule 4). So an attempt
+//! whose reply was lost blocks nobody: the next attempt is granted. For the same reason **nothing is released between
+//! attempts** (rule 3): a release that was delayed in a dead connection's buffers would run after the grant of a later
+//! attempt, and free a valid lock. The release comes at the end, and the token is never used again.
 
 mod outcome;
 
@@ -32,20 +32,20 @@ use outcome::AttemptOutcome;
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Acquire {
-    /// Whether another lock of the same owner is in the way: nothing is asked before it is over.
+    /// Whether another lock with the same token is in the way: no attempt begins before it is gone.
     parked: bool,
     round: Option<Round>,
     attempts: u32,
     /// When the last attempt began.
     begun: Instant,
     last: AttemptOutcome,
-    /// Whether an attempt may have left something on a node.
+    /// Whether an attempt may have left residue on a node.
     written: bool,
-    /// Whether a wake-up came while an attempt was in flight.
+    /// Whether a wake-up arrived while an attempt was in flight.
     woken: bool,
 }
 
-/// Wake-ups lead to no more than one attempt in this time, whoever sends them.
+/// The shortest time between attempts that wake-ups cause, because anybody with access to the channel can publish.
 const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 impl Acquire {
@@ -55,7 +55,7 @@ impl Acquire {
         Self::default().unpark(cx)
     }
 
-    /// Begins by waiting: another lock of the same owner is in the way.
+    /// Begins parked, because another lock with the same token is in the way.
     pub(super) fn begin_parked(cx: &mut Context<'_>) -> Step<Self> {
         arm_wait(cx);
         let parked = Self { parked: true, ..Self::default() };
@@ -79,7 +79,7 @@ impl Acquire {
                 Some(round) => self.settle(round, cx),
                 None => Step::Stay(self),
             },
-            // Nothing else concerns a lock that is not held.
+            // No other input concerns an acquire.
             _ => Step::Stay(self),
         }
     }
@@ -108,7 +108,7 @@ impl Acquire {
     fn wake(mut self, cx: &mut Context<'_>) -> Step<Self> {
         let earliest = self.begun.after(WAKE_INTERVAL);
         if self.parked {
-            // It is not its turn before the other lock is over.
+            // The other lock is still in the way.
         } else if self.round.is_some() {
             self.woken = true;
         } else if cx.now < earliest {
@@ -119,10 +119,10 @@ impl Acquire {
         Step::Stay(self)
     }
 
-    /// Acts on the votes so far.
+    /// Evaluates the votes so far.
     fn settle(mut self, round: Round, cx: &mut Context<'_>) -> Step<Self> {
         let mut verdict = round.verdict();
-        // A token of the application's own cannot be replaced: it has to be known what it left on which node.
+        // The application's own token cannot be replaced, so every node's answer must be known (rule 2, exception).
         if !cx.owner.is_used_once() && verdict != Verdict::Won && round.is_asking() {
             verdict = Verdict::Pending;
         }
@@ -177,7 +177,7 @@ impl Acquire {
         }
     }
 
-    /// The attempt came to nothing: gives up, or sets the time of the next.
+    /// The attempt did not get the lock: gives up, or schedules the next attempt.
     fn end_attempt(mut self, round: &Round, cx: &mut Context<'_>) -> Step<Self> {
         let written = may_have_written(round, cx);
         if self.last.is_permanent() || cx.spec.is_single_attempt() {
@@ -185,8 +185,8 @@ impl Acquire {
             return self.give_up(cx);
         }
         if cx.spec.placement.grants_in_part() && cx.spec.entry.cleans_up() && round.may_hold() {
-            // The grants of some nodes are in the way of others, and of our next attempt. They are released under their
-            // token, which is then asked for no more: see above.
+            // The grants of some nodes block other clients and the next attempt. They are released under their token,
+            // which is not used again: see above.
             match cx.owner.redrawn(cx.shared.entropy) {
                 Some(owner) => self.replace_owner(owner, round, cx),
                 None => {
@@ -197,9 +197,10 @@ impl Acquire {
         } else {
             self.written |= written;
         }
-        let retry = match self.woken {
-            true => Some(cx.now.max(self.begun.after(WAKE_INTERVAL))),
-            false => kind::next_attempt(self.last.denial(), cx),
+        let retry = if self.woken {
+            Some(cx.now.max(self.begun.after(WAKE_INTERVAL)))
+        } else {
+            kind::next_attempt(self.last.denial(), cx)
         };
         if let Some(retry) = retry {
             cx.timers.set(Timer::Retry, retry);
@@ -218,7 +219,7 @@ impl Acquire {
         cx.shared.effects.push_back(Effect::CleanUp(Box::new((cx.spec.clone(), used, residue))));
     }
 
-    /// Reports to the application why it does not get the lock.
+    /// Reports the failure to the application, and ends.
     fn give_up(self, cx: &mut Context<'_>) -> Step<Self> {
         let error = self.last.error(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
         for handle in cx.handles.clone() {
@@ -256,7 +257,7 @@ fn may_have_written(round: &Round, cx: &mut Context<'_>) -> bool {
     cx.spec.entry.cleans_up() && round.may_have_written(registered)
 }
 
-/// The lease as the nodes granted it, on each counted from when it was asked (rule 1).
+/// The lease that the nodes granted, counted on each from when its command was sent (rule 1).
 fn lease_of(round: &Round, cx: &Context<'_>) -> Lease {
     let mut lease = Lease::new(cx.spec.placement);
     for (node, sent, answer) in round.answers() {

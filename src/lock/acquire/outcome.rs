@@ -1,4 +1,4 @@
-//! What an attempt that got no lock came to.
+//! The outcome of an attempt that did not get the lock, and the error for the application.
 
 use crate::{
     error::{Cause, Code, LockError, NodeError, Vote},
@@ -8,17 +8,17 @@ use crate::{
     script::Answer,
 };
 
-/// What an attempt that got no lock came to.
+/// The outcome of an attempt that did not get the lock.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) enum AttemptOutcome {
-    /// There was no attempt yet, or the first is in flight.
+    /// No attempt has ended yet.
     #[default]
     Unknown,
-    /// The lock is held by another, or it is another waiter's turn.
+    /// Another owner holds the lock, or it is another waiter's turn.
     Denied(Denial),
     /// Too many nodes failed.
     Failed(Round),
-    /// It was granted too late to be of use.
+    /// The grant arrived after its lease had expired.
     Late,
     /// The token to adopt does not hold the lock.
     NotOurs,
@@ -32,7 +32,7 @@ impl AttemptOutcome {
         }
     }
 
-    /// Whether another attempt cannot end better.
+    /// Whether a further attempt would end in the same way.
     pub(super) fn is_permanent(&self) -> bool {
         match self {
             Self::Failed(round) => round.is_permanently_unreachable(),
@@ -41,7 +41,7 @@ impl AttemptOutcome {
         }
     }
 
-    /// The error after so many attempts, the last of which may still be in flight, and a `wait` of so many ms.
+    /// The error after this many attempts, of which the last may still be in flight, with a `wait` in ms.
     pub(super) fn error(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {
         let why = match (self, in_flight) {
             (Self::Failed(round), _) | (Self::Unknown, Some(round)) => {
@@ -58,7 +58,7 @@ impl AttemptOutcome {
     }
 }
 
-/// The error of a round that failed: of one node its own error, of several how each voted.
+/// The error of a failed round: on one node that node's error, on several nodes the vote of each.
 fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let votes: Vec<_> = {
         let is_open = round.verdict() == Verdict::Pending;
@@ -82,7 +82,8 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
 }
 
-/// A node's vote. A node that has not voted failed: by the end of `wait` if the vote `is_open`, else before it was decided.
+/// A node's vote. A node that has not voted failed: by the end of `wait` if the vote `is_open`, else before it was
+/// decided.
 fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
         let text = match is_open {
