@@ -1,7 +1,8 @@
 //! The façade of the core: numbers and bytes, no callback, no object on the hot path.
 //!
-//! Times are pairs of a monotonic and a wall clock in ms, read together. [`Core::poll`] drains everything into one array
-//! of numbers: the delay until the next `timeout` in ms, then records of [`wire::RECORD_LENGTH`](super::wire::RECORD_LENGTH) numbers, by kind.
+//! Times are pairs of a monotonic and a wall clock in ms, read together. [`Core::poll`] drains everything into one
+//! array of numbers: the delay until the next `timeout` in ms, then records of
+//! [`wire::RECORD_LENGTH`](super::wire::RECORD_LENGTH) numbers, by kind.
 
 use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
@@ -57,7 +58,7 @@ impl Core {
     /// The current state, as a plain object.
     ///
     /// # Errors
-    /// None that can happen: everything in a snapshot has a counterpart in JavaScript.
+    /// Cannot happen: everything in a snapshot has a counterpart in JavaScript.
     pub fn inspect(&self) -> Result<JsValue, JsValue> {
         Ok(serde_wasm_bindgen::to_value(&self.engine.inspect())?)
     }
@@ -107,7 +108,8 @@ impl Core {
         self.engine.release(HandleId(lock), now);
     }
 
-    /// Extends a lease to at least `ttl` ms from now. An `EXTENDED` or `OPERATION_FAILED` record follows under the number returned.
+    /// Extends a lease to at least `ttl` ms from now. An `EXTENDED` or `OPERATION_FAILED` record with the returned
+    /// number follows.
     pub fn extend(&mut self, lock: u32, ttl: f64, mono: f64, wall: f64) -> u32 {
         let now = self.now(mono, wall);
         self.engine.extend(HandleId(lock), span(ttl), now).0
@@ -119,7 +121,8 @@ impl Core {
         self.engine.verify(HandleId(lock), now).0
     }
 
-    /// Ends the use of all locks: waits fail, held locks are lost and released. Clean-up is over when `busy` is 0.
+    /// Closes the client: pending acquires fail, held locks are lost and released. Clean-up is complete when `busy` is
+    /// 0.
     pub fn close(&mut self, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.close(now);
@@ -137,13 +140,13 @@ impl Core {
         self.engine.busy()
     }
 
-    /// A connection was made.
+    /// A connection is open.
     pub fn connected(&mut self, connection: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_connected(ConnectionId(connection), now);
     }
 
-    /// Bytes were received.
+    /// Bytes arrived.
     pub fn received(&mut self, connection: u32, bytes: &[u8], mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_bytes(ConnectionId(connection), bytes, now);
@@ -155,7 +158,7 @@ impl Core {
         self.engine.handle_closed(ConnectionId(connection), reason, now);
     }
 
-    /// The delay that `poll` gave is over.
+    /// The delay that `poll` returned is over.
     pub fn timeout(&mut self, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_timeout(now);
@@ -167,7 +170,7 @@ impl Core {
         self.records.drain(&mut self.engine, now)
     }
 
-    /// The bytes to write to a connection for which `poll` had a `TRANSMIT` record.
+    /// The bytes to write to a connection for which `poll` returned a `TRANSMIT` record.
     pub fn transmit(&mut self, connection: u32) -> Vec<u8> {
         self.engine.transmit(ConnectionId(connection))
     }
@@ -198,9 +201,9 @@ fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
     split.collect()
 }
 
-fn thrown(misuse: InvalidRequest) -> JsValue {
-    let text = misuse.describe();
-    match misuse {
+fn thrown(invalid: InvalidRequest) -> JsValue {
+    let text = invalid.describe();
+    match invalid {
         InvalidRequest::BadLease => RangeError::new(text).into(),
         InvalidRequest::NoNode
         | InvalidRequest::EmptyKey

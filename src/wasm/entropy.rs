@@ -1,8 +1,8 @@
-//! The runtime's own randomness.
+//! The runtime's random numbers.
 
 use crate::{Entropy, EntropyUnavailable};
 
-/// Draws randomness in stocks: a call into the runtime for every token costs more than the token.
+/// Draws 1 KiB at a time, because a call into the runtime for each token would cost more than the token.
 pub(super) struct Runtime {
     stock: [u8; 1024],
     /// Where the unused part of the stock begins.

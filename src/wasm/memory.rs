@@ -1,5 +1,5 @@
-//! The façade of the memory server for JavaScript: numbers and bytes, no callback. It is a wasm of its own (cargo feature
-//! `memory-wasm`), with nothing of the core in it.
+//! The façade of the memory server for JavaScript: numbers and bytes, no callback. It is a wasm of its own (cargo
+//! feature `memory-wasm`), with nothing of the core in it.
 //!
 //! `now` is the server's wall clock: ms since 1970.
 
@@ -20,7 +20,7 @@ pub struct MemoryServer {
 
 #[wasm_bindgen]
 impl MemoryServer {
-    /// An empty server, which asks for no password.
+    /// An empty server without a password.
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new() -> Self {
@@ -64,7 +64,7 @@ impl MemoryServer {
         self.server.is_closed(id(session))
     }
 
-    /// Forgets all keys.
+    /// Deletes all keys.
     pub fn flush(&mut self) {
         self.server.flush();
     }
@@ -80,13 +80,13 @@ impl MemoryServer {
     }
 }
 
-/// A key in the list; bytes that are not UTF-8 are replaced.
+/// A key in the list. Bytes that are not UTF-8 are replaced.
 #[derive(Serialize)]
 struct Key {
     database: u32,
     key: String,
     value: Content,
-    /// In ms since 1970; the key lives to the end of that millisecond.
+    /// In ms since 1970. The key exists until the end of that millisecond.
     expiry: Option<u64>,
 }
 

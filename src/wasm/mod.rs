@@ -1,4 +1,5 @@
-//! The façades for JavaScript. Each is a wasm of its own: the core, and with the feature `memory-wasm` the memory server.
+//! The façades for JavaScript. Each is a wasm of its own: the core, and with the feature `memory-wasm` the memory
+//! server.
 
 #[cfg(not(feature = "memory-wasm"))]
 mod convert;

@@ -78,8 +78,8 @@ impl Records {
         }
     }
 
-    /// The record of an error, followed by a record for each vote. The strings of each are the prefix, if it is a server's
-    /// error reply, and the message.
+    /// The record of an error, followed by a record for each vote. The strings of each are the prefix, for an error
+    /// reply, and the message.
     fn error(&mut self, kind: f64, id: u32, error: &LockError, numbers: &mut Vec<f64>) {
         let node = error.node.map_or(-1.0, |node| node.0.into());
         let [cause, connection] = cause_of(error.cause);
