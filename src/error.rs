@@ -1,4 +1,5 @@
-//! What can go wrong: [`InvalidRequest`] is ours, a [`NodeError`] is the peer's or the network's, a [`LockError`] is what the application is told.
+//! Errors: an [`InvalidRequest`] is the caller's mistake, a [`NodeError`] comes from a server or the network, and a
+//! [`LockError`] is the reason for which a call of the application failed.
 
 use std::rc::Rc;
 
@@ -8,75 +9,75 @@ use crate::id::{ConnectionId, NodeId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
-    /// Not acquired within the wait.
+    /// The lock was not acquired within the wait.
     Timeout,
-    /// The lock is no longer ours.
+    /// The lock was lost: it expired, was deleted or belongs to another owner.
     Lost,
-    /// A majority cannot be had.
+    /// No majority of the servers granted.
     Quorum,
-    /// Refused, closed, or not answered in time.
+    /// The connection was refused, was closed, or did not answer in time.
     Connection,
-    /// The server answered with an error.
+    /// The server answered with an error reply.
     Server,
-    /// A malformed, over-long or mismatched reply.
+    /// A reply was malformed, too long or did not match its command.
     Protocol,
-    /// A cap is reached.
+    /// Too many locks or commands are pending at once.
     Overloaded,
-    /// The client is closed.
+    /// The client was closed.
     Closed,
     /// The core itself failed.
     Internal,
 }
 
-/// A call that the core refuses, with nothing changed.
+/// Why a request is invalid. Nothing was sent, and nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidRequest {
     /// No server was added.
     NoNode,
-    /// No key, or an empty one.
+    /// There is no key, or one of the keys is empty.
     EmptyKey,
-    /// A key has the form of the keys that the scripts derive, and would share one with another lock.
+    /// A key has the form of a derived key, and could be a derived key of another lock.
     ReservedKey,
-    /// Fair on several servers: their orders of arrival are not one order.
+    /// A fair lock on several servers, whose orders of arrival are not one order (rule 8).
     FairOnSeveral,
-    /// A lease of less than 100 ms.
+    /// The lease is shorter than 100 ms.
     BadLease,
 }
 
 impl InvalidRequest {
-    /// What was wrong and what is accepted, for people.
+    /// What is invalid, and what is accepted, as a message for people.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
             Self::NoNode => "no server was added",
-            Self::EmptyKey => "key: needs at least one key, and none that is empty",
+            Self::EmptyKey => "key: must be at least one key, and no key may be empty",
             Self::ReservedKey => {
-                "key: \"{...}:redlatch:...\" is reserved for the keys that redlatch derives from a lock's key"
+                "key: names of the form \"{...}:redlatch:...\" are reserved for the keys that redlatch derives from lock keys"
             }
             Self::FairOnSeveral => {
-                "fair: needs a single server; several servers have no common order of arrival, so a fair Redlock would be unsound"
+                "fair: requires a single server; several servers have no common order of arrival, so a fair Redlock would be unsound"
             }
-            Self::BadLease => "ttl: needs at least 100 ms",
+            Self::BadLease => "ttl: must be at least 100 ms",
         }
     }
 }
 
-/// What went wrong between us and one server.
+/// What went wrong between the client and one server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NodeError {
-    /// No connection, or no answer in time: what was asked may or may not have been done.
+    /// There was no connection, or no answer in time. A command that was sent has an unknown outcome.
     Connection {
         /// The origin of the error, if it is known.
         cause: Cause,
-        /// The text for people.
+        /// The message for people.
         message: Rc<str>,
     },
     /// An error reply.
     Server(Rc<ServerError>),
-    /// A reply that cannot be right: the connection was given up.
+    /// A malformed reply, or one that does not match its command. The connection was closed.
     Protocol(Rc<str>),
-    /// Too many commands wait for this server's answers.
+    /// Too many commands wait for replies from this server.
     Overloaded,
 }
 
@@ -84,22 +85,22 @@ pub enum NodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
-    /// None of the others.
+    /// No known origin.
     Unknown,
-    /// The transport ended this connection, or could not make it. The message is the transport's own.
+    /// The transport ended this connection, or could not make it. The message is that of the transport.
     Transport(ConnectionId),
     /// The connection was not ready within the policy's `connect_timeout`.
     ConnectTimeout,
 }
 
-/// An error reply, taken apart.
+/// A parsed error reply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServerError {
-    /// Its first word: ERR, NOAUTH, WRONGTYPE, ...
+    /// The first word of the reply: ERR, NOAUTH, WRONGTYPE, ...
     pub prefix: String,
-    /// The whole line, shortened, without what the server repeats of the command's arguments.
+    /// The reply, at most 256 characters, without the command's arguments that servers repeat in some errors.
     pub message: String,
-    /// Whether it may pass, so that asking again makes sense.
+    /// Whether the error is transient, so that another attempt may succeed (rule 14).
     pub transient: bool,
 }
 
@@ -108,7 +109,7 @@ impl NodeError {
         Self::Connection { cause, message: message.into() }
     }
 
-    /// The origin, if it is a connection error.
+    /// The origin of a connection error.
     #[must_use]
     pub(crate) const fn cause(&self) -> Cause {
         match self {
@@ -117,7 +118,7 @@ impl NodeError {
         }
     }
 
-    /// The first word of a server's error reply; empty for other kinds.
+    /// The first word of an error reply; empty for other errors.
     #[must_use]
     pub(crate) fn prefix(&self) -> &str {
         match self {
@@ -126,7 +127,7 @@ impl NodeError {
         }
     }
 
-    /// The code that it is told under.
+    /// The code under which the application gets the error.
     #[must_use]
     pub(crate) const fn code(&self) -> Code {
         match self {
@@ -137,7 +138,7 @@ impl NodeError {
         }
     }
 
-    /// Whether asking again cannot help.
+    /// Whether another attempt would meet the same error.
     #[must_use]
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
@@ -146,13 +147,13 @@ impl NodeError {
         }
     }
 
-    /// What happened, for people: no address, no argument of a command.
+    /// The message for people. It contains no address and no argument of a command.
     #[must_use]
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Connection { message, .. } | Self::Protocol(message) => message,
             Self::Server(error) => &error.message,
-            Self::Overloaded => "too many commands wait for the server's answers",
+            Self::Overloaded => "too many commands wait for replies from the server",
         }
     }
 }
@@ -160,31 +161,31 @@ impl NodeError {
 /// Why a call of the application failed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LockError {
-    /// The kind.
+    /// The kind of the error.
     pub code: Code,
-    /// The server concerned, where it is one.
+    /// The server that failed, if the error concerns a single server.
     pub node: Option<NodeId>,
     /// The origin of a connection error.
     pub cause: Cause,
-    /// How often the lock was asked for.
+    /// How many attempts were made.
     pub attempts: u32,
-    /// The text for people.
+    /// The message for people.
     pub message: Rc<str>,
-    /// The first word of a server's error reply; empty for other kinds.
+    /// The first word of an error reply; empty for other errors.
     pub prefix: Rc<str>,
-    /// How each of several servers voted.
+    /// The vote of each server, if there are several.
     pub votes: Vec<(NodeId, Vote)>,
 }
 
-/// One server's part in an attempt that came to nothing.
+/// One server's vote in a failed attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Vote {
-    /// It granted.
+    /// The server granted.
     Granted,
-    /// Another holds the lock there.
+    /// Another owner holds the lock on the server.
     Held,
-    /// It did not answer, or with an error.
+    /// The server did not answer, or answered with an error.
     Failed(NodeError),
 }
 
@@ -201,14 +202,14 @@ impl LockError {
         }
     }
 
-    pub(crate) fn from_node(fault: &NodeError, node: NodeId, attempts: u32) -> Self {
+    pub(crate) fn from_node(error: &NodeError, node: NodeId, attempts: u32) -> Self {
         Self {
-            code: fault.code(),
+            code: error.code(),
             node: Some(node),
-            cause: fault.cause(),
+            cause: error.cause(),
             attempts,
-            message: fault.message().into(),
-            prefix: fault.prefix().into(),
+            message: error.message().into(),
+            prefix: error.prefix().into(),
             votes: Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! What the application hears.
+//! Events for the application.
 
 use crate::{
     entropy::Token,
@@ -6,87 +6,89 @@ use crate::{
     id::{HandleId, NodeId, OperationId},
 };
 
-/// What the application is to hear.
+/// Something the engine reports to the application, from [`Engine::poll_event`](crate::Engine::poll_event).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
-    /// The lock is held from now on. The answer to `acquire`, as is [`Failed`](Self::Failed).
+    /// The lock is held from now on. Result of [`acquire`](crate::Engine::acquire), like [`Failed`](Self::Failed).
     Granted {
-        /// Which.
+        /// The handle.
         lock: HandleId,
-        /// The fencing token: larger than that of every earlier grant of the same keys.
+        /// The fencing token: larger than those of all earlier grants of the same keys. 0 for a Redlock, which has
+        /// none.
         fence: u64,
-        /// The owner's token, if the application did not bring its own.
+        /// The token, if it was drawn. `None` if the application chose it.
         token: Option<Token>,
     },
-    /// The lock is not had, and its id is void.
+    /// The lock was not acquired. The handle is no longer valid.
     Failed {
-        /// Which.
+        /// The handle.
         lock: HandleId,
-        /// Why.
+        /// The reason.
         failure: LockError,
     },
-    /// The lock is held no more though nobody released it. Told once, and its id is void.
+    /// The lock ended without a release (rule 6). Reported once; the handle is no longer valid.
     Lost {
-        /// Which.
+        /// The handle.
         lock: HandleId,
-        /// Why.
+        /// The reason.
         loss: Loss,
     },
-    /// The answer to `release`.
+    /// Result of [`release`](crate::Engine::release). The handle is no longer valid.
     Released {
-        /// Which.
+        /// The handle.
         lock: HandleId,
-        /// How it went.
+        /// How the release ended.
         outcome: ReleaseOutcome,
     },
-    /// The answer to `extend`, as is [`OperationFailed`](Self::OperationFailed).
+    /// Result of [`extend`](crate::Engine::extend), like [`OperationFailed`](Self::OperationFailed).
     Extended {
-        /// Which question.
+        /// The operation.
         op: OperationId,
-        /// About which lock.
+        /// The handle.
         lock: HandleId,
     },
-    /// The answer to `verify`, as is [`OperationFailed`](Self::OperationFailed).
+    /// Result of [`verify`](crate::Engine::verify), like [`OperationFailed`](Self::OperationFailed).
     Verified {
-        /// Which question.
+        /// The operation.
         op: OperationId,
-        /// About which lock.
+        /// The handle.
         lock: HandleId,
-        /// Whether the servers say that it is ours.
+        /// Whether the servers confirmed that the token holds the lock.
         ours: bool,
     },
-    /// Another holds what was asked for. Only told to those who watch, as what follows here.
+    /// The first attempt of an acquire found the lock held by another owner. This event, `Renewed`, `Degraded` and
+    /// `Connection` are reported only after [`observe`](crate::Engine::observe).
     Contended {
-        /// Which.
+        /// The handle.
         lock: HandleId,
     },
-    /// The lease was extended by itself.
+    /// The lease was renewed.
     Renewed {
-        /// Which.
+        /// The handle.
         lock: HandleId,
     },
-    /// A majority agreed, but some servers could not be asked.
+    /// A majority granted, but some servers could not be reached.
     Degraded {
-        /// Which.
+        /// The handle.
         lock: HandleId,
-        /// How many.
+        /// How many servers.
         missing: u32,
     },
     /// A connection became ready, or ended.
     Connection {
-        /// To which server.
+        /// The server.
         node: NodeId,
-        /// Whether it is ready now.
+        /// Whether the connection is ready now.
         ready: bool,
     },
-    /// A question could not be answered; the lease is as it was.
+    /// An operation failed. The lease keeps its deadline.
     OperationFailed {
-        /// Which question.
+        /// The operation.
         op: OperationId,
-        /// About which lock.
+        /// The handle.
         lock: HandleId,
-        /// Why.
+        /// The reason.
         failure: LockError,
     },
 }
@@ -94,18 +96,18 @@ pub enum Event {
 /// Why a lock was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Loss {
-    /// Its validity ended on our own clock.
+    /// Validity ended on the client's own clock.
     Expired,
-    /// The servers say that it is not ours.
+    /// The servers answered that the token no longer holds the lock.
     NotOurs,
-    /// It was held for as long as the application allowed.
+    /// The longest hold that the application allowed is over.
     MaxHold,
     /// The client was closed. [`Event::Released`] follows.
     Closed,
 }
 
 impl Loss {
-    /// For people.
+    /// The reason as a message for people.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
@@ -119,13 +121,13 @@ impl Loss {
     }
 }
 
-/// How a release went.
+/// How a release ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReleaseOutcome {
     /// The servers deleted the keys.
     Released,
-    /// The keys were no longer ours.
+    /// The token no longer held the keys. This is not an error.
     Expired,
-    /// No answer yet, or one that may be either.
+    /// There was no answer in time, or the answer does not tell. Clean-up continues in the background.
     Unknown,
 }

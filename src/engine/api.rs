@@ -1,4 +1,4 @@
-//! What an application asks of an engine.
+//! The application's verbs.
 
 use super::Engine;
 use crate::{
@@ -11,14 +11,16 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// Locks that may be held, waited for and cleaned up after at once.
+/// The most lock machines at once: held, waiting or cleaning up.
 const MOST_LOCKS: usize = 100_000;
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// Asks for a lock. [`Event::Granted`] or [`Event::Failed`] follows, once.
+    /// Call this to acquire, adopt or re-enter a lock. [`Event::Granted`] or [`Event::Failed`] follows, once.
+    ///
+    /// Call [`cancel`](Self::cancel) with the handle to give up before that.
     ///
     /// # Errors
-    /// [`InvalidRequest`] if the request is not in order, with nothing sent.
+    /// [`InvalidRequest`] if the request is invalid, with nothing sent.
     pub fn acquire(&mut self, request: Request, now: Instant) -> Result<HandleId, InvalidRequest> {
         self.run_due(now);
         let placement = self.topology.placement().ok_or(InvalidRequest::NoNode)?;
@@ -53,7 +55,10 @@ impl<E: Entropy + 'static> Engine<E> {
         Ok(handle)
     }
 
-    /// Releases a held lock. [`Event::Released`] follows, once; nothing if it is not held any more.
+    /// Call this to release a held lock. [`Event::Released`] follows, once, at the latest after
+    /// the node timeout.
+    ///
+    /// May be called spuriously: if the lock is not held any more, nothing happens and no event follows.
     pub fn release(&mut self, handle: HandleId, now: Instant) {
         self.send_no_more_extensions(handle);
         self.run_due(now);
@@ -68,19 +73,20 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// Extends a lease to at least `ttl` from now; it is never shortened. [`Event::Extended`] or [`Event::OperationFailed`]
-    /// follows, once.
+    /// Call this to extend a lease to at least `ttl` from now. A lease is never shortened, and zero counts as 1 ms.
+    /// [`Event::Extended`] or [`Event::OperationFailed`] follows, once.
     pub fn extend(&mut self, handle: HandleId, ttl: Duration, now: Instant) -> OperationId {
         self.operate(handle, Operation::Extend(ttl.max(Duration::from_millis(1))), now)
     }
 
-    /// Asks the servers whether a lock is ours. [`Event::Verified`] or [`Event::OperationFailed`] follows, once.
+    /// Call this to check on the servers whether the token still holds a lock. [`Event::Verified`] or
+    /// [`Event::OperationFailed`] follows, once.
     pub fn verify(&mut self, handle: HandleId, now: Instant) -> OperationId {
         self.operate(handle, Operation::Verify, now)
     }
 
-    /// Forgets a handle, whatever the state of its lock: no event names it any more, and what may be left of the lock is
-    /// cleaned up.
+    /// Call this to give up a handle, whatever the state of its lock. No event about the lock's fate names the handle
+    /// any more, and the residue of the lock is released in the background. May be called spuriously.
     pub fn cancel(&mut self, handle: HandleId, now: Instant) {
         self.send_no_more_extensions(handle);
         self.run_due(now);
@@ -94,13 +100,14 @@ impl<E: Entropy + 'static> Engine<E> {
             }
         }
         self.update_node_deadlines();
-        // What was due, and came first, is not reported any more either.
+        // Also withdraws the events of overdue timers, which ran first.
         self.forget(handle);
     }
 
-    /// Ends the use of all locks. What waits for a lock, or to re-enter one, fails with [`Code::Closed`], and so does every
-    /// later [`acquire`](Self::acquire). Held locks are lost and released: [`Event::Lost`] comes at once, and
-    /// [`Event::Released`] follows. Clean-up is over when [`busy`](Self::busy) is zero.
+    /// Call this once the application is done with all locks. Pending acquires and re-entries fail with
+    /// [`Code::Closed`], and so does every later [`acquire`](Self::acquire). Held locks are lost and released:
+    /// [`Event::Lost`] comes at once, [`Event::Released`] follows. Clean-up is complete when [`busy`](Self::busy)
+    /// returns zero.
     pub fn close(&mut self, now: Instant) {
         self.run_due(now);
         self.closed = true;
@@ -118,7 +125,7 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// How long a lock may still be believed in: zero if it is not held.
+    /// How long a lock is still valid; zero if it is not held. May be called at any time; runs no timers.
     #[must_use]
     pub fn remaining(&self, handle: HandleId, now: Instant) -> Duration {
         match self.hold_of(handle) {
@@ -152,7 +159,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.locks.get(&id).filter(|lock| lock.has(handle)).map(|lock| (id, &**lock))
     }
 
-    /// The held lock that a handle stands for.
+    /// The held lock of a handle.
     fn hold_of(&self, handle: HandleId) -> Hold {
         match self.lock_of(handle) {
             Some((id, lock)) if lock.is_held() => match lock.handles.as_slice() {
@@ -163,12 +170,12 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// One of several handles gives the lock up.
+    /// One of several handles leaves its lock.
     fn leave(&mut self, handle: HandleId, held: LockId, now: Instant) {
         self.deliver_and_follow(held, Input::Leave(handle), now);
     }
 
-    /// Takes a handle out of the table, and the events about its fate out of the queue. Answers to operations stay.
+    /// Removes a handle, and the queued events about its fate. The results of operations stay in the queue.
     fn forget(&mut self, forgotten: HandleId) {
         if let Some(lock) = self.locks.get_mut(&self.handles.lock(forgotten)) {
             lock.handles.retain(|handle| handle.id != forgotten);
@@ -183,7 +190,7 @@ impl<E: Entropy + 'static> Engine<E> {
         });
     }
 
-    /// Keeps what is overdue from extending a lock that its last handle gives up.
+    /// Keeps overdue timers from extending a lock that its last handle gives up (rule 5).
     fn send_no_more_extensions(&mut self, handle: HandleId) {
         if let Hold::Only(held) = self.hold_of(handle)
             && let Some(lock) = self.locks.get_mut(&held)
@@ -197,7 +204,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.events.push_back(Event::Failed { lock: handle, failure: LockError::new(code, 0, text) });
     }
 
-    /// A number that neither a handle nor a lock has.
+    /// A number that no handle and no lock has.
     pub(super) fn next_id(&mut self) -> u32 {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
@@ -210,12 +217,12 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 }
 
-/// What a handle stands for.
+/// The held lock of a handle.
 enum Hold {
-    /// No lock that is held.
+    /// The handle has no held lock.
     None,
-    /// This lock, alone.
+    /// The handle is the only one of this lock.
     Only(LockId),
-    /// This lock, which has other handles, or asks to re-enter it.
+    /// The lock has other handles, or the handle's re-entry is pending.
     OneOfSeveral(LockId),
 }

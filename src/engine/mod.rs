@@ -47,7 +47,7 @@ pub struct Engine<E> {
     stats: Stats,
     deadlines: DeadlineQueue,
     events: VecDeque<Event>,
-    /// Whether the application is done with all locks.
+    /// Whether the client was closed.
     closed: bool,
     /// One counter numbers handles and locks, so that one acquire has one number in logs.
     last_id: u32,

@@ -48,7 +48,7 @@ impl Kind {
 pub(crate) enum Entry {
     /// It acquires a lock.
     Acquire,
-    /// It takes over a lock that its token holds already, under this fence.
+    /// It takes over a lock that its token holds already, with this fence.
     Adopt { fence: u64 },
 }
 
@@ -61,7 +61,7 @@ impl Entry {
         }
     }
 
-    /// The fence that is known beforehand: an adopted lock keeps the one that it was granted with.
+    /// The fence without a grant: an adopted lock keeps the fence with which it was granted.
     pub(crate) const fn fence(self) -> u64 {
         match self {
             Self::Acquire => 0,

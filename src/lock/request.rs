@@ -18,7 +18,7 @@ pub struct Request {
     pub max_hold: Duration,
     /// Whether waiters are served in the order of their arrival at the server (rule 9). Requires a single server.
     pub fair: bool,
-    /// To adopt: the fence under which `token` holds the keys already, or 0 if the fence is unknown, as for a majority.
-    /// `None` acquires.
+    /// `None` acquires. `Some` adopts a lock that `token` holds already, with its fence: 0 if it is unknown, or for a
+    /// Redlock.
     pub adopt: Option<u64>,
 }

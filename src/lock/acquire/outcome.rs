@@ -82,13 +82,13 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
 }
 
-/// A node's vote. A node that has not voted failed: by the end of `wait` if the vote `is_open`, else before it was
-/// decided.
+/// A node's vote. A node that has not voted was too late: for the `wait` if the vote `is_open`, else for the decision.
 fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
-        let text = match is_open {
-            true => format!("{what} within the wait of {wait} ms"),
-            false => format!("{what} before the other votes decided"),
+        let text = if is_open {
+            format!("{what} within the wait of {wait} ms")
+        } else {
+            format!("{what} before the other votes decided")
         };
         Vote::Failed(NodeError::connection(Cause::Unknown, &text))
     };
