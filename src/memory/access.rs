@@ -1,10 +1,10 @@
-//! Users, their passwords, and what they may do.
+//! Users, their passwords and their rights.
 
 use std::collections::BTreeSet;
 
 use super::reply::ErrorReply;
 
-/// A user. By default without password, and allowed everything.
+/// A user. By default it has no password and all rights.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct User {
     password: Option<Vec<u8>>,
@@ -14,27 +14,27 @@ pub struct User {
 }
 
 impl User {
-    /// A user without password who may do everything.
+    /// A user without a password, and with all rights.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With this password.
+    /// Sets the password.
     #[must_use]
     pub fn with_password(mut self, password: &[u8]) -> Self {
         self.password = Some(password.to_vec());
         self
     }
 
-    /// Without the right to this command, inside of scripts too.
+    /// Denies this command, also inside scripts.
     #[must_use]
     pub fn without_command(mut self, name: &str) -> Self {
         self.denied.insert(name.to_ascii_lowercase());
         self
     }
 
-    /// Without the right to any channel: neither to subscribe nor to publish.
+    /// Denies all channels, for SUBSCRIBE and PUBLISH.
     #[must_use]
     pub const fn without_channels(mut self) -> Self {
         self.no_channels = true;
@@ -49,7 +49,7 @@ impl User {
         self.password.as_ref().is_none_or(|each| each == password)
     }
 
-    /// Whether it may run a command, outside of scripts.
+    /// Whether the user may run a command outside of scripts.
     pub(super) fn may(&self, command: &str) -> Result<(), ErrorReply> {
         if self.denied.contains(command) {
             let text = format!("NOPERM this user has no permissions to run the '{command}' command");
@@ -62,7 +62,7 @@ impl User {
         Ok(())
     }
 
-    /// Whether it may run a command inside of a script.
+    /// Whether the user may run a command inside a script.
     pub(super) fn may_in_script(&self, command: &str) -> Result<(), ErrorReply> {
         if self.denied.contains(command) {
             let text = "ERR The user executing the script can't run this command or subcommand";

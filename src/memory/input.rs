@@ -1,4 +1,4 @@
-//! A session's bytes, and the commands in them.
+//! Splits the bytes of a session into commands.
 
 use super::{
     commands,
@@ -8,8 +8,9 @@ use super::{
 use crate::time::Instant;
 
 impl Server {
-    /// Takes bytes of a session's and carries out the commands that are complete, at the time `now` by the server's wall
-    /// clock, since the Unix epoch. It may go back and leap; expiry goes by it. A session that is not open is ignored.
+    /// Takes the bytes of a session, and runs the commands that are complete. `now` is the server's wall clock since
+    /// the Unix epoch, which decides what has expired; it may jump in both directions. Ignored if the session is not
+    /// open.
     pub fn receive(&mut self, id: SessionId, bytes: &[u8], now: Instant) {
         match self.sessions.get_mut(&id) {
             Some(session) => session.push(bytes),

@@ -1,13 +1,13 @@
 //! The keys of one database, and their expiry.
 //!
-//! Source: db.c of Redis, `keyIsExpired`: a key is gone when the clock, in whole milliseconds, is *past* its time. It is
-//! dropped when it is next looked for.
+//! Source: db.c of Redis, `keyIsExpired`: a key has expired when the clock, in whole milliseconds, is *past* its time.
+//! It is deleted at the next access.
 
 use std::collections::BTreeMap;
 
 use super::{reply::ErrorReply, sorted_set::SortedSet};
 
-/// What a key can hold here.
+/// The value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// Bytes.
@@ -19,7 +19,7 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Entry {
     value: Value,
-    /// The Unix time in ms that the key lives to, that millisecond included; `None` for ever.
+    /// The last Unix millisecond in which the key exists; `None` for ever.
     expiry: Option<u64>,
 }
 
@@ -32,25 +32,25 @@ pub struct Keyspace {
 type Answer<T> = Result<T, ErrorReply>;
 
 impl Keyspace {
-    /// The keys that live at `now`, in order: key, value, and the time that each expires at.
+    /// The keys that exist at `now`, sorted: key, value and expiry.
     pub fn live(&self, now: u64) -> impl Iterator<Item = (&[u8], &Value, Option<u64>)> {
         let entries = self.entries.iter().filter(move |(_, entry)| !entry.is_expired(now));
         entries.map(|(key, entry)| (key.as_slice(), &entry.value, entry.expiry))
     }
 
-    /// The value of a key that lives at `now`, and the time that it expires at.
+    /// The value and the expiry of a key that exists at `now`.
     #[must_use]
     pub fn peek(&self, key: &[u8], now: u64) -> Option<(&Value, Option<u64>)> {
         let entry = self.entries.get(key).filter(|entry| !entry.is_expired(now))?;
         Some((&entry.value, entry.expiry))
     }
 
-    /// Removes a key; false if there was none, or none that lives at `now`.
+    /// Deletes a key; false if it does not exist at `now`.
     pub fn remove(&mut self, key: &[u8], now: u64) -> bool {
         self.entries.remove(key).is_some_and(|entry| !entry.is_expired(now))
     }
 
-    /// Removes all keys.
+    /// Deletes all keys.
     pub fn clear(&mut self) {
         self.entries.clear();
     }
@@ -79,18 +79,18 @@ impl Keyspace {
         self.entries.insert(key.to_vec(), entry);
     }
 
-    /// Changes a string and leaves its expiry.
+    /// Changes a string, and keeps its expiry.
     pub(super) fn set_text(&mut self, key: &[u8], text: &[u8], now: u64) {
         let expiry = self.entry(key, now).and_then(|entry| entry.expiry);
         self.set(key, text, expiry);
     }
 
-    /// When the key expires; `Err` without a key.
+    /// When the key expires; `Err` if there is no key.
     pub(super) fn expiry(&mut self, key: &[u8], now: u64) -> Result<Option<u64>, Missing> {
         self.entry(key, now).map(|entry| entry.expiry).ok_or(Missing)
     }
 
-    /// PTTL: the ms that are left, -1 for ever, -2 without a key.
+    /// PTTL: the remaining ms, -1 for ever, -2 if there is no key.
     pub(super) fn pttl(&mut self, key: &[u8], now: u64) -> i64 {
         match self.expiry(key, now) {
             Ok(Some(at)) => i64::try_from(at.saturating_sub(now)).unwrap_or(i64::MAX),
@@ -99,20 +99,20 @@ impl Keyspace {
         }
     }
 
-    /// PEXPIRE by `command`: false without a key.
+    /// PEXPIRE, in the name of `command`; false if there is no key.
     pub(super) fn pexpire(&mut self, key: &[u8], millis: i64, now: u64, command: &str) -> Answer<bool> {
         let at = i64::try_from(now).ok().and_then(|now| now.checked_add(millis));
         let at = at.ok_or_else(|| ErrorReply::bad_expiry(command))?;
         let Some(entry) = self.entry(key, now) else { return Ok(false) };
         match u64::try_from(at) {
             Ok(at) if at > now => entry.expiry = Some(at),
-            // What would be over at once is deleted.
+            // A key that would expire at once is deleted.
             _ => drop(self.entries.remove(key)),
         }
         Ok(true)
     }
 
-    /// The sorted set of a key; `None` without a key.
+    /// The sorted set of a key; `None` if there is no key.
     pub(super) fn sorted_set(&mut self, key: &[u8], now: u64) -> Answer<Option<&SortedSet>> {
         match self.entry(key, now) {
             None => Ok(None),
@@ -121,7 +121,7 @@ impl Keyspace {
         }
     }
 
-    /// Changes a sorted set. A key without members does not exist, before and after.
+    /// Changes a sorted set. An empty sorted set has no key, before and after.
     pub(super) fn with_sorted_set<T>(
         &mut self,
         key: &[u8],

@@ -1,12 +1,12 @@
-//! A Redis just big enough for the scripts and the handshake of this crate, in process.
+//! A memory server: a Redis in process, as far as the scripts and the handshake of this crate need one.
 //!
-//! Bytes of the Redis protocol go in per session, in any chunks, and replies and pushes come out as bytes. It does no I/O and
-//! reads no clock: the server's wall clock is an argument. The same inputs give the same outputs, and the whole state can
-//! be cloned, compared and hashed, so that a search can walk through its states.
+//! Each session takes bytes of the Redis protocol, in any chunks, and returns replies and pushes as bytes. The server
+//! does no I/O and reads no clock: its wall clock is an argument. The same inputs give the same outputs. The whole
+//! state can be cloned, compared and hashed, so that a search can visit every state.
 //!
-//! The scripts are not run but transcribed into Rust and looked up by their SHA-1: a script of anybody else's is refused with
-//! an error that says so, as is every command and option that is not known here. Inline commands are not understood.
-//! `tests/fidelity.rs` holds it against a real server, byte by byte.
+//! There is no Lua interpreter: the scripts are transcribed into Rust and found by their SHA-1. Any other script is
+//! refused with an error that says so, and so is every unknown command and option. Inline commands are not supported.
+//! `tests/fidelity.rs` compares the replies with those of a real server, byte by byte.
 //!
 //! ```
 //! use redlatch::{Instant, memory::{Server, SessionId}};

@@ -1,26 +1,26 @@
-//! Channels: who listens, and what is told.
+//! Channels: subscriptions and messages.
 
 use super::{reply::Reply, server::Server, session::SessionId};
 
 impl Server {
-    /// Sends a message to all who listen on a channel; how many they are. To a session of RESP3, also to the one that
-    /// publishes, it is a push.
+    /// Sends a message to all subscribers of a channel, and returns their number. In a RESP3 session the message is a
+    /// push, even if that session published it.
     pub(super) fn publish(&mut self, channel: &[u8], message: &[u8]) -> usize {
-        let told = Reply::Push(vec![Reply::bulk("message"), Reply::bulk(channel), Reply::bulk(message)]);
+        let push = Reply::Push(vec![Reply::bulk("message"), Reply::bulk(channel), Reply::bulk(message)]);
         let listeners = self.sessions.values_mut().filter(|session| session.channels.contains(channel));
-        listeners.map(|session| session.write(&Ok(told.clone()))).count()
+        listeners.map(|session| session.write(&Ok(push.clone()))).count()
     }
 
-    /// SUBSCRIBE and UNSUBSCRIBE: one push for each channel, with how many the session listens on then.
+    /// SUBSCRIBE and UNSUBSCRIBE: one push per channel, with the session's number of subscriptions after it.
     pub(super) fn subscribe(&mut self, id: SessionId, channels: &[Vec<u8>], on: bool) -> Reply {
         let Some(session) = self.sessions.get_mut(&id) else { return Reply::Several(Vec::new()) };
         let word = if on { "subscribe" } else { "unsubscribe" };
-        let mut told = Vec::new();
+        let mut pushes = Vec::new();
         let all: Vec<_>;
         let channels = if !on && channels.is_empty() {
             all = session.channels.iter().cloned().collect();
             if all.is_empty() {
-                told.push(Reply::Push(vec![Reply::bulk(word), Reply::Null, Reply::Integer(0)]));
+                pushes.push(Reply::Push(vec![Reply::bulk(word), Reply::Null, Reply::Integer(0)]));
             }
             &all
         } else {
@@ -33,8 +33,8 @@ impl Server {
                 session.channels.remove(channel);
             }
             let count = Reply::count(session.channels.len());
-            told.push(Reply::Push(vec![Reply::bulk(word), Reply::bulk(channel), count]));
+            pushes.push(Reply::Push(vec![Reply::bulk(word), Reply::bulk(channel), count]));
         }
-        Reply::Several(told)
+        Reply::Several(pushes)
     }
 }

@@ -1,8 +1,8 @@
-//! Replies, and how they are written in RESP2 and RESP3.
+//! Replies, and their encoding in RESP2 and RESP3.
 
 use crate::resp::push_header;
 
-/// Which version of the protocol a session speaks.
+/// The protocol version of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Protocol {
     Resp2,
@@ -17,13 +17,13 @@ pub(super) enum Reply {
     Null,
     Array(Vec<Self>),
     Map(Vec<(Self, Self)>),
-    /// The score of a member: RESP3 has a type for it.
+    /// The score of a member, for which RESP3 has a type.
     Score(i64),
-    /// A member with its score: a pair of its own in RESP3.
+    /// A member with its score, which RESP3 nests as a pair.
     Scored(Vec<(Vec<u8>, i64)>),
-    /// What is not the reply to a command in RESP3, and looks like one in RESP2.
+    /// A push in RESP3, an array in RESP2.
     Push(Vec<Self>),
-    /// One after the other.
+    /// Several replies, one after the other.
     Several(Vec<Self>),
 }
 
@@ -34,7 +34,7 @@ impl Reply {
         Self::Bulk(text.as_ref().to_vec())
     }
 
-    /// A length that is told as an integer.
+    /// A length as an integer.
     pub(super) fn count(count: usize) -> Self {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
@@ -117,12 +117,13 @@ impl ErrorReply {
         Self::new(format!("ERR invalid expire time in '{command}' command"))
     }
 
-    /// What a real server can do and this one cannot. Not in the words of Redis: nobody is to take it for an answer of its.
+    /// A real server supports this, and the memory server does not. The text is not one of Redis, so that nobody takes
+    /// it for a reply of Redis.
     pub(super) fn beyond(what: &str) -> Self {
         Self::new(format!("ERR the memory server does not know {what}"))
     }
 
-    /// The same, raised by a call inside of a script.
+    /// The same, raised by a call inside a script.
     pub(super) fn in_script(mut self, sha1: &[u8], line: usize) -> Self {
         self.0.extend_from_slice(b" script: ");
         self.0.extend_from_slice(sha1);

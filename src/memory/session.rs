@@ -3,35 +3,35 @@ use std::collections::BTreeSet;
 use super::reply::{ErrorReply, Protocol, Reply};
 use crate::resp::{Limits, Reply as Frame, Scanner, decode};
 
-/// A client's session, by a number of the caller's choice.
+/// A client's session. The caller chooses the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// What is known of one client.
+/// The state of one client's session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Session {
     input: Scanner,
     output: Vec<u8>,
     closed: bool,
     pub(super) protocol: Protocol,
-    /// Who it is; `None` until it has said so, where that is needed.
+    /// The authenticated user; `None` before authentication.
     pub(super) user: Option<Vec<u8>>,
     pub(super) database: u32,
     pub(super) name: Vec<u8>,
     pub(super) channels: BTreeSet<Vec<u8>>,
 }
 
-/// What a command may weigh at most: commands of ours are names of up to 64 KiB, some times over.
+/// The largest command: a lock's command contains a few keys of up to 64 KiB.
 const LIMITS: Limits = Limits { depth: 1, elements: 16_384, bytes: 16 * 1024 * 1024 };
 
 const MALFORMED: &str = "expected an array of bulk strings";
 
-/// Words and bytes of one that a command may have before authentication (networking.c of Redis).
+/// How many words a command may have before authentication, and how many bytes each (networking.c of Redis).
 const UNKNOWN_WORDS: usize = 10;
 const UNKNOWN_BYTES: usize = 16_384;
 
 impl Session {
-    /// `opened` if the default user needs no password.
+    /// A new session. `opened` if the default user needs no password.
     pub(super) fn new(opened: bool) -> Self {
         Self {
             input: Scanner::new(LIMITS),
@@ -51,7 +51,7 @@ impl Session {
         }
     }
 
-    /// The next complete command, or why the session ends.
+    /// The next complete command, or the error that ends the session.
     pub(super) fn next_command(&mut self) -> Option<Result<Vec<Vec<u8>>, ErrorReply>> {
         if self.closed {
             return None;
@@ -62,7 +62,7 @@ impl Session {
                 Err(error) => Err(error),
             };
             match frame {
-                // No command, and no reply to it.
+                // An empty command gets no reply.
                 Ok(Frame::Null) => {}
                 Ok(Frame::Array(parts)) if parts.is_empty() => {}
                 Ok(Frame::Array(parts)) => {
@@ -99,7 +99,8 @@ impl Session {
         }
     }
 
-    /// Writes the reply to a command: behind `earlier`, if that was taken out before it ran, and in front of what it pushed.
+    /// Writes the reply to a command: behind `earlier`, if that was taken out before it ran, and in front of what it
+    /// pushed.
     pub(super) fn write_behind(&mut self, earlier: Option<Vec<u8>>, result: &Result<Reply, ErrorReply>) {
         let Some(earlier) = earlier else { return self.write(result) };
         let pushed = core::mem::replace(&mut self.output, earlier);

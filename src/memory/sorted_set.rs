@@ -1,9 +1,9 @@
-/// Members by score, those of equal score by their bytes. Scores are integers: the scripts have no others.
+/// A sorted set: members by score, and by their bytes if scores are equal. The scripts use integer scores only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SortedSet(Vec<(i64, Vec<u8>)>);
 
 impl SortedSet {
-    /// Adds a member, or changes its score; true if it was not there.
+    /// Adds a member, or changes its score; true if it is new.
     pub fn add(&mut self, member: &[u8], score: i64) -> bool {
         let is_new = !self.remove(member);
         let entry = (score, member.to_vec());
@@ -12,7 +12,7 @@ impl SortedSet {
         is_new
     }
 
-    /// Removes a member; false if it was not there.
+    /// Removes a member; false if there is no such member.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match self.rank(member) {
             Some(place) => {
@@ -23,7 +23,7 @@ impl SortedSet {
         }
     }
 
-    /// A member's place, counted from 0.
+    /// A member's rank, from 0.
     #[must_use]
     pub fn rank(&self, member: &[u8]) -> Option<usize> {
         self.0.iter().position(|(_, each)| each == member)
@@ -41,18 +41,18 @@ impl SortedSet {
         &self.0
     }
 
-    /// Removes and returns the first.
+    /// Removes and returns the first member.
     pub fn pop_first(&mut self) -> Option<(i64, Vec<u8>)> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
-    /// How many members it has.
+    /// The number of members.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it has no member: then the key that it is the value of is gone too.
+    /// Whether there are no members. The key of an empty set is deleted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,29 +1,29 @@
-/// Why a server refuses what it could do otherwise.
+/// A state in which a server refuses commands that it would run otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// Commands that need memory are refused; others, and scripts up to their first such command, work.
+    /// Commands that need memory are refused. Other commands work, and scripts until they call such a command.
     OutOfMemory,
-    /// It reads its data set.
+    /// The server is loading its data set.
     Loading,
-    /// It runs somebody's slow script.
+    /// The server is running a slow script.
     Busy,
-    /// It is a replica now.
+    /// The server has become a replica.
     ReadOnly,
-    /// It is a replica without a master, and is not to answer from what it has.
+    /// The server is a replica without a master, and must not serve stale data.
     MasterDown,
     /// The cluster is down.
     ClusterDown,
-    /// It cannot persist, and is not to write then.
+    /// The server cannot persist, and must not write then.
     Misconfigured,
-    /// Too few replicas are in step.
+    /// Too few replicas are in sync.
     NoReplicas,
     /// The keys are being moved to another server.
     TryAgain,
 }
 
 impl Trouble {
-    /// Every one of them.
+    /// Every trouble.
     pub const ALL: [Self; 9] = [
         Self::OutOfMemory,
         Self::Loading,

@@ -1,4 +1,4 @@
-//! Who speaks, in which version of the protocol, to which database, and on which channels it listens.
+//! Commands about the connection: authentication, protocol version, database and subscriptions.
 
 use super::context::{Context, Outcome, integer, wrong_arity};
 use crate::memory::{

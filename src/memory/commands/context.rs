@@ -1,4 +1,4 @@
-//! What commands have in common: what they work with, and how they read their arguments.
+//! What all commands use: the server, the session, the time, and the parsing of arguments.
 
 use crate::{
     memory::{
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) type Outcome = Result<Reply, ErrorReply>;
 
-/// What a command works with. Its words come without its name.
+/// What a command uses. The words do not include the command's name.
 pub(super) struct Context<'a> {
     pub(super) server: &'a mut Server,
     pub(super) id: SessionId,
@@ -35,7 +35,7 @@ pub(super) fn wrong_arity(name: &str) -> ErrorReply {
     ErrorReply::new(format!("ERR wrong number of arguments for '{name}' command"))
 }
 
-/// A whole number as Redis reads it: no sign but `-`, no leading zeros, no spaces.
+/// Parses an integer as Redis does: `-` is the only sign, and there are no leading zeros and no spaces.
 pub(super) fn integer(text: &[u8]) -> Result<i64, ErrorReply> {
     let number = core::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
     number.filter(|number| number.to_string().as_bytes() == text).ok_or_else(ErrorReply::not_an_integer)

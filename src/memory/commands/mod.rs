@@ -1,4 +1,4 @@
-//! The commands: which there are, who may run them when, and the way from a command's words to its reply.
+//! The table of commands, the checks before each, and the way from a command's words to its reply.
 
 mod connection;
 mod context;
@@ -22,7 +22,7 @@ use context::{Context, Outcome, wrong_arity};
 struct Command {
     /// In lower case.
     name: &'static str,
-    /// How many words it has, its name among them; if negative, so many at least.
+    /// The number of words, including the name. A negative number is a minimum.
     arity: i64,
     kind: Kind,
     run: fn(&mut Context<'_>, &[Vec<u8>]) -> Outcome,
@@ -34,7 +34,7 @@ enum Kind {
     Greeting,
     /// Touches no key, and works whatever trouble the server has.
     Connection,
-    /// The same, and works in RESP2 while subscribed.
+    /// The same, and also works in a RESP2 session with subscriptions.
     Listening,
     /// Touches keys.
     Data,
@@ -87,7 +87,7 @@ static TABLE: &[Command] = &[
     command("zscore", 3, Kind::Data, sorted_sets::zscore),
 ];
 
-/// Carries out a command, given by its words.
+/// Runs a command, given by its words.
 pub(super) fn execute(server: &mut Server, id: SessionId, words: &[Vec<u8>], now: Instant) -> Outcome {
     let (command, arguments) = find(words)?;
     let count = i64::try_from(words.len()).unwrap_or(i64::MAX);
@@ -99,7 +99,7 @@ pub(super) fn execute(server: &mut Server, id: SessionId, words: &[Vec<u8>], now
     (command.run)(&mut Context { server, id, database, now }, arguments)
 }
 
-/// The command that the words begin with, which is of one word or of two, and its arguments.
+/// The command, whose name has one or two words, and its arguments.
 fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply> {
     let (name, arguments) = words.split_first().ok_or_else(ErrorReply::syntax)?;
     let name = name.to_ascii_lowercase();
@@ -115,7 +115,7 @@ fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply>
     }
 }
 
-/// Whether the session may run it now, asked in the order in which Redis does.
+/// Whether the session may run the command now, checked in the same order as in Redis.
 fn admit(server: &Server, id: SessionId, command: &Command) -> Result<(), ErrorReply> {
     let Some(session) = server.sessions.get(&id) else { return Ok(()) };
     if command.kind != Kind::Greeting {
@@ -139,7 +139,7 @@ fn admit(server: &Server, id: SessionId, command: &Command) -> Result<(), ErrorR
     Ok(())
 }
 
-/// Redis repeats up to 128 bytes of the name, and about as many of the arguments.
+/// The error for an unknown command. Redis repeats up to 128 bytes of the name, and about as many of the arguments.
 fn unknown(words: &[Vec<u8>]) -> ErrorReply {
     let head = |word: &[u8], most: usize| word.iter().copied().take(most).collect::<Vec<_>>();
     let (name, arguments) = words.split_first().map_or((&[][..], &[][..]), |(name, rest)| (name, rest));

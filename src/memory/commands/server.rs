@@ -1,4 +1,4 @@
-//! The server as a whole.
+//! Commands about the whole server.
 
 use super::context::{Context, Outcome};
 use crate::memory::reply::{ErrorReply, Reply};
@@ -21,7 +21,7 @@ pub(super) fn flush_db(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     Ok(Reply::OK)
 }
 
-/// SYNC and ASYNC are one here.
+/// SYNC and ASYNC do the same here.
 pub(super) fn mode(arguments: &[Vec<u8>]) -> Result<(), ErrorReply> {
     match arguments {
         [] => Ok(()),

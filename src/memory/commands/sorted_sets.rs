@@ -1,4 +1,4 @@
-//! Sorted sets, as far as the scripts have them: with whole scores that a double holds exactly.
+//! Commands on sorted sets, as far as the scripts use them: with integer scores that a double represents exactly.
 
 use super::context::{Context, Outcome, integer};
 use crate::memory::{
@@ -6,7 +6,7 @@ use crate::memory::{
     sorted_set::SortedSet,
 };
 
-/// 2^53: beyond, a double is no whole number's own.
+/// 2^53: a double does not represent every larger integer.
 const LARGEST: u64 = 1 << 53;
 
 pub(super) fn zadd(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
@@ -43,7 +43,7 @@ pub(super) fn zpopmin(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     }))
 }
 
-/// Looks at a sorted set; a key that is not there is an empty one.
+/// Reads a sorted set. A missing key is an empty set.
 fn look<T>(
     cx: &mut Context<'_>,
     key: Option<&Vec<u8>>,
@@ -84,7 +84,7 @@ pub(super) fn zrange(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     };
     let (first, last) = (integer(first)?, integer(last)?);
     look(cx, Some(key), |set| {
-        // Negative places count from the end.
+        // Negative ranks count from the end.
         let length = i64::try_from(set.len()).unwrap_or(i64::MAX);
         let place = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
         let (first, last) = (place(first).max(0), place(last));

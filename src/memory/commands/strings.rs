@@ -7,18 +7,18 @@ pub(super) fn get(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     Ok(cx.keyspace().get(key, now)?.map_or(Reply::Null, Reply::bulk))
 }
 
-/// When a key is written.
+/// On which condition a key is written.
 enum Only {
     Always,
     IfAbsent,
     IfPresent,
 }
 
-/// What becomes of a key's expiry.
+/// What happens to a key's expiry.
 enum Expiry<'a> {
     None,
     Keep,
-    /// So many units of so many ms.
+    /// A number of units of this many ms.
     In(&'a [u8], i64),
 }
 

@@ -6,17 +6,18 @@ use super::{
 };
 use crate::memory::reply::Reply;
 
-/// What an acquire of either kind finds in the lock keys.
+/// The state of the lock keys before an acquire.
 pub(super) struct Found {
-    /// How many the token holds.
+    /// How many of them the token holds.
     pub mine: usize,
-    /// The longest remaining lease of those that others hold, in ms: 0 if there are none, -1 if one never expires.
+    /// The longest remaining lease of the keys that other owners hold, in ms: 0 if there are none, -1 if one never
+    /// expires.
     pub held: i64,
     /// The last fencing token of the others.
     last: f64,
 }
 
-/// What an acquire of either kind is called with.
+/// The arguments of an acquire, of either kind.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub n: usize,
@@ -56,7 +57,7 @@ fn is_stale(counter: &[u8], claim: &[u8]) -> bool {
     }
 }
 
-/// Takes all keys; the reply.
+/// Takes all keys, and returns the reply.
 pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) -> Outcome<Reply> {
     let Attempt { n, token, lease, waiter, claim } = attempt;
     let is_repeated = found.mine == n;

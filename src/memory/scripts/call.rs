@@ -12,9 +12,9 @@ use crate::{
     time::Instant,
 };
 
-/// ms that a fence counter outlives the lease.
+/// How long a fence counter outlives the lease, in ms.
 pub(super) const FENCE_MARGIN: i64 = 3_600_000;
-/// Dead waiters that are removed from one set in one call.
+/// How many dead waiters one call removes from one set at most.
 pub(super) const PURGE_LIMIT: usize = 100;
 
 pub(in crate::memory) type Outcome<T> = Result<T, ErrorReply>;
@@ -23,13 +23,13 @@ pub(in crate::memory) type Outcome<T> = Result<T, ErrorReply>;
 pub(in crate::memory) struct Call<'a> {
     pub(super) script: &'static Script,
     keys: &'a [Vec<u8>],
-    /// How many locks the call is for.
+    /// The number of lock keys.
     n: usize,
     arguments: &'a [Vec<u8>],
     user: &'a User,
     keyspace: &'a mut Keyspace,
     pub(super) now: Instant,
-    /// Whether commands that need memory are refused: not any more once the script has written.
+    /// Whether commands that need memory are refused. They are not once the script has written.
     out_of_memory: bool,
     published: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -48,12 +48,12 @@ impl<'a> Call<'a> {
         Self { script, keys, n: 0, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
     }
 
-    /// What the script published, in order.
+    /// The messages that the script published, in order.
     pub(in crate::memory) fn into_published(self) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.published
     }
 
-    /// The reply: the nonce, and then numbers.
+    /// The reply: the nonce, then numbers.
     pub(super) fn reply(&self, numbers: impl IntoIterator<Item = i64>) -> Outcome<Reply> {
         let nonce = Reply::bulk(self.text(0)?);
         Ok(Reply::Array([nonce].into_iter().chain(numbers.into_iter().map(Reply::Integer)).collect()))
@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         lua::whole(self.text(at)?).ok_or_else(|| ErrorReply::beyond("an argument that is no whole number"))
     }
 
-    /// How many locks there are, if each has so many keys.
+    /// The number of lock keys, if each lock has this many keys.
     pub(super) fn locks(&mut self, each: usize) -> Outcome<usize> {
         let whole = self.keys.len().checked_rem(each) == Some(0);
         self.n = whole

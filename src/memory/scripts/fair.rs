@@ -44,12 +44,12 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     call.reply([0, wait, joined.into(), position.own_head])
 }
 
-/// Where a waiter stands in its queues.
+/// The position of a waiter in its queues.
 struct Position {
     is_first: bool,
     /// Whether nobody stands between it and the heads.
     is_second: bool,
-    /// ms that are left of the heads' position leases.
+    /// The remaining ms of the heads' position leases.
     head_lease: i64,
     /// The number of a head of the same client.
     own_head: i64,
@@ -82,7 +82,7 @@ fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<
     Ok(position)
 }
 
-/// The first waiter that is alive, and the ms that are left of its position lease. Dead waiters ahead of it are removed.
+/// The first live waiter, and the remaining ms of its position lease. Removes the dead waiters ahead of it.
 fn live_head(call: &mut Call<'_>, i: usize, caller: Option<Waiter<'_>>) -> Outcome<Option<(Vec<u8>, i64)>> {
     let (queue, leases) = (call.key(2, i), call.key(3, i));
     for _ in 0..PURGE_LIMIT {
@@ -112,7 +112,8 @@ fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8
     })
 }
 
-/// Joins all queues unless the waiter is in every one, and renews its client's position leases; whether it joined.
+/// Joins all queues unless the waiter is in all of them, and refreshes its client's position leases. Returns whether it
+/// joined.
 fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<bool> {
     let mut joined = false;
     for i in 0..n {
@@ -149,7 +150,7 @@ fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<boo
     Ok(joined)
 }
 
-/// Renews the position lease of the waiter's client in a queue.
+/// Refreshes the position lease of the waiter's client in a queue.
 fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<()> {
     let (queue, leases, client) = (call.key(2, i), call.key(3, i), lua::split_waiter(waiter.id).0);
     let lease_end = call.now().saturating_add(waiter.position_lease);

@@ -1,6 +1,6 @@
-//! What the scripts use of Lua 5.1.
+//! The functions of Lua 5.1 that the scripts use.
 
-/// `tonumber` of a text that is a whole number which a double holds exactly.
+/// `tonumber` of a string with an integer that a double represents exactly.
 pub(super) fn whole(text: &[u8]) -> Option<i64> {
     let number: i64 = core::str::from_utf8(text).ok()?.parse().ok()?;
     (number.unsigned_abs() <= 1 << 53).then_some(number)
@@ -41,14 +41,14 @@ pub(super) fn max(a: f64, b: f64) -> f64 {
     if b > a { b } else { a }
 }
 
-/// `string.match(text, '^([^:]+)')`, and what is behind the colon.
+/// `string.match(text, '^([^:]+)')`, and the rest behind the colon.
 pub(super) fn split_waiter(waiter: &[u8]) -> (&[u8], &[u8]) {
     let end = waiter.iter().position(|&byte| byte == b':').unwrap_or(waiter.len());
     let (client, rest) = waiter.split_at_checked(end).unwrap_or((waiter, b""));
     (client, rest.get(1..).unwrap_or_default())
 }
 
-/// The number of the line that has this text; 0 if none has.
+/// The number of the line with this text; 0 if there is none.
 pub(super) fn line_of(source: &str, text: &str) -> usize {
     let before = source.split_once(text).map(|(before, _)| before);
     before.map_or(0, |before| before.matches('\n').count().saturating_add(1))

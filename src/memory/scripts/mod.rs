@@ -1,7 +1,7 @@
-//! The server scripts, transcribed line by line from `lua/`. Each call that can fail names the line of Lua it stands for: the
-//! error reply of Redis has the line's number.
+//! The server scripts, transcribed line by line from `lua/`. Each call that can fail names its line of Lua, because the
+//! error reply of Redis contains the line number.
 //!
-//! Arguments must have the form that the scripts' headers state; others are refused as beyond this server.
+//! Arguments must have the form that the scripts' headers state. Other forms are refused as unsupported.
 
 mod acquire;
 mod call;

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::memory::reply::Reply;
 
-/// Frees the keys of `n` locks and wakes waiters; the reply. `next_waiter` finds the waiter to wake for a lock.
+/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `next_waiter` finds the waiter to wake for a
+/// lock.
 pub(super) fn release(
     call: &mut Call<'_>,
     n: usize,
@@ -26,10 +27,10 @@ pub(super) fn release(
     call.reply([deleted])
 }
 
-/// Deletes a key if the token holds it without a newer claim; whether the key is free then.
+/// Deletes a key if the token holds it without a newer claim. Returns whether the key is free then.
 fn free(call: &mut Call<'_>, i: usize, deleted: &mut i64) -> Outcome<bool> {
     let (key, token) = (call.key(0, i), call.text(1)?);
-    // Under pcall: a key of another type belongs to somebody else.
+    // Under pcall: a key of another type is not a lock.
     match call.get("redis.pcall('GET', KEYS[i])", key) {
         Err(_) => Ok(false),
         Ok(None) => Ok(true),
