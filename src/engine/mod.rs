@@ -167,19 +167,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// The next bytes to write, and their connection.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
-        let id = self.wanting_to_write().next()?;
-        Some((id, self.transmit(id)))
-    }
-
-    /// The connections for which [`poll_transmit`](Self::poll_transmit) has bytes.
-    pub fn wanting_to_write(&self) -> impl Iterator<Item = ConnectionId> {
-        self.topology.wanting_to_write()
-    }
-
-    /// The bytes to write to this connection; empty if there are none.
-    #[must_use]
-    pub fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.topology.transmit(id)
+        self.topology.poll_transmit()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next. `None` if no timer is set.

@@ -210,15 +210,12 @@ impl Node {
         Some(self.end(NodeError::connection(cause, text), true, entropy, now))
     }
 
-    /// Takes the bytes to write to the connection.
-    pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.connection(id).map(|connection| core::mem::take(&mut connection.out)).unwrap_or_default()
-    }
-
-    /// The connection, if it has bytes to write.
-    pub(crate) fn wants_to_write(&self) -> Option<ConnectionId> {
-        match &self.state {
-            State::Up(connection) if !connection.out.is_empty() => Some(connection.id),
+    /// Takes the bytes to write, and their connection, if there are any.
+    pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
+        match &mut self.state {
+            State::Up(connection) if !connection.out.is_empty() => {
+                Some((connection.id, core::mem::take(&mut connection.out)))
+            }
             _ => None,
         }
     }

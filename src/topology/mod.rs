@@ -120,12 +120,8 @@ impl Topology {
         self.closes.pop_front()
     }
 
-    pub(crate) fn wanting_to_write(&self) -> impl Iterator<Item = ConnectionId> {
-        self.list.iter().filter_map(Node::wants_to_write)
-    }
-
-    pub(crate) fn transmit(&mut self, id: ConnectionId) -> Vec<u8> {
-        self.of(id).and_then(|node| self.get(node)).map(|node| node.transmit(id)).unwrap_or_default()
+    pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
+        self.list.iter_mut().find_map(Node::poll_transmit)
     }
 
     pub(crate) fn step(

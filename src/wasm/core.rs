@@ -172,7 +172,7 @@ impl Core {
 
     /// The bytes to write to a connection for which `poll` returned a `TRANSMIT` record.
     pub fn transmit(&mut self, connection: u32) -> Vec<u8> {
-        self.engine.transmit(ConnectionId(connection))
+        self.records.transmit(ConnectionId(connection))
     }
 
     /// The next string of the records, in their order.

@@ -7,12 +7,14 @@ use super::{
     entropy::Runtime,
     wire::{self, RECORD_LENGTH, kind},
 };
-use crate::{Cause, Code, Engine, Event, Instant, LockError, Vote};
+use crate::{Cause, Code, ConnectionId, Engine, Event, Instant, LockError, Vote};
 
 /// Turns the engine's output into numbers; strings wait in a queue of their own until JavaScript fetches them.
 #[derive(Default)]
 pub(super) struct Records {
     details: VecDeque<Rc<str>>,
+    /// Bytes that JavaScript has not fetched yet, in the order of their records.
+    outgoing: VecDeque<(ConnectionId, Vec<u8>)>,
 }
 
 impl Records {
@@ -28,13 +30,20 @@ impl Records {
         while let Some(connection) = engine.poll_close() {
             push(&mut numbers, &[kind::CLOSE, connection.0.into()]);
         }
-        for connection in engine.wanting_to_write() {
+        while let Some((connection, bytes)) = engine.poll_transmit() {
             push(&mut numbers, &[kind::TRANSMIT, connection.0.into()]);
+            self.outgoing.push_back((connection, bytes));
         }
         if let (Some(delay), Some(at)) = (numbers.first_mut(), engine.poll_timeout()) {
             *delay = millis(at.since(now));
         }
         numbers
+    }
+
+    /// The bytes of the first transmit record of that connection that were not fetched yet.
+    pub(super) fn transmit(&mut self, connection: ConnectionId) -> Vec<u8> {
+        let place = self.outgoing.iter().position(|(each, _)| *each == connection);
+        place.and_then(|place| self.outgoing.remove(place)).map(|(_, bytes)| bytes).unwrap_or_default()
     }
 
     pub(super) fn detail(&mut self) -> String {
