@@ -111,14 +111,18 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn close(&mut self, now: Instant) {
         self.run_due(now);
         self.closed = true;
-        let handles = self.locks.values().flat_map(|lock| lock.handles.iter().copied());
-        let (held, asking): (Vec<_>, Vec<_>) = handles.partition(|handle| handle.phase == Phase::Informed);
-        for Handle { id, .. } in asking {
-            self.cancel(id, now);
-            self.refuse(id, Code::Closed, "the client was closed before the lock was acquired");
+        let mut handles = Vec::new();
+        for lock in self.locks.values() {
+            handles.extend_from_slice(&lock.handles);
         }
-        for Handle { id, .. } in held {
-            if !matches!(self.hold_of(id), Hold::None) {
+        for &Handle { id, phase } in &handles {
+            if phase != Phase::Informed {
+                self.cancel(id, now);
+                self.refuse(id, Code::Closed, "the client was closed before the lock was acquired");
+            }
+        }
+        for Handle { id, phase } in handles {
+            if phase == Phase::Informed && !matches!(self.hold_of(id), Hold::None) {
                 self.events.push_back(Event::Lost { lock: id, loss: Loss::Closed });
                 self.release(id, now);
             }

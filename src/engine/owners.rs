@@ -35,7 +35,11 @@ impl Owners {
 
     /// The parked locks with this token, by number.
     pub(super) fn parked(&self, token: &[u8]) -> Vec<LockId> {
-        if self.parked.is_empty() { Vec::new() } else { locks(&self.parked, token).collect() }
+        let mut parked = Vec::new();
+        for lock in locks(&self.parked, token) {
+            parked.push(lock);
+        }
+        parked
     }
 
     pub(super) fn has_parked(&self) -> bool {

@@ -88,7 +88,7 @@ impl Release {
         if outcome == ReleaseOutcome::Released {
             cx.count(|counters| &mut counters.released);
         }
-        for handle in cx.handles.clone() {
+        while let Some(handle) = cx.handles.first().copied() {
             cx.forget(handle.id);
             cx.emit(Event::Released { lock: handle.id, outcome });
         }

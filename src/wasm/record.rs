@@ -14,7 +14,7 @@ use crate::{Cause, Code, ConnectionId, Engine, Event, Instant, LockError, Vote};
 pub(super) struct Records {
     details: VecDeque<Rc<str>>,
     /// Bytes that JavaScript has not fetched yet, in the order of their records.
-    outgoing: VecDeque<(ConnectionId, Vec<u8>)>,
+    outgoing: Vec<(ConnectionId, Vec<u8>)>,
 }
 
 impl Records {
@@ -32,7 +32,7 @@ impl Records {
         }
         while let Some((connection, bytes)) = engine.poll_transmit() {
             push(&mut numbers, &[kind::TRANSMIT, connection.0.into()]);
-            self.outgoing.push_back((connection, bytes));
+            self.outgoing.push((connection, bytes));
         }
         if let (Some(delay), Some(at)) = (numbers.first_mut(), engine.poll_timeout()) {
             *delay = millis(at.since(now));
@@ -43,7 +43,7 @@ impl Records {
     /// The bytes of the first transmit record of that connection that were not fetched yet.
     pub(super) fn transmit(&mut self, connection: ConnectionId) -> Vec<u8> {
         let place = self.outgoing.iter().position(|(each, _)| *each == connection);
-        place.and_then(|place| self.outgoing.remove(place)).map(|(_, bytes)| bytes).unwrap_or_default()
+        place.map(|place| self.outgoing.remove(place).1).unwrap_or_default()
     }
 
     pub(super) fn detail(&mut self) -> String {

@@ -222,7 +222,7 @@ impl Acquire {
     /// Reports the failure to the application, and ends.
     fn give_up(self, cx: &mut Context<'_>) -> Step<Self> {
         let error = self.last.error(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
-        for handle in cx.handles.clone() {
+        while let Some(handle) = cx.handles.first().copied() {
             cx.fail(handle.id, error.clone());
         }
         self.end(cx)
