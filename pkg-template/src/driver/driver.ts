@@ -193,11 +193,15 @@ export class Driver implements LockDriver, ConnectionOwner {
       this.#state = "draining again";
       return;
     }
-    do {
-      this.#state = "draining";
-      if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => this.#poll(core, mono, wall));
-    } while (this.#isDrainingAgain());
-    this.#state = "idle";
+    try {
+      do {
+        this.#state = "draining";
+        if (this.#host.core !== undefined)
+          this.#host.feed((core, mono, wall) => this.#poll(core, mono, wall));
+      } while (this.#isDrainingAgain());
+    } finally {
+      this.#state = "idle";
+    }
     this.#timer.keepAlive(this.#pending.any);
     const isClosing = this.#closed !== undefined && this.#host.core !== undefined;
     if (isClosing && this.#host.feed((core) => core.busy()) === 0) this.#stop();

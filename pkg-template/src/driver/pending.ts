@@ -124,8 +124,8 @@ export class Pending {
     const lock = this.locks.get(id);
     if (lock === undefined) return undefined;
     if (reason === LOSS.closed) {
-      void lock.awaitRelease();
-      this.#releases += 1;
+      // The application may have called `release` after `close`, before it heard of the loss.
+      if (lock.beginRelease()) this.#releases += 1;
       this.#lose(lock, message, new ClosedError("the client was closed"));
     } else {
       this.locks.delete(id);

@@ -100,7 +100,7 @@ export class HeldLock implements Lock {
         this.#released = Promise.resolve("expired");
       } else {
         // First of all: the driver may settle it at once.
-        const released = this.awaitRelease();
+        const released = this.#awaitRelease();
         this.#driver.release(this);
         return released;
       }
@@ -127,8 +127,14 @@ export class HeldLock implements Lock {
     return this.#loss;
   }
 
-  /** For the driver: the core releases the lock; `settleRelease` settles the promise. */
-  awaitRelease(): Promise<ReleaseOutcome> {
+  /** For the driver: the core releases the lock by itself; `settleRelease` reports it. False if a release waits already. */
+  beginRelease(): boolean {
+    if (this.#released !== undefined) return false;
+    void this.#awaitRelease();
+    return true;
+  }
+
+  #awaitRelease(): Promise<ReleaseOutcome> {
     this.#held = false;
     this.#released = new Promise((resolve) => {
       this.#resolveReleased = resolve;

@@ -54,6 +54,18 @@ export const close = {
     equal(await lock.verify(), false, "verify: close() has released it;");
   },
 
+  async "a release that follows close in the same turn settles"({ connect, key, send }) {
+    const client = connect();
+    const names = [key(), key()];
+    const [before, after] = await Promise.all(names.map((name) => client.acquire(name)));
+    const outcomes = [before.release()];
+    const closed = client.close();
+    outcomes.push(after.release(), after.release());
+    for (const outcome of await Promise.all(outcomes)) equal(outcome, "released");
+    await closed;
+    equal(await send("EXISTS", ...names.map((name) => `lock:${name}`)), 0);
+  },
+
   async "close is idempotent, and fine for a client that was never used"({ connect, redlatch }) {
     const client = connect();
     same(await Promise.all([client.close(), client.close()]), [undefined, undefined]);
