@@ -27,7 +27,8 @@ pub enum Event {
         /// The reason.
         failure: LockError,
     },
-    /// The lock ended without a release (rule 6). Reported once; the handle is no longer valid.
+    /// The lock ended without a release (rule 6). Reported once; the handle is no longer valid, except after
+    /// [`Loss::Closed`], which [`Released`](Self::Released) follows.
     Lost {
         /// The handle.
         lock: HandleId,

@@ -115,16 +115,18 @@ impl<E: Entropy + 'static> Engine<E> {
         for lock in self.locks.values() {
             handles.extend_from_slice(&lock.handles);
         }
-        for &Handle { id, phase } in &handles {
-            if phase != Phase::Informed {
-                self.cancel(id, now);
-                self.refuse(id, Code::Closed, "the client was closed before the lock was acquired");
-            }
+        let is_held = |handle: &&Handle| handle.phase == Phase::Informed;
+        // All are cancelled before the first report: each cancel looks through the events.
+        for handle in handles.iter().filter(|handle| !is_held(handle)) {
+            self.cancel(handle.id, now);
         }
-        for Handle { id, phase } in handles {
-            if phase == Phase::Informed && !matches!(self.hold_of(id), Hold::None) {
-                self.events.push_back(Event::Lost { lock: id, loss: Loss::Closed });
-                self.release(id, now);
+        for handle in handles.iter().filter(|handle| !is_held(handle)) {
+            self.refuse(handle.id, Code::Closed, "the client was closed before the lock was acquired");
+        }
+        for handle in handles.iter().filter(is_held) {
+            if !matches!(self.hold_of(handle.id), Hold::None) {
+                self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
+                self.release(handle.id, now);
             }
         }
     }

@@ -114,8 +114,23 @@ impl Context<'_> {
         let Some(place) = self.handles.iter().position(|each| each.id == handle) else { return };
         self.shared.handles.remove(handle);
         if self.handles.remove(place).phase == Phase::Granted {
-            let is_grant = |event: &Event| matches!(event, Event::Granted { lock, .. } if *lock == handle);
-            self.shared.events.retain(|event| !is_grant(event));
+            self.withdraw_grant(handle);
         }
+    }
+
+    /// Withdraws the grants that the application has not heard of: the lock is released.
+    pub(super) fn withdraw_grants(&mut self) {
+        for place in 0..self.handles.len() {
+            if let Some(handle) = self.handles.get_mut(place).filter(|each| each.phase == Phase::Granted) {
+                handle.phase = Phase::Asking;
+                let id = handle.id;
+                self.withdraw_grant(id);
+            }
+        }
+    }
+
+    fn withdraw_grant(&mut self, handle: HandleId) {
+        let is_grant = |event: &Event| matches!(event, Event::Granted { lock, .. } if *lock == handle);
+        self.shared.events.retain(|event| !is_grant(event));
     }
 }

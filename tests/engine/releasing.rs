@@ -103,6 +103,19 @@ fn a_permanent_error_ends_clean_up_at_once() {
 }
 
 #[test]
+fn a_lock_released_before_its_grant_is_polled_is_not_reported_as_granted() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let acquire = client.command();
+    let (connection, now) = (client.connection.expect("a connection"), client.now);
+    client.engine.handle_bytes(connection, acquire.granted(7).as_bytes(), now);
+    client.engine.release(lock, now);
+    let release = client.command();
+    client.reply(release.count(1));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Released));
+}
+
+#[test]
 fn a_transient_error_is_retried() {
     let (mut client, lock, _) = releasing();
     client.reply("-BUSY Redis is busy running a script\r\n");

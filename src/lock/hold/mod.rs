@@ -293,6 +293,7 @@ impl Hold {
     /// Ends the lock: its operations fail with `error`, and its residue is released.
     fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
         self.operations.fail_all(error, cx);
+        cx.withdraw_grants();
         Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }
 }
