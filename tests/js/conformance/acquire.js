@@ -81,7 +81,8 @@ export const acquire = {
     const began = Date.now();
     const dead = await connect().acquire(name, { ttl: 700 });
     const lock = await connect().acquire(name);
-    within(Date.now() - began, 690, 4_000, "the time that it took, in ms,");
+    // The first client releases the lock when it reports the loss: up to 16 ms before the lease ends.
+    within(Date.now() - began, 680, 4_000, "the time that it took, in ms,");
     equal(dead.held, false, "held by the first client");
     equal(lock.held, true, "held by the second client");
   },
