@@ -1,7 +1,7 @@
 //! Encodes a script call as EVALSHA or EVAL.
 
 use crate::{
-    resp::{Decimal, encode},
+    resp::{push_bulk, push_header, push_number},
     script::{Argument, Call},
     time::Duration,
 };
@@ -26,20 +26,35 @@ impl Command<'_> {
     /// Appends the command to `out`.
     pub(super) fn write(&self, form: Form, nonce: u64, out: &mut Vec<u8>) {
         let Call { script, keys, arguments } = &self.call;
-        let count = Decimal::new(u64::try_from(keys.len()).unwrap_or(u64::MAX));
-        let nonce = hex(nonce);
-        let mut words: Vec<&[u8]> = Vec::with_capacity(16);
+        let arguments = arguments.iter().flatten();
+        let words = FIXED_WORDS.saturating_add(keys.len()).saturating_add(arguments.clone().count());
+        push_header(b'*', words, out);
         match form {
-            Form::Hash => words.extend([b"EVALSHA".as_slice(), &script.sha1]),
-            Form::Source => words.extend([b"EVAL".as_slice(), script.source.as_bytes()]),
+            Form::Hash => {
+                push_bulk(b"EVALSHA", out);
+                push_bulk(&script.sha1, out);
+            }
+            Form::Source => {
+                push_bulk(b"EVAL", out);
+                push_bulk(script.source.as_bytes(), out);
+            }
         }
-        words.push(count.digits());
-        words.extend(keys.iter().map(Vec::as_slice));
-        words.push(&nonce);
-        words.extend(arguments.iter().flatten().map(Argument::bytes));
-        encode(&words, out);
+        push_number(u64::try_from(keys.len()).unwrap_or(u64::MAX), out);
+        for key in *keys {
+            push_bulk(key, out);
+        }
+        push_bulk(&hex(nonce), out);
+        for argument in arguments {
+            match *argument {
+                Argument::Bytes(bytes) => push_bulk(bytes, out),
+                Argument::Number(number) => push_number(number, out),
+            }
+        }
     }
 }
+
+/// The words of a script call beside its keys and arguments: EVALSHA, the script, the number of keys, the nonce.
+const FIXED_WORDS: usize = 4;
 
 /// A nonce as it is sent: 16 hexadecimal digits.
 pub(super) fn hex(nonce: u64) -> [u8; 16] {

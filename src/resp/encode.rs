@@ -2,10 +2,20 @@
 pub fn encode(arguments: &[&[u8]], out: &mut Vec<u8>) {
     push_header(b'*', arguments.len(), out);
     for argument in arguments {
-        push_header(b'$', argument.len(), out);
-        out.extend_from_slice(argument);
-        out.extend_from_slice(b"\r\n");
+        push_bulk(argument, out);
     }
+}
+
+/// Appends a bulk string.
+pub(crate) fn push_bulk(bytes: &[u8], out: &mut Vec<u8>) {
+    push_header(b'$', bytes.len(), out);
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a number as a bulk string.
+pub(crate) fn push_number(n: u64, out: &mut Vec<u8>) {
+    push_bulk(Decimal::new(n).digits(), out);
 }
 
 /// Appends the header line of an array (`*`) or a bulk string (`$`): the type byte and a count.
@@ -21,14 +31,13 @@ pub(crate) fn push_decimal(n: u64, out: &mut Vec<u8>) {
 }
 
 /// A number in decimal. Written by hand, because the standard library's formatting adds kilobytes to the wasm.
-#[derive(Clone, Copy)]
-pub(crate) struct Decimal {
+struct Decimal {
     digits: [u8; 20],
     from: usize,
 }
 
 impl Decimal {
-    pub(crate) fn new(mut n: u64) -> Self {
+    fn new(mut n: u64) -> Self {
         let mut decimal = Self { digits: [b'0'; 20], from: 20 };
         for digit in decimal.digits.iter_mut().rev() {
             *digit = b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0));
@@ -41,7 +50,7 @@ impl Decimal {
         decimal
     }
 
-    pub(crate) fn digits(&self) -> &[u8] {
+    fn digits(&self) -> &[u8] {
         self.digits.get(self.from..).unwrap_or_default()
     }
 }

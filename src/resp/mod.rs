@@ -14,9 +14,7 @@ mod scan;
 
 pub use decode::decode;
 pub use encode::encode;
-#[cfg(feature = "memory")]
-pub(crate) use encode::push_header;
-pub(crate) use encode::{Decimal, push_decimal};
+pub(crate) use encode::{push_bulk, push_decimal, push_header, push_number};
 pub use limits::Limits;
 pub use malformed::Malformed;
 pub use reply::Reply;

@@ -4,7 +4,7 @@ use super::{
     keys::LockKeys,
     scripts::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
 };
-use crate::{resp::Decimal, time::Duration};
+use crate::time::Duration;
 
 /// A script call, without its nonce.
 pub(crate) struct Call<'a> {
@@ -22,23 +22,15 @@ const MOST_ARGUMENTS: usize = 6;
 #[derive(Clone, Copy)]
 pub(crate) enum Argument<'a> {
     Bytes(&'a [u8]),
-    Number(Decimal),
-}
-
-impl Argument<'_> {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Number(number) => number.digits(),
-        }
-    }
+    /// In decimal.
+    Number(u64),
 }
 
 use Argument::Bytes;
 
 /// Whole milliseconds.
-fn millis(span: Duration) -> Argument<'static> {
-    Argument::Number(Decimal::new(span.as_millis()))
+const fn millis(span: Duration) -> Argument<'static> {
+    Argument::Number(span.as_millis())
 }
 
 /// The owner on whose behalf a script runs.
