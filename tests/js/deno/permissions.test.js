@@ -4,18 +4,17 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createAuthority } from "../support/certificates.js";
-import { freePort, startRedis } from "../support/redis.js";
+import { startRedis } from "../support/redis.js";
 
 const authority = createAuthority({ after }, "redlatch test authority");
 const { certFile, keyFile } = authority.issue(["DNS:localhost", "IP:127.0.0.1"]);
 const { cert, key } = authority.issue(["DNS:client"]);
-const tlsPort = await freePort();
 const redis = await startRedis(
   { after },
   {
     config: {
       unixsocket: "redis.sock",
-      "tls-port": tlsPort,
+      "tls-port": "free",
       "tls-cert-file": certFile,
       "tls-key-file": keyFile,
       "tls-ca-cert-file": authority.file,
@@ -23,6 +22,7 @@ const redis = await startRedis(
     },
   },
 );
+const { tlsPort } = redis;
 const script = fileURLToPath(new URL("../workers/restricted.js", import.meta.url));
 const settings = fileURLToPath(new URL("../deno.json", import.meta.url));
 

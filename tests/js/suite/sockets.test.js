@@ -6,14 +6,13 @@ import { createAuthority } from "../support/certificates.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { settles, until } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
-import { freePort, startRedis } from "../support/redis.js";
+import { startRedis } from "../support/redis.js";
 
 const authority = createAuthority({ after }, "redlatch test authority");
 const { certFile, keyFile } = authority.issue(["IP:127.0.0.1"]);
-const tlsPort = await freePort();
 const config = {
   unixsocket: "redis.sock",
-  "tls-port": tlsPort,
+  "tls-port": "free",
   "tls-cert-file": certFile,
   "tls-key-file": keyFile,
   "tls-ca-cert-file": authority.file,
@@ -23,7 +22,7 @@ const redis = await startRedis({ after }, { config });
 
 const ways = {
   tcp: { url: redis.url },
-  TLS: { url: `rediss://127.0.0.1:${tlsPort}`, tls: { ca: authority.certificate } },
+  TLS: { url: `rediss://127.0.0.1:${redis.tlsPort}`, tls: { ca: authority.certificate } },
   unix: { url: `unix://${join(redis.folder, "redis.sock")}` },
 };
 
@@ -51,11 +50,10 @@ for (const [way, options] of Object.entries(ways)) {
   for (const holding of [false, true]) {
     const what = holding ? "a lock" : "nothing";
     test(`${way}: an open client that holds ${what} keeps the process alive while it is connected, not longer`, async (t) => {
-      const port = await freePort();
-      const own = await startRedis(t, { config: { ...config, "tls-port": port } });
+      const own = await startRedis(t, { config });
       const url = {
         tcp: own.url,
-        TLS: `rediss://127.0.0.1:${port}`,
+        TLS: `rediss://127.0.0.1:${own.tlsPort}`,
         unix: `unix://${join(own.folder, "redis.sock")}`,
       };
       const script = new URL("../workers/idler.js", import.meta.url);

@@ -6,7 +6,7 @@ import { createAuthority } from "../support/certificates.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { rejection } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
-import { freePort, startRedis } from "../support/redis.js";
+import { startRedis } from "../support/redis.js";
 import { ConnectionError, createClient } from "../support/redlatch.js";
 
 const scope = { after };
@@ -14,10 +14,9 @@ const ours = createAuthority(scope, "redlatch test authority");
 const foreign = createAuthority(scope, "another authority");
 
 async function startTls(certificate, config = {}) {
-  const port = await freePort();
   const redis = await startRedis(scope, {
     config: {
-      "tls-port": port,
+      "tls-port": "free",
       "tls-cert-file": certificate.certFile,
       "tls-key-file": certificate.keyFile,
       "tls-ca-cert-file": ours.file,
@@ -25,7 +24,8 @@ async function startTls(certificate, config = {}) {
       ...config,
     },
   });
-  return { plainPort: redis.port, port, url: `rediss://127.0.0.1:${port}` };
+  const { port: plainPort, tlsPort: port } = redis;
+  return { plainPort, port, url: `rediss://127.0.0.1:${port}` };
 }
 
 const full = ours.issue(["DNS:localhost", "IP:127.0.0.1"]);

@@ -38,7 +38,7 @@ export function hasIPv6() {
 
 /**
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
- * `config`: redis-server options by name, a list for several arguments. `folder`: where it keeps its files; its own by default.
+ * `config`: redis-server options by name, a list for several arguments; "tls-port": "free" is a port that `tlsPort` names. `folder`: where it keeps its files; its own by default.
  * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for.
  */
 export async function startRedis(scope, { config = {}, port, password, folder, rights = NEEDED } = {}) {
@@ -50,8 +50,10 @@ export async function startRedis(scope, { config = {}, port, password, folder, r
   for (let attempt = 1; ; attempt += 1) {
     const chosen = port ?? (await freePort());
     const login = password === undefined ? "nopass" : `>${password}`;
-    const server = await launch(chosen, folder, config, ["default", "on", login, ...rights]);
-    if (server.ready) return runningRedis(scope, server, { port: chosen, folder, password });
+    const tlsPort = config["tls-port"] === "free" ? await freePort() : undefined;
+    const options = tlsPort === undefined ? config : { ...config, "tls-port": tlsPort };
+    const server = await launch(chosen, folder, options, ["default", "on", login, ...rights]);
+    if (server.ready) return runningRedis(scope, server, { port: chosen, tlsPort, folder, password });
     if (attempt === 5 || port !== undefined)
       throw new Error(`redis-server did not start:\n${server.log.join("\n")}`);
   }
@@ -99,7 +101,7 @@ async function launch(port, folder, config, user) {
   return { child, exit, log, ready };
 }
 
-async function runningRedis(scope, { child, exit, log }, { port, folder, password }) {
+async function runningRedis(scope, { child, exit, log }, { port, tlsPort, folder, password }) {
   const auth = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
   const clients = [];
   const kept = (client) => {
@@ -108,6 +110,7 @@ async function runningRedis(scope, { child, exit, log }, { port, folder, passwor
   };
   const server = {
     port,
+    tlsPort,
     folder,
     log,
     exit,
