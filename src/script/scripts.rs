@@ -108,16 +108,16 @@ impl Script {
         Self { name, source, sha1, returns, layout }
     }
 
-    /// The script with this source (for EVAL) or this SHA-1 in lower-case hexadecimal (for EVALSHA).
+    /// The script with this source, as EVAL names it.
     #[must_use]
-    pub fn find(named: &[u8]) -> Option<&'static Self> {
-        Self::ALL.into_iter().find(|script| script.source.as_bytes() == named || script.sha1 == named)
+    pub fn by_source(source: &[u8]) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|script| script.source.as_bytes() == source)
     }
 
-    /// The lock keys among KEYS; `None` if the number of keys does not fit the script's layout.
+    /// The script with this SHA-1 in lower-case hexadecimal, as EVALSHA names it.
     #[must_use]
-    pub fn lock_keys<'a, K>(&self, keys: &'a [K]) -> Option<&'a [K]> {
-        self.keys(keys, KeyRole::Lock)
+    pub fn by_sha1(sha1: &[u8]) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|script| script.sha1 == sha1)
     }
 
     /// The keys of one role among KEYS; `None` if the script has no such role, or if the number of keys does not fit

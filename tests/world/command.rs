@@ -31,10 +31,8 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
             b"EVALSHA" => false,
             _ => return None,
         };
-        let is_named = |script: &&Script| {
-            text.as_ref() == if by_source { script.source.as_bytes() } else { script.sha1.as_slice() }
-        };
-        let script = Script::ALL.into_iter().find(is_named)?;
+        let text = text.as_ref();
+        let script = if by_source { Script::by_source(text) } else { Script::by_sha1(text) }?;
         let count = core::str::from_utf8(count.as_ref()).ok()?.parse().ok()?;
         let (keys, arguments) = rest.split_at_checked(count)?;
         Some(Self { script, by_source, keys: keys.to_vec(), arguments: arguments.to_vec() })
@@ -73,9 +71,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
     pub fn keys_of(&self, role: KeyRole) -> &[Word] {
         let layout = self.script.layout;
         assert_eq!(self.keys.len() % layout.len(), 0, "{}: {} keys", self.name(), self.keys.len());
-        let count = self.keys.len() / layout.len();
-        let place = layout.iter().position(|other| *other == role);
-        place.map_or(&[], |place| &self.keys[place * count..(place + 1) * count])
+        self.script.keys(&self.keys, role).unwrap_or_default()
     }
 
     pub fn nonce(&self) -> &Word {

@@ -12,7 +12,7 @@ type Words<'a> = &'a [Vec<u8>];
 pub(super) fn eval(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let (source, rest) = arguments.split_first().ok_or_else(ErrorReply::syntax)?;
     let (keys, arguments) = split_keys(rest)?;
-    let script = scripts::by_source(source).ok_or_else(foreign_script)?;
+    let script = Script::by_source(source).ok_or_else(foreign_script)?;
     cx.server.cached.insert(script.sha1);
     run(cx, script, keys, arguments)
 }
@@ -22,7 +22,7 @@ pub(super) fn evalsha(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let (sha1, rest) = arguments.split_first().ok_or_else(ErrorReply::syntax)?;
     let sha1: [u8; 40] = sha1.to_ascii_lowercase().try_into().map_err(|_| no_script())?;
     let (keys, arguments) = split_keys(rest)?;
-    let cached = scripts::by_sha1(&sha1).filter(|_| cx.server.cached.contains(&sha1));
+    let cached = Script::by_sha1(&sha1).filter(|_| cx.server.cached.contains(&sha1));
     run(cx, cached.ok_or_else(no_script)?, keys, arguments)
 }
 
@@ -60,7 +60,7 @@ fn foreign_script() -> ErrorReply {
 
 pub(super) fn load(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let source = arguments.first().ok_or_else(ErrorReply::syntax)?;
-    let script = scripts::by_source(source).ok_or_else(foreign_script)?;
+    let script = Script::by_source(source).ok_or_else(foreign_script)?;
     cx.server.cached.insert(script.sha1);
     Ok(Reply::bulk(script.sha1))
 }

@@ -4,7 +4,7 @@ use super::{
     call::{Call, FENCE_MARGIN, Outcome},
     lua,
 };
-use crate::memory::reply::Reply;
+use crate::{memory::reply::Reply, script::KeyRole};
 
 /// The state of the lock keys before an acquire.
 pub(super) struct Found {
@@ -24,24 +24,26 @@ pub(super) struct Attempt<'a> {
     pub token: &'a [u8],
     pub lease: i64,
     pub waiter: &'a [u8],
+    /// The role of the keys that have the waiters.
+    pub waiters: KeyRole,
     pub claim: &'a [u8],
 }
 
 pub(super) fn look(call: &mut Call<'_>, attempt: Attempt<'_>) -> Outcome<Found> {
     let mut found = Found { mine: 0, held: 0, last: 0.0 };
     for i in 0..attempt.n {
-        let owner = call.get("local owner = redis.call('GET', KEYS[i])", call.key(0, i))?;
+        let owner = call.get("local owner = redis.call('GET', KEYS[i])", call.key(KeyRole::Lock, i))?;
         let mut is_mine = owner.as_deref() == Some(attempt.token);
         if is_mine || owner.is_none() {
             let at = "local counter = redis.call('GET', KEYS[n + i]) or ''";
-            let counter = call.get(at, call.key(1, i))?.unwrap_or_default();
+            let counter = call.get(at, call.key(KeyRole::Fence, i))?.unwrap_or_default();
             found.last = lua::max(found.last, lua::leading_number(&counter));
             is_mine = is_mine && !is_stale(&counter, attempt.claim);
         }
         if is_mine {
             found.mine = found.mine.saturating_add(1);
         } else if owner.is_some() {
-            let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", call.key(0, i))?;
+            let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", call.key(KeyRole::Lock, i))?;
             found.held = if pttl < 0 || found.held < 0 { -1 } else { found.held.max(pttl).max(1) };
         }
     }
@@ -59,11 +61,11 @@ fn is_stale(counter: &[u8], claim: &[u8]) -> bool {
 
 /// Takes all keys, and returns the reply.
 pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) -> Outcome<Reply> {
-    let Attempt { n, token, lease, waiter, claim } = attempt;
+    let Attempt { n, token, lease, waiter, waiters, claim } = attempt;
     let is_repeated = found.mine == n;
     let fence = fence(call, found.last, is_repeated);
     for i in 0..n {
-        let (lock, counter) = (call.key(0, i), call.key(1, i));
+        let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
         let (mut claimed, mut ttl) = (claim.to_vec(), lease.saturating_add(FENCE_MARGIN));
         if is_repeated {
             if claim.is_empty() {
@@ -79,7 +81,7 @@ pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) ->
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", lock, token, lease)?;
         }
         if !waiter.is_empty() {
-            call.zrem("redis.call('ZREM', KEYS[2 * n + i], waiter)", call.key(2, i), &[waiter])?;
+            call.zrem("redis.call('ZREM', KEYS[2 * n + i], waiter)", call.key(waiters, i), &[waiter])?;
         }
     }
     Ok(Reply::Array(vec![Reply::bulk(call.text(0)?), Reply::Integer(1), Reply::bulk(fence)]))

@@ -8,7 +8,7 @@ use crate::{
         reply::{ErrorReply, Reply},
         trouble::Trouble,
     },
-    script::Script,
+    script::{KeyRole, Script},
     time::Instant,
 };
 
@@ -23,8 +23,6 @@ pub(in crate::memory) type Outcome<T> = Result<T, ErrorReply>;
 pub(in crate::memory) struct Call<'a> {
     pub(super) script: &'static Script,
     keys: &'a [Vec<u8>],
-    /// The number of lock keys.
-    n: usize,
     arguments: &'a [Vec<u8>],
     user: &'a User,
     keyspace: &'a mut Keyspace,
@@ -45,7 +43,7 @@ impl<'a> Call<'a> {
         now: Instant,
     ) -> Self {
         let out_of_memory = trouble == Some(Trouble::OutOfMemory);
-        Self { script, keys, n: 0, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
+        Self { script, keys, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
     }
 
     /// The messages that the script published, in order.
@@ -72,19 +70,16 @@ impl<'a> Call<'a> {
         lua::whole(self.text(at)?).ok_or_else(|| ErrorReply::beyond("an argument that is no whole number"))
     }
 
-    /// The number of lock keys, if each lock has this many keys.
-    pub(super) fn locks(&mut self, each: usize) -> Outcome<usize> {
-        let whole = self.keys.len().checked_rem(each) == Some(0);
-        self.n = whole
-            .then(|| self.keys.len().checked_div(each).unwrap_or(0))
-            .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
-        Ok(self.n)
+    /// The number of lock keys.
+    pub(super) fn locks(&self) -> Outcome<usize> {
+        let locks = self.script.keys(self.keys, KeyRole::Lock);
+        locks.map(<[_]>::len).ok_or_else(|| ErrorReply::beyond("a call with so many keys"))
     }
 
-    /// `KEYS[kind * n + i + 1]`.
-    pub(super) fn key(&self, kind: usize, i: usize) -> &'a [u8] {
-        let at = kind.saturating_mul(self.n).saturating_add(i);
-        self.keys.get(at).map(Vec::as_slice).unwrap_or_default()
+    /// The key of this role for the lock key `KEYS[i + 1]`.
+    pub(super) fn key(&self, role: KeyRole, i: usize) -> &'a [u8] {
+        let keys = self.script.keys(self.keys, role).unwrap_or_default();
+        keys.get(i).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn millis(&self) -> u64 {

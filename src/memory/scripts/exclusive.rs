@@ -5,14 +5,17 @@ use super::{
     call::{Call, Outcome, PURGE_LIMIT},
     release,
 };
-use crate::memory::{reply::Reply, sorted_set::SortedSet};
+use crate::{
+    memory::{reply::Reply, sorted_set::SortedSet},
+    script::KeyRole,
+};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let (registration_ttl, claim) = (call.number(4)?, call.text(5)?);
-    let n = call.locks(3)?;
+    let n = call.locks()?;
     call.time()?;
-    let attempt = Attempt { n, token, lease, waiter, claim };
+    let attempt = Attempt { n, token, lease, waiter, waiters: KeyRole::Registrations, claim };
     let found = look(call, attempt)?;
     if found.held == 0 {
         return grant(call, attempt, &found);
@@ -20,7 +23,7 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     if !waiter.is_empty() {
         let expiry = call.now().saturating_add(registration_ttl);
         for i in 0..n {
-            let key = call.key(2, i);
+            let key = call.key(KeyRole::Registrations, i);
             call.zadd("redis.call('ZADD', KEYS[i], expiry, waiter)", key, expiry, waiter)?;
             call.lengthen(key, registration_ttl)?;
         }
@@ -29,13 +32,13 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let n = call.locks(3)?;
-    release::release(call, n, pop_waiter)
+    let n = call.locks()?;
+    release::release(call, n, KeyRole::Registrations, pop_waiter)
 }
 
 /// Takes the first registration that has not expired out of a set.
 fn pop_waiter(call: &mut Call<'_>, i: usize) -> Outcome<Option<Vec<u8>>> {
-    let waiters = call.key(2, i);
+    let waiters = call.key(KeyRole::Registrations, i);
     for popped in 0..PURGE_LIMIT {
         let at = "local first = redis.call('ZPOPMIN', waiters)";
         let first = call.call(at, "zpopmin", |keyspace, now| {

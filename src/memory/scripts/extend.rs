@@ -4,20 +4,22 @@ use super::{
     call::{Call, FENCE_MARGIN, Outcome},
     lua,
 };
-use crate::memory::reply::Reply;
+use crate::{memory::reply::Reply, script::KeyRole};
 
 pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
-    let n = call.locks(2)?;
+    let n = call.locks()?;
     for i in 0..n {
-        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(0, i))?.as_deref() != Some(token) {
+        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(KeyRole::Lock, i))?.as_deref()
+            != Some(token)
+        {
             return call.reply([0]);
         }
     }
     let counter_ttl = lease.saturating_add(FENCE_MARGIN);
     if !claim.is_empty() {
         for i in 0..n {
-            let key = call.key(1, i);
+            let key = call.key(KeyRole::Fence, i);
             let counter = call.get("local fence = string.match(redis.call('GET', KEYS[n + i])", key)?;
             let counter = counter.unwrap_or_default();
             let fence = lua::leading_digits(&counter).unwrap_or(b"0");
@@ -29,8 +31,8 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     }
     if lease > 0 {
         for i in 0..n {
-            call.lengthen(call.key(0, i), lease)?;
-            call.lengthen(call.key(1, i), counter_ttl)?;
+            call.lengthen(call.key(KeyRole::Lock, i), lease)?;
+            call.lengthen(call.key(KeyRole::Fence, i), counter_ttl)?;
         }
     }
     call.reply([1])

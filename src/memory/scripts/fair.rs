@@ -5,7 +5,7 @@ use super::{
     call::{Call, Outcome, PURGE_LIMIT},
     lua, release,
 };
-use crate::memory::reply::Reply;
+use crate::{memory::reply::Reply, script::KeyRole};
 
 /// The waiter that calls `fair_acquire`.
 #[derive(Clone, Copy)]
@@ -18,17 +18,17 @@ struct Waiter<'a> {
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, id) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let (position_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
-    let n = call.locks(4)?;
+    let n = call.locks()?;
     call.time()?;
 
-    let attempt = Attempt { n, token, lease, waiter: id, claim };
+    let attempt = Attempt { n, token, lease, waiter: id, waiters: KeyRole::Queue, claim };
     let found = look(call, attempt)?;
     let waiter = Waiter { id, position_lease, join };
     let position = if found.mine < n { look_at_queues(call, n, waiter)? } else { Position::FIRST };
     if found.held == 0 && position.is_first {
         for i in 0..n {
             let at = "if redis.call('ZRANGE', queue, 0, 0)[1] then";
-            let is_empty = head_of(call, at, call.key(2, i))?.is_none();
+            let is_empty = head_of(call, at, call.key(KeyRole::Queue, i))?.is_none();
             if !is_empty {
                 renew_position(call, i, waiter)?;
             }
@@ -72,7 +72,7 @@ fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<
         if owner == lua::split_waiter(waiter.id).0 {
             position.own_head = lua::whole(number).unwrap_or(0);
         }
-        let queue = call.key(2, i);
+        let queue = call.key(KeyRole::Queue, i);
         let rank =
             call.call("local rank = redis.call('ZRANK', queue, waiter)", "zrank", |keyspace, now| {
                 Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter.id)))
@@ -84,7 +84,7 @@ fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<
 
 /// The first live waiter, and the remaining ms of its position lease. Removes the dead waiters ahead of it.
 fn live_head(call: &mut Call<'_>, i: usize, caller: Option<Waiter<'_>>) -> Outcome<Option<(Vec<u8>, i64)>> {
-    let (queue, leases) = (call.key(2, i), call.key(3, i));
+    let (queue, leases) = (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i));
     for _ in 0..PURGE_LIMIT {
         let head = head_of(call, "local head = redis.call('ZRANGE', queue, 0, 0)[1]", queue)?;
         let Some(head) = head else { return Ok(None) };
@@ -117,14 +117,14 @@ fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8
 fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<bool> {
     let mut joined = false;
     for i in 0..n {
-        let (at, queue) = ("redis.call('ZSCORE', KEYS[2 * n + i], waiter)", call.key(2, i));
+        let (at, queue) = ("redis.call('ZSCORE', KEYS[2 * n + i], waiter)", call.key(KeyRole::Queue, i));
         joined = joined
             || call.call(at, "zscore", |keyspace, now| {
                 Ok(keyspace.sorted_set(queue, now)?.is_none_or(|set| set.score(waiter.id).is_none()))
             })?;
     }
     for i in 0..n {
-        let (queue, leases) = (call.key(2, i), call.key(3, i));
+        let (queue, leases) = (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i));
         if joined {
             let tail = call.call("redis.call('ZRANGE', queue, -1, -1,", "zrange", |keyspace, now| {
                 let set = keyspace.sorted_set(queue, now)?;
@@ -152,7 +152,8 @@ fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<boo
 
 /// Refreshes the position lease of the waiter's client in a queue.
 fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<()> {
-    let (queue, leases, client) = (call.key(2, i), call.key(3, i), lua::split_waiter(waiter.id).0);
+    let (queue, leases, client) =
+        (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i), lua::split_waiter(waiter.id).0);
     let lease_end = call.now().saturating_add(waiter.position_lease);
     call.zadd("redis.call('ZADD', leases, now + position_lease, client)", leases, lease_end, client)?;
     for key in [queue, leases] {
@@ -162,9 +163,9 @@ fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let n = call.locks(4)?;
+    let n = call.locks()?;
     call.time()?;
-    release::release(call, n, |call, i| {
+    release::release(call, n, KeyRole::Queue, |call, i| {
         let head = live_head(call, i, None)?;
         Ok(head.map(|(head, _)| head))
     })

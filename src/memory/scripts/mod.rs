@@ -29,14 +29,6 @@ fn table() -> [(&'static Script, Transcription); 5] {
     ]
 }
 
-pub(super) fn by_source(source: &[u8]) -> Option<&'static Script> {
-    table().into_iter().map(|(script, _)| script).find(|script| script.source.as_bytes() == source)
-}
-
-pub(super) fn by_sha1(sha1: &[u8; 40]) -> Option<&'static Script> {
-    table().into_iter().map(|(script, _)| script).find(|script| script.sha1 == *sha1)
-}
-
 pub(super) fn run(call: &mut Call<'_>) -> Outcome<Reply> {
     let found = table().into_iter().find(|(script, _)| *script == call.script);
     found.map_or_else(|| Err(ErrorReply::beyond("this script")), |(_, transcription)| transcription(call))

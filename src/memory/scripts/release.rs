@@ -4,20 +4,21 @@ use super::{
     call::{Call, Outcome},
     lua,
 };
-use crate::memory::reply::Reply;
+use crate::{memory::reply::Reply, script::KeyRole};
 
-/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `next_waiter` finds the waiter to wake for a
-/// lock.
+/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `waiters` is the role of the keys that have the
+/// waiters, and `next_waiter` finds the waiter to wake for a lock.
 pub(super) fn release(
     call: &mut Call<'_>,
     n: usize,
+    waiters: KeyRole,
     next_waiter: impl Fn(&mut Call<'_>, usize) -> Outcome<Option<Vec<u8>>>,
 ) -> Outcome<Reply> {
     let waiter = call.text(2)?;
     let (mut deleted, mut woken) = (0_i64, Vec::new());
     for i in 0..n {
         if !waiter.is_empty() {
-            call.zrem("redis.call('ZREM', waiters, waiter)", call.key(2, i), &[waiter])?;
+            call.zrem("redis.call('ZREM', waiters, waiter)", call.key(waiters, i), &[waiter])?;
         }
         if free(call, i, &mut deleted)? {
             woken.extend(next_waiter(call, i)?);
@@ -29,7 +30,7 @@ pub(super) fn release(
 
 /// Deletes a key if the token holds it without a newer claim. Returns whether the key is free then.
 fn free(call: &mut Call<'_>, i: usize, deleted: &mut i64) -> Outcome<bool> {
-    let (key, token) = (call.key(0, i), call.text(1)?);
+    let (key, token) = (call.key(KeyRole::Lock, i), call.text(1)?);
     // Under pcall: a key of another type is not a lock.
     match call.get("redis.pcall('GET', KEYS[i])", key) {
         Err(_) => Ok(false),
@@ -50,6 +51,6 @@ fn is_claimed(call: &mut Call<'_>, i: usize) -> Outcome<bool> {
     if claim.is_empty() {
         return Ok(true);
     }
-    let counter = call.get("redis.pcall('GET', KEYS[n + i])", call.key(1, i)).ok().flatten();
+    let counter = call.get("redis.pcall('GET', KEYS[n + i])", call.key(KeyRole::Fence, i)).ok().flatten();
     Ok(lua::claim_in(&counter.unwrap_or_default()).is_none_or(|claimed| claimed == claim))
 }
