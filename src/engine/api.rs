@@ -65,7 +65,7 @@ impl<E: Entropy + 'static> Engine<E> {
         match self.hold_of(handle) {
             Hold::Only(held) => self.deliver_and_follow(held, Input::Release, now),
             Hold::OneOfSeveral(held) => {
-                self.leave(handle, held, now);
+                self.deliver_and_follow(held, Input::Leave(handle), now);
                 self.events.push_back(Event::Released { lock: handle, outcome: ReleaseOutcome::Released });
             }
             Hold::None => {}
@@ -91,7 +91,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.send_no_more_extensions(handle);
         self.run_due(now);
         match self.hold_of(handle) {
-            Hold::OneOfSeveral(held) => self.leave(handle, held, now),
+            Hold::OneOfSeveral(held) => self.deliver_and_follow(held, Input::Leave(handle), now),
             Hold::Only(held) => self.deliver_and_follow(held, Input::Cancel, now),
             Hold::None => {
                 if let Some((lock, _)) = self.lock_of(handle) {
@@ -174,11 +174,6 @@ impl<E: Entropy + 'static> Engine<E> {
             },
             _ => Hold::None,
         }
-    }
-
-    /// One of several handles leaves its lock.
-    fn leave(&mut self, handle: HandleId, held: LockId, now: Instant) {
-        self.deliver_and_follow(held, Input::Leave(handle), now);
     }
 
     /// Removes a handle, and the queued events about its fate. The results of operations stay in the queue.

@@ -15,8 +15,9 @@ impl Owners {
     }
 
     pub(super) fn remove(&mut self, token: &[u8], lock: LockId) {
-        self.locks.remove(hash(token), lock.0.into());
-        self.parked.remove(hash(token), lock.0.into());
+        let (hash, lock) = (hash(token), lock.0.into());
+        self.locks.remove(hash, lock);
+        self.parked.remove(hash, lock);
     }
 
     /// The locks with this token, by number. Locks with other tokens may be among them: the index contains hashes.
@@ -35,11 +36,7 @@ impl Owners {
 
     /// The parked locks with this token, by number.
     pub(super) fn parked(&self, token: &[u8]) -> Vec<LockId> {
-        let mut parked = Vec::new();
-        for lock in locks(&self.parked, token) {
-            parked.push(lock);
-        }
-        parked
+        locks(&self.parked, token).collect()
     }
 
     pub(super) fn has_parked(&self) -> bool {

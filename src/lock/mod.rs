@@ -46,7 +46,7 @@ use release::Release;
 pub use request::Request;
 pub(crate) use spec::Spec;
 pub(crate) use step::Residue;
-use step::{Report, Scope, Step};
+use step::Step;
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Lock {
@@ -68,18 +68,6 @@ enum State {
     Hold(Hold),
     Release(Release),
     Done,
-}
-
-impl Residue {
-    /// The residue of a waiter that this client does not know: its ticket, which lasts for `longest` at most.
-    pub(crate) fn unknown_waiter(longest: Duration) -> Self {
-        Self {
-            scope: Scope::All,
-            waiter: crate::script::Waiter::Registered,
-            longest,
-            report: Report::ToNobody,
-        }
-    }
 }
 
 impl Lock {

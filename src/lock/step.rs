@@ -38,6 +38,13 @@ pub(crate) struct Residue {
     pub(crate) report: Report,
 }
 
+impl Residue {
+    /// The residue of a waiter that this client does not know: its ticket, which lasts for `longest` at most.
+    pub(crate) fn unknown_waiter(longest: Duration) -> Self {
+        Self { scope: Scope::All, waiter: Waiter::Registered, longest, report: Report::ToNobody }
+    }
+}
+
 /// The nodes that may have residue.
 #[derive(Clone, Debug, Hash)]
 pub(crate) enum Scope {

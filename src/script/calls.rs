@@ -12,8 +12,10 @@ pub(crate) struct Call<'a> {
     /// KEYS.
     pub(crate) keys: &'a [Vec<u8>],
     /// ARGV behind the nonce; `None` after the last argument.
-    pub(crate) arguments: [Option<Argument<'a>>; MOST_ARGUMENTS],
+    pub(crate) arguments: Arguments<'a>,
 }
+
+type Arguments<'a> = [Option<Argument<'a>>; MOST_ARGUMENTS];
 
 /// The most arguments that a script takes behind the nonce.
 const MOST_ARGUMENTS: usize = 6;
@@ -105,8 +107,6 @@ pub(crate) fn exclusive_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, wait
 pub(crate) fn fair_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
     call(&FAIR_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
 }
-
-type Arguments<'a> = [Option<Argument<'a>>; MOST_ARGUMENTS];
 
 const fn three<'a>(one: Argument<'a>, two: Argument<'a>, three: Argument<'a>) -> Arguments<'a> {
     [Some(one), Some(two), Some(three), None, None, None]

@@ -19,6 +19,7 @@ use super::{
     effects::Effect,
     input::Input,
     kind::{self, Denial},
+    owner::Owner,
     step::{Grant, Report, Residue, Scope, Step},
 };
 use crate::{
@@ -208,7 +209,7 @@ impl Acquire {
         Step::Stay(self)
     }
 
-    fn replace_owner(&self, owner: super::owner::Owner, round: &Round, cx: &mut Context<'_>) {
+    fn replace_owner(&self, owner: Owner, round: &Round, cx: &mut Context<'_>) {
         let used = core::mem::replace(cx.owner, owner);
         let residue = Residue {
             scope: Scope::HeldBy(round.clone()),
