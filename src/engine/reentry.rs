@@ -23,6 +23,8 @@ enum Relation {
 impl<E: Entropy + 'static> Engine<E> {
     fn relation(&self, new: &Lock, now: Instant) -> Relation {
         let locks = self.owners.of(new.owner().token()).filter_map(|id| Some((id, self.locks.get(&id)?)));
+        #[cfg(test)]
+        let locks = locks.inspect(|_| tests::count());
         let mut others = locks.filter(|(_, lock)| lock.conflicts_with(new) && !lock.is_parked());
         match others.next() {
             Some((id, lock)) if lock.provides(new.spec(), now) => Relation::Holds(id),
@@ -81,32 +83,43 @@ impl<E: Entropy + 'static> Engine<E> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Duration, Endpoint, Engine, Instant, Policy, Request, entropy::seeded::Seeded, lock::Owner};
+    use std::cell::Cell;
 
-    /// An adoption looks only at the locks of its own token, however many locks there are.
+    use crate::{Duration, Endpoint, Engine, Instant, Policy, Request, entropy::seeded::Seeded};
+
+    thread_local! {
+        static LOOKED_AT: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A new lock is compared with another one.
+    pub(super) fn count() {
+        LOOKED_AT.set(LOOKED_AT.get() + 1);
+    }
+
+    /// An adoption is compared only with the locks of its own token, however many locks there are.
     #[test]
-    fn adoptions_of_many_locks_look_at_each_lock_once() {
+    fn an_adoption_looks_only_at_the_locks_of_its_token() {
+        const LOCKS: u32 = 10_000;
         let mut engine = Engine::new(Policy::default(), Seeded(1));
         engine.add_node(Endpoint::default());
-        let mut looked_at = 0;
-        for number in 0..10_000_u32 {
-            let token = number.to_be_bytes();
-            let owner = Owner::new(Some(&token), &mut Seeded(1)).unwrap();
-            looked_at += engine.owners.of(owner.token()).count();
-            let request = Request {
-                keys: vec![token.to_vec()],
-                token: Some(token.to_vec()),
-                ttl: Duration::from_millis(10_000),
-                wait: Duration::MAX,
-                renew: false,
-                max_hold: Duration::MAX,
-                fair: false,
-                adopt: Some(0),
-            };
-            engine.acquire(request.clone(), Instant::default()).unwrap();
-            looked_at += engine.owners.of(owner.token()).count();
-        }
-        assert_eq!(engine.busy(), 10_000);
-        assert_eq!(looked_at, 10_000);
+        let mut looked_at = || {
+            for number in 0..LOCKS {
+                let token = number.to_be_bytes().to_vec();
+                let request = Request {
+                    keys: vec![token.clone()],
+                    token: Some(token),
+                    ttl: Duration::from_millis(10_000),
+                    wait: Duration::MAX,
+                    renew: false,
+                    max_hold: Duration::MAX,
+                    fair: false,
+                    adopt: Some(0),
+                };
+                engine.acquire(request, Instant::default()).unwrap();
+            }
+            LOOKED_AT.replace(0)
+        };
+        assert_eq!(looked_at(), 0, "no other lock has the token");
+        assert_eq!(looked_at(), LOCKS, "one other lock each");
     }
 }
