@@ -55,7 +55,17 @@ class Tree {
 
   /** Copies what the crate and its tests are made of. What is there already keeps its time, by which cargo goes. */
   reset() {
-    for (const name of ["Cargo.toml", "Cargo.lock", "README.md", "src", "lua", "tests"]) {
+    // The last is a member of the workspace, without which cargo refuses to start.
+    const names = [
+      "Cargo.toml",
+      "Cargo.lock",
+      "README.md",
+      "src",
+      "lua",
+      "tests",
+      "pkg-template/build/bindgen",
+    ];
+    for (const name of names) {
       copyChanged(join(root, name), join(this.path, name));
     }
   }
