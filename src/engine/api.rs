@@ -112,7 +112,8 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_due(now);
         self.closed = true;
         let mut handles = Vec::new();
-        for lock in self.locks.values() {
+        // A lock that is being released keeps its handle until the outcome is reported.
+        for lock in self.locks.values().filter(|lock| lock.is_held() || lock.is_waiting()) {
             handles.extend_from_slice(&lock.handles);
         }
         let is_held = |handle: &&Handle| handle.phase == Phase::Informed;
@@ -124,10 +125,8 @@ impl<E: Entropy + 'static> Engine<E> {
             self.refuse(handle.id, Code::Closed, "the client was closed before the lock was acquired");
         }
         for handle in handles.iter().filter(is_held) {
-            if !matches!(self.hold_of(handle.id), Hold::None) {
-                self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
-                self.release(handle.id, now);
-            }
+            self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
+            self.release(handle.id, now);
         }
     }
 

@@ -121,9 +121,7 @@ impl Context<'_> {
     /// Withdraws the grants that the application has not heard of: the lock is released.
     pub(super) fn withdraw_grants(&mut self) {
         for place in 0..self.handles.len() {
-            if let Some(handle) = self.handles.get_mut(place).filter(|each| each.phase == Phase::Granted) {
-                handle.phase = Phase::Asking;
-                let id = handle.id;
+            if let Some(&Handle { id, phase: Phase::Granted }) = self.handles.get(place) {
                 self.withdraw_grant(id);
             }
         }

@@ -109,3 +109,23 @@ fn after_it_no_lock_is_acquired_and_nothing_is_sent() {
     assert_eq!(failure(event).code, Code::Closed);
     assert_eq!(client.engine.busy(), 0);
 }
+
+#[test]
+fn a_release_in_flight_is_reported_as_a_release() {
+    for is_grant_polled in [true, false] {
+        let mut client = Client::ready();
+        let lock = client.acquire(request("a"));
+        let acquire = client.command();
+        let (connection, now) = (client.connection.expect("a connection"), client.now);
+        client.engine.handle_bytes(connection, acquire.granted(7).as_bytes(), now);
+        if is_grant_polled {
+            client.event();
+        }
+        client.engine.release(lock, now);
+        let release = client.command();
+        client.engine.close(now);
+        assert_eq!(client.events(), []);
+        client.reply(release.count(1));
+        assert_eq!(client.events(), [Event::Released { lock, outcome: ReleaseOutcome::Released }]);
+    }
+}
