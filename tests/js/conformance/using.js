@@ -92,8 +92,11 @@ export const using = {
   async "using does not run its body without the lock"({ connect, key, redlatch }) {
     const name = key();
     const lock = await connect().acquire(name);
+    const other = connect();
+    equal(await other.tryAcquire(name), null, "another client holds it");
     let ran = false;
-    const refused = connect().using(name, { wait: 100 }, () => (ran = true));
+    // The wait does not include connecting any more.
+    const refused = other.using(name, { wait: 100 }, () => (ran = true));
     await rejects(refused, redlatch.LockTimeoutError, { code: "LOCK_TIMEOUT" });
     equal(ran, false, "the body ran");
     await lock.release();
