@@ -116,14 +116,13 @@ fn a_release_in_flight_is_reported_as_a_release() {
         let mut client = Client::ready();
         let lock = client.acquire(request("a"));
         let acquire = client.command();
-        let (connection, now) = (client.connection.expect("a connection"), client.now);
-        client.engine.handle_bytes(connection, acquire.granted(7).as_bytes(), now);
+        client.reply(acquire.granted(7));
         if is_grant_polled {
             client.event();
         }
-        client.engine.release(lock, now);
+        client.engine.release(lock, client.now);
         let release = client.command();
-        client.engine.close(now);
+        client.engine.close(client.now);
         assert_eq!(client.events(), []);
         client.reply(release.count(1));
         assert_eq!(client.events(), [Event::Released { lock, outcome: ReleaseOutcome::Released }]);
