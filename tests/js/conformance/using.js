@@ -95,7 +95,7 @@ export const using = {
     const other = connect();
     equal(await other.tryAcquire(name), null, "another client holds it");
     let ran = false;
-    // The wait does not include connecting any more.
+    // This client is connected, so that its wait is for the lock alone.
     const refused = other.using(name, { wait: 100 }, () => (ran = true));
     await rejects(refused, redlatch.LockTimeoutError, { code: "LOCK_TIMEOUT" });
     equal(ran, false, "the body ran");
