@@ -9,6 +9,8 @@ export const template = below("pkg-template");
 export const wasm = below("target/wasm");
 /** The generated program that checks the façade. */
 export const facade = below("target/facade");
+/** The sources compiled as CommonJS, until they are put into the package. */
+export const commonjs = below("target/commonjs");
 /** The npm package while it is being built, so that pkg/ is never incomplete. */
 export const staging = below("target/package");
 /** The npm package. */

@@ -10,17 +10,20 @@ export function prune(folder, manifest) {
   const visit = (file) => {
     if (reached.has(file)) return;
     reached.add(file);
-    if (!/\.(js|d\.ts)$/.test(file)) return;
-    for (const [, target] of readFileSync(file, "utf8").matchAll(/\b(?:from|import) ?"(\.[^"]+)"/g)) {
+    if (!/\.(c?js|d\.c?ts)$/.test(file)) return;
+    // What follows a question mark is for the bundler.
+    const named = /\b(?:from|import|require) ?\(?"(\.[^"?]+)(?:\?\w+)?"/g;
+    for (const [, target] of readFileSync(file, "utf8").matchAll(named)) {
       const path = join(dirname(file), target);
-      visit(file.endsWith(".d.ts") ? path.replace(/\.js$/, ".d.ts") : path);
+      visit(/\.d\.c?ts$/.test(file) ? path.replace(/\.(c?)js$/, ".d.$1ts") : path);
     }
   };
-  for (const target of targets(manifest.exports)) visit(join(folder, normalize(target)));
+  for (const target of targets(manifest.exports))
+    visit(join(folder, normalize(target.replace("?module", ""))));
   const dist = join(folder, "dist");
   for (const name of readdirSync(dist, { recursive: true })) {
     const file = join(dist, name);
-    if (/\.(js|ts|wasm)$/.test(name) && !reached.has(file)) rmSync(file);
+    if (/\.(c?js|c?ts|wasm)$/.test(name) && !reached.has(file)) rmSync(file);
   }
 }
 

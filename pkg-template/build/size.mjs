@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ const ENTRIES = {
   "Node.js, Bun": "entry/node.js",
   Deno: "entry/deno.js",
   workerd: "entry/workerd.js",
+  "edge-light": "entry/edge-light.js",
   browser: "entry/browser.js",
 };
 
@@ -38,7 +40,7 @@ function bundle(entry) {
     format: "esm",
     target: "es2022",
     write: false,
-    external: ["node:*", "cloudflare:*", "*/inline.js", "*/core.wasm"],
+    external: ["node:*", "cloudflare:*", "*/inline.js", "*/core.wasm", "*/core.wasm?module"],
   });
   return outputFiles[0].contents;
 }
@@ -53,4 +55,14 @@ export function printSizes() {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) printSizes();
+/** What npm transfers, and what it puts into node_modules; most of it is the wasm, in both kinds of module. */
+function printPackage() {
+  const packed = execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: output, encoding: "utf8" });
+  const [{ size, unpackedSize }] = JSON.parse(packed);
+  console.log(`${"npm package".padEnd(24)} ${String(unpackedSize).padStart(7)} bytes, ${size} packed`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  printSizes();
+  printPackage();
+}

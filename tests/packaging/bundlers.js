@@ -40,6 +40,29 @@ export function forWorkers(entry, folder) {
   });
 }
 
+/**
+ * As Next bundles for the edge: a script whose value is in the global `program`. What is imported with `?module` is in the global
+ * `wasm` when it runs, compiled by the runtime. Returns the file.
+ */
+export function forEdge(entry, folder) {
+  const module = {
+    name: "wasm, by ?module",
+    setup(build) {
+      build.onResolve({ filter: /\.wasm\?module$/ }, ({ path }) => ({ path, namespace: "edge" }));
+      build.onLoad({ filter: /./, namespace: "edge" }, () => ({
+        contents: "export default globalThis.wasm",
+      }));
+    },
+  };
+  return withEsbuild(entry, join(folder, "out.js"), {
+    format: "iife",
+    globalName: "program",
+    platform: "browser",
+    conditions: ["edge-light", "browser"],
+    plugins: [module],
+  });
+}
+
 /** With esbuild's own options over these. Returns the file. */
 export async function withEsbuild(entry, file, options) {
   const { warnings } = await esbuild.build({

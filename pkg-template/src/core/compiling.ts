@@ -28,7 +28,9 @@ export function explain<T>(compile: () => T): T {
   };
   try {
     const compiled = compile();
-    return compiled instanceof Promise ? (compiled.catch(failed) as T) : compiled;
+    // Not by instanceof: the promise may be of another realm than this file.
+    const { then } = compiled as { then?: unknown };
+    return typeof then === "function" ? (Promise.resolve(compiled).catch(failed) as T) : compiled;
   } catch (error) {
     return failed(error);
   }

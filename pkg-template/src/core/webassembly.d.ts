@@ -13,6 +13,12 @@ declare module "*/core.wasm" {
   export default module;
 }
 
+/** The same, as bundlers for edge runtimes make it. */
+declare module "*/core.wasm?module" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+
 /** The memory server, likewise. */
 declare module "*/memory.wasm" {
   const module: WebAssembly.Module;

@@ -4,7 +4,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { browserBundlers, bundlers, forWorkers } from "../../packaging/bundlers.js";
+import vm from "node:vm";
+import { browserBundlers, bundlers, forEdge, forWorkers, withEsbuild } from "../../packaging/bundlers.js";
 import { assertLocked, assertLocks, startLockServer } from "./support/locking.js";
 import { execute, runtimes } from "./support/runtimes.js";
 import { emptyFolder, installedProject } from "./support/tarball.js";
@@ -17,6 +18,13 @@ const WITHOUT_WASM = 80_000;
 
 const project = await installedProject({ after });
 const server = await startLockServer({ after });
+
+/** What a program without sockets is given in their place. */
+async function transportOfNode() {
+  const { nodeTransport } = await import("../../../pkg/dist/transport/node.js");
+  const there = { host: "127.0.0.1", port: server.port, tls: false, path: null };
+  return { connect: (_, handler, signal) => nodeTransport.connect(there, handler, signal) };
+}
 
 for (const [name, bundle] of Object.entries(bundlers)) {
   test(`${name}: the bundle takes a lock`, async (t) => {
@@ -41,10 +49,7 @@ for (const [name, bundle] of Object.entries(browserBundlers)) {
     const file = await bundle(join(project, "browser.js"), folder);
     assert.doesNotMatch(readFileSync(file, "utf8"), /["'`]node:|\brequire\(/);
     const { lock } = await import(pathToFileURL(file));
-    const { nodeTransport } = await import("../../../pkg/dist/transport/node.js");
-    const there = { host: "127.0.0.1", port: server.port, tls: false, path: null };
-    const transport = { connect: (_, handler, signal) => nodeTransport.connect(there, handler, signal) };
-    assertLocked(await lock(transport));
+    assertLocked(await lock(await transportOfNode()));
   });
 }
 
@@ -70,3 +75,28 @@ for (const app of ["worker.js", "slim-worker.js"]) {
     assertLocked(await askWorker(t, cwd, { REDIS_URL: server.url }));
   });
 }
+
+for (const app of ["edge.js", "slim-edge.js"]) {
+  test(`an edge bundle, as Next makes it, takes a lock with a wasm module of another realm: ${app}`, async (t) => {
+    const script = readFileSync(await forEdge(join(project, app), emptyFolder(t)), "utf8");
+    assert.ok(script.length < WITHOUT_WASM, "the wasm is in the script");
+    const { atob, AbortController, AbortSignal, clearTimeout, crypto, performance, queueMicrotask } =
+      globalThis;
+    const { setTimeout, TextDecoder, TextEncoder, URL } = globalThis;
+    const web = { atob, AbortController, AbortSignal, clearTimeout, crypto, performance, queueMicrotask };
+    const wasm = new WebAssembly.Module(readFileSync(join(project, "node_modules/redlatch/dist/core.wasm")));
+    const globals = { ...web, setTimeout, TextDecoder, TextEncoder, URL, wasm };
+    const realm = vm.createContext(globals, { codeGeneration: { strings: false, wasm: false } });
+    assert.equal(vm.runInContext("wasm instanceof WebAssembly.Module", realm), false);
+    vm.runInContext(script, realm);
+    const { lock } = vm.runInContext("program", realm);
+    assertLocked({ ...(await lock(await transportOfNode())) });
+  });
+}
+
+test("esbuild, of a program that requires: the bundle takes a lock where there is no node_modules", async (t) => {
+  const cwd = emptyFolder(t);
+  const file = await withEsbuild(join(project, "require.cjs"), join(cwd, "out.cjs"), { format: "cjs" });
+  assert.doesNotMatch(readFileSync(file, "utf8"), /require\("redlatch/);
+  await assertLocks(server, [process.execPath, file], { cwd });
+});

@@ -18,8 +18,11 @@ const packed = await pack({ after });
 /** The files that the exports map names. */
 function exported() {
   const targets = (value) =>
-    typeof value === "string" ? [posix.normalize(value)] : Object.values(value).flatMap(targets);
-  return [...new Set(Object.values(manifest.exports).flatMap(targets))];
+    typeof value === "string"
+      ? [posix.normalize(value.replace("?module", ""))]
+      : Object.values(value).flatMap(targets);
+  const { main, types, typesVersions, exports } = manifest;
+  return [...new Set([main, types, typesVersions, exports].flatMap(targets))];
 }
 
 /** These files and all that they import, of scripts and of declarations. */
@@ -28,11 +31,11 @@ function reached(files) {
   const visit = (name) => {
     if (all.has(name)) return;
     all.add(name);
-    if (!/\.(js|d\.ts)$/.test(name)) return;
-    const imports = String(read(name)).matchAll(/\b(?:from|import)\s*\(?"(\.[^"]+)"/g);
+    if (!/\.(c?js|d\.c?ts)$/.test(name)) return;
+    const imports = String(read(name)).matchAll(/\b(?:from|import|require)\s*\(?"(\.[^"?]+)(?:\?module)?"/g);
     for (const [, target] of imports) {
       const file = posix.join(dirname(name), target);
-      visit(name.endsWith(".d.ts") ? file.replace(/\.js$/, ".d.ts") : file);
+      visit(/\.d\.c?ts$/.test(name) ? file.replace(/\.(c?)js$/, ".d.$1ts") : file);
     }
   };
   files.forEach(visit);
@@ -60,25 +63,6 @@ test("links in the documents lead to what is in the tarball", () => {
   );
 });
 
-test("every condition of an entry has the same types, and says so first", () => {
-  for (const [path, conditions] of Object.entries(manifest.exports)) {
-    if (typeof conditions === "string") continue;
-    const [first, ...rest] = Object.keys(conditions);
-    assert.equal(first, "types", path);
-    assert.equal(rest.at(-1), "default", path);
-    const order = ["workerd", "bun", "deno", "node", "browser", "default"];
-    assert.deepEqual(
-      rest,
-      order.filter((condition) => rest.includes(condition)),
-      path,
-    );
-    assert.ok(
-      Object.values(conditions).every((target) => typeof target === "string"),
-      path,
-    );
-  }
-});
-
 test("the published manifest asks for nothing and runs nothing", () => {
   const forbidden = [
     "dependencies",
@@ -93,6 +77,24 @@ test("the published manifest asks for nothing and runs nothing", () => {
   );
   assert.equal(manifest.sideEffects, false);
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
+});
+
+test("the README's sizes are those of make size", async () => {
+  const { sizes } = await import("../../../pkg-template/build/size.mjs");
+  const measured = sizes();
+  const [wasm, base64, script] = ["wasm", "wasm in base64", "JavaScript, Node.js, Bun"].map(
+    (name) => measured[name].gzip / 1000,
+  );
+  const text = String(read("README.md")).replace(/\s+/g, " ");
+  const said =
+    /about (\d+) kB after gzip: (\d+) kB of WebAssembly in base64, and (\d+) kB of JavaScript\..*\((\d+) kB after gzip\)/.exec(
+      text,
+    );
+  assert.ok(said, "the README has a sentence about sizes");
+  [base64 + script, base64, script, wasm].forEach((size, index) => {
+    const share = said[index + 1] / size;
+    assert.ok(share > 0.93 && share < 1.07, `the README says ${said[index + 1]} kB; measured: ${size}`);
+  });
 });
 
 test("nothing tells of the machine that built it, and no source map is promised", () => {
@@ -114,14 +116,25 @@ test("nothing tells of the machine that built it, and no source map is promised"
   }
 });
 
-test("the scripts are complete without a top-level await, so that require() can load them", async () => {
+test("each module has a twin of the other kind, except where only a bundler loads it", () => {
+  const scripts = packed.files.filter((name) => /^dist\/.*\.c?js$/.test(name));
+  const twin = (name) => (name.endsWith(".cjs") ? name.replace(/cjs$/, "js") : name.replace(/js$/, "cjs"));
+  const alone = scripts.filter((name) => !scripts.includes(twin(name)));
+  const forBundlers = [
+    "entry/edge-light.js",
+    "entry/memory/workerd.js",
+    "entry/slim/workerd.js",
+    "entry/workerd.js",
+  ];
+  const expected = [...forBundlers, "transport/workerd.js"].map((name) => `dist/${name}`);
+  assert.deepEqual(alone.sort(), expected.sort());
+});
+
+test("no module waits when it is loaded: require() could not load it, nor what imports it", async () => {
   const { transformSync } = await import("../../../pkg-template/node_modules/esbuild/lib/main.js");
-  const scripts = readdirSync(join(packageFolder, "dist"), { recursive: true }).filter((name) =>
-    name.endsWith(".js"),
-  );
-  for (const name of scripts) {
+  for (const name of packed.files.filter((file) => /^dist\/.*\.c?js$/.test(file))) {
     // esbuild refuses a top-level await in CommonJS.
-    transformSync(String(read(join("dist", name))), { format: "cjs", sourcefile: name });
+    transformSync(String(read(name)), { format: "cjs", sourcefile: name });
   }
   assert.throws(() => transformSync("await 1", { format: "cjs", logLevel: "silent" }), /Top-level await/);
 });
@@ -130,7 +143,7 @@ test("publint has nothing to say", async () => {
   assert.deepEqual(await publintMessages(readFileSync(packed.path), manifest), []);
 });
 
-test("the types are right for whoever imports them", async () => {
+test("the types are right for whoever imports or requires them", async () => {
   const { entrypoints, problems } = await typesProblems(readFileSync(packed.path));
   assert.deepEqual(problems, []);
   for (const entry of [".", "./slim", "./memory"]) assert.ok(entrypoints.includes(entry), entry);

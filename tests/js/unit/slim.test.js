@@ -11,7 +11,7 @@ import { startRedis } from "../support/redis.js";
 import { packageFolder } from "../support/redlatch.js";
 
 const require = createRequire(join(packageFolder, "package.json"));
-const entry = pathToFileURL(require.resolve("redlatch/slim")).href;
+const entry = pathToFileURL(join(packageFolder, "dist/entry/slim/node.js")).href;
 const wasm = readFileSync(require.resolve("redlatch/core.wasm"));
 const redis = await startRedis({ after });
 
@@ -25,6 +25,7 @@ function fresh() {
 const buffer = wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength);
 const sources = {
   "a module": () => new WebAssembly.Module(wasm),
+  "a module of another realm": () => vm.runInNewContext("new WebAssembly.Module(bytes)", { bytes: wasm }),
   "bytes in a Buffer, which is part of a larger one": () =>
     Buffer.concat([Buffer.alloc(3), wasm]).subarray(3),
   "an ArrayBuffer": () => buffer,

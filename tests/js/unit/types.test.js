@@ -62,7 +62,7 @@ for (const [what, { compiler = "now", ...own }] of Object.entries(programs)) {
 
 test("the declarations lean on no other package's", () => {
   const dist = path("../../../pkg/dist");
-  for (const name of readdirSync(dist, { recursive: true }).filter((each) => each.endsWith(".d.ts"))) {
+  for (const name of readdirSync(dist, { recursive: true }).filter((each) => /\.d\.c?ts$/.test(each))) {
     const text = readFileSync(join(dist, name), "utf8");
     assert.doesNotMatch(text, /<reference (types|path)=/, name);
     for (const [, from] of text.matchAll(/\b(?:from|import)\s*\(?"([^"]+)"/g))

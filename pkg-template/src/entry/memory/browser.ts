@@ -8,7 +8,7 @@ import { instantiate } from "../../memory/redlatch_memory.js";
 import { openMemoryServer } from "../../memory/server.js";
 import type { MemoryServer, MemoryServerOptions } from "../../types/memory.js";
 
-let module: WebAssembly.Module | undefined;
+let compiled: WebAssembly.Module | undefined;
 
 /**
  * Makes an empty server. It runs the commands and scripts of this package and refuses all others. Each server has its own
@@ -24,8 +24,8 @@ let module: WebAssembly.Module | undefined;
  */
 export function createMemoryServer(options?: MemoryServerOptions): MemoryServer {
   return openMemoryServer(() => {
-    module ??= explain(() => new WebAssembly.Module(decode(base64)));
-    return instantiate(module);
+    compiled ??= explain(() => new WebAssembly.Module(decode(base64)));
+    return instantiate(compiled);
   }, options);
 }
 
