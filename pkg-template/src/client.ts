@@ -88,10 +88,11 @@ class Client implements LockClient {
     await this.close();
   }
 
-  /** Throws when the request is aborted or the client is closed. */
+  /** Throws when the request is aborted, the client is closed, or the server's URL is not set. */
   #start(request: Request): Promise<Lock> {
     if (request.signal?.aborted) throw request.signal.reason;
     if (this.#closed !== undefined) throw new ClosedError("the client is closed");
+    if (this.#settings.missing !== undefined) throw new TypeError(this.#settings.missing);
     return this.#driver.acquire(request);
   }
 }

@@ -11,7 +11,8 @@ const core = inlineCore(base64);
 
 /**
  * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there
- * is no WebAssembly.
+ * is no WebAssembly. A URL that is undefined or empty does not count as bad here, because programs are built and tested without
+ * their environment: the client's functions then reject with a TypeError.
  */
 export function createClient(options: string | ClientOptions): LockClient {
   return openClient(options, core.load, undefined);

@@ -10,6 +10,8 @@ const SHORTEST_TTL = 100;
 export interface Settings {
   /** At least one server; with several, every lock is a Redlock. */
   readonly nodes: readonly Node[];
+  /** The text with which every request is refused, if a server's URL is not set. */
+  readonly missing: string | undefined;
   readonly prefix: string;
   readonly ttl: number;
   readonly wait: number;
@@ -42,16 +44,18 @@ const CLOSE_OPTIONS = new Set(["timeout"]);
 
 /** Checks the options of createClient; `sockets` are the runtime's own, if it has any. */
 export function parseClientOptions(given: unknown, sockets: Transport | undefined): Settings {
-  if (given === undefined || given instanceof URL) {
+  if (given instanceof URL) {
     throw new TypeError(
       `createClient: expected the server's URL as a string, or options; got ${show(given)}`,
     );
   }
-  const object = typeof given === "string" ? { url: given } : given;
+  const object = typeof given === "string" || given === undefined ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
   const { min, max } = parseRetry(options.retry);
+  const nodes = parseNodes(options, sockets);
   return {
-    nodes: parseNodes(options, sockets),
+    nodes,
+    missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
     prefix: check("prefix", options.prefix, "string", "lock:"),
     ttl: parseTtl(options.ttl, 30_000),
     wait: parseWait(options.wait, 10_000),

@@ -1,12 +1,14 @@
 import type { Address, ClientOptions, NodeOptions, TlsOptions, Transport } from "../types/types.js";
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./url.js";
-import { check, kindOf, optionsOf, show } from "./validate.js";
+import { check, kindOf, optionsOf, show, unset } from "./validate.js";
 
 /** One server, and the transport that reaches it. */
 export interface Node extends Endpoint {
   /** Its name in messages. */
   readonly name: string;
   readonly transport: Transport;
+  /** Why it cannot be reached: its URL, or something of its transport's, is not set. Every request is refused with this text. */
+  readonly missing: string | undefined;
 }
 
 export const NODE_OPTIONS = ["url", "tls", "transport"] as const satisfies (keyof NodeOptions)[];
@@ -30,12 +32,15 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
   };
   const { url, nodes } = options;
-  if (nodes === undefined) return withTls([parseNode({ url }, "", defaults)], defaults);
+  if (nodes === undefined) {
+    const node = "url" in options ? { url } : {};
+    return withTls([parseNode(node, "", defaults)], defaults);
+  }
   if (url !== undefined) throw new TypeError("url and nodes are mutually exclusive; give one of them");
   if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${kindOf(nodes)}`);
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const given = Array.from(nodes as unknown[]);
-  const parsed = given.map((node, index) => parseNode(node ?? null, `nodes[${index}]`, defaults));
+  const parsed = given.map((node, index) => parseNode(node, `nodes[${index}]`, defaults));
   refuseTwins(parsed);
   return withTls(parsed, defaults);
 }
@@ -43,7 +48,9 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
 /** An application that sets TLS options must not end up without TLS because of a missing "s" in the URL. */
 function withTls(nodes: Node[], { tls }: Defaults): Node[] {
   const useful =
-    nodes.some(({ address }) => address.tls) && nodes.every(({ address }) => address.tls || isLocal(address));
+    nodes.some(({ missing }) => missing !== undefined) ||
+    (nodes.some(({ address }) => address.tls) &&
+      nodes.every(({ address }) => address.tls || isLocal(address)));
   if (tls === undefined || useful) return nodes;
   throw uselessTls("tls");
 }
@@ -56,7 +63,8 @@ function uselessTls(name: string): TypeError {
 function refuseTwins(nodes: readonly Node[]): void {
   const seen = new Map<unknown, number>();
   nodes.forEach((node, index) => {
-    const { address, name, transport } = node;
+    const { address, name, transport, missing } = node;
+    if (missing !== undefined) return;
     // A transport of single commands leads to its client's server, whatever the URL; so does a transport with a name.
     const byTransport =
       transport.carrier === "commands" || transport.name !== undefined || address === localEndpoint.address;
@@ -74,10 +82,12 @@ function refuseTwins(nodes: readonly Node[]): void {
 /** `name` is the option's name in errors; `""` for the client's own options. */
 function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const option = (key: keyof NodeOptions) => (name === "" ? key : `${name}.${key}`);
-  const short = typeof given === "string";
-  const node = short ? { url: given } : optionsOf<NodeOptions>(name, given, KNOWN);
+  const short = typeof given === "string" || given === undefined;
+  const node: NodeOptions = short ? { url: given as string } : optionsOf<NodeOptions>(name, given, KNOWN);
   const own = parseTransport(node.transport, option("transport")) ?? defaults.transport;
-  const endpoint = parseEndpoint(node.url, short && name !== "" ? name : option("url"), own);
+  const urlName = short && name !== "" ? name : option("url");
+  const missing = missingIn(node, urlName, own);
+  const endpoint = missing === undefined ? parseEndpoint(node.url, urlName, own) : localEndpoint;
   const transport = own ?? defaults.sockets;
   if (transport === undefined) {
     throw new TypeError(
@@ -85,6 +95,7 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
     );
   }
   const tls = parseTls(node.tls, option("tls"));
+  if (missing !== undefined) return { ...endpoint, name: urlName, transport, missing };
   if (tls !== undefined && !endpoint.address.tls) throw uselessTls(option("tls"));
   const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined);
   const address = tlsOptions === undefined ? endpoint.address : { ...endpoint.address, tlsOptions };
@@ -92,7 +103,16 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
   refuseLogin(endpoint, transport, option("url"));
   if (!defaults.allowPlaintextAuth) refuseExposure(endpoint, transport, option("url"));
-  return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport };
+  return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport, missing };
+}
+
+/** What is not set, if anything. An option that is not even named is a mistake of the program's, and is refused at once. */
+function missingIn(node: NodeOptions, name: string, own: Transport | undefined): string | undefined {
+  if (own?.missing !== undefined) return own.missing;
+  const isOptional = own !== undefined && node.url === undefined;
+  if (isOptional || !("url" in node)) return undefined;
+  const problem = unset(name, node.url);
+  return problem && `${problem} (the server's URL, such as "redis://127.0.0.1:6379")`;
 }
 
 function parseEndpoint(url: unknown, name: string, transport: Transport | undefined): Endpoint {

@@ -21,6 +21,16 @@ export function check<T extends keyof Types>(
   return value as Types[T];
 }
 
+/**
+ * If `value` is what an environment variable gives that is not set, a text that says so. A program that is built or tested
+ * without its environment must load, so this is told by what it asks for first, not by what it passes the value to.
+ */
+export function unset(name: string, value: unknown): string | undefined {
+  if (value !== undefined && value !== "") return undefined;
+  const is = value === undefined ? "undefined" : "an empty string";
+  return `${name} is ${is}; is the environment variable set that should hold it?`;
+}
+
 /** A duration in ms: an integer of at least `min`, or Infinity if `also` allows it. */
 export function duration(
   name: string,

@@ -1,5 +1,5 @@
 import { isLocal } from "../options/url.js";
-import { check, optionsOf } from "../options/validate.js";
+import { check, optionsOf, unset } from "../options/validate.js";
 import type { Transport } from "../types/types.js";
 import { commandTransport } from "./command-transport.js";
 import { type Fetch, restRequests } from "./rest-requests.js";
@@ -25,22 +25,32 @@ const OPTIONS = new Set<string>(["url", "token", "fetch"] satisfies (keyof RestO
  * HTTP keeps no order: if a request is abandoned after `nodeTimeout`, and the endpoint runs it after the clean-up that
  * follows, the lock stays taken for its `ttl`. Allow requests enough time, and use a short `ttl`.
  *
- * Throws TypeError for bad options. A rejected token shows as a ServerError with prefix `WRONGPASS`.
+ * Throws TypeError for bad options. If `url` or `token` is undefined or empty, as an environment variable is that is not set,
+ * the client is made, and its functions reject with a TypeError that says so. A rejected token shows as a ServerError with prefix `WRONGPASS`.
  *
  * @example
  * createClient({ transport: fromRest({ url: UPSTASH_REDIS_REST_URL, token: UPSTASH_REDIS_REST_TOKEN }) })
  */
 export function fromRest(options: RestOptions): Transport {
   const given = optionsOf<RestOptions>("fromRest", options, OPTIONS);
+  const missing = missingIn(given);
+  if (missing !== undefined) {
+    return { missing, carrier: "commands", connect: () => Promise.reject(new TypeError(missing)) };
+  }
   const { base, ...info } = parseUrl(check("fromRest: url", given.url, "string"));
   const token = check("fromRest: token", given.token, "string");
-  // A line break would end the header, and an empty token is an environment variable that is not set.
+  // A line break would end the header.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new TypeError("fromRest: token must be printable ASCII without spaces");
   const fetch = given.fetch ?? (globalThis as { fetch?: Fetch }).fetch;
   if (typeof fetch !== "function")
     throw new TypeError("fromRest: fetch must be a function; if this runtime has none, pass one");
   return commandTransport(restRequests(base, token, fetch), { ...info, secret: token });
+}
+
+function missingIn(given: RestOptions): string | undefined {
+  const names = (["url", "token"] as const).filter((name) => name in given);
+  return names.map((name) => unset(`fromRest: ${name}`, given[name])).find((text) => text !== undefined);
 }
 
 function parseUrl(text: string): { base: string; name: string; secure: boolean } {

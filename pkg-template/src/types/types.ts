@@ -10,7 +10,8 @@ export interface ClientOptions {
   /**
    * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS, or a unix socket as
    * `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are percent-decoded; an IPv6 host
-   * goes in brackets. The port is 6379 by default. Required, unless `transport` is given.
+   * goes in brackets. The port is 6379 by default. Required, unless `transport` is given. If it is undefined or empty, as an
+   * environment variable is that is not set, the client is made, and its functions reject with a TypeError that says so.
    */
   url?: string;
   /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
@@ -228,6 +229,11 @@ export interface Transport {
   readonly credentials?: boolean | ((address: Address) => boolean);
   /** The server's name in errors when no URL is given. Only for a transport that leads to one server, whatever the address. */
   readonly name?: string;
+  /**
+   * Set when something that it needs is not set, such as an environment variable with its URL. createClient takes it, and all
+   * that needs the server rejects with a TypeError of this text.
+   */
+  readonly missing?: string;
   /** If it cannot serve an address as given, returns the reason: createClient then throws a TypeError with that text. */
   refuses?(address: Address): string | undefined;
   /**

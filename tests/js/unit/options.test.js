@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { openClient } from "../../../pkg/dist/client.js";
-import { createClient } from "../../../pkg/dist/entry/node.js";
+import { createClient, fromRest } from "../../../pkg/dist/entry/node.js";
 import { FakeTransport, fakeLoader, settle } from "./support/fake-core.js";
 
 const SERVER = "redis://127.0.0.1:1";
@@ -63,9 +63,8 @@ for (const [options, type, name] of badClientOptions) {
 }
 
 test("createClient refuses what is no options, and no server", () => {
-  for (const value of [undefined, null, 5, [], () => {}, new URL(SERVER)])
+  for (const value of [null, 5, [], () => {}, new URL(SERVER)])
     assert.throws(() => createClient(value), refuses(TypeError, "createClient"));
-  assert.throws(() => createClient(""), refuses(TypeError, "url"));
   assert.throws(() => createClient({}), refuses(TypeError, "url"));
   assert.throws(() => createClient({ nodes: [] }), refuses(RangeError, "nodes"));
   assert.throws(() => createClient({ nodes: SERVER }), refuses(TypeError, "nodes"));
@@ -76,12 +75,65 @@ test("createClient refuses what is no options, and no server", () => {
   ]) {
     assert.throws(() => createClient({ nodes }), refuses(RangeError, name));
   }
-  for (const node of [undefined, null, 5, []])
+  for (const node of [null, 5, [], {}])
     assert.throws(() => createClient({ nodes: [SERVER, node] }), refuses(TypeError, "nodes[1]"));
   assert.throws(() => createClient({ nodes: [{ url: 1 }] }), refuses(TypeError, "nodes[0].url"));
   assert.throws(() => createClient({ nodes: [{ uri: SERVER }] }), refuses(TypeError, "uri"));
   assert.throws(() => createClient({ nodes: ["x"] }), refuses(TypeError, "nodes[0]"));
 });
+
+const notSet = { undefined: undefined, "an empty string": "" };
+for (const [is, value] of Object.entries(notSet)) {
+  test(`a URL that is not set (${is}) fails whoever asks for a lock, not the import of the module`, async () => {
+    const tls = { servername: "redis.example" };
+    const other = { transport: new FakeTransport(), url: SERVER };
+    const rest = (options) => ({ transport: fromRest({ url: "https://h", token: "secret", ...options }) });
+    for (const [options, name] of [
+      [value, "url"],
+      [{ url: value }, "url"],
+      [{ url: value, tls, ttl: 500 }, "url"],
+      [{ nodes: [SERVER, value, value], tls }, "nodes[1]"],
+      [{ nodes: [SERVER, { url: value, tls }] }, "nodes[1].url"],
+      [{ nodes: [other, rest({ token: value })] }, "fromRest: token"],
+      [rest({ url: value }), "fromRest: url"],
+      [{ ...rest({ token: value }), nodeTimeout: 500 }, "fromRest: token"],
+    ]) {
+      const client = createClient(options);
+      const rejects = refuses(TypeError, `${name} is ${is}; is the environment variable set`);
+      await assert.rejects(client.acquire("k"), rejects);
+      await assert.rejects(client.tryAcquire("k"), rejects);
+      await assert.rejects(
+        client.using("k", () => assert.fail("the body was called")),
+        rejects,
+      );
+      await assert.rejects(client.adopt(HANDLE), rejects);
+      // What is wrong with the request itself is told first, as ever.
+      await assert.rejects(client.acquire(""), RangeError);
+      await assert.rejects(
+        client.acquire("k", { signal: AbortSignal.abort("enough") }),
+        (reason) => reason === "enough",
+      );
+      client.inspect();
+      await client.close();
+      await assert.rejects(client.acquire("k"), { code: "LOCK_CLOSED" });
+    }
+    // Whatever else is wrong is told at once, and so is what was not even named.
+    for (const [options, name] of [
+      [{ url: value, ttl: 5 }, "ttl"],
+      [{ url: value, urll: SERVER }, "urll"],
+      [{ url: value, nodes: [SERVER], tls: 5 }, "tls"],
+      [{ nodes: [value, SERVER, SERVER] }, "nodes[2]"],
+      [{ nodes: [value, "x"] }, "nodes[1]"],
+      [{ nodes: [value, {}] }, "nodes[1].url"],
+      [{}, "url"],
+    ]) {
+      assert.throws(
+        () => createClient(options),
+        (error) => error.message.includes(name) || assert.fail(String(error)),
+      );
+    }
+  });
+}
 
 test("createClient takes the accepted, the bounds included", () => {
   const transport = new FakeTransport();
