@@ -16,11 +16,14 @@ const redis6 = createClient6({ disableOfflineQueue: true });
 const upstash = new Upstash({ url: "", token: "", automaticDeserialization: false, retry: false });
 
 export const transports: Transport[] = [
-  fromCommand(([name, ...args]) => (ioredis as Ioredis5).call(name as string, ...(args as string[]))),
-  fromCommand(([name, ...args]) => (ioredis as Ioredis6).call(name as string, ...(args as string[]))),
-  fromCommand((args) => redis4.sendCommand(args as string[])),
-  fromCommand((args) => redis5.sendCommand(args as string[])),
+  fromCommand(([name, ...args]) => (ioredis as Ioredis5).call(name, ...args)),
+  fromCommand(([name, ...args]) => (ioredis as Ioredis6).call(name, ...args)),
+  fromCommand((args) => redis4.sendCommand(args)),
+  fromCommand((args) => redis5.sendCommand(args)),
+  fromCommand((args) => redis6.sendCommand(args)),
+  fromCommand((args) => glide.customCommand(args)),
+  fromCommand((args) => upstash.exec(args)),
+  // Whoever says what is true, and whoever wrote a cast, may go on.
+  fromCommand((args: (string | Uint8Array)[]) => Promise.resolve(args)),
   fromCommand((args) => redis6.sendCommand(args as string[])),
-  fromCommand((args) => glide.customCommand(args as string[])),
-  fromCommand((args) => upstash.exec(args as [string, ...string[]])),
 ];

@@ -1,4 +1,5 @@
 import type { Transport } from "../types/types.js";
+import type { Command } from "./command.js";
 import { commandTransport } from "./command-transport.js";
 
 /**
@@ -10,7 +11,7 @@ import { commandTransport } from "./command-transport.js";
  * connections, or over HTTP, may reorder them. If the client has its own key prefix, that comes before the locks' prefix.
  *
  * Arguments that are not UTF-8 (from names with lone surrogates) are passed as bytes, as a Buffer where there is one; all
- * others as strings. For most clients, TypeScript needs `args as string[]`.
+ * others as strings. The type says strings, for that is what the clients' own types take; they all take bytes as well.
  *
  * A client that resends commands after a broken connection, or queues them until there is one, may take a lock whose
  * acquire was abandoned long ago, for the length of its lease. The settings below turn that off; these clients are tested
@@ -27,10 +28,9 @@ import { commandTransport } from "./command-transport.js";
  * @example \@upstash/redis: `new Redis({ url, token, automaticDeserialization: false, retry: false })`; or `fromRest`
  * fromCommand((args) => redis.exec(args))
  */
-export function fromCommand(send: (args: (string | Uint8Array)[]) => Promise<unknown>): Transport {
+export function fromCommand(send: (args: [string, ...string[]]) => Promise<unknown>): Transport {
   if (typeof send !== "function")
     throw new TypeError("fromCommand: expected a function that sends one command");
-  return commandTransport(() => (commands) => commands.map(async (command) => send(command)), {
-    secure: true,
-  });
+  const run = async (command: Command) => send(command as [string, ...string[]]);
+  return commandTransport(() => (commands) => commands.map(run), { secure: true });
 }

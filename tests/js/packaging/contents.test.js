@@ -79,6 +79,17 @@ test("the published manifest asks for nothing and runs nothing", () => {
   assert.match(manifest.version, /^\d+\.\d+\.\d+$/);
 });
 
+test("the packed README names no file and no goal of make that only the repository has", () => {
+  const readme = String(read("README.md"));
+  assert.match(readme, /^```sh\nnpm install redlatch\n```$/m);
+  assert.doesNotMatch(readme, /<!--|^make (build|demo|test)|`make|www\/|pkg-template|HACKING|CONTRIBUTING/m);
+  const files = [...readme.matchAll(/\b[A-Z]{3,}\.md\b/g)].map(([name]) => name);
+  assert.deepEqual(
+    files.filter((name) => !packed.files.includes(name)),
+    [],
+  );
+});
+
 test("the README's sizes are those of make size", async () => {
   const { sizes } = await import("../../../pkg-template/build/size.mjs");
   const measured = sizes();

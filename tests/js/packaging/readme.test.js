@@ -1,0 +1,100 @@
+// What the README says of types, providers and other clients holds.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { createClient } from "redlatch";
+import { packageFolder } from "../support/redlatch.js";
+import { execute } from "./support/runtimes.js";
+import { emptyFolder } from "./support/tarball.js";
+
+const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+const ts = createRequire(new URL("../../packaging/package.json", import.meta.url))("typescript59");
+const readme = readFileSync(path("../../../README.md"), "utf8");
+
+/** The rows of the table below the headline `first`, each as its cells. */
+function table(first) {
+  const lines = readme.split("\n");
+  const start = lines.findIndex((line) => line.startsWith(`| ${first} |`));
+  assert.ok(start >= 0, `no table of ${first}`);
+  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
+  return lines.slice(start + 2, start + length).map((line) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
+test("the README names every exported type, and no other", () => {
+  const entries = ["browser.d.ts", "slim/browser.d.ts", "memory/browser.d.ts"];
+  const files = entries.map((entry) => join(packageFolder, "dist/entry", entry));
+  const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, types: [] });
+  const checker = program.getTypeChecker();
+  const exported = files.flatMap((file) =>
+    checker
+      .getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)))
+      .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+      // Classes are in the table of errors.
+      .filter(({ flags }) => (flags & ts.SymbolFlags.Type) !== 0 && (flags & ts.SymbolFlags.Class) === 0)
+      .map(({ name }) => name),
+  );
+  const cells = table("about").flatMap(([, types]) => [...types.matchAll(/`([A-Z]\w+)`/g)]);
+  const named = cells.map(([, name]) => name).filter((name) => name !== "QuorumError");
+  assert.deepEqual([...new Set(named)].sort(), [...new Set(exported)].sort());
+});
+
+test("createClient takes the providers' URLs, as the README says", async () => {
+  const rows = table("provider");
+  assert.ok(rows.length >= 10);
+  let urls = 0;
+  for (const [provider, ...cells] of rows) {
+    for (const [url] of cells.join(" ").matchAll(/\brediss?:\/\/[^`\s]+:[0-9]+/g)) {
+      urls += 1;
+      await createClient({ url, allowPlaintextAuth: cells[1].includes("allowPlaintextAuth: true") }).close();
+      // The option is there for whoever needs it, and nobody else.
+      const needed = url.startsWith("redis:") && url.includes("@");
+      assert.equal(needed, cells[1].includes("allowPlaintextAuth: true"), provider);
+    }
+  }
+  assert.ok(urls >= 10, `${urls} URLs`);
+});
+
+test("the README's lines for ioredis and node-redis compile as TypeScript", async (t) => {
+  const blocks = [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, block]) => block);
+  const folder = emptyFolder(t);
+  const clients = path("../../clients/node_modules");
+  const names = [];
+  for (const name of ["ioredis", "redis"]) {
+    const block = blocks.find((text) => text.includes(`from "${name}"`));
+    assert.ok(block?.includes("fromCommand("), name);
+    names.push(`${name}.ts`);
+    writeFileSync(join(folder, `${name}.ts`), block);
+  }
+  const compilerOptions = {
+    target: "ES2022",
+    lib: ["ES2022", "DOM"],
+    module: "NodeNext",
+    typeRoots: [path("../../../pkg-template/node_modules/@types")],
+    types: ["node"],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: true,
+    noEmit: true,
+  };
+  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: names }));
+  mkdirSync(join(folder, "node_modules"));
+  const installed = {
+    redlatch: packageFolder,
+    ioredis: join(clients, "ioredis6"),
+    redis: join(clients, "redis6"),
+  };
+  for (const [name, there] of Object.entries(installed))
+    symlinkSync(there, join(folder, "node_modules", name));
+  const tsc = path("../../../pkg-template/node_modules/typescript/bin/tsc");
+  const { status, stdout } = await execute([process.execPath, tsc, "-p", folder]);
+  assert.equal(status, 0, stdout);
+});
