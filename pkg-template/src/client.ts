@@ -1,7 +1,9 @@
 import { requireWebAssembly } from "./core/compiling.js";
 import type { CoreLoader } from "./core/loading.js";
 import { Driver } from "./driver/driver.js";
+import { type CallSite, callSite, locate } from "./errors/call-site.js";
 import { ClosedError, LockTimeoutError } from "./errors/errors.js";
+import type { HeldLock } from "./lock/held-lock.js";
 import { parseClientOptions, parseCloseOptions, type Settings } from "./options/client.js";
 import { parseAdoption, parseRequest, type Request } from "./options/request.js";
 import type { ClientSnapshot } from "./types/observe.js";
@@ -28,6 +30,10 @@ export function openClient(
   return new Client(settings, new Driver(settings, load));
 }
 
+/** The defaults of a try, and of `using`, where they are not those of the client. */
+const TRY = { wait: 0 };
+const RENEWED = { renew: true };
+
 class Client implements LockClient {
   readonly #settings: Settings;
   readonly #driver: Driver;
@@ -41,16 +47,17 @@ class Client implements LockClient {
   acquire(key: Key, options?: AcquireOptions): Promise<Lock> {
     // Not an async function: that would cost three more turns of the microtask queue for each lock.
     try {
-      return this.#start(parseRequest("acquire", this.#settings, key, options, false));
+      const request = parseRequest("acquire", this.#settings, key, options);
+      return this.#start(request, callSite(Client.prototype.acquire));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   async tryAcquire(key: Key, options?: AcquireOptions): Promise<Lock | null> {
-    const request = parseRequest("tryAcquire", this.#settings, key, options, false);
+    const request = parseRequest("tryAcquire", this.#settings, key, options, TRY);
     try {
-      return await this.#start({ ...request, wait: 0 });
+      return await this.#start(request, callSite(Client.prototype.tryAcquire));
     } catch (error) {
       if (error instanceof LockTimeoutError && error !== request.signal?.reason) return null;
       throw error;
@@ -61,17 +68,24 @@ class Client implements LockClient {
     const [options, body] = rest.length === 1 ? [undefined, rest[0]] : rest;
     if (typeof body !== "function")
       throw new TypeError("using: the last argument must be a function, the body");
-    const lock = await this.#start(parseRequest("using", this.#settings, key, options, true));
+    const request = parseRequest("using", this.#settings, key, options, RENEWED);
+    const lock = await this.#start(request, callSite(Client.prototype.using));
+    let result: T;
     try {
-      return await body(lock);
-    } finally {
-      // It never rejects, so the body's outcome stands.
+      result = await body(lock);
+    } catch (error) {
+      // It never rejects, so the body's error stands.
       await lock.release();
+      throw error;
     }
+    const loss = lock.lossBefore(await lock.release());
+    // The body did its work without the lock, perhaps beside another holder: its caller must not take that for a success.
+    if (loss !== undefined) throw Object.assign(loss, { result });
+    return result;
   }
 
   async adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock> {
-    return this.#start(parseAdoption(this.#settings, handle, options));
+    return this.#start(parseAdoption(this.#settings, handle, options), callSite(Client.prototype.adopt));
   }
 
   inspect(): ClientSnapshot {
@@ -89,10 +103,11 @@ class Client implements LockClient {
   }
 
   /** Throws when the request is aborted, the client is closed, or the server's URL is not set. */
-  #start(request: Request): Promise<Lock> {
-    if (request.signal?.aborted) throw request.signal.reason;
-    if (this.#closed !== undefined) throw new ClosedError("the client is closed");
+  #start(request: Request, site: CallSite): Promise<HeldLock> {
+    const { signal, keys } = request;
+    if (signal?.aborted) throw signal.reason;
+    if (this.#closed !== undefined) throw locate(new ClosedError("the client is closed", { keys }), site);
     if (this.#settings.missing !== undefined) throw new TypeError(this.#settings.missing);
-    return this.#driver.acquire(request);
+    return this.#driver.acquire(request, site);
   }
 }

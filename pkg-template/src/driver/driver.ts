@@ -2,13 +2,13 @@ import type { CoreLoader } from "../core/loading.js";
 import { Records } from "../core/records.js";
 import type { Core } from "../core/redlatch_core.js";
 import { KIND } from "../core/wire.js";
-import { ClosedError, InternalError, type LockError } from "../errors/errors.js";
+import type { CallSite } from "../errors/call-site.js";
+import { ClosedError, InternalError } from "../errors/errors.js";
 import { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
 import type { ClientSnapshot } from "../types/observe.js";
-import type { Lock } from "../types/types.js";
 import type { ConnectionOwner, NodeConnection } from "./connection.js";
 import { Connections, type KnownNode } from "./connections.js";
 import { CoreHost } from "./core-host.js";
@@ -16,7 +16,7 @@ import { type CoreState, snapshotOf } from "./inspect.js";
 import { Observer } from "./observer.js";
 import { type Operation, Pending } from "./pending.js";
 import { LONGEST_DELAY, Timer } from "./timer.js";
-import { toLockError } from "./to-error.js";
+import { errorForCall, toLockError } from "./to-error.js";
 
 /** Where the driver is between inputs and their consequences. */
 type DrainState =
@@ -60,7 +60,7 @@ export class Driver implements LockDriver, ConnectionOwner {
     this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
     this.#pending = new Pending(
       this,
-      (record) => toLockError(record, this.#nodes, this.wall()),
+      (record, call) => toLockError(record, this.#nodes, this.wall(), call),
       this.#observer,
     );
     this.#connections = new Connections(this.#nodes, this);
@@ -70,8 +70,8 @@ export class Driver implements LockDriver, ConnectionOwner {
     });
   }
 
-  acquire(request: Request): Promise<Lock> {
-    const acquisition = new Acquisition(request);
+  acquire(request: Request, site: CallSite): Promise<HeldLock> {
+    const acquisition = new Acquisition(request, site);
     const { bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence } = request;
     const id = this.#host.feed((core, mono, wall) => {
       try {
@@ -83,7 +83,7 @@ export class Driver implements LockDriver, ConnectionOwner {
       }
     });
     if (typeof id !== "number") {
-      acquisition.reject(id);
+      acquisition.reject(id instanceof InternalError ? errorForCall(id, acquisition) : id);
       return acquisition.promise;
     }
     this.#pending.acquisitions.set(id, acquisition);
@@ -92,17 +92,17 @@ export class Driver implements LockDriver, ConnectionOwner {
     return acquisition.promise;
   }
 
-  extend(lock: HeldLock, ttl: number): Promise<void> {
+  extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void> {
     return new Promise((resolve, reject) => {
       const id = this.#host.feed((core, mono, wall) => core.extend(lock.id, ttl, mono, wall));
-      this.#begin(id, { kind: "extend", lock, resolve, reject });
+      this.#begin(id, { kind: "extend", lock, keys: lock.keys, site, resolve, reject });
     });
   }
 
-  verify(lock: HeldLock): Promise<boolean> {
+  verify(lock: HeldLock, site: CallSite): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const id = this.#host.feed((core, mono, wall) => core.verify(lock.id, mono, wall));
-      this.#begin(id, { kind: "verify", lock, resolve, reject });
+      this.#begin(id, { kind: "verify", lock, keys: lock.keys, site, resolve, reject });
     });
   }
 
@@ -173,7 +173,7 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   #begin(id: number | InternalError, operation: Operation): void {
     if (typeof id !== "number") {
-      operation.reject(id);
+      operation.reject(errorForCall(id, operation));
     } else {
       this.#pending.operations.set(id, operation);
       this.#drainSoon();
@@ -251,7 +251,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   }
 
   /** Leaves nothing behind: no connection, no timer, no unsettled promise. The core is gone already. */
-  #end(error: LockError): void {
+  #end(error: ClosedError | InternalError): void {
     const closed = this.#closed;
     this.#closed = undefined;
     this.#timer.clear();

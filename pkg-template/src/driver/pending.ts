@@ -1,16 +1,18 @@
 import type { ErrorRecord, Grant, Records } from "../core/records.js";
 import { CODE, FIRST_IO, KIND, LOSS } from "../core/wire.js";
-import { ClosedError, type LockError } from "../errors/errors.js";
+import type { Call } from "../errors/call-site.js";
+import { ClosedError, type InternalError, type LockError } from "../errors/errors.js";
 import type { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver, ReleaseOutcome } from "../lock/held-lock.js";
 import type { ClientSnapshot } from "../types/observe.js";
 import type { Observer } from "./observer.js";
+import { errorForCall } from "./to-error.js";
 
 /** An operation on a held lock, in flight. */
-export type Operation = { readonly lock: HeldLock; reject(reason: unknown): void } & (
-  | { readonly kind: "extend"; resolve(): void }
-  | { readonly kind: "verify"; resolve(held: boolean): void }
-);
+export type Operation = Call & { readonly lock: HeldLock; reject(reason: unknown): void } & (
+    | { readonly kind: "extend"; resolve(): void }
+    | { readonly kind: "verify"; resolve(held: boolean): void }
+  );
 
 const RELEASE_OUTCOMES: readonly ReleaseOutcome[] = ["released", "expired", "unknown"];
 
@@ -20,13 +22,13 @@ export class Pending {
   readonly locks = new Map<number, HeldLock>();
   readonly operations = new Map<number, Operation>();
   readonly #driver: LockDriver;
-  readonly #toError: (record: ErrorRecord) => LockError;
+  readonly #toError: (record: ErrorRecord, call: Call) => LockError;
   readonly #observer: Observer | undefined;
   #releases = 0;
 
   constructor(
     driver: LockDriver,
-    toError: (record: ErrorRecord) => LockError,
+    toError: (record: ErrorRecord, call: Call) => LockError,
     observer: Observer | undefined,
   ) {
     this.#driver = driver;
@@ -58,7 +60,8 @@ export class Pending {
           break;
         case KIND.failed: {
           const error = records.error();
-          take(this.acquisitions, id)?.reject(this.#toError(error));
+          const acquisition = take(this.acquisitions, id);
+          acquisition?.reject(this.#toError(error, acquisition));
           break;
         }
         case KIND.lost: {
@@ -90,9 +93,13 @@ export class Pending {
   }
 
   /** Fails everything that is left. Returns the locks that are lost by it. */
-  failAll(error: LockError): HeldLock[] {
-    for (const acquisition of this.acquisitions.values()) acquisition.reject(error);
-    for (const operation of this.operations.values()) operation.reject(error);
+  failAll(error: ClosedError | InternalError): HeldLock[] {
+    for (const acquisition of this.acquisitions.values()) {
+      acquisition.reject(errorForCall(error, acquisition));
+    }
+    for (const operation of this.operations.values()) {
+      operation.reject(errorForCall(error, operation));
+    }
     const lost = [...this.locks.values()].filter((lock) => !this.#settleRelease(lock, "unknown"));
     for (const lock of lost) this.#lose(lock, error.message, error);
     this.acquisitions.clear();
@@ -153,7 +160,9 @@ export class Pending {
     if (operation === undefined) return;
     const lost = record.code === CODE.lost;
     if (lost && operation.kind === "verify") operation.resolve(false);
-    else operation.reject((lost && operation.lock.loss) || this.#toError(record));
+    else if (lost && operation.lock.loss !== undefined)
+      operation.reject(operation.lock.notHeld(operation.site));
+    else operation.reject(this.#toError(record, operation));
   }
 }
 

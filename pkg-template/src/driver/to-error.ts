@@ -1,5 +1,6 @@
 import type { ErrorRecord, VoteRecord } from "../core/records.js";
 import { CAUSE, CODE, VOTE } from "../core/wire.js";
+import { type Call, locate } from "../errors/call-site.js";
 import {
   ClosedError,
   ConnectionError,
@@ -23,53 +24,83 @@ export interface NodeInfo {
   readonly lastError: { readonly connection: number; readonly error: unknown } | undefined;
 }
 
-/** The error to reject with. `since` is the wall clock, for a loss. */
-export function toLockError(record: ErrorRecord, nodes: readonly NodeInfo[], since: number): LockError {
+/** The error with which a call is rejected. `since` is the wall clock, for a loss. */
+export function toLockError(
+  record: ErrorRecord,
+  nodes: readonly NodeInfo[],
+  since: number,
+  { keys, site }: Call,
+): LockError {
+  return locate(errorOf(record, nodes, since, keys), site);
+}
+
+/** An error that is nobody's rejection, but a cause or a vote: its stack is of no use. */
+function errorOf(
+  record: ErrorRecord,
+  nodes: readonly NodeInfo[],
+  since: number,
+  keys: readonly string[],
+): LockError {
   const { code, attempts, prefix, message } = record;
   const node = nodes[record.node] ?? allOf(nodes);
   const located = `${node.name}: ${message}`;
   switch (code) {
     case CODE.timeout:
-      return new LockTimeoutError(message, attempts);
+      return new LockTimeoutError(message, attempts, { keys });
     case CODE.lost:
-      return new LockLostError(message, since);
+      return new LockLostError(message, since, { keys });
     case CODE.quorum: {
-      const votes = record.votes.map((vote) => voteOf(vote, nodes));
+      const votes = record.votes.map((vote) => voteOf(vote, nodes, keys));
       const cause = votes.find(({ error }) => error !== undefined)?.error;
-      return new QuorumError(message, votes, cause && { cause });
+      return new QuorumError(message, votes, { cause, keys });
     }
     case CODE.connection:
-      return connectionError(record, node);
+      return connectionError(record, node, keys);
     case CODE.server:
-      return new ServerError(located, node.name, prefix);
+      return new ServerError(located, node.name, prefix, { keys });
     case CODE.protocol:
-      return new ProtocolError(located, node.name);
+      return new ProtocolError(located, node.name, { keys });
     case CODE.overloaded:
-      return new OverloadedError(message);
+      return new OverloadedError(message, { keys });
     case CODE.closed:
-      return new ClosedError(message);
+      return new ClosedError(message, { keys });
     default:
-      return new InternalError(message);
+      return new InternalError(message, { keys });
   }
 }
 
-function connectionError({ cause, connection, message }: ErrorRecord, node: NodeInfo): ConnectionError {
+/** The error of a whole client, for one of its calls. */
+export function errorForCall(error: ClosedError | InternalError, { keys, site }: Call): LockError {
+  const { message, cause } = error;
+  const Type = error instanceof InternalError ? InternalError : ClosedError;
+  return locate(new Type(message, { cause, keys }), site);
+}
+
+function connectionError(
+  { cause, connection, message }: ErrorRecord,
+  node: NodeInfo,
+  keys: readonly string[],
+): ConnectionError {
   // The transport's own message names the server already.
   if (cause === CAUSE.transport) {
     const last = node.lastError;
-    const own = last?.connection === connection && last.error != null ? { cause: last.error } : undefined;
-    return new ConnectionError(message, node.name, own);
+    const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
+    return new ConnectionError(message, node.name, { cause: own, keys });
   }
   const hint = cause === CAUSE.connectTimeout && node.tls ? SILENT : "";
-  return new ConnectionError(`${node.name}: ${message}${hint}`, node.name);
+  return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });
 }
 
 /** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
 const SILENT = "; does the server speak TLS on this port, as rediss:// requires?";
 
-function voteOf({ node, outcome, error }: VoteRecord, nodes: readonly NodeInfo[]): Vote {
+function voteOf(
+  { node, outcome, error }: VoteRecord,
+  nodes: readonly NodeInfo[],
+  keys: readonly string[],
+): Vote {
   const name = nodes[node]?.name ?? "";
-  if (error !== undefined) return { node: name, outcome: "failed", error: toLockError(error, nodes, 0) };
+  if (error !== undefined) return { node: name, outcome: "failed", error: errorOf(error, nodes, 0, keys) };
   return { node: name, outcome: outcome === VOTE.granted ? "granted" : "held" };
 }
 

@@ -22,13 +22,42 @@ function brand(type: { readonly prototype: LockError }, name: string, code: Lock
   Object.defineProperty(type.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
-/** The base class of all errors. */
+/** Options of the errors' constructors. */
+export interface LockErrorOptions {
+  /** The underlying error, if there is one. */
+  cause?: unknown;
+  /** The keys of the lock that the error concerns; none by default. */
+  keys?: readonly string[];
+}
+
+const NO_KEYS: readonly string[] = Object.freeze([]);
+const LONGEST_NAMES = 200;
+
+// For programs that compile without the library of ES2022. Not in the class, where a field would overwrite it.
+export interface LockError {
+  /** The underlying error, if there is one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The base class of all errors. The message names the keys, and `stack` is that of the call that failed; for a lost lock,
+ * that of the call that acquired it. No error contains a token or a password.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor of Error sets the property.
 export abstract class LockError extends Error {
   /** Stable, for programs. */
   abstract readonly code: LockErrorCode;
+  /** The keys of the lock that the error concerns, as given; empty if it concerns no lock, such as an error of `ready`. */
+  readonly keys: readonly string[];
 
   static {
     brand(LockError, "LockError", "LOCK");
+  }
+
+  constructor(message: string, { keys = NO_KEYS, cause }: LockErrorOptions = {}) {
+    const named = keys.length === 0 ? message : `lock ${namesOf(keys)}: ${message}`;
+    super(named, cause === undefined ? undefined : { cause });
+    this.keys = keys;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
@@ -43,33 +72,38 @@ export abstract class LockError extends Error {
   }
 }
 
-/** Not acquired within `wait`. */
+/** Not acquired within `wait`. `cause` is the error of the servers that could not be asked at the end, if there is one. */
 export class LockTimeoutError extends LockError {
   override readonly code = "LOCK_TIMEOUT";
-  /** How often the server was asked for the lock. */
+  /** How many attempts were made: how often the servers were asked for the lock. */
   readonly attempts: number;
 
   static {
     brand(LockTimeoutError, "LockTimeoutError", "LOCK_TIMEOUT");
   }
 
-  constructor(message: string, attempts: number, options?: ErrorOptions) {
+  constructor(message: string, attempts: number, options?: LockErrorOptions) {
     super(message, options);
     this.attempts = attempts;
   }
 }
 
-/** The lock's validity ended, or the server says that this owner no longer holds it. */
+/**
+ * The lock's validity ended, or the server says that this owner no longer holds it. `cause` is the reason, if there is one
+ * beside the message: why the last renewal failed, or that the client was closed.
+ */
 export class LockLostError extends LockError {
   override readonly code = "LOCK_LOST";
   /** Wall-clock time in ms at which the loss was noticed. */
   readonly since: number;
+  /** Only on the error with which `using` rejects: what the body returned. */
+  declare readonly result?: unknown;
 
   static {
     brand(LockLostError, "LockLostError", "LOCK_LOST");
   }
 
-  constructor(message: string, since: number, options?: ErrorOptions) {
+  constructor(message: string, since: number, options?: LockErrorOptions) {
     super(message, options);
     this.since = since;
   }
@@ -95,7 +129,7 @@ export class QuorumError extends LockError {
     brand(QuorumError, "QuorumError", "LOCK_QUORUM");
   }
 
-  constructor(message: string, votes: readonly Vote[], options?: ErrorOptions) {
+  constructor(message: string, votes: readonly Vote[], options?: LockErrorOptions) {
     super(message, options);
     this.votes = votes;
   }
@@ -111,7 +145,7 @@ export class ConnectionError extends LockError {
     brand(ConnectionError, "ConnectionError", "LOCK_CONNECTION");
   }
 
-  constructor(message: string, node: string, options?: ErrorOptions) {
+  constructor(message: string, node: string, options?: LockErrorOptions) {
     super(message, options);
     this.node = node;
   }
@@ -129,7 +163,7 @@ export class ServerError extends LockError {
     brand(ServerError, "ServerError", "LOCK_SERVER");
   }
 
-  constructor(message: string, node: string, prefix: string, options?: ErrorOptions) {
+  constructor(message: string, node: string, prefix: string, options?: LockErrorOptions) {
     super(message, options);
     this.node = node;
     this.prefix = prefix;
@@ -146,7 +180,7 @@ export class ProtocolError extends LockError {
     brand(ProtocolError, "ProtocolError", "LOCK_PROTOCOL");
   }
 
-  constructor(message: string, node: string, options?: ErrorOptions) {
+  constructor(message: string, node: string, options?: LockErrorOptions) {
     super(message, options);
     this.node = node;
   }
@@ -177,4 +211,17 @@ export class InternalError extends LockError {
   static {
     brand(InternalError, "InternalError", "LOCK_INTERNAL");
   }
+}
+
+/** The keys for a message: quoted, and cut where they are long. */
+function namesOf(keys: readonly string[]): string {
+  let names = "";
+  for (const key of keys) {
+    const left = LONGEST_NAMES - names.length;
+    if (left <= 0) return `${names}, ...`;
+    // Cut before quoting, which escapes control characters and the halves of a pair that was cut in two.
+    const name = key.length > left ? `${JSON.stringify(key.slice(0, left))}...` : JSON.stringify(key);
+    names += names === "" ? name : `, ${name}`;
+  }
+  return names;
 }

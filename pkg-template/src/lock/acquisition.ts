@@ -1,23 +1,29 @@
 import type { Grant } from "../core/records.js";
+import type { Call, CallSite } from "../errors/call-site.js";
 import type { Request } from "../options/request.js";
-import type { Lock } from "../types/types.js";
 import { onAbort } from "./abort.js";
 import { HeldLock, type LockDriver } from "./held-lock.js";
 
 /** An acquire in flight: a promise that settles once, and the caller's abort signal. */
-export class Acquisition {
-  readonly promise: Promise<Lock>;
+export class Acquisition implements Call {
+  readonly promise: Promise<HeldLock>;
   readonly request: Request;
-  #resolve!: (lock: Lock) => void;
+  readonly site: CallSite;
+  #resolve!: (lock: HeldLock) => void;
   #reject!: (reason: unknown) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(request: Request) {
+  constructor(request: Request, site: CallSite) {
     this.request = request;
+    this.site = site;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  get keys(): readonly string[] {
+    return this.request.keys;
   }
 
   /** From now on an abort rejects the promise, and calls `cancel` once. */
@@ -31,7 +37,7 @@ export class Acquisition {
   }
 
   resolve(driver: LockDriver, id: number, grant: Grant): HeldLock {
-    const lock = new HeldLock(driver, id, this.request, grant);
+    const lock = new HeldLock(driver, id, this, grant);
     this.#stopListening?.();
     this.#resolve(lock);
     return lock;

@@ -1,4 +1,5 @@
 import { fenceOf, type Grant, tokenOf } from "../core/records.js";
+import { type CallSite, callSite, locate } from "../errors/call-site.js";
 import { LockLostError } from "../errors/errors.js";
 import { parseTtl } from "../options/client.js";
 import type { Request } from "../options/request.js";
@@ -6,16 +7,25 @@ import type { Lock, LockHandle } from "../types/types.js";
 
 export type ReleaseOutcome = "released" | "expired" | "unknown";
 
+/** The acquire that the lock was granted to. */
+export interface Origin {
+  readonly request: Request;
+  readonly site: CallSite;
+}
+
 /** The driver, as far as a lock uses it. */
 export interface LockDriver {
   remaining(id: number): number;
   /** A read found that a deadline has passed: the core must run soon. */
   overdue(): void;
   wall(): number;
-  extend(lock: HeldLock, ttl: number): Promise<void>;
-  verify(lock: HeldLock): Promise<boolean>;
+  extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void>;
+  verify(lock: HeldLock, site: CallSite): Promise<boolean>;
   release(lock: HeldLock): void;
 }
+
+const GONE =
+  "the lock was no longer ours when it was released: it had expired, or its key was deleted or taken";
 
 /**
  * A granted lock.
@@ -28,19 +38,22 @@ export class HeldLock implements Lock {
   readonly id: number;
   readonly #driver: LockDriver;
   readonly #request: Request;
+  readonly #site: CallSite;
   readonly #grant: Grant;
   #token: string | undefined;
   /** Cleared once and for ever, by the first of a release, a loss, and a clock past the validity. */
   #held = true;
   #loss: LockLostError | undefined;
+  #lossReason = "";
   #controller: AbortController | undefined;
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
 
-  constructor(driver: LockDriver, id: number, request: Request, grant: Grant) {
+  constructor(driver: LockDriver, id: number, { request, site }: Origin, grant: Grant) {
     this.#driver = driver;
     this.id = id;
     this.#request = request;
+    this.#site = site;
     this.#grant = grant;
     this.#token = request.token;
   }
@@ -86,12 +99,13 @@ export class HeldLock implements Lock {
 
   async extend(ttl?: number): Promise<void> {
     const lease = parseTtl(ttl, this.#request.ttl);
-    if (!this.held) throw this.#notHeld();
-    return this.#driver.extend(this, lease);
+    const site = callSite(HeldLock.prototype.extend);
+    if (!this.held) throw this.notHeld(site);
+    return this.#driver.extend(this, lease, site);
   }
 
   async verify(): Promise<boolean> {
-    return this.held && this.#driver.verify(this);
+    return this.held && this.#driver.verify(this, callSite(HeldLock.prototype.verify));
   }
 
   release(): Promise<ReleaseOutcome> {
@@ -122,9 +136,23 @@ export class HeldLock implements Lock {
     };
   }
 
-  /** For the driver: the loss, once there is one. */
+  /** The loss, once there is one. */
   get loss(): LockLostError | undefined {
     return this.#loss;
+  }
+
+  /** For `using`: the loss, if the lock was lost before it was released with that outcome. */
+  lossBefore(outcome: ReleaseOutcome): LockLostError | undefined {
+    return this.#loss ?? (outcome === "expired" ? this.lose(GONE) : undefined);
+  }
+
+  /** For the driver: the error of an operation on a lock that is not held. */
+  notHeld(site: CallSite): LockLostError {
+    if (this.#loss !== undefined) {
+      return this.#error(this.#lossReason, site, this.#loss.since, this.#loss.cause);
+    }
+    const reason = this.#released === undefined ? "its validity has ended" : "it has been released";
+    return this.#error(`the lock is no longer held: ${reason}`, site, this.#driver.wall());
   }
 
   /** For the driver: the core releases the lock by itself; `settleRelease` reports it. False if a release waits already. */
@@ -145,7 +173,10 @@ export class HeldLock implements Lock {
   /** For the driver: marks the lock as lost. `announceLoss` then aborts the signal. */
   lose(message: string, cause?: Error): LockLostError {
     this.#held = false;
-    this.#loss ??= new LockLostError(message, this.#driver.wall(), cause && { cause });
+    if (this.#loss === undefined) {
+      this.#lossReason = message;
+      this.#loss = this.#error(message, this.#site, this.#driver.wall(), cause);
+    }
     return this.#loss;
   }
 
@@ -161,10 +192,7 @@ export class HeldLock implements Lock {
     this.#resolveReleased = undefined;
     return true;
   }
-
-  #notHeld(): LockLostError {
-    if (this.#loss !== undefined) return this.#loss;
-    const reason = this.#released === undefined ? "its validity has ended" : "it has been released";
-    return new LockLostError(`the lock is no longer held: ${reason}`, this.#driver.wall());
+  #error(message: string, site: CallSite, since: number, cause?: unknown): LockLostError {
+    return locate(new LockLostError(message, since, { cause, keys: this.keys }), site);
   }
 }

@@ -13,7 +13,8 @@ export interface Settings {
   /** The text with which every request is refused, if a server's URL is not set. */
   readonly missing: string | undefined;
   readonly prefix: string;
-  readonly ttl: number;
+  /** Undefined if the application leaves it to us: it then depends on whether the lease is renewed. */
+  readonly ttl: number | undefined;
   readonly wait: number;
   readonly retryMin: number;
   readonly retryMax: number;
@@ -57,8 +58,8 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
     nodes,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
     prefix: check("prefix", options.prefix, "string", "lock:"),
-    ttl: parseTtl(options.ttl, 30_000),
-    wait: parseWait(options.wait, 10_000),
+    ttl: options.ttl === undefined ? undefined : parseTtl(options.ttl),
+    wait: parseWait(options.wait, 15_000),
     retryMin: min,
     retryMax: max,
     drift: numberWithin("drift", options.drift, 0, 0.5, 0.01),

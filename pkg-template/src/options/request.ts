@@ -42,19 +42,39 @@ const NO_LENGTHS = new Uint32Array(0);
 const NO_FAIR_REDLOCK =
   "fair: requires a single server; several servers share no order of arrival, so a fair Redlock would be unsound";
 
-/** Checks the arguments of `verb`: acquire, tryAcquire or using. `renew` is the default of that option. */
+/**
+ * The default leases. A waiter's default wait is longer than the lease of a holder that renews, so that a holder that dies
+ * costs no waiter its turn.
+ */
+const RENEWED_TTL = 10_000;
+const UNRENEWED_TTL = 30_000;
+
+/** The defaults of a verb, where they are not those of the client. */
+export interface VerbDefaults {
+  readonly renew?: boolean;
+  readonly wait?: number;
+}
+
+/** Checks the arguments of `verb`: acquire, tryAcquire or using. */
 export function parseRequest(
   verb: string,
   settings: Settings,
   key: unknown,
   given: unknown,
-  renew: boolean,
+  defaults: VerbDefaults = {},
 ): Request {
   const keys = parseKeys("key", key);
   const options = optionsOf<AcquireOptions>(verb, given, ACQUIRE_OPTIONS);
   const fair = check("fair", options.fair, "boolean", false);
   const token = options.token === undefined ? undefined : parseToken("token", options.token);
-  return complete(settings, options, renew, { keys, token, fair, fence: 0n, ttl: settings.ttl, flags: 0 });
+  return complete(settings, options, defaults, {
+    keys,
+    token,
+    fair,
+    fence: 0n,
+    ttl: settings.ttl,
+    flags: 0,
+  });
 }
 
 /** Checks the arguments of adopt. */
@@ -66,15 +86,22 @@ export function parseAdoption(settings: Settings, handle: unknown, given: unknow
       throw new TypeError(`adopt: ${name} comes from the handle; remove it from the options`);
     }
   }
-  return complete(settings, options, false, { ...lock, flags: FLAG.adopt });
+  return complete(settings, options, {}, { ...lock, flags: FLAG.adopt });
 }
 
-type Subject = Pick<Request, "keys" | "token" | "fair" | "fence" | "ttl" | "flags">;
+/** What a request is about. `ttl` is the default of that option, if there is one. */
+interface Subject extends Pick<Request, "keys" | "token" | "fair" | "fence" | "flags"> {
+  readonly ttl: number | undefined;
+}
 
-/** `subject.ttl` is the default of that option. */
-function complete(settings: Settings, options: AcquireOptions, renew: boolean, subject: Subject): Request {
+function complete(
+  settings: Settings,
+  options: AcquireOptions,
+  defaults: VerbDefaults,
+  subject: Subject,
+): Request {
   if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
-  const renewed = check("renew", options.renew, "boolean", renew);
+  const renewed = check("renew", options.renew, "boolean", defaults.renew ?? false);
   const { keys, token, fence, fair } = subject;
   const { bytes, lengths } = encodeKeys(settings.prefix, keys);
   // Named one by one: spreading objects would cost as much as the rest of an acquire.
@@ -86,8 +113,8 @@ function complete(settings: Settings, options: AcquireOptions, renew: boolean, s
     tokenBytes: token === undefined ? NO_TOKEN : encode(token),
     fence,
     fair,
-    ttl: parseTtl(options.ttl, subject.ttl),
-    wait: parseWait(options.wait, settings.wait),
+    ttl: parseTtl(options.ttl, subject.ttl ?? (renewed ? RENEWED_TTL : UNRENEWED_TTL)),
+    wait: parseWait(options.wait, defaults.wait ?? settings.wait),
     flags: subject.flags | (renewed ? FLAG.renew : 0) | (subject.fair ? FLAG.fair : 0),
     maxHold: duration("maxHold", options.maxHold, 1, Number.POSITIVE_INFINITY, " or Infinity"),
     signal: parseSignal(options.signal),

@@ -33,9 +33,12 @@ export interface ClientOptions {
   transport?: Transport;
   /** The prefix of every key, `"lock:"` by default; `""` to share keys with other libraries. */
   prefix?: string;
-  /** Default lease: ms, integer, at least 100; 30 000 by default. */
+  /** Default lease: ms, integer, at least 100. By default 10 000 for locks that are renewed, and 30 000 for others. */
   ttl?: number;
-  /** Default longest wait: ms, integer, 0 or more, or `Infinity`; 10 000 by default. */
+  /**
+   * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default lease of
+   * a renewed lock, so that a holder that died costs no waiter its turn.
+   */
   wait?: number;
   /** Bounds of the random pause between two attempts: ms, integers, `1 <= min <= max`; 50 and 250 by default. */
   retry?: { min?: number; max?: number };
@@ -93,14 +96,16 @@ export interface LockClient extends AsyncDisposable {
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
   /**
-   * Makes one attempt: resolves to `null`, and leaves nothing behind, when another owner holds the lock. `wait` is ignored.
-   * Otherwise it rejects as {@link acquire} does.
+   * As {@link acquire}, but resolves to `null`, and leaves nothing behind, when others hold the lock for all of `wait`. That
+   * is 0 by default, whatever the client's `wait`: one attempt. Rejects as {@link acquire} does when the servers cannot be
+   * asked.
    */
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
   /**
    * Takes the lock, runs `body`, releases the lock, and settles as `body` did. The lock is renewed while `body` runs unless
-   * `renew` is false. If the lock is lost meanwhile, `lock.signal` aborts; the outcome is still `body`'s. When the lock is
-   * not acquired, rejects as {@link acquire} does and never calls `body`.
+   * `renew` is false. If the lock is lost meanwhile, `lock.signal` aborts, and a body that returns nevertheless makes `using`
+   * reject with LockLostError, whose `result` is what it returned. An error of the body always wins. When the lock is not
+   * acquired, rejects as {@link acquire} does and never calls `body`.
    */
   using<T>(
     key: string | readonly string[],
@@ -133,9 +138,14 @@ export interface LockClient extends AsyncDisposable {
 
 /** Options of one acquisition. Unknown options are refused. */
 export interface AcquireOptions {
-  /** The lease: ms, integer, at least 100. The client's `ttl` by default. */
+  /**
+   * The lease: ms, integer, at least 100. The client's `ttl` by default; if that is not given either, 10 000 with `renew` and
+   * 30 000 without.
+   */
   ttl?: number;
-  /** Longest wait: ms, integer, 0 (one attempt) or more, or `Infinity`. The client's `wait` by default. */
+  /**
+   * Longest wait: ms, integer, 0 (one attempt) or more, or `Infinity`. The client's `wait` by default, 0 in `tryAcquire`.
+   */
   wait?: number;
   /**
    * Strict FIFO by arrival at the server. False by default. A client of several servers refuses it with a TypeError, because

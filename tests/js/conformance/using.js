@@ -1,5 +1,5 @@
 // using(): acquires, renews while the body runs, releases however it ends.
-import { aborted, equal, matches, ok, pause, rejects, renewed } from "./check.js";
+import { aborted, equal, matches, pause, rejects, renewed } from "./check.js";
 
 const failed = (promise) =>
   promise.then(
@@ -38,13 +38,20 @@ export const using = {
     equal(await send("EXISTS", `lock:${name}`), 0);
   },
 
-  async "using respects renew: false, and the body hears of the loss"({ connect, key, redlatch }) {
-    const reason = await connect().using(key(), { ttl: 150, renew: false }, async (lock) => {
+  async "using respects renew: false; the body hears of the loss, and so does the caller"({
+    connect,
+    key,
+    redlatch,
+  }) {
+    const name = key();
+    const losing = connect().using(name, { ttl: 150, renew: false }, async (lock) => {
       await aborted(lock.signal);
       return lock.signal.reason;
     });
-    ok(reason instanceof redlatch.LockLostError, "the reason is a LockLostError");
-    matches(reason.message, /validity .* has ended/, "the reason");
+    const error = await rejects(losing, redlatch.LockLostError, { code: "LOCK_LOST" });
+    equal(error.result, error, "the result is the reason that the body returned; and the error");
+    equal(error.keys.join(), name, "the keys");
+    matches(error.message, /validity .* has ended/, "the reason");
   },
 
   async "the body's error comes through, thrown or rejected, and the lock is released"({

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CAUSE, CODE, VOTE } from "../../../pkg/dist/core/wire.js";
-import { toLockError } from "../../../pkg/dist/driver/to-error.js";
+import { toLockError as errorOf } from "../../../pkg/dist/driver/to-error.js";
 import * as errors from "../../../pkg/dist/errors/errors.js";
 import { reasonOf } from "../../../pkg/dist/errors/text.js";
 
@@ -32,6 +32,20 @@ test("each class has its code and name, and is an instance of itself and of the 
     assert.match(String(error), new RegExp(`^${error.name}: m$`));
   }
   assert.equal(all.LOCK_CONNECTION.cause, "c");
+});
+
+test("an error names its keys, quoted and cut at 200 characters", () => {
+  const messageOf = (...keys) => new errors.LockTimeoutError("late", 1, { keys }).message;
+  assert.equal(messageOf("a"), 'lock "a": late');
+  assert.equal(messageOf("a", "b"), 'lock "a", "b": late');
+  assert.equal(messageOf('a"\n\x1b[31m'), 'lock "a\\"\\n\\u001b[31m": late');
+  assert.equal(messageOf("x".repeat(200)), `lock "${"x".repeat(200)}": late`);
+  assert.equal(messageOf("x".repeat(201)), `lock "${"x".repeat(200)}"...: late`);
+  assert.equal(messageOf("x".repeat(250), "y"), `lock "${"x".repeat(200)}"..., ...: late`);
+  assert.equal(messageOf(`${"x".repeat(199)}😀`), `lock "${"x".repeat(199)}\\ud83d"...: late`);
+  assert.ok(messageOf(...Array.from({ length: 10_000 }, (_, index) => `key-${index}`)).length < 250);
+  const { keys, message } = new errors.ConnectionError("gone", "h:1");
+  assert.deepEqual([keys, message], [[], "gone"]);
 });
 
 test("instanceof holds across copies of the package", async () => {
@@ -65,6 +79,8 @@ const record = (code, message, more = {}) => ({
   ...more,
 });
 const node = { name: "h:1", tls: false, lastError: undefined };
+/** The error of a call that locks no key. */
+const toLockError = (error, nodes, since) => errorOf(error, nodes, since, { keys: [], site: {} });
 
 test("the core's errors become LockErrors with all their properties", () => {
   const timeout = toLockError(record(CODE.timeout, "not acquired within 5 ms", { attempts: 7 }), [node], 9);

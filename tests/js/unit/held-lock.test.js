@@ -17,7 +17,10 @@ test("loss: held is false and the signal aborts before any promise of the same d
   assert.deepEqual(order, ["abort false", "granted"]);
   assert.ok(lock.signal.reason instanceof LockLostError);
   assert.equal(lock.signal.reason.since, 1_700_000_001_000);
-  await assert.rejects(lock.extend(), (error) => error === lock.signal.reason);
+  await assert.rejects(lock.extend(), ({ code, message, since }) => {
+    assert.deepEqual([code, message, since], ["LOCK_LOST", lock.signal.reason.message, 1_700_000_001_000]);
+    return true;
+  });
   assert.equal(await lock.verify(), false);
   assert.equal(await lock.release(), "expired");
   assert.equal(lock.remaining, 0);
@@ -103,7 +106,7 @@ test("extend and verify settle by their operation", async () => {
   await assert.rejects(lock.extend(50), RangeError);
 });
 
-test("using releases always, and its outcome is the body's", async () => {
+test("using releases always; its outcome is the body's, unless the lock was lost meanwhile", async () => {
   const { client, feed } = await connected();
   let id = 1;
   const run = async (body, last = fake.KIND.released, outcome = 0) => {
@@ -124,7 +127,15 @@ test("using releases always, and its outcome is the body's", async () => {
   };
   assert.equal(await run(() => 5), 5);
   assert.equal(await run(async () => 6, fake.KIND.released, 2), 6);
-  assert.equal(await run(() => 7, fake.KIND.lost, 1), 7);
+  for (const [record, outcome] of [
+    [fake.KIND.lost, 1],
+    [fake.KIND.released, 1],
+  ]) {
+    await assert.rejects(
+      run(() => 7, record, outcome),
+      ({ code, keys, result }) => code === "LOCK_LOST" && keys[0] === "k" && result === 7,
+    );
+  }
   const broken = new Error("body");
   await assert.rejects(
     run(() => {

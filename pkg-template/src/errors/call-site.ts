@@ -1,0 +1,61 @@
+import type { LockError } from "./errors.js";
+
+/** Where the application called a verb. The engine formats its frames only when somebody reads `stack`. */
+export interface CallSite {
+  readonly stack?: string;
+}
+
+/** A call of the application, as its errors describe it. */
+export interface Call {
+  readonly keys: readonly string[];
+  readonly site: CallSite;
+}
+
+// biome-ignore lint/complexity/noBannedTypes: any function can be on the stack.
+type Capture = (target: object, verb?: Function) => void;
+
+const errors: { readonly captureStackTrace?: Capture; stackTraceLimit?: number } = Error;
+/** V8 and JavaScriptCore have it, newer Firefoxes too. */
+const capture = errors.captureStackTrace;
+
+/** Enough to find the call. Each frame costs up to a microsecond, and few calls need theirs. */
+const MOST_FRAMES = 4;
+
+/** The stack of the caller of `verb`, which must be on the stack: its own frame and those above it are left out. */
+// biome-ignore lint/complexity/noBannedTypes: as above.
+export function callSite(verb: Function): CallSite {
+  if (capture === undefined) return new Error();
+  const site = {};
+  const limit = errors.stackTraceLimit;
+  // Some hosts freeze what all modules share.
+  if (limit === undefined || limit <= MOST_FRAMES || Object.isFrozen(Error)) {
+    capture(site, verb);
+  } else {
+    errors.stackTraceLimit = MOST_FRAMES;
+    capture(site, verb);
+    errors.stackTraceLimit = limit;
+  }
+  return site;
+}
+
+/** Gives an error the frames of the call that it answers, in place of those of a timer or a socket. */
+export function locate<E extends LockError>(error: E, site: CallSite): E {
+  let text: string | undefined;
+  return Object.defineProperty(error, "stack", {
+    configurable: true,
+    get() {
+      text ??= stackOf(error, site);
+      return text;
+    },
+    set(value) {
+      text = value;
+    },
+  });
+}
+
+/** In V8 a stack begins with the error's name and message, in other engines with the first frame. */
+function stackOf(error: LockError, { stack = "" }: CallSite): string {
+  const first = stack.search(/^ {4}at /m);
+  if (first >= 0) return `${error.name}: ${error.message}\n${stack.slice(first)}`;
+  return stack.includes("@") ? stack : `${error.name}: ${error.message}`;
+}

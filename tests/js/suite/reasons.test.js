@@ -1,0 +1,153 @@
+// A lock says why: keys, the caller's stack and a cause on every error, and a loss is not taken for a success.
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { NOT_OURS } from "../support/assertions.js";
+import { freshKey, openClient } from "../support/clients.js";
+import { aborted, rejection, settles } from "../support/conditions.js";
+import { freePort, startRedis } from "../support/redis.js";
+import { ClosedError, LockError, LockLostError } from "../support/redlatch.js";
+
+const redis = await startRedis({ after });
+
+/** The first frame of an error's stack. */
+const callerOf = ({ stack }) => /^ {4}at (.*)$/m.exec(stack)?.[1] ?? stack;
+
+/** Functions of an application, as they appear in stacks. */
+const application = {
+  applicationAcquires: (client, ...args) => client.acquire(...args),
+  applicationTries: (client, ...args) => client.tryAcquire(...args),
+  applicationUses: (client, ...args) => client.using(...args),
+  applicationAdopts: (client, ...args) => client.adopt(...args),
+  applicationExtends: (lock) => lock.extend(),
+  applicationVerifies: (lock) => lock.verify(),
+};
+
+test("every rejection has the keys and the stack of the call that failed", async (t) => {
+  const client = openClient(t, redis);
+  const keys = [freshKey("one"), freshKey("two")];
+  const lock = await client.acquire(keys);
+  const nobody = openClient(t, `redis://127.0.0.1:${await freePort()}`);
+  await redis.send("RPUSH", "lock:a-list", "x");
+  const closed = openClient(t, redis);
+  await closed.close();
+  const calls = [
+    ["applicationAcquires", "LOCK_TIMEOUT", keys, client, keys, { wait: 20 }],
+    ["applicationUses", "LOCK_TIMEOUT", keys, client, keys, { wait: 20 }, () => {}],
+    ["applicationTries", "LOCK_CONNECTION", keys, nobody, keys],
+    ["applicationTries", "LOCK_SERVER", ["a-list"], client, "a-list"],
+    ["applicationAdopts", "LOCK_LOST", keys, client, { ...lock.toJSON(), token: "another" }],
+    ["applicationAcquires", "LOCK_CLOSED", keys, closed, keys],
+  ];
+  for (const [name, code, expected, ...args] of calls) {
+    const error = await rejection(application[name](...args));
+    assert.ok(error instanceof LockError, `${name}: ${error}`);
+    assert.equal(error.code, code);
+    assert.deepEqual(error.keys, expected, name);
+    for (const key of expected) assert.ok(error.message.includes(JSON.stringify(key)), error.message);
+    assert.ok(callerOf(error).includes(name), error.stack);
+    assert.ok(error.stack.startsWith(`${error.name}: ${error.message}\n`), error.stack);
+    assert.doesNotMatch(error.stack, /redlatch|pkg/i, "no frame of the package's own");
+  }
+});
+
+test("the rejections of a lock have the stack of the call on it, its loss that of the acquire", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const lock = await application.applicationAcquires(client, key);
+  await redis.send("DEL", `lock:${key}`);
+  const denied = await rejection(application.applicationExtends(lock));
+  assert.match(denied.stack, /applicationExtends/);
+  assert.match(denied.message, NOT_OURS);
+  await settles(aborted(lock.signal));
+  assert.match(lock.signal.reason.stack, /applicationAcquires/);
+  const later = await rejection(application.applicationExtends(lock));
+  assert.match(later.stack, /applicationExtends/);
+  assert.deepEqual(later.keys, [key]);
+  assert.equal(later.since, lock.signal.reason.since);
+});
+
+test("using rejects when the lock was lost while the body ran, and has what the body returned", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const error = await rejection(
+    application.applicationUses(client, key, async (lock) => {
+      await redis.send("DEL", `lock:${key}`);
+      assert.equal(await lock.verify(), false);
+      return "done";
+    }),
+  );
+  assert.ok(error instanceof LockLostError);
+  assert.match(error.message, NOT_OURS);
+  assert.match(error.stack, /applicationUses/);
+  assert.deepEqual([error.result, error.keys], ["done", [key]]);
+});
+
+test("using rejects also when only the release finds that the lock is gone", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const error = await rejection(
+    client.using(key, async () => {
+      await redis.send("SET", `lock:${key}`, "another's", "PX", 5_000);
+    }),
+  );
+  assert.ok(error instanceof LockLostError && "result" in error, String(error));
+  assert.match(error.message, /no longer ours/);
+  assert.equal(await redis.send("GET", `lock:${key}`), "another's");
+});
+
+test("the body's error wins over the loss, and a lock that the body released was not lost", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const wrong = new Error("the work failed");
+  const losing = async () => {
+    await redis.send("DEL", `lock:${key}`);
+    throw wrong;
+  };
+  assert.equal(await rejection(client.using(key, losing)), wrong);
+  assert.equal(await client.using(key, (lock) => lock.release()), "released");
+});
+
+test("tryAcquire waits for `wait`, and answers null after it", async (t) => {
+  const [client, other] = [openClient(t, redis), openClient(t, redis)];
+  const key = freshKey();
+  const holder = await other.acquire(key);
+  assert.equal(await client.tryAcquire(key), null);
+  const began = performance.now();
+  assert.equal(await client.tryAcquire(key, { wait: 100 }), null);
+  assert.ok(performance.now() - began >= 90, "it waited");
+  const waiting = client.tryAcquire(key, { wait: 5_000 });
+  await holder.release();
+  const lock = await settles(waiting);
+  assert.equal(await lock.release(), "released");
+});
+
+test("the default lease of a lock that is renewed is shorter than the default wait", async (t) => {
+  const client = openClient(t, redis);
+  const left = async (options) => {
+    const lock = await client.acquire(freshKey(), options);
+    const { ttl } = lock.toJSON();
+    await lock.release();
+    return ttl;
+  };
+  assert.equal(await left(), 30_000);
+  assert.equal(await left({ renew: true }), 10_000);
+  assert.equal(await client.using(freshKey(), (lock) => lock.toJSON().ttl), 10_000);
+  assert.equal(await client.using(freshKey(), { renew: false }, (lock) => lock.toJSON().ttl), 30_000);
+  const own = openClient(t, redis, { ttl: 3_000 });
+  assert.equal(await own.using(freshKey(), (lock) => lock.toJSON().ttl), 3_000);
+});
+
+test("what a client's close does to its calls is told with their keys", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  const holder = await openClient(t, redis).acquire(key);
+  const waiting = rejection(application.applicationAcquires(client, key, { wait: 5_000 }));
+  const lock = await client.acquire(freshKey());
+  await client.close();
+  const error = await waiting;
+  assert.ok(error instanceof ClosedError);
+  assert.deepEqual(error.keys, [key]);
+  assert.match(error.stack, /applicationAcquires/);
+  assert.ok(lock.signal.reason.cause instanceof ClosedError);
+  await holder.release();
+});
