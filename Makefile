@@ -24,6 +24,7 @@ BENCH_PEERS := tests/bench/node_modules/.package-lock.json
 RUNTIMES := tests/runtimes/node_modules/.package-lock.json
 BUNDLERS := tests/packaging/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
+PROGRAMS := tests/programs/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 MEMORY := target/wasm/redlatch_memory_bg.wasm
@@ -36,7 +37,7 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/runtimes ../tests/soak ../tests/lint \
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/programs ../tests/runtimes ../tests/soak ../tests/lint \
   ../tests/planted/patches.js ../tests/planted/run.js
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
@@ -107,7 +108,7 @@ size: build ## what the package weighs, raw and gzipped
 
 clean: ## removes what was built; the tools in .tools/ stay
 	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
-	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules
+	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules tests/programs/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js test-fuzz
@@ -132,7 +133,7 @@ test-wasm: test-rust wasm-target chromium $(TEST_RUNNER)
 	@$(WASM_TEST) WASM_BINDGEN_USE_BROWSER=1 CHROMEDRIVER="$$(command -v chromedriver)" \
 	  .ci/step 'wasm in Chromium' .ci/ran cargo test --locked --target $(TARGET) --test 'wasm*'
 
-test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS)
+test-js: redis-server chromium build $(BENCH_PEERS) $(RUNTIMES) $(CLIENTS) $(BUNDLERS) $(PROGRAMS)
 	@.ci/step 'JavaScript, on Node.js, Deno and Bun' node tests/runtimes/run.js $(JS_SET) $(ARGS)
 
 test-fuzz: toolchain
@@ -217,7 +218,8 @@ $(BENCH_PEERS): WHAT := other lock libraries, to compare with and to share keys 
 $(CLIENTS): WHAT := other Redis clients, to lock over,
 $(RUNTIMES): WHAT := Deno, Bun, workerd and Node.js 22 and 24, to run the package on (740 MB),
 $(BUNDLERS): WHAT := Vite, webpack, rollup, publint and attw, to put the package through (100 MB),
-$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS): \
+$(PROGRAMS): WHAT := Express, Jest, ts-jest and Vitest, for programs that use the package (130 MB),
+$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS) $(PROGRAMS): \
   %/node_modules/.package-lock.json: %/package.json %/package-lock.json | toolchain
 	@echo 'Installing $(WHAT) in $*/node_modules (half a minute at most).'
 	@cd $* && npm ci --no-audit --no-fund

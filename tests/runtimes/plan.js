@@ -63,6 +63,7 @@ const longest = {
   "other-clients.test.js": "a contract of 20 tests for each of six clients",
   "suite/redlock-outages.test.js": "every combination of outages of up to seven servers",
   "packaging/bundling.test.js": "five bundlers, and each result in a browser or a worker",
+  "packaging/programs.test.js": "TypeScript's and the test runners' start",
   "soak.test.js": "five runtimes and their servers, broken for seconds",
   "workerd.test.js": "the conformance tests, in requests",
   "chromium.test.js": "the conformance tests, in a page",
