@@ -26,8 +26,8 @@ const ways = {
 };
 
 const settings = {
-  target: "ES2022",
-  lib: ["ES2022", "DOM"],
+  target: "ES2021",
+  lib: ["ES2021", "DOM"],
   types: [],
   strict: true,
   exactOptionalPropertyTypes: true,
