@@ -35,6 +35,12 @@ pub enum Event {
         /// The reason.
         loss: Loss,
     },
+    /// The client is being closed while the application still works under the lock, which stays held and renewed until
+    /// [`release`](crate::Engine::release). Result of [`close`](crate::Engine::close).
+    Closing {
+        /// The handle.
+        lock: HandleId,
+    },
     /// Result of [`release`](crate::Engine::release). The handle is no longer valid.
     Released {
         /// The handle.

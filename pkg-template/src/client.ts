@@ -69,16 +69,28 @@ class Client implements LockClient {
     if (typeof body !== "function")
       throw new TypeError("using: the last argument must be a function, the body");
     const request = parseRequest("using", this.#settings, key, options, RENEWED);
-    const lock = await this.#start(request, callSite(Client.prototype.using));
+    const site = callSite(Client.prototype.using);
+    const lock = await this.#start(request, site);
+    if (this.#closed !== undefined) {
+      await lock.release();
+      const { keys } = lock;
+      throw locate(new ClosedError("the client was closed before the body began", { keys }), site);
+    }
+    this.#driver.enter(lock);
+    const leave = () => {
+      const released = lock.release();
+      this.#driver.leave(lock);
+      return released;
+    };
     let result: T;
     try {
       result = await body(lock);
     } catch (error) {
       // It never rejects, so the body's error stands.
-      await lock.release();
+      await leave();
       throw error;
     }
-    const loss = lock.lossBefore(await lock.release());
+    const loss = lock.lossBefore(await leave());
     // The body did its work without the lock, perhaps beside another holder: its caller must not take that for a success.
     if (loss !== undefined) throw Object.assign(loss, { result });
     return result;

@@ -1,5 +1,7 @@
 //! The application's verbs.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use crate::{
     entropy::Entropy,
@@ -107,14 +109,23 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Call this once the application is done with all locks. Pending acquires and re-entries fail with
     /// [`Code::Closed`], and so does every later [`acquire`](Self::acquire). Held locks are lost and released:
     /// [`Event::Lost`] comes at once, [`Event::Released`] follows. Clean-up is complete when [`busy`](Self::busy)
-    /// returns zero.
-    pub fn close(&mut self, now: Instant) {
+    /// returns zero. It tries each unreachable server once more, and then gives that server up.
+    ///
+    /// The handles in `occupied` are those under which the application still works. They get [`Event::Closing`], and
+    /// stay held and renewed until the application releases them (rule 18).
+    pub fn close(&mut self, occupied: &[HandleId], now: Instant) {
         self.run_due(now);
         self.closed = true;
+        let occupied: BTreeSet<HandleId> = occupied.iter().copied().collect();
         let mut handles = Vec::new();
-        // A lock that is being released keeps its handle until the outcome is reported.
-        for lock in self.locks.values().filter(|lock| lock.is_held() || lock.is_waiting()) {
-            handles.extend_from_slice(&lock.handles);
+        let mut releasing = Vec::new();
+        for (&id, lock) in &self.locks {
+            // A lock that is being released keeps its handle until the outcome is reported.
+            if lock.is_held() || lock.is_waiting() {
+                handles.extend_from_slice(&lock.handles);
+            } else {
+                releasing.push(id);
+            }
         }
         let is_held = |handle: &&Handle| handle.phase == Phase::Informed;
         // All are cancelled before the first report: each cancel looks through the events.
@@ -125,9 +136,17 @@ impl<E: Entropy + 'static> Engine<E> {
             self.refuse(handle.id, Code::Closed, "the client was closed before the lock was acquired");
         }
         for handle in handles.iter().filter(is_held) {
-            self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
-            self.release(handle.id, now);
+            if occupied.contains(&handle.id) {
+                self.events.push_back(Event::Closing { lock: handle.id });
+            } else {
+                self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
+                self.release(handle.id, now);
+            }
         }
+        for id in releasing {
+            self.deliver_and_follow(id, Input::Close, now);
+        }
+        self.update_node_deadlines();
     }
 
     /// How long a lock is still valid; zero if it is not held. May be called at any time; runs no timers.

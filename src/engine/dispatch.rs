@@ -78,6 +78,7 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         };
         let was_held = lock.is_held();
+        let was_owed = lock.is_owed();
         let token = lock.owner().token().clone();
         let shared = Shared {
             topology: &mut self.topology,
@@ -87,11 +88,17 @@ impl<E: Entropy + 'static> Engine<E> {
             leaders: &mut self.leaders,
             effects: &mut self.effects,
             stats: &mut self.stats,
+            closed: self.closed,
         };
         lock.handle(input, id, &self.policy, shared, now);
         if !Rc::ptr_eq(lock.owner().token(), &token) {
             self.owners.remove(&token, id);
             self.owners.add(lock.owner().token(), id);
+        }
+        match (was_owed, lock.is_owed()) {
+            (false, true) => self.owed = self.owed.saturating_add(1),
+            (true, false) => self.owed = self.owed.saturating_sub(1),
+            _ => {}
         }
         let is_over = lock.is_done();
         if (is_over || lock.is_held() != was_held) && self.owners.has_parked() {

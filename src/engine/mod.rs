@@ -47,6 +47,8 @@ pub struct Engine<E> {
     stats: Stats,
     deadlines: DeadlineQueue,
     events: VecDeque<Event>,
+    /// How many locks owe the application something (rule 18).
+    owed: usize,
     /// Whether the client was closed.
     closed: bool,
     /// One counter numbers handles and locks, so that one acquire has one number in logs.
@@ -75,6 +77,7 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: Stats::default(),
             deadlines: DeadlineQueue::default(),
             events: VecDeque::new(),
+            owed: 0,
             closed: false,
             last_id: 0,
             last_op: 0,
@@ -183,5 +186,12 @@ impl<E: Entropy + 'static> Engine<E> {
     #[must_use]
     pub fn busy(&self) -> usize {
         self.locks.len()
+    }
+
+    /// How many locks owe the application something: a pending acquire, re-entry, operation or release, or renewals. A
+    /// program must stay alive for them, and for nothing else in the engine (rule 18).
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.owed
     }
 }

@@ -69,6 +69,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 }
                 Some(Relation::Holds(held)) => {
                     if let Some(mut lock) = self.locks.remove(&id) {
+                        self.owed = self.owed.saturating_sub(1);
                         self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
                         self.owners.remove(token, id);
                         for handle in core::mem::take(&mut lock.handles) {

@@ -40,6 +40,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) effects: &'a mut VecDeque<Effect>,
     pub(crate) stats: &'a mut Stats,
     pub(crate) entropy: &'a mut (dyn Entropy + 'static),
+    /// Whether the client was closed.
+    pub(crate) closed: bool,
 }
 
 impl Context<'_> {
@@ -61,6 +63,20 @@ impl Context<'_> {
     pub(super) fn waker(&mut self) -> Option<NodeId> {
         let node = self.spec.placement.waker()?;
         self.shared.topology.get(node).is_some_and(|server| server.wakes()).then_some(node)
+    }
+
+    /// Lets each node of the placement be dialled at once, whatever the backoff.
+    pub(super) fn allow_dials(&mut self) {
+        for node in self.spec.placement.nodes() {
+            if let Some(server) = self.shared.topology.get(node) {
+                server.allow_dial();
+            }
+        }
+    }
+
+    /// Whether commands can be sent to the node now.
+    pub(super) fn is_ready(&mut self, node: NodeId) -> bool {
+        self.shared.topology.get(node).is_some_and(|server| server.is_ready())
     }
 
     /// Arms the timer for the round's next deadline.

@@ -27,6 +27,8 @@ pub(crate) enum Input<'a> {
     Leave(HandleId),
     /// The last handle releases the lock, and the application waits for the outcome.
     Release,
+    /// The client is being closed: a release no longer waits for nodes that cannot be reached.
+    Close,
     /// The last handle gives the lock up, and the application wants no further events.
     Cancel,
 }

@@ -129,6 +129,16 @@ impl Lock {
         matches!(self.state, State::Acquire(_))
     }
 
+    /// Whether the application waits for an answer, or relies on a renewal (rule 18).
+    pub(crate) fn is_owed(&self) -> bool {
+        match &self.state {
+            State::Acquire(_) => true,
+            State::Hold(hold) => hold.is_owed(),
+            State::Release(release) => release.is_owed(),
+            State::New | State::Done => false,
+        }
+    }
+
     pub(crate) fn next_timer(&self) -> Option<Instant> {
         self.timers.next()
     }

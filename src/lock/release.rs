@@ -2,7 +2,8 @@
 //!
 //! The outcome is reported to the application once: as soon as it is known, and at the latest after `nodeTimeout`. If
 //! nodes have not confirmed the release by then, it continues in the background. On the connection that carried the
-//! acquire, the release runs after it; if that connection ended, the release uses the next one.
+//! acquire, the release runs after it; if that connection ended, the release uses the next one. When the client is
+//! closed, each node that cannot be reached is dialled once more, and then given up: what it may hold ends with its lease.
 
 use super::{
     context::Context,
@@ -33,11 +34,19 @@ impl Release {
             cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
+        if cx.shared.closed {
+            cx.allow_dials();
+        }
         let round = match scope {
             Scope::All => cx.start_round(Verb::Release(waiter)),
             Scope::HeldBy(attempt) => cx.start_round_where_held(&attempt, Verb::Release(waiter)),
         };
         Self { round, report, repeated: false }.settle(cx)
+    }
+
+    /// Whether the application waits for the outcome (rule 18).
+    pub(super) fn is_owed(&self) -> bool {
+        self.report == Report::ToApplication
     }
 
     pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
@@ -48,6 +57,11 @@ impl Release {
                 return Step::Done;
             }
             Input::Timer(Timer::Retry) => {
+                self.repeated = true;
+                self.round.ask_failed_again(cx);
+            }
+            Input::Close => {
+                cx.allow_dials();
                 self.repeated = true;
                 self.round.ask_failed_again(cx);
             }
@@ -66,7 +80,7 @@ impl Release {
             Verdict::Denied => self.report(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}
         }
-        let may_recover = self.round.has_transient_errors();
+        let may_recover = self.round.recoverable().any(|node| !cx.shared.closed || cx.is_ready(node));
         if self.round.tally().pending == 0 && !may_recover {
             self.report(ReleaseOutcome::Unknown, cx);
             return Step::Done;

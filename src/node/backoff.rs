@@ -20,6 +20,11 @@ impl Backoff {
         self.failures == 0 || self.until <= now
     }
 
+    /// Allows one more connection at once. If it fails too, the pause after it is as long as it would have been.
+    pub(crate) fn allow(&mut self) {
+        self.until = Instant::default();
+    }
+
     pub(crate) fn failed(&mut self, now: Instant, entropy: &mut dyn Entropy) {
         let doubled = FIRST.times(1u64.checked_shl(self.failures).unwrap_or(u64::MAX));
         self.failures = self.failures.saturating_add(1).min(63);

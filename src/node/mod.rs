@@ -110,6 +110,16 @@ impl Node {
         }
     }
 
+    /// Whether commands can be sent now.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(&self.state, State::Up(connection) if connection.is_ready())
+    }
+
+    /// Allows one dial at once, whatever the backoff.
+    pub(crate) fn allow_dial(&mut self) {
+        self.backoff.allow();
+    }
+
     /// Whether the server sends wake-ups over the present connection.
     pub(crate) fn wakes(&self) -> bool {
         matches!(&self.state, State::Up(connection) if connection.wakes)

@@ -236,9 +236,9 @@ impl Round {
         })
     }
 
-    /// Whether asking the failed nodes again could help.
-    pub(crate) fn has_transient_errors(&self) -> bool {
-        self.errors().any(|(_, error)| !error.is_permanent())
+    /// The failed nodes that it could help to ask again.
+    pub(crate) fn recoverable(&self) -> impl Iterator<Item = NodeId> {
+        self.errors().filter(|(_, error)| !error.is_permanent()).map(|(node, _)| node)
     }
 
     /// Whether the vote cannot be won because of permanent errors. A full pipeline counts as one: waiters that ask

@@ -121,11 +121,12 @@ impl Core {
         self.engine.verify(HandleId(lock), now).0
     }
 
-    /// Closes the client: pending acquires fail, held locks are lost and released. Clean-up is complete when `busy` is
-    /// 0.
-    pub fn close(&mut self, mono: f64, wall: f64) {
+    /// Closes the client: pending acquires fail, held locks are lost and released, except those in `occupied`, for each
+    /// of which a `CLOSING` record follows. Clean-up is complete when `busy` is 0.
+    pub fn close(&mut self, occupied: &[u32], mono: f64, wall: f64) {
         let now = self.now(mono, wall);
-        self.engine.close(now);
+        let occupied: Vec<HandleId> = occupied.iter().copied().map(HandleId).collect();
+        self.engine.close(&occupied, now);
     }
 
     /// The validity of a lock that is left, in ms; 0 if it is not held.
@@ -138,6 +139,12 @@ impl Core {
     #[must_use]
     pub fn busy(&self) -> usize {
         self.engine.busy()
+    }
+
+    /// How many locks owe the application something, for which the process must stay alive.
+    #[must_use]
+    pub fn owed(&self) -> usize {
+        self.engine.owed()
     }
 
     /// A connection is open.

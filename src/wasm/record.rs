@@ -66,6 +66,7 @@ impl Records {
                 self.details.push_back(loss.describe().into());
                 push(numbers, &[kind::LOST, lock.0.into(), wire::loss(*loss)]);
             }
+            Event::Closing { lock } => push(numbers, &[kind::CLOSING, lock.0.into()]),
             Event::Released { lock, outcome } => {
                 push(numbers, &[kind::RELEASED, lock.0.into(), wire::outcome(*outcome)]);
             }

@@ -18,6 +18,7 @@ pub mod kind {
     pub const VERIFIED: f64 = 6.0;
     pub const OPERATION_FAILED: f64 = 7.0;
     pub const VOTE: f64 = 8.0;
+    pub const CLOSING: f64 = 9.0;
     pub const CONTENDED: f64 = 10.0;
     pub const RENEWED: f64 = 11.0;
     pub const DEGRADED: f64 = 12.0;

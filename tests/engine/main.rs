@@ -16,6 +16,7 @@ mod extend_verify;
 mod fair;
 mod losing;
 mod noscript;
+mod owed;
 mod pairing;
 mod redlock;
 mod reentry;

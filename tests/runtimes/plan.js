@@ -14,6 +14,7 @@ const aboutRuntimes = new Set([
     "aborting",
     "closing",
     "entry",
+    "life",
     "losing",
     "memory-server",
     "secrets",

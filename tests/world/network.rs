@@ -139,6 +139,25 @@ impl Network {
         self.drain(client);
     }
 
+    /// Closes a client, under whose locks nothing runs.
+    pub fn close(&mut self, client: usize) {
+        self.clients[client].engine.close(&[], self.now);
+        self.drain(client);
+    }
+
+    /// The connections to servers that are down or unreachable end.
+    pub fn cut(&mut self) {
+        for client in 0..self.clients.len() {
+            let links = self.clients[client].links.iter();
+            let is_gone =
+                |node: NodeId| matches!(self.servers[node.0 as usize].mode, Mode::Down | Mode::Unreachable);
+            let gone: Vec<_> = links.filter(|(_, (node, _))| is_gone(*node)).map(|(&id, _)| id).collect();
+            for id in gone {
+                self.deliver(client, id, Parcel::Refused);
+            }
+        }
+    }
+
     /// The client's events since the last call.
     pub fn events(&mut self, client: usize) -> Vec<Event> {
         std::mem::take(&mut self.clients[client].events)

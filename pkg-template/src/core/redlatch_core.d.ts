@@ -40,12 +40,17 @@ export interface Core {
   extend(lock: number, ttl: number, mono: number, wall: number): number;
   /** Returns an operation's id; `verified` or `operationFailed` follows once. */
   verify(lock: number, mono: number, wall: number): number;
-  /** Fails what waits (`failed`), loses and releases what is held (`lost`, then `released`), and refuses later calls. */
-  close(mono: number, wall: number): void;
+  /**
+   * Fails what waits (`failed`), loses and releases what is held (`lost`, then `released`), and refuses later calls. The
+   * locks in `occupied` stay held until they are released (`closing`).
+   */
+  close(occupied: Uint32Array, mono: number, wall: number): void;
   /** ms of validity left; 0 when the lock is not held. */
   remaining(lock: number, mono: number, wall: number): number;
   /** How many locks are held, waited for or being cleaned up. */
   busy(): number;
+  /** How many locks owe the application something, for which the process must stay alive. */
+  owed(): number;
   connected(conn: number, mono: number, wall: number): void;
   received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
   /** A connection ended, or could not be made. `reason` is a short text for people. */

@@ -24,6 +24,8 @@ export const KIND = {
   operationFailed: 7,
   /** node, outcome, and if that is `failed`: code, cause, connection. Follows an error */
   vote: 8,
+  /** lock; the application still works under it while the client is being closed */
+  closing: 9,
   /** lock. This kind and the next three come only after `observe` */
   contended: 10,
   /** lock */

@@ -29,6 +29,7 @@ export class NodeConnection {
   /** Whether silence can mean that the server waits for a TLS handshake. */
   #plaintext = false;
   #received = false;
+  #keepsAlive = true;
 
   constructor(id: number, node: number, owner: ConnectionOwner) {
     this.id = id;
@@ -59,6 +60,19 @@ export class NodeConnection {
     }
   }
 
+  /** Sets whether the process stays alive for this connection, where its transport can tell the runtime. */
+  keepAlive(wanted: boolean): void {
+    this.#keepsAlive = wanted;
+    const connection = this.#connection;
+    if (connection === undefined || this.#closed) return;
+    try {
+      if (wanted) connection.ref?.();
+      else connection.unref?.();
+    } catch {
+      // A process that ends too early or too late is no reason to end the connection.
+    }
+  }
+
   /** Ends the connection without a call to the owner. */
   drop(): void {
     if (this.#closed) return;
@@ -78,6 +92,7 @@ export class NodeConnection {
       return;
     }
     this.#connection = connection;
+    this.keepAlive(this.#keepsAlive);
     this.#owner.handleConnected(this);
   }
 

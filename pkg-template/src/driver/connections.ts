@@ -10,6 +10,7 @@ export class Connections {
   readonly #nodes: readonly KnownNode[];
   readonly #owner: ConnectionOwner;
   readonly #open = new Map<number, NodeConnection>();
+  #keepsAlive = true;
 
   constructor(nodes: readonly KnownNode[], owner: ConnectionOwner) {
     this.#nodes = nodes;
@@ -21,11 +22,19 @@ export class Connections {
     if (node === undefined) return;
     const connection = new NodeConnection(id, index, this.#owner);
     this.#open.set(id, connection);
+    connection.keepAlive(this.#keepsAlive);
     connection.dial(node.transport, node.address);
   }
 
   write(id: number, bytes: Uint8Array): void {
     this.#open.get(id)?.write(bytes);
+  }
+
+  /** Sets whether the process stays alive for the connections. */
+  keepAlive(wanted: boolean): void {
+    if (this.#keepsAlive === wanted) return;
+    this.#keepsAlive = wanted;
+    for (const connection of this.#open.values()) connection.keepAlive(wanted);
   }
 
   drop(id: number): void {

@@ -37,7 +37,7 @@ type DrainState =
  *   idle -----------> scheduled -----> draining ----------------> idle
  *     '--- bytes, timer, connections -----^
  *
- *   open --close()--> closing --the core has cleaned up, or the timeout--> over
+ *   open --close()--> closing --bodies have ended and the core has cleaned up, or the timeout--> over
  */
 export class Driver implements LockDriver, ConnectionOwner {
   readonly #settings: Settings;
@@ -47,6 +47,8 @@ export class Driver implements LockDriver, ConnectionOwner {
   readonly #observer: Observer | undefined;
   readonly #pending: Pending;
   readonly #connections: Connections;
+  /** The locks under which the body of a `using` runs. */
+  readonly #bodies = new Set<HeldLock>();
   #state: DrainState = "idle";
   /** Ends `close`, while closing. */
   #closed: (() => void) | undefined;
@@ -107,9 +109,25 @@ export class Driver implements LockDriver, ConnectionOwner {
   }
 
   release(lock: HeldLock): void {
-    this.#pending.addRelease();
     this.#host.feed((core, mono, wall) => core.release(lock.id, mono, wall));
     this.#drainSoon();
+  }
+
+  /** The body of a `using` begins under this lock: until `leave`, no close releases it. */
+  enter(lock: HeldLock): void {
+    this.#bodies.add(lock);
+    this.watch(lock);
+  }
+
+  /** The body has ended, and the release of its lock has begun. */
+  leave(lock: HeldLock): void {
+    this.#bodies.delete(lock);
+    this.#drainSoon();
+  }
+
+  watch(lock: HeldLock): void {
+    this.#pending.watch(lock);
+    this.#keepAlive();
   }
 
   remaining(id: number): number {
@@ -133,9 +151,14 @@ export class Driver implements LockDriver, ConnectionOwner {
     return snapshotOf(this.#nodes, state, this.#pending.inspect());
   }
 
-  /** Ends everything, with at most `timeout` ms for clean-up. Must be called once, and nothing after it. */
+  /**
+   * Ends everything, with at most `timeout` ms for the bodies of `using` and for clean-up. Must be called once, and nothing
+   * but calls about the locks of those bodies after it.
+   */
   close(timeout: number): Promise<void> {
-    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.close(mono, wall));
+    const occupied = Uint32Array.from(this.#bodies, ({ id }) => id);
+    if (this.#host.core !== undefined)
+      this.#host.feed((core, mono, wall) => core.close(occupied, mono, wall));
     if (this.#host.core === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const { clock } = this.#settings;
@@ -202,9 +225,18 @@ export class Driver implements LockDriver, ConnectionOwner {
     } finally {
       this.#state = "idle";
     }
-    this.#timer.keepAlive(this.#pending.any);
+    this.#keepAlive();
     const isClosing = this.#closed !== undefined && this.#host.core !== undefined;
-    if (isClosing && this.#host.feed((core) => core.busy()) === 0) this.#stop();
+    if (isClosing && this.#bodies.size === 0 && this.#host.feed((core) => core.busy()) === 0) this.#stop();
+  }
+
+  /** Keeps the process alive as long as something is owed (rule 18). */
+  #keepAlive(): void {
+    const isOwed =
+      this.#pending.isWatching ||
+      (this.#host.core !== undefined && this.#host.feed((core) => core.owed()) !== 0);
+    this.#timer.keepAlive(isOwed);
+    this.#connections.keepAlive(isOwed);
   }
 
   /** In a method of its own, because the compiler does not see that the calls before change the state. */
@@ -241,7 +273,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   }
 
   #announce(lost: readonly HeldLock[]): void {
-    for (const lock of lost) lock.announceLoss();
+    for (const lock of lost) lock.announceEnd();
     this.#observer?.deliver();
   }
 

@@ -24,7 +24,8 @@ export class Pending {
   readonly #driver: LockDriver;
   readonly #toError: (record: ErrorRecord, call: Call) => LockError;
   readonly #observer: Observer | undefined;
-  #releases = 0;
+  /** The locks of which the application waits for the end. */
+  readonly #watched = new Set<number>();
 
   constructor(
     driver: LockDriver,
@@ -36,19 +37,19 @@ export class Pending {
     this.#observer = observer;
   }
 
-  /** Whether any promise of the application has yet to settle. */
-  get any(): boolean {
-    return this.acquisitions.size + this.operations.size + this.#releases > 0;
+  /** The application waits for the end of a lock. */
+  watch({ id }: HeldLock): void {
+    if (this.locks.has(id)) this.#watched.add(id);
   }
 
-  /** A release was requested. */
-  addRelease(): void {
-    this.#releases += 1;
+  /** Whether the application waits for the end of any lock. */
+  get isWatching(): boolean {
+    return this.#watched.size > 0;
   }
 
   /**
-   * Settles everything that the records report, up to the first that asks for I/O. Returns the lost locks, whose listeners
-   * are yet to be called.
+   * Settles everything that the records report, up to the first that asks for I/O. Returns the locks whose signals are yet
+   * to be aborted.
    */
   settle(records: Records): HeldLock[] {
     const lost: HeldLock[] = [];
@@ -69,8 +70,14 @@ export class Pending {
           if (lock !== undefined) lost.push(lock);
           break;
         }
+        case KIND.closing: {
+          const lock = this.locks.get(id);
+          lock?.close(new ClosedError("the client is being closed"));
+          if (lock !== undefined) lost.push(lock);
+          break;
+        }
         case KIND.released: {
-          const lock = take(this.locks, id);
+          const lock = this.#take(id);
           const outcome = RELEASE_OUTCOMES[records.number(2)] ?? "unknown";
           if (lock !== undefined) this.#settleRelease(lock, outcome);
           break;
@@ -104,6 +111,7 @@ export class Pending {
     for (const lock of lost) this.#lose(lock, error.message, error);
     this.acquisitions.clear();
     this.locks.clear();
+    this.#watched.clear();
     this.operations.clear();
     return lost;
   }
@@ -126,16 +134,20 @@ export class Pending {
     this.#observer?.add({ type: "acquired", keys: lock.keys, fence: lock.fence });
   }
 
+  #take(id: number): HeldLock | undefined {
+    this.#watched.delete(id);
+    return take(this.locks, id);
+  }
+
   /** The lock that is lost, if it is known. One that is lost because the client is closed is yet to be released. */
   #lost(id: number, reason: number, message: string): HeldLock | undefined {
     const lock = this.locks.get(id);
     if (lock === undefined) return undefined;
     if (reason === LOSS.closed) {
-      // The application may have called `release` after `close`, before it heard of the loss.
-      if (lock.beginRelease()) this.#releases += 1;
+      lock.beginRelease();
       this.#lose(lock, message, new ClosedError("the client was closed"));
     } else {
-      this.locks.delete(id);
+      this.#take(id);
       this.#settleRelease(lock, "expired");
       this.#lose(lock, message);
     }
@@ -145,7 +157,6 @@ export class Pending {
   /** False when no release was waiting for its outcome. */
   #settleRelease(lock: HeldLock, outcome: ReleaseOutcome): boolean {
     if (!lock.settleRelease(outcome)) return false;
-    this.#releases -= 1;
     this.#observer?.add({ type: "released", keys: lock.keys, fence: lock.fence, outcome });
     return true;
   }

@@ -1,3 +1,4 @@
+import { keepAlive } from "../options/clock.js";
 import type { Clock } from "../types/types.js";
 
 /** Runtimes keep delays in 31 bits of ms and fire at once beyond. Firing early is harmless: the driver sets the timer again. */
@@ -52,10 +53,6 @@ export class Timer {
   }
 
   #apply(): void {
-    // In browsers a timer is a number and has neither method.
-    const handle = this.#handle as { ref?(): void; unref?(): void } | number | undefined;
-    if (typeof handle !== "object") return;
-    if (this.#keepsAlive) handle.ref?.();
-    else handle.unref?.();
+    if (this.#handle !== undefined) keepAlive(this.#handle, this.#keepsAlive);
   }
 }

@@ -18,6 +18,8 @@ export interface LockDriver {
   remaining(id: number): number;
   /** A read found that a deadline has passed: the core must run soon. */
   overdue(): void;
+  /** The application waits for the end of the lock. */
+  watch(lock: HeldLock): void;
   wall(): number;
   extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void>;
   verify(lock: HeldLock, site: CallSite): Promise<boolean>;
@@ -45,6 +47,8 @@ export class HeldLock implements Lock {
   #held = true;
   #loss: LockLostError | undefined;
   #lossReason = "";
+  /** Why the signal aborts while the lock is still held: the client is being closed. */
+  #closing: LockLostError | undefined;
   #controller: AbortController | undefined;
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
@@ -92,7 +96,8 @@ export class HeldLock implements Lock {
     // Created on first use: it costs more than the rest of the lock, and few programs look at it.
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#loss !== undefined) this.#controller.abort(this.#loss);
+      if (this.#loss ?? this.#closing) this.announceEnd();
+      else this.#driver.watch(this);
     }
     return this.#controller.signal;
   }
@@ -155,11 +160,10 @@ export class HeldLock implements Lock {
     return this.#error(`the lock is no longer held: ${reason}`, site, this.#driver.wall());
   }
 
-  /** For the driver: the core releases the lock by itself; `settleRelease` reports it. False if a release waits already. */
-  beginRelease(): boolean {
-    if (this.#released !== undefined) return false;
-    void this.#awaitRelease();
-    return true;
+  /** For the driver: the core releases the lock by itself; `settleRelease` reports it. */
+  beginRelease(): void {
+    // The application may have called `release` after `close`, before it heard of the loss.
+    if (this.#released === undefined) void this.#awaitRelease();
   }
 
   #awaitRelease(): Promise<ReleaseOutcome> {
@@ -170,7 +174,13 @@ export class HeldLock implements Lock {
     return this.#released;
   }
 
-  /** For the driver: marks the lock as lost. `announceLoss` then aborts the signal. */
+  /** For the driver: the client is being closed, and the lock stays held until its release. `announceEnd` follows. */
+  close(cause: Error): void {
+    const message = "the client is being closed; the lock is held until the body of using ends";
+    this.#closing = this.#error(message, this.#site, this.#driver.wall(), cause);
+  }
+
+  /** For the driver: marks the lock as lost. `announceEnd` then aborts the signal. */
   lose(message: string, cause?: Error): LockLostError {
     this.#held = false;
     if (this.#loss === undefined) {
@@ -181,8 +191,8 @@ export class HeldLock implements Lock {
   }
 
   /** For the driver: aborts the signal. This runs the application's listeners, so only call it when that does no harm. */
-  announceLoss(): void {
-    this.#controller?.abort(this.#loss);
+  announceEnd(): void {
+    this.#controller?.abort(this.#loss ?? this.#closing);
   }
 
   /** For the driver: settles a release. False when none was waiting: only the first outcome counts. */

@@ -52,6 +52,14 @@ class Stream implements Connection {
     this.#socket.close();
   }
 
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
   async #read(): Promise<void> {
     const buffer = new Uint8Array(BUFFER);
     try {

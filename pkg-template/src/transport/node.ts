@@ -28,6 +28,8 @@ export const nodeTransport: Transport = {
         resolve({
           write: (bytes) => void socket.write(bytes),
           close: () => void socket.destroy(),
+          ref: () => void socket.ref(),
+          unref: () => void socket.unref(),
         });
       });
       socket.on("data", (chunk) => handler.data(chunk));

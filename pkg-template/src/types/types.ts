@@ -82,7 +82,11 @@ export interface TlsOptions {
   servername?: string;
 }
 
-/** Makes and keeps locks. Connects on first use. */
+/**
+ * Makes and keeps locks. Connects on first use. The process stays alive while something is owed: pending calls, held locks that
+ * are renewed or whose `signal` was looked at, and a `close` in progress. An open connection alone does not keep it alive, except
+ * where the transport cannot tell the runtime so, as over a WebSocket.
+ */
 export interface LockClient extends AsyncDisposable {
   /**
    * Takes the lock, waiting up to `wait` for it. With several keys it takes all of them or none.
@@ -129,9 +133,12 @@ export interface LockClient extends AsyncDisposable {
    */
   inspect(): ClientSnapshot;
   /**
-   * Rejects new and pending calls with ClosedError, releases the held locks (their signals abort with LockLostError, because
-   * their holders have not released them), spends at most `timeout` ms (integer, 0 or more; 5 000 by default) on clean-up,
-   * then closes the sockets. Never rejects because of a server; idempotent.
+   * Rejects new and pending calls with ClosedError, and aborts the signals of held locks with LockLostError. Locks from
+   * `acquire` are released at once. A lock under which the body of a `using` runs stays held and renewed until the body ends,
+   * and is then released. All that takes at most `timeout` ms (integer, 0 or more; 5 000 by default); then a body that still
+   * runs keeps its lock until the lease ends, and the connections are closed. A server that cannot be reached is dialled once
+   * more, and then not waited for. Never rejects because of a server; idempotent. Do not await it in a body of `using`: it
+   * waits for that body.
    */
   close(options?: { timeout?: number }): Promise<void>;
 }
@@ -263,6 +270,10 @@ export interface Connection {
   write(bytes: Uint8Array): void;
   /** Drops the connection at once. */
   close(): void;
+  /** From now on the connection keeps the process alive, as it does at first. Optional, together with `unref`. */
+  ref?(): void;
+  /** From now on the connection does not keep the process alive: the client is owed nothing over it. */
+  unref?(): void;
 }
 
 /** The address of a server, without credentials. */

@@ -88,6 +88,11 @@ impl Hold {
         if self.end(spec) > now { self.validity.since(now) } else { Duration::ZERO }
     }
 
+    /// Whether the lock is renewed, or an operation is pending (rule 18).
+    pub(super) fn is_owed(&self) -> bool {
+        self.renew || !self.operations.is_empty()
+    }
+
     pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
         match input {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),

@@ -30,6 +30,10 @@ pub(super) struct Operations {
 }
 
 impl Operations {
+    pub(super) fn is_empty(&self) -> bool {
+        self.serving.is_empty() && self.queued.is_empty()
+    }
+
     pub(super) fn queue(&mut self, task: Task) {
         self.queued.push(task);
     }

@@ -1,5 +1,6 @@
 //! Locks of several independent servers: majorities, validity, clean-up.
 
+mod closing;
 mod renewal;
 mod residue;
 mod tokens;

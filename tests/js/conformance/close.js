@@ -1,5 +1,5 @@
 // close(): releases what is held, settles what is waiting, closes the sockets.
-import { equal, matches, ok, rejects, same, until } from "./check.js";
+import { equal, matches, ok, pause, rejects, same, until } from "./check.js";
 
 const connectionsOf = (list) => list.split("\n").filter((line) => line.includes("name=redlatch")).length;
 
@@ -20,6 +20,70 @@ export const close = {
       "the end of the connection",
     );
     matches(await locks[0].release(), /^(released|expired|unknown)$/, "the outcome of a later release");
+  },
+
+  async "close waits for the body of using, whose lock stays held and renewed until it ends"({
+    connect,
+    key,
+    redlatch,
+    send,
+  }) {
+    const [client, other] = [connect(), connect()];
+    const name = key();
+    const order = [];
+    let closing;
+    const using = client.using(name, { ttl: 1_000 }, async (lock) => {
+      const aborted = new Promise((resolve) => lock.signal.addEventListener("abort", resolve));
+      closing = client.close({ timeout: 20_000 }).then(() => order.push("closed"));
+      await rejects(client.acquire(key()), redlatch.ClosedError, { code: "LOCK_CLOSED" });
+      await aborted;
+      ok(lock.signal.reason instanceof redlatch.LockLostError, "the reason");
+      ok(lock.signal.reason.cause instanceof redlatch.ClosedError, "its cause");
+      const next = other.acquire(name, { wait: 20_000 }).then((lock) => {
+        order.push("next holder");
+        return lock.release();
+      });
+      // Longer than two leases.
+      for (const end = Date.now() + 2_300; Date.now() < end; ) {
+        equal(await send("GET", `lock:${name}`), lock.token, "the key");
+        equal(lock.held, true, "held");
+        await pause(50);
+      }
+      order.push("body ended");
+      return { next };
+    });
+    const { next } = await using;
+    equal(await next, "released");
+    await closing;
+    equal(order[0], "body ended");
+    equal(order.length, 3, "all have ended");
+  },
+
+  async "a body that does not end keeps its lock for the lease, and close ends without it"({
+    connect,
+    key,
+    send,
+  }) {
+    const [client, other] = [connect(), connect()];
+    const name = key();
+    let lock;
+    const entered = new Promise((resolve) => {
+      const endless = client.using(name, { ttl: 3_000 }, (held) => {
+        lock = held;
+        resolve();
+        return new Promise(() => {});
+      });
+      endless.catch(() => {});
+    });
+    await entered;
+    const began = Date.now();
+    await client.close({ timeout: 200 });
+    ok(Date.now() - began < 1_500, `it took ${Date.now() - began} ms`);
+    equal(lock.held, false, "held");
+    equal(await send("GET", `lock:${name}`), lock.token, "the key");
+    const next = await other.acquire(name, { wait: 10_000 });
+    ok(Date.now() - began > 1_500, `the next holder came after ${Date.now() - began} ms`);
+    await next.release();
   },
 
   async "waiting acquires reject with ClosedError and leave nothing behind"({

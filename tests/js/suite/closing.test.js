@@ -1,6 +1,7 @@
-// After close() nothing keeps the process alive.
+// After close() nothing keeps the process alive, and it waits for no server that is gone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openClient } from "../support/clients.js";
 import { settles } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
 import { startProxy } from "../support/proxy.js";
@@ -33,3 +34,20 @@ for (const ending of endings) {
     assert.deepEqual(worker.output, [], "no warning, no unhandled rejection");
   });
 }
+
+test("rule 18: close() ends as soon as a server that is down has refused one more connection", async (t) => {
+  const servers = await Promise.all([startRedis(t), startRedis(t), startRedis(t)]);
+  const client = openClient(t, servers);
+  await client.acquire("before", { ttl: 60_000 });
+  await servers[2].stop();
+  const lock = await client.acquire("after", { ttl: 60_000 });
+  // Its release goes on in the background, for the server that is down.
+  await lock.release();
+  await client.acquire("held", { ttl: 60_000 });
+  const began = performance.now();
+  await client.close({ timeout: 20_000 });
+  assert.ok(performance.now() - began < 1_000, `it took ${performance.now() - began} ms`);
+  for (const server of servers.slice(0, 2)) {
+    assert.equal(await server.send("EXISTS", "lock:before", "lock:after", "lock:held"), 0);
+  }
+});

@@ -163,13 +163,15 @@ test("a transport that answers within write is drained by the same loop", async 
   assert.equal((await first).fence, 1n);
 });
 
-test("one timer: it moves to an earlier deadline only, and keeps the process alive only for a promise", async () => {
-  const { client, clock, core, feed, first } = await connected();
+test("one timer: it moves to an earlier deadline only, and keeps the process alive as the connection does, for what is owed", async () => {
+  const { client, clock, core, dial, feed, first } = await connected();
   core.delay = 100;
+  core.debts = 1;
   feed();
   const [[handle, { at }]] = clock.timers;
   assert.equal(at, 1100);
-  assert.equal(handle.kept, true);
+  const kept = () => [[...clock.timers.keys()][0].kept, dial.connection.kept];
+  assert.deepEqual([handle.kept, ...kept()], [true, true, true]);
   const { armed } = clock;
   core.delay = 200;
   feed();
@@ -183,19 +185,22 @@ test("one timer: it moves to an earlier deadline only, and keeps the process ali
   assert.equal(clock.armed, armed + 1);
   assert.equal(clock.timers.size, 1);
   assert.equal([...clock.timers.values()][0].at, 1051);
+  core.debts = 0;
   feed([fake.KIND.granted, 1, 0, 1, ...TOKEN]);
   const lock = await first;
-  assert.equal([...clock.timers.keys()][0].kept, false);
+  assert.deepEqual(kept(), [false, false]);
+  core.debts = 1;
   const released = lock.release();
   await settle();
-  assert.equal([...clock.timers.keys()][0].kept, true);
+  assert.deepEqual(kept(), [true, true]);
   core.delay = 10;
   clock.advance(60);
   assert.equal(core.count("timeout"), 1);
   assert.equal([...clock.timers.values()][0].at, 1070);
+  core.debts = 0;
   feed([fake.KIND.released, 1, 0]);
   await released;
-  assert.equal([...clock.timers.keys()][0].kept, false);
+  assert.deepEqual(kept(), [false, false]);
   await client.close();
   assert.equal(clock.timers.size, 0);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ClosedError, InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import * as fake from "./support/fake-core.js";
-import { holding, start, TOKEN } from "./support/harness.js";
+import { connected, holding, start, TOKEN } from "./support/harness.js";
 
 const { settle } = fake;
 
@@ -34,6 +34,67 @@ test("close: pending ones reject, held ones are released, then all is gone", asy
   assert.equal(core.freed, true);
   await client.close();
   await client[Symbol.asyncDispose]();
+});
+
+test("close: a signal aborts before the release of its lock is written", async () => {
+  const { client, core, dial, lock } = await holding();
+  core.alive = 1;
+  core.outgoing.set(9, "release");
+  core.onClose = [
+    [fake.KIND.lost, 1, fake.LOSS.closed],
+    [fake.KIND.transmit, 9],
+  ];
+  let written;
+  lock.signal.addEventListener("abort", () => (written = dial.connection.written.join()));
+  client.close({ timeout: 70 });
+  await settle();
+  assert.deepEqual([written, dial.connection.written.join()], ["", "release"]);
+});
+
+test("close: the lock of a body is named to the core, and released when the body ends", async () => {
+  const { client, core, dial, feed } = await connected();
+  let end;
+  let held;
+  const using = client.using("k", (lock) => {
+    held = lock;
+    return new Promise((resolve) => (end = resolve));
+  });
+  await settle();
+  feed([fake.KIND.granted, 2, 0, 1, ...TOKEN]);
+  await settle();
+  core.alive = 1;
+  core.onClose = [[fake.KIND.closing, 2]];
+  const closing = client.close();
+  await settle();
+  assert.deepEqual(
+    core.calls.filter(([name]) => name === "close"),
+    [["close", [2]]],
+  );
+  assert.ok(held.signal.reason instanceof LockLostError && held.signal.reason.cause instanceof ClosedError);
+  assert.equal(held.held, true);
+  // The lock is gone, but not the body.
+  core.alive = 0;
+  feed();
+  await settle();
+  assert.equal(dial.connection.closed, 0);
+  end("done");
+  await settle();
+  assert.equal(core.count("release"), 1);
+  feed([fake.KIND.released, 2, 0]);
+  assert.equal(await using, "done");
+  await closing;
+  assert.equal(dial.connection.closed, 1);
+});
+
+test("close: a body whose lock was granted a moment before does not begin", async () => {
+  const { client, core, feed } = await connected();
+  const using = client.using("k", () => assert.fail("the body ran"));
+  await settle();
+  feed([fake.KIND.granted, 2, 0, 1, ...TOKEN]);
+  core.onClose = [[fake.KIND.lost, 2, fake.LOSS.closed]];
+  const closing = client.close();
+  await assert.rejects(using, ClosedError);
+  await closing;
 });
 
 test("close gives up after its timeout", async () => {

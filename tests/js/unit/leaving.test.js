@@ -47,14 +47,18 @@ test("a listener under which the core traps: the poisoned core is not called any
   assert.equal(cores.length, 1);
 });
 
-test("a release that a loss overtakes does not keep the process alive", async () => {
-  const { clock, core, lock, feed } = await holding();
-  core.delay = 100;
-  const releasing = lock.release();
-  feed([fake.KIND.lost, 1, 1]);
-  assert.equal(await releasing, "expired");
-  assert.deepEqual(
-    [...clock.timers.keys()].map(({ kept }) => kept),
-    [false],
-  );
-});
+for (const end of ["lost", "released"]) {
+  test(`rule 18: a lock whose signal was looked at keeps the process alive until it is ${end}`, async () => {
+    const { core, clock, dial, lock, feed } = await holding();
+    core.delay = 100;
+    feed();
+    const kept = () => [[...clock.timers.keys()][0].kept, dial.connection.kept];
+    assert.deepEqual(kept(), [false, false]);
+    void lock.signal;
+    assert.deepEqual(kept(), [true, true]);
+    const releasing = lock.release();
+    feed([fake.KIND[end], 1, 1]);
+    assert.equal(await releasing, "expired");
+    assert.deepEqual(kept(), [false, false]);
+  });
+}

@@ -26,6 +26,7 @@ export class FakeCore {
   delay = Number.POSITIVE_INFINITY;
   left = 1000;
   alive = 0;
+  debts = 0;
   freed = false;
   trapIn = undefined;
   snapshot = {
@@ -88,8 +89,8 @@ export class FakeCore {
     this.#enter("verify", id);
     return ++this.#ids;
   }
-  close() {
-    this.#enter("close");
+  close(occupied) {
+    this.#enter("close", [...occupied]);
     this.records.push(...this.onClose.map(record));
   }
   remaining(id) {
@@ -98,6 +99,9 @@ export class FakeCore {
   }
   busy() {
     return this.alive;
+  }
+  owed() {
+    return this.debts;
   }
   connected(id) {
     this.#enter("connected", id);
@@ -179,6 +183,9 @@ export class FakeTransport {
       const connection = {
         written: [],
         closed: 0,
+        kept: true,
+        ref: () => (connection.kept = true),
+        unref: () => (connection.kept = false),
         write: (bytes) => void connection.written.push(Buffer.from(bytes).toString()),
         close() {
           connection.closed += 1;
