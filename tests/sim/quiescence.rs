@@ -1,11 +1,35 @@
 //! What must hold at the end of the quiet period.
 
-use crate::{client::Stage, observer::Violation, plan::SECOND, simulation::Simulation};
+use crate::{
+    client::{SimClient, Stage, Task},
+    observer::Violation,
+    plan::SECOND,
+    simulation::Simulation,
+};
 
 /// Fence counters are kept for an hour after the lease, and some clocks were set back by a minute or so.
 const ALL_EXPIRED: u64 = 3 * 3600 * SECOND;
 
 impl Simulation<'_> {
+    /// What the engine says that it owes keeps a process alive, by its timer (rule 18).
+    pub fn check_owed(&self, client: usize) -> Result<(), Violation> {
+        let SimClient { engine, tasks, .. } = &self.clients[client];
+        let is_pending = |task: &Task| match task.stage {
+            Stage::Waiting | Stage::Releasing => true,
+            Stage::Held => self.plan.ops[task.op].renew || !task.operations.is_empty(),
+            Stage::Over => false,
+        };
+        let owes = engine.owed() > 0;
+        let pending = tasks.values().filter(|task| is_pending(task)).count();
+        let is_idle = tasks.values().all(|task| task.stage == Stage::Over && task.operations.is_empty());
+        let is_timed = !owes || engine.poll_timeout().is_some();
+        if (owes || pending == 0) && !(owes && is_idle) && is_timed {
+            return Ok(());
+        }
+        let text = format!("client {client} owes {}, {pending} tasks are pending", engine.owed());
+        Err(Violation::new("owed", text))
+    }
+
     pub fn check_settled(&mut self) -> Result<(), Violation> {
         for (index, client) in self.clients.iter().enumerate().filter(|(_, client)| client.alive) {
             for (lock, task) in &client.tasks {

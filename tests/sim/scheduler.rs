@@ -93,6 +93,7 @@ impl Simulation<'_> {
             }
         }
         self.set_timer(client, now);
+        self.check_owed(client)?;
         self.check_beliefs(client, now)
     }
 
