@@ -14,6 +14,7 @@ const aboutRuntimes = new Set([
     "aborting",
     "closing",
     "entry",
+    "fake-timers",
     "life",
     "losing",
     "memory-server",

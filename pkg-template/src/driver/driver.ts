@@ -207,7 +207,8 @@ export class Driver implements LockDriver, ConnectionOwner {
     if (this.#state === "draining") this.#state = "draining again";
     if (this.#state !== "idle") return;
     this.#state = "scheduled";
-    queueMicrotask(() => this.#drain());
+    // Not queueMicrotask, which fake timers may replace.
+    Promise.resolve().then(() => this.#drain());
   }
 
   #drain(): void {

@@ -1,4 +1,5 @@
 /** The connections of a memory server: they carry bytes between clients and the server, which runs in WebAssembly. */
+import { systemClock } from "../options/clock.js";
 import { check, optionsOf, show } from "../options/validate.js";
 import type { MemoryServer, MemoryServerOptions } from "../types/memory.js";
 import type { Connection, Transport } from "../types/types.js";
@@ -11,8 +12,7 @@ const OPTIONS = new Set<string>(["now"] satisfies (keyof MemoryServerOptions)[])
 /** Makes a server, in its own wasm instance. */
 export function openMemoryServer(load: () => Instance, options?: MemoryServerOptions): MemoryServer {
   const given = optionsOf<MemoryServerOptions>("createMemoryServer", options, OPTIONS);
-  // Date.now is looked up at each call, because fake timers come and go.
-  const clock = check("createMemoryServer: now", given.now, "function", () => Date.now());
+  const clock = check("createMemoryServer: now", given.now, "function", systemClock.wall);
   const now = () => {
     const time: unknown = clock();
     if (typeof time === "number" && time >= 0 && Number.isFinite(time)) return time;

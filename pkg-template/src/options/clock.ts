@@ -1,12 +1,28 @@
 import type { Clock } from "../types/types.js";
 
-/** The runtime's own clocks and timers. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  wall: () => Date.now(),
-  setTimeout: (callback, delay) => setTimeout(callback, delay),
-  clearTimeout: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+const { setTimeout: begin, clearTimeout: end, performance, Date } = globalThis;
+
+/** Looked up at each call. */
+const presentClock: Clock = {
+  now: () => globalThis.performance.now(),
+  wall: () => globalThis.Date.now(),
+  setTimeout: (callback, delay) => globalThis.setTimeout(callback, delay),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer as ReturnType<typeof begin>),
 };
+
+/** Taken when the package is loaded, so that nothing that a test puts in their place later stops a lease. */
+const loadedClock: Clock = {
+  now: performance.now.bind(performance),
+  wall: Date.now,
+  setTimeout: (callback, delay) => begin(callback, delay),
+  clearTimeout: (timer) => end(timer as ReturnType<typeof begin>),
+};
+
+/**
+ * The runtime's own clocks and timers, as they were when the package was loaded. If fake timers were there before (Sinon's, which
+ * Jest and Vitest use too, have a property `clock`), they are to turn the time, and what takes their place later is.
+ */
+export const systemClock: Clock = "clock" in begin ? presentClock : loadedClock;
 
 /**
  * Sets whether the process stays alive until a timer has fired. Timers are numbers in Deno, which has functions for it, and in

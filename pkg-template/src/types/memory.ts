@@ -4,8 +4,8 @@ import type { Transport } from "./types.js";
 /** Options of {@link createMemoryServer}. Unknown options are refused. */
 export interface MemoryServerOptions {
   /**
-   * The server's wall clock: ms since 1970; `Date.now` by default, looked up at each call. It decides when leases end on the
-   * server, and it may jump. If it throws or returns anything else, connections end with a TypeError as the cause.
+   * The server's wall clock: ms since 1970; by default the runtime's, as it was when the package was loaded. It decides when
+   * leases end on the server, and it may jump. If it throws or returns anything else, connections end with a TypeError as the cause.
    */
   now?: () => number;
 }

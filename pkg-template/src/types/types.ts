@@ -53,7 +53,10 @@ export interface ClientOptions {
    * promises have settled and losses have been announced, so it must be quick. Its errors are ignored.
    */
   observe?: (event: LockEvent) => void;
-  /** The clocks and timers of this client; the runtime's own by default. */
+  /**
+   * The clocks and timers of this client. By default the runtime's own, as they were when the package was loaded: fake timers
+   * that a test installs later stop neither leases nor renewals. Fake timers that were there before are followed.
+   */
   clock?: Clock;
 }
 

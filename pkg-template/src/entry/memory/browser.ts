@@ -15,8 +15,9 @@ let compiled: WebAssembly.Module | undefined;
  * keys, so several servers make a Redlock. Throws TypeError for bad options, and InternalError where the runtime does not
  * compile WebAssembly.
  *
- * Only promises carry the bytes, so fake timers cannot delay them. Fake timers that also replace `queueMicrotask`, as
- * Jest's do, must leave it alone: the client uses it.
+ * Only promises carry the bytes, so fake timers cannot delay them. The server and its clients use the clocks and timers that
+ * there were when the package was loaded: fake timers that are installed later change nothing. To turn the time, pass `now` to
+ * the server and `clock` to the clients.
  *
  * @example
  * const server = createMemoryServer();
