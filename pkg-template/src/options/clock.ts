@@ -1,6 +1,6 @@
 import type { Clock } from "../types/types.js";
 
-const { setTimeout: begin, clearTimeout: end, performance, Date } = globalThis;
+const { setTimeout: begin, clearTimeout: end, performance } = globalThis;
 
 /** Looked up at each call. */
 const presentClock: Clock = {

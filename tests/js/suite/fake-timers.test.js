@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createMemoryServer } from "redlatch/memory";
 import { freshKey, openClient } from "../support/clients.js";
-import { LockTimeoutError } from "../support/redlatch.js";
 import { startRedis } from "../support/redis.js";
+import { LockTimeoutError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { createAuthority } from "../support/certificates.js";
 import { freshKey, openClient } from "../support/clients.js";
-import { settles, until } from "../support/conditions.js";
+import { settles } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
 import { startRedis } from "../support/redis.js";
 
