@@ -13,9 +13,8 @@ local mine, held, last = look(n, token, claim)
 if held == 0 then return {nonce, 1, grant(n, mine, last, token, lease, waiter, claim, micros, lease + fence_margin)} end
 if waiter ~= '' then
   local expiry = math.floor(micros / 1000) + registration_ttl
-  for i = 2 * n + 1, 3 * n do
-    redis.call('ZADD', KEYS[i], expiry, waiter)
-    lengthen(KEYS[i], registration_ttl)
-  end
+  -- Fails if a key has another type. The first one is checked by the first write.
+  for i = 2 * n + 2, 3 * n do redis.call('ZSCORE', KEYS[i], waiter) end
+  for i = 2 * n + 1, 3 * n do enter(KEYS[i], expiry, waiter, registration_ttl) end
 end
 return {nonce, 0, held}

@@ -7,17 +7,21 @@
 local nonce, token, waiter, claim = unpack(ARGV)
 local n = #KEYS / 3
 
--- Takes the first registration that has not expired out of a set.
-local function pop_waiter(waiters)
-  local now
-  for _ = 1, 100 do -- one live registration, behind expired ones
-    local first = redis.call('ZPOPMIN', waiters)
-    if #first == 0 then return nil end
+-- The first registration that has not expired, but for the one of the waiter that leaves. It is to be removed, and with
+-- it those before it.
+local function first_waiter(waiters, _, _, leaver)
+  local gone, now
+  for rank = 0, 99 do -- one live registration, behind expired ones
+    local first = redis.call('ZRANGE', waiters, rank, rank, 'WITHSCORES')
+    if #first == 0 then break end
     if not now then
       local time = redis.call('TIME')
       now = time[1] * 1000 + time[2] / 1000
     end
-    if tonumber(first[2]) > now then return first[1] end
+    gone = gone or {}
+    if first[1] ~= leaver then gone[#gone + 1] = first[1] end
+    if first[1] ~= leaver and tonumber(first[2]) > now then return first[1], 0, gone end
   end
+  return nil, 0, gone
 end
-return {nonce, release(n, token, waiter, claim, pop_waiter)}
+return {nonce, release(n, token, waiter, claim, first_waiter)}

@@ -29,26 +29,33 @@ local function look(n, token, claim)
   return mine, held, last
 end
 
--- Takes all keys for the token, and removes the waiter from the sets that follow the counters in KEYS. Returns the
--- fencing token. `mine` and `last` are what `look` returned.
-local function grant(n, mine, last, token, lease, waiter, claim, micros, counter_ttl)
+-- Takes all keys for the token, and removes the waiter from the sets that follow the counters in KEYS, with the dead
+-- waiters that `dead` lists for each set, if given. Returns the fencing token. `mine` and `last` are what `look`
+-- returned.
+local function grant(n, mine, last, token, lease, waiter, claim, micros, counter_ttl, dead)
+  -- Look: everything is read before anything is written.
+  local enlisted, left, claimed = {}, {}, {}
+  for i = 1, n do
+    enlisted[i] = waiter ~= '' and redis.call('ZSCORE', KEYS[2 * n + i], waiter)
+    if mine > 0 then
+      left[i], left[n + i] = redis.call('PTTL', KEYS[i]), redis.call('PTTL', KEYS[n + i])
+      -- An acquire without a claim keeps the claim of the process that adopted the lock.
+      if mine == n and claim == '' then claimed[i] = string.match(redis.call('GET', KEYS[n + i]) or '', ' .+$') end
+    end
+  end
   -- A repeated acquire gets the same fencing token, so that a lost reply blocks nobody.
   local fence = last
   if mine < n or last == 0 then fence = math.max(last + 1, micros) end
   local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
   for i = 1, n do
-    local claimed, ttl = claim ~= '' and ' ' .. claim or '', counter_ttl
-    if mine == n then
-      -- An acquire without a claim keeps the claim of the process that adopted the lock.
-      if claim == '' then claimed = string.match(redis.call('GET', KEYS[n + i]) or '', ' .+$') or '' end
-      ttl = math.max(ttl, redis.call('PTTL', KEYS[n + i]))
-    end
-    redis.call('SET', KEYS[n + i], text .. claimed, 'PX', ttl)
+    local ttl = mine == n and math.max(counter_ttl, left[n + i]) or counter_ttl
+    -- The first write must be one that needs memory: a server that is out of memory looks at no other.
+    redis.call('SET', KEYS[n + i], text .. (claim ~= '' and ' ' .. claim or claimed[i] or ''), 'PX', ttl)
+    -- Before the grant: a server that denies ZREM must grant nothing.
+    if dead and dead[i] then redis.call('ZREM', KEYS[2 * n + i], unpack(dead[i])) end
+    if enlisted[i] then redis.call('ZREM', KEYS[2 * n + i], waiter) end
     -- Never shorten: a stale command must not cut a lease that was extended since.
-    if mine == 0 or redis.call('PTTL', KEYS[i]) < lease then
-      redis.call('SET', KEYS[i], token, 'PX', lease)
-    end
-    if waiter ~= '' then redis.call('ZREM', KEYS[2 * n + i], waiter) end
+    if mine == 0 or left[i] < lease then redis.call('SET', KEYS[i], token, 'PX', lease) end
   end
   return text
 end

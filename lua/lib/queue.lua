@@ -2,17 +2,21 @@
 
 local purge_limit = 100 -- dead waiters that are removed from one queue in one call
 
--- Removes dead waiters from the front of a queue. Returns the first live waiter and the ms that are left of its
--- position lease; nil if the queue is empty; '' if the limit is reached. A waiter is alive while its client's position
--- lease lasts; so are the caller itself (`waiter`) and the other waiters of its `client`, if given.
-local function live_head(queue, leases, now, waiter, client)
-  for _ = 1, purge_limit do
-    local head = redis.call('ZRANGE', queue, 0, 0)[1]
-    if not head then return nil, 0 end
+-- Reads a queue up to its first live waiter, and writes nothing. Returns that waiter and the ms that are left of its
+-- position lease; nil if there is none; '' if the limit is reached. Then a list of the dead waiters before it, or nil.
+-- A waiter is alive while its client's position lease lasts; so are the caller itself (`waiter`) and the other waiters
+-- of its `client`, if given. `leaver` is not.
+local function live_head(queue, leases, now, leaver, waiter, client)
+  local dead
+  for rank = 0, purge_limit - 1 do
+    local head = redis.call('ZRANGE', queue, rank, rank)[1]
+    if not head then return nil, 0, dead end
     local owner = string.match(head, '^[^:]+')
     local lease_end = tonumber(redis.call('ZSCORE', leases, owner) or 0)
-    if lease_end > now or head == waiter or owner == client then return head, lease_end - now end
-    redis.call('ZREM', queue, head)
+    local is_alive = lease_end > now or head == waiter or owner == client
+    if is_alive and head ~= leaver then return head, lease_end - now, dead end
+    dead = dead or {}
+    dead[#dead + 1] = head
   end
-  return '', 1
+  return '', 1, dead
 end

@@ -59,10 +59,10 @@ script!(
     [Lock, Fence, Registrations]
 );
 script!(
-    /// Extends the lease of all keys, or only checks that the token holds them.
+    /// Extends the lease of all keys, or only verifies that the token holds them.
     EXTEND,
     "extend",
-    ["expiry", "fence"],
+    ["fence"],
     Returns::Flag,
     [Lock, Fence]
 );

@@ -8,10 +8,11 @@ import type { ClientSnapshot, LockEvent } from "./observe.js";
 /** Options of {@link createClient}. Unknown options are refused. */
 export interface ClientOptions {
   /**
-   * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS, or a unix socket as
-   * `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are percent-decoded; an IPv6 host
-   * goes in brackets. The port is 6379 by default. Required, unless `transport` is given. If it is undefined or empty, as an
-   * environment variable is that is not set, the client is made, and its functions reject with a TypeError that says so.
+   * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS (`valkey://` and `valkeys://` are
+   * the same), or a unix socket as `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are
+   * percent-decoded; an IPv6 host goes in brackets. The port is 6379 by default. Required, unless `transport` is given. If it
+   * is undefined or empty, as an environment variable is that is not set, the client is made, and its functions reject with a
+   * TypeError that says so.
    */
   url?: string;
   /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
@@ -204,8 +205,8 @@ export interface Lock extends AsyncDisposable {
    */
   extend(ttl?: number): Promise<void>;
   /**
-   * Asks the servers whether the lock is still held; false at once when it is known to be lost. Rejects with a LockError
-   * when the servers could not be asked.
+   * Asks the servers whether the lock is still held; false at once when it is known to be lost. The question is a write
+   * that changes nothing, so a replica cannot answer it. Rejects with a LockError when the servers could not be asked.
    */
   verify(): Promise<boolean>;
   /**

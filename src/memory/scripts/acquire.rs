@@ -59,32 +59,68 @@ fn is_stale(counter: &[u8], claim: &[u8]) -> bool {
     }
 }
 
-/// Takes all keys, and returns the reply.
-pub(super) fn grant(call: &mut Call<'_>, attempt: Attempt<'_>, found: &Found) -> Outcome<Reply> {
+/// A key of the attempt, before anything is written.
+struct Seen {
+    is_enlisted: bool,
+    left: i64,
+    counter_left: i64,
+    /// The claim that is kept.
+    claimed: Vec<u8>,
+}
+
+/// Takes all keys, and returns the reply. `dead` are the dead waiters of each set of waiters.
+pub(super) fn grant(
+    call: &mut Call<'_>,
+    attempt: Attempt<'_>,
+    found: &Found,
+    dead: &[Vec<Vec<u8>>],
+) -> Outcome<Reply> {
     let Attempt { n, token, lease, waiter, waiters, claim } = attempt;
     let is_repeated = found.mine == n;
-    let fence = fence(call, found.last, is_repeated);
+    let mut seen = Vec::new();
     for i in 0..n {
+        seen.push(look_again(call, attempt, i, found)?);
+    }
+    let fence = fence(call, found.last, is_repeated);
+    for (i, Seen { is_enlisted, left, counter_left, claimed }) in seen.into_iter().enumerate() {
         let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
-        let (mut claimed, mut ttl) = (claim.to_vec(), lease.saturating_add(FENCE_MARGIN));
+        let mut ttl = lease.saturating_add(FENCE_MARGIN);
         if is_repeated {
-            if claim.is_empty() {
-                let old = call.get("claimed = string.match(redis.call('GET', KEYS[n + i])", counter)?;
-                claimed = lua::claim_in(&old.unwrap_or_default()).unwrap_or_default().to_vec();
-            }
-            ttl = ttl.max(call.pttl("ttl = math.max(ttl, redis.call('PTTL', KEYS[n + i]))", counter)?);
+            ttl = ttl.max(counter_left);
         }
-        let text = if claimed.is_empty() { fence.clone() } else { [&fence, &b" "[..], &claimed].concat() };
-        call.set("redis.call('SET', KEYS[n + i], text .. claimed, 'PX', ttl)", counter, &text, ttl)?;
-        if found.mine == 0 || call.pttl("if mine == 0 or redis.call('PTTL', KEYS[i]) < lease", lock)? < lease
-        {
+        let claimed = if claim.is_empty() { &claimed } else { claim };
+        let text = if claimed.is_empty() { fence.clone() } else { [&fence, &b" "[..], claimed].concat() };
+        call.set("redis.call('SET', KEYS[n + i], text ..", counter, &text, ttl)?;
+        if let Some(dead) = dead.get(i) {
+            call.zrem("if dead and dead[i] then redis.call('ZREM'", call.key(waiters, i), dead)?;
+        }
+        if is_enlisted {
+            call.zrem("if enlisted[i] then redis.call('ZREM'", call.key(waiters, i), &[waiter.to_vec()])?;
+        }
+        if found.mine == 0 || left < lease {
             call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", lock, token, lease)?;
-        }
-        if !waiter.is_empty() {
-            call.zrem("redis.call('ZREM', KEYS[2 * n + i], waiter)", call.key(waiters, i), &[waiter])?;
         }
     }
     Ok(Reply::Array(vec![Reply::bulk(call.text(0)?), Reply::Integer(1), Reply::bulk(fence)]))
+}
+
+fn look_again(call: &mut Call<'_>, attempt: Attempt<'_>, i: usize, found: &Found) -> Outcome<Seen> {
+    let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
+    let mut seen = Seen { is_enlisted: false, left: 0, counter_left: 0, claimed: Vec::new() };
+    if !attempt.waiter.is_empty() {
+        let at = "enlisted[i] = waiter ~= '' and redis.call('ZSCORE'";
+        seen.is_enlisted = call.zscore(at, call.key(attempt.waiters, i), attempt.waiter)?.is_some();
+    }
+    if found.mine > 0 {
+        let at = "left[i], left[n + i] = redis.call('PTTL', KEYS[i]), redis.call('PTTL', KEYS[n + i])";
+        seen.left = call.pttl(at, lock)?;
+        seen.counter_left = call.pttl(at, counter)?;
+        if found.mine == attempt.n && attempt.claim.is_empty() {
+            let old = call.get("if mine == n and claim == '' then claimed[i] =", counter)?;
+            seen.claimed = lua::claim_in(&old.unwrap_or_default()).unwrap_or_default().to_vec();
+        }
+    }
+    Ok(seen)
 }
 
 /// The fencing token: the last one if the token holds all keys already.

@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
             Err(denied) => Err(denied),
             Ok(()) if grows && self.out_of_memory => Err(ErrorReply::new(Trouble::OutOfMemory.describe())),
             Ok(()) => {
-                if grows || matches!(command, "del" | "pexpire" | "zrem" | "zpopmin") {
+                if grows || matches!(command, "del" | "pexpire" | "zrem") {
                     self.out_of_memory = false;
                 }
                 run(self.keyspace, now)
@@ -138,16 +138,49 @@ impl<'a> Call<'a> {
         self.call(at, "pttl", |keyspace, now| Ok(keyspace.pttl(key, now)))
     }
 
-    /// `lua/lib/expiry.lua`.
+    pub(super) fn pexpire(&mut self, at: &str, key: &[u8], ttl: i64) -> Outcome<()> {
+        self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
+        Ok(())
+    }
+
+    /// `lengthen` in `lua/lib/expiry.lua`.
     pub(super) fn lengthen(&mut self, key: &[u8], ttl: i64) -> Outcome<()> {
         let at = "if redis.call('PTTL', key) < ttl then redis.call('PEXPIRE', key, ttl) end";
         if self.pttl(at, key)? < ttl {
-            self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
+            self.pexpire(at, key, ttl)?;
         }
         Ok(())
     }
 
-    pub(super) fn zrem(&mut self, at: &str, key: &[u8], members: &[&[u8]]) -> Outcome<()> {
+    /// `enter` in `lua/lib/expiry.lua`.
+    pub(super) fn enter(&mut self, key: &[u8], score: i64, member: &[u8], ttl: i64) -> Outcome<()> {
+        if self.pttl("if redis.call('PTTL', key) == -2 then", key)? == -2 {
+            // Does nothing to a missing key, but may be denied.
+            self.call("redis.call('ZADD', key, 'XX', score, member)", "zadd", |_, _| Ok(()))?;
+            self.pexpire("    redis.call('PEXPIRE', key, ttl)", key, ttl)?;
+        }
+        self.zadd("redis.call('ZADD', key, score, member)", key, score, member)?;
+        self.lengthen(key, ttl)
+    }
+
+    /// The member at a rank of a sorted set, with its score.
+    pub(super) fn ranked(&mut self, at: &str, key: &[u8], rank: usize) -> Outcome<Option<(i64, Vec<u8>)>> {
+        self.call(at, "zrange", |keyspace, now| {
+            Ok(keyspace.sorted_set(key, now)?.and_then(|set| set.entries().get(rank)).cloned())
+        })
+    }
+
+    pub(super) fn zscore(&mut self, at: &str, key: &[u8], member: &[u8]) -> Outcome<Option<i64>> {
+        self.call(at, "zscore", |keyspace, now| {
+            Ok(keyspace.sorted_set(key, now)?.and_then(|set| set.score(member)))
+        })
+    }
+
+    /// Sends nothing without members.
+    pub(super) fn zrem(&mut self, at: &str, key: &[u8], members: &[Vec<u8>]) -> Outcome<()> {
+        if members.is_empty() {
+            return Ok(());
+        }
         self.call(at, "zrem", |keyspace, now| {
             keyspace.with_sorted_set(key, now, |set| {
                 for member in members {
@@ -157,7 +190,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    pub(super) fn zadd(&mut self, at: &str, key: &[u8], score: i64, member: &[u8]) -> Outcome<()> {
+    fn zadd(&mut self, at: &str, key: &[u8], score: i64, member: &[u8]) -> Outcome<()> {
         self.call(at, "zadd", |keyspace, now| {
             keyspace.with_sorted_set(key, now, |set| set.add(member, score))
         })?;

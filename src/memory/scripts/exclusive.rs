@@ -3,12 +3,9 @@
 use super::{
     acquire::{Attempt, grant, look},
     call::{Call, Outcome, PURGE_LIMIT},
-    release,
+    release::{self, Next},
 };
-use crate::{
-    memory::{reply::Reply, sorted_set::SortedSet},
-    script::KeyRole,
-};
+use crate::{memory::reply::Reply, script::KeyRole};
 
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, waiter) = (call.text(1)?, call.number(2)?, call.text(3)?);
@@ -18,14 +15,16 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let attempt = Attempt { n, token, lease, waiter, waiters: KeyRole::Registrations, claim };
     let found = look(call, attempt)?;
     if found.held == 0 {
-        return grant(call, attempt, &found);
+        return grant(call, attempt, &found, &[]);
     }
     if !waiter.is_empty() {
         let expiry = call.now().saturating_add(registration_ttl);
+        for i in 1..n {
+            let at = "for i = 2 * n + 2, 3 * n do redis.call('ZSCORE'";
+            call.zscore(at, call.key(KeyRole::Registrations, i), waiter)?;
+        }
         for i in 0..n {
-            let key = call.key(KeyRole::Registrations, i);
-            call.zadd("redis.call('ZADD', KEYS[i], expiry, waiter)", key, expiry, waiter)?;
-            call.lengthen(key, registration_ttl)?;
+            call.enter(call.key(KeyRole::Registrations, i), expiry, waiter, registration_ttl)?;
         }
     }
     call.reply([0, found.held])
@@ -33,24 +32,27 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     let n = call.locks()?;
-    release::release(call, n, KeyRole::Registrations, pop_waiter)
+    release::release(call, n, KeyRole::Registrations, first_waiter)
 }
 
-/// Takes the first registration that has not expired out of a set.
-fn pop_waiter(call: &mut Call<'_>, i: usize) -> Outcome<Option<Vec<u8>>> {
-    let waiters = call.key(KeyRole::Registrations, i);
-    for popped in 0..PURGE_LIMIT {
-        let at = "local first = redis.call('ZPOPMIN', waiters)";
-        let first = call.call(at, "zpopmin", |keyspace, now| {
-            keyspace.with_sorted_set(waiters, now, SortedSet::pop_first)
-        })?;
-        let Some((expiry, first)) = first else { return Ok(None) };
-        if popped == 0 {
+/// The first registration that has not expired, but for the one of the waiter that leaves.
+fn first_waiter(call: &mut Call<'_>, i: usize) -> Outcome<Next> {
+    let (waiters, leaver) = (call.key(KeyRole::Registrations, i), call.text(2)?);
+    let mut next = Next::default();
+    for rank in 0..PURGE_LIMIT {
+        let at = "local first = redis.call('ZRANGE', waiters, rank, rank, 'WITHSCORES')";
+        let Some((expiry, first)) = call.ranked(at, waiters, rank)? else { break };
+        if rank == 0 {
             call.time()?;
         }
+        if first == leaver {
+            continue;
+        }
+        next.gone.push(first.clone());
         if expiry > call.now() {
-            return Ok(Some(first));
+            next.waiter = Some(first);
+            break;
         }
     }
-    Ok(None)
+    Ok(next)
 }

@@ -3,7 +3,8 @@
 use super::{
     acquire::{Attempt, grant, look},
     call::{Call, Outcome, PURGE_LIMIT},
-    lua, release,
+    lua,
+    release::{self, Next},
 };
 use crate::{memory::reply::Reply, script::KeyRole};
 
@@ -15,6 +16,13 @@ struct Waiter<'a> {
     join: bool,
 }
 
+impl Waiter<'_> {
+    /// How long the queue and its position leases are kept.
+    const fn queue_ttl(self) -> i64 {
+        self.position_lease.saturating_mul(4)
+    }
+}
+
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let (token, lease, id) = (call.text(1)?, call.number(2)?, call.text(3)?);
     let (position_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
@@ -24,28 +32,42 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
     let attempt = Attempt { n, token, lease, waiter: id, waiters: KeyRole::Queue, claim };
     let found = look(call, attempt)?;
     let waiter = Waiter { id, position_lease, join };
-    let position = if found.mine < n { look_at_queues(call, n, waiter)? } else { Position::FIRST };
-    if found.held == 0 && position.is_first {
-        for i in 0..n {
-            let at = "if redis.call('ZRANGE', queue, 0, 0)[1] then";
-            let is_empty = head_of(call, at, call.key(KeyRole::Queue, i))?.is_none();
-            if !is_empty {
-                renew_position(call, i, waiter)?;
-            }
+    let queues = look_at_queues(call, n, waiter, found.mine < n)?;
+    if found.held == 0 && queues.is_first {
+        for i in (0..n).filter(|&i| queues.has_head.get(i) == Some(&true)) {
+            renew_position(call, i, waiter)?;
         }
-        return grant(call, attempt, &found);
+        return grant(call, attempt, &found, &queues.dead);
     }
 
-    let joined = waiter.join && join_queues(call, n, waiter)?;
-    let mut wait = found.held;
-    if !position.is_first && wait >= 0 {
-        wait = wait.max(if position.is_second { position.head_lease } else { position_lease });
+    let (mut joined, mut lapsed) = (false, Vec::new());
+    if join {
+        for i in 0..n {
+            lapsed.push(lapsed_clients(call, i, waiter)?);
+            let at = "if joined == 0 and not redis.call('ZSCORE', KEYS[2 * n + i], waiter)";
+            joined = joined || call.zscore(at, call.key(KeyRole::Queue, i), id)?.is_none();
+        }
     }
-    call.reply([0, wait, joined.into(), position.own_head])
+    if joined {
+        join_queues(call, n, waiter)?;
+    }
+    for (i, dead) in queues.dead.iter().enumerate() {
+        if join {
+            renew_position(call, i, waiter)?;
+        }
+        call.zrem("  if dead[i] then redis.call('ZREM', KEYS[2 * n + i]", call.key(KeyRole::Queue, i), dead)?;
+        let lapsed = lapsed.get(i).map(Vec::as_slice).unwrap_or_default();
+        call.zrem("if lapsed[i] then redis.call('ZREM'", call.key(KeyRole::Positions, i), lapsed)?;
+    }
+    let mut wait = found.held;
+    if !queues.is_first && wait >= 0 {
+        wait = wait.max(if queues.is_second { queues.head_lease } else { position_lease });
+    }
+    call.reply([0, wait, joined.into(), queues.own_head])
 }
 
-/// The position of a waiter in its queues.
-struct Position {
+/// The queues, and the position of a waiter in them.
+struct Queues {
     is_first: bool,
     /// Whether nobody stands between it and the heads.
     is_second: bool,
@@ -53,120 +75,127 @@ struct Position {
     head_lease: i64,
     /// The number of a head of the same client.
     own_head: i64,
+    /// Of each queue: whether it has a live waiter.
+    has_head: Vec<bool>,
+    /// Of each queue: the dead waiters before the head.
+    dead: Vec<Vec<Vec<u8>>>,
 }
 
-impl Position {
-    const FIRST: Self = Self { is_first: true, is_second: true, head_lease: 1, own_head: 0 };
-}
-
-fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<Position> {
-    let mut position = Position::FIRST;
+/// Looks at the queues. The position counts only if `counts`; otherwise the waiter is first.
+fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>, counts: bool) -> Outcome<Queues> {
+    let mut queues = Queues {
+        is_first: true,
+        is_second: true,
+        head_lease: 1,
+        own_head: 0,
+        has_head: Vec::new(),
+        dead: Vec::new(),
+    };
     for i in 0..n {
-        let Some((head, left)) = live_head(call, i, Some(waiter))? else { continue };
-        if head == waiter.id {
-            continue;
-        }
-        position.is_first = false;
-        position.head_lease = position.head_lease.max(left);
-        let (owner, number) = lua::split_waiter(&head);
-        if owner == lua::split_waiter(waiter.id).0 {
-            position.own_head = lua::whole(number).unwrap_or(0);
-        }
-        let queue = call.key(KeyRole::Queue, i);
-        let rank =
-            call.call("local rank = redis.call('ZRANK', queue, waiter)", "zrank", |keyspace, now| {
+        let Head { live, dead } = live_head(call, i, Caller::Attempts(waiter))?;
+        if let Some((head, left)) = live.as_ref().filter(|(head, _)| counts && head != waiter.id) {
+            queues.is_first = false;
+            queues.head_lease = queues.head_lease.max(*left);
+            let (owner, number) = lua::split_waiter(head);
+            if owner == lua::split_waiter(waiter.id).0 {
+                queues.own_head = lua::whole(number).unwrap_or(0);
+            }
+            let queue = call.key(KeyRole::Queue, i);
+            let at = "local rank = redis.call('ZRANK', queue, waiter)";
+            let rank = call.call(at, "zrank", |keyspace, now| {
                 Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter.id)))
             })?;
-        position.is_second &= rank.is_some_and(|rank| rank <= 1);
+            queues.is_second &= rank.is_some_and(|rank| rank.saturating_sub(dead.len()) <= 1);
+        }
+        queues.has_head.push(live.is_some());
+        queues.dead.push(dead);
     }
-    Ok(position)
+    Ok(queues)
 }
 
-/// The first live waiter, and the remaining ms of its position lease. Removes the dead waiters ahead of it.
-fn live_head(call: &mut Call<'_>, i: usize, caller: Option<Waiter<'_>>) -> Outcome<Option<(Vec<u8>, i64)>> {
+/// The front of a queue.
+struct Head {
+    /// The first live waiter, and the remaining ms of its position lease.
+    live: Option<(Vec<u8>, i64)>,
+    /// The dead waiters before it.
+    dead: Vec<Vec<u8>>,
+}
+
+/// Who looks at a queue.
+#[derive(Clone, Copy)]
+enum Caller<'a> {
+    /// This waiter, and if it joins also the others of its client, count as alive.
+    Attempts(Waiter<'a>),
+    /// This waiter does not.
+    Leaves(&'a [u8]),
+}
+
+fn live_head(call: &mut Call<'_>, i: usize, caller: Caller<'_>) -> Outcome<Head> {
     let (queue, leases) = (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i));
-    for _ in 0..PURGE_LIMIT {
-        let head = head_of(call, "local head = redis.call('ZRANGE', queue, 0, 0)[1]", queue)?;
-        let Some(head) = head else { return Ok(None) };
+    let mut dead = Vec::new();
+    for rank in 0..PURGE_LIMIT {
+        let head = call.ranked("local head = redis.call('ZRANGE', queue, rank, rank)[1]", queue, rank)?;
+        let Some((_, head)) = head else { return Ok(Head { live: None, dead }) };
         let owner = lua::split_waiter(&head).0;
         let at = "local lease_end = tonumber(redis.call('ZSCORE', leases,";
-        let lease_end = call.call(at, "zscore", |keyspace, now| {
-            Ok(keyspace.sorted_set(leases, now)?.and_then(|set| set.score(owner)).unwrap_or(0))
-        })?;
-        let is_caller = caller.is_some_and(|waiter| {
-            head == waiter.id || waiter.join && owner == lua::split_waiter(waiter.id).0
-        });
+        let lease_end = call.zscore(at, leases, owner)?.unwrap_or(0);
         let left = lease_end.saturating_sub(call.now());
-        if is_caller || left > 0 {
-            return Ok(Some((head, left)));
+        let is_alive = match caller {
+            Caller::Attempts(waiter) => {
+                left > 0 || head == waiter.id || waiter.join && owner == lua::split_waiter(waiter.id).0
+            }
+            Caller::Leaves(leaver) => left > 0 && head != leaver,
+        };
+        if is_alive {
+            return Ok(Head { live: Some((head, left)), dead });
         }
-        call.zrem("redis.call('ZREM', queue, head)", queue, &[&head])?;
+        dead.push(head);
     }
-    Ok(Some((Vec::new(), 1)))
+    Ok(Head { live: Some((Vec::new(), 1)), dead })
 }
 
-fn head_of(call: &mut Call<'_>, at: &str, queue: &[u8]) -> Outcome<Option<Vec<u8>>> {
-    call.call(at, "zrange", |keyspace, now| {
-        let set = keyspace.sorted_set(queue, now)?;
-        Ok(set.and_then(|set| set.entries().first()).map(|(_, head)| head.clone()))
-    })
+/// The other clients whose position lease in a queue has ended.
+fn lapsed_clients(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<Vec<Vec<u8>>> {
+    let (leases, end) = (call.key(KeyRole::Positions, i), call.now());
+    let at = "local others = redis.call('ZRANGEBYSCORE',";
+    let mut lapsed: Vec<Vec<u8>> = call.call(at, "zrangebyscore", |keyspace, now| {
+        let set = keyspace.sorted_set(leases, now)?;
+        let entries = set.map(|set| set.entries()).unwrap_or_default();
+        let lapsed = entries.iter().take_while(|&&(lease_end, _)| lease_end <= end).take(PURGE_LIMIT);
+        Ok(lapsed.map(|(_, client)| client.clone()).collect())
+    })?;
+    lapsed.retain(|client| client != lua::split_waiter(waiter.id).0);
+    Ok(lapsed)
 }
 
-/// Joins all queues unless the waiter is in all of them, and refreshes its client's position leases. Returns whether it
-/// joined.
-fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<bool> {
-    let mut joined = false;
+/// Joins all queues, each at its end.
+fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<()> {
     for i in 0..n {
-        let (at, queue) = ("redis.call('ZSCORE', KEYS[2 * n + i], waiter)", call.key(KeyRole::Queue, i));
-        joined = joined
-            || call.call(at, "zscore", |keyspace, now| {
-                Ok(keyspace.sorted_set(queue, now)?.is_none_or(|set| set.score(waiter.id).is_none()))
-            })?;
+        let queue = call.key(KeyRole::Queue, i);
+        let at = "local tail = redis.call('ZRANGE', KEYS[2 * n + i], -1, -1,";
+        let tail = call.call(at, "zrange", |keyspace, now| {
+            let set = keyspace.sorted_set(queue, now)?;
+            Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
+        })?;
+        call.enter(queue, tail.saturating_add(1), waiter.id, waiter.queue_ttl())?;
     }
-    for i in 0..n {
-        let (queue, leases) = (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i));
-        if joined {
-            let tail = call.call("redis.call('ZRANGE', queue, -1, -1,", "zrange", |keyspace, now| {
-                let set = keyspace.sorted_set(queue, now)?;
-                Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
-            })?;
-            let ticket = tail.saturating_add(1);
-            call.zadd("redis.call('ZADD', queue, (tonumber(tail[2])", queue, ticket, waiter.id)?;
-        }
-        let now = call.now();
-        let lapsed: Vec<Vec<u8>> =
-            call.call("redis.call('ZRANGEBYSCORE', leases,", "zrangebyscore", |keyspace, millis| {
-                let set = keyspace.sorted_set(leases, millis)?;
-                let entries = set.map(|set| set.entries()).unwrap_or_default();
-                let lapsed = entries.iter().take_while(|&&(end, _)| end <= now).take(PURGE_LIMIT);
-                Ok(lapsed.map(|(_, client)| client.clone()).collect())
-            })?;
-        if !lapsed.is_empty() {
-            let lapsed: Vec<&[u8]> = lapsed.iter().map(Vec::as_slice).collect();
-            call.zrem("redis.call('ZREM', leases, unpack(lapsed))", leases, &lapsed)?;
-        }
-        renew_position(call, i, waiter)?;
-    }
-    Ok(joined)
+    Ok(())
 }
 
 /// Refreshes the position lease of the waiter's client in a queue.
 fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<()> {
-    let (queue, leases, client) =
-        (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i), lua::split_waiter(waiter.id).0);
+    let client = lua::split_waiter(waiter.id).0;
     let lease_end = call.now().saturating_add(waiter.position_lease);
-    call.zadd("redis.call('ZADD', leases, now + position_lease, client)", leases, lease_end, client)?;
-    for key in [queue, leases] {
-        call.lengthen(key, waiter.position_lease.saturating_mul(4))?;
-    }
-    Ok(())
+    call.enter(call.key(KeyRole::Positions, i), lease_end, client, waiter.queue_ttl())?;
+    call.lengthen(call.key(KeyRole::Queue, i), waiter.queue_ttl())
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     let n = call.locks()?;
     call.time()?;
+    let leaver = call.text(2)?;
     release::release(call, n, KeyRole::Queue, |call, i| {
-        let head = live_head(call, i, None)?;
-        Ok(head.map(|(head, _)| head))
+        let Head { live, dead } = live_head(call, i, Caller::Leaves(leaver))?;
+        Ok(Next { waiter: live.map(|(head, _)| head), gone: dead })
     })
 }

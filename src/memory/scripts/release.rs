@@ -6,51 +6,76 @@ use super::{
 };
 use crate::{memory::reply::Reply, script::KeyRole};
 
+/// The waiter to wake for a key, and the waiters to remove from its set.
+#[derive(Default)]
+pub(super) struct Next {
+    pub waiter: Option<Vec<u8>>,
+    pub gone: Vec<Vec<u8>>,
+}
+
 /// Frees the keys of `n` locks, wakes waiters, and returns the reply. `waiters` is the role of the keys that have the
-/// waiters, and `next_waiter` finds the waiter to wake for a lock.
+/// waiters, and `next_waiter` reads the waiter to wake for a lock.
 pub(super) fn release(
     call: &mut Call<'_>,
     n: usize,
     waiters: KeyRole,
-    next_waiter: impl Fn(&mut Call<'_>, usize) -> Outcome<Option<Vec<u8>>>,
+    next_waiter: impl Fn(&mut Call<'_>, usize) -> Outcome<Next>,
 ) -> Outcome<Reply> {
     let waiter = call.text(2)?;
-    let (mut deleted, mut woken) = (0_i64, Vec::new());
+    let (mut mine, mut leaving, mut woken) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..n {
-        if !waiter.is_empty() {
-            call.zrem("redis.call('ZREM', waiters, waiter)", call.key(waiters, i), &[waiter])?;
+        let owner = owner(call, i);
+        let mut next = Next::default();
+        if owner != Owner::Other {
+            next = next_waiter(call, i)?;
+            woken.extend(next.waiter);
         }
-        if free(call, i, &mut deleted)? {
-            woken.extend(next_waiter(call, i)?);
+        let at = "if waiter ~= '' and redis.call('ZSCORE', waiters, waiter)";
+        if !waiter.is_empty() && call.zscore(at, call.key(waiters, i), waiter)?.is_some() {
+            next.gone.push(waiter.to_vec());
         }
+        mine.push(owner == Owner::Caller);
+        leaving.push(next.gone);
+    }
+    for (i, gone) in leaving.iter().enumerate() {
+        call.zrem("if leaving[i] then redis.call('ZREM'", call.key(waiters, i), gone)?;
+    }
+    let mut deleted = 0_i64;
+    for i in mine.into_iter().enumerate().filter_map(|(i, is_mine)| is_mine.then_some(i)) {
+        let key = call.key(KeyRole::Lock, i);
+        let at = "if mine[i] then deleted = deleted + redis.call('DEL', KEYS[i]) end";
+        let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
+        deleted = deleted.saturating_add(count.into());
     }
     call.wake(&woken);
     call.reply([deleted])
 }
 
-/// Deletes a key if the token holds it without a newer claim. Returns whether the key is free then.
-fn free(call: &mut Call<'_>, i: usize, deleted: &mut i64) -> Outcome<bool> {
-    let (key, token) = (call.key(KeyRole::Lock, i), call.text(1)?);
+/// Who has a lock key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Nobody,
+    /// The caller, without a newer claim.
+    Caller,
+    Other,
+}
+
+fn owner(call: &mut Call<'_>, i: usize) -> Owner {
+    let token = call.text(1).unwrap_or_default();
     // Under pcall: a key of another type is not a lock.
-    match call.get("redis.pcall('GET', KEYS[i])", key) {
-        Err(_) => Ok(false),
-        Ok(None) => Ok(true),
-        Ok(Some(owner)) if owner == token && is_claimed(call, i)? => {
-            let at = "deleted = deleted + redis.call('DEL', KEYS[i])";
-            let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
-            *deleted = deleted.saturating_add(count.into());
-            Ok(true)
-        }
-        Ok(Some(_)) => Ok(false),
+    match call.get("redis.pcall('GET', KEYS[i])", call.key(KeyRole::Lock, i)) {
+        Ok(None) => Owner::Nobody,
+        Ok(Some(owner)) if owner == token && is_claimed(call, i) => Owner::Caller,
+        Ok(Some(_)) | Err(_) => Owner::Other,
     }
 }
 
 /// Whether the last claim of a key is the caller's, or there is none.
-fn is_claimed(call: &mut Call<'_>, i: usize) -> Outcome<bool> {
-    let claim = call.text(3)?;
+fn is_claimed(call: &mut Call<'_>, i: usize) -> bool {
+    let claim = call.text(3).unwrap_or_default();
     if claim.is_empty() {
-        return Ok(true);
+        return true;
     }
     let counter = call.get("redis.pcall('GET', KEYS[n + i])", call.key(KeyRole::Fence, i)).ok().flatten();
-    Ok(lua::claim_in(&counter.unwrap_or_default()).is_none_or(|claimed| claimed == claim))
+    lua::claim_in(&counter.unwrap_or_default()).is_none_or(|claimed| claimed == claim)
 }

@@ -35,6 +35,29 @@ test("a replica that had a lock refuses others, and its owner goes on with it", 
   assert.equal(await adopted.release(), "released");
 });
 
+test("rule 13: a demoted master has the key still, and its word does not count", async (t) => {
+  const { master, replica } = await startPair(t);
+  const client = openClient(t, master);
+  const lock = await client.acquire(freshKey(), { ttl: 20_000 });
+  assert.equal(await lock.verify(), true);
+  await replica.send("REPLICAOF", "NO", "ONE");
+  await master.send("REPLICAOF", "127.0.0.1", replica.port);
+  assert.equal(await master.send("GET", `lock:${lock.keys[0]}`), lock.token);
+  const error = await rejection(lock.verify());
+  assertLockError(error, { type: ServerError, code: "LOCK_SERVER", prefix: "READONLY", port: master.port });
+});
+
+test("rule 13: a verification leaves the lease as it was, however much of it is left", async (t) => {
+  const redis = await startRedis(t);
+  const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 20_000 });
+  const key = `lock:${lock.keys[0]}`;
+  const ends = await redis.send("PEXPIRETIME", key);
+  for (let round = 0; round < 20; round += 1) {
+    assert.equal(await lock.verify(), true);
+    assert.ok(Math.abs((await redis.send("PEXPIRETIME", key)) - ends) <= 1);
+  }
+});
+
 test("split brain: a master that asks for replicas gives no lock alone, and its holder hears of the end in time", async (t) => {
   const config = { "min-replicas-to-write": 1, "min-replicas-max-lag": 1 };
   const { master, replica } = await startPair(t, config);
