@@ -122,12 +122,8 @@ impl<E: Entropy + 'static> Engine<E> {
     /// if the connection was given up.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.run_due(now);
-        if let Some(node) = self.topology.of(id) {
-            let news =
-                self.topology.get(node).and_then(|server| server.closed(id, reason, &mut self.entropy, now));
-            if let Some(news) = news {
-                self.spread(node, news, now);
-            }
+        if let Some((node, news)) = self.topology.closed(id, reason, &mut self.entropy, now) {
+            self.spread(node, news, now);
         }
         self.update_node_deadlines();
     }

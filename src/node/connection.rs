@@ -14,7 +14,7 @@ use super::{
     Tag,
     endpoint::{Endpoint, Transport},
     error_reply,
-    handshake::{Handshake, Next},
+    handshake::{self, Dialect, Handshake, Next},
     pipeline::{Order, Paired, Pipeline},
 };
 
@@ -23,6 +23,10 @@ pub(super) struct Connection {
     pub(super) id: ConnectionId,
     /// The handshake step whose reply is awaited, and its deadline; `None` when the connection is ready.
     greeting: Option<(Handshake, Instant)>,
+    /// The protocol version; RESP2 also after a server refused HELLO.
+    pub(super) dialect: Dialect,
+    /// Whether HELLO was sent.
+    greeted_in_resp3: bool,
     scanner: Scanner,
     pub(super) pipeline: Pipeline,
     pub(super) out: Vec<u8>,
@@ -58,18 +62,23 @@ impl Connection {
     pub(super) fn new(
         id: ConnectionId,
         endpoint: &Endpoint,
+        dialect: Dialect,
         first_nonce: u64,
         until: Instant,
         now: Instant,
     ) -> Self {
         let mut out = Vec::new();
         let (greeting, order) = match endpoint.transport {
-            Transport::Stream => (Some((Handshake::begin(endpoint, &mut out), until)), Order::AsSent),
+            Transport::Stream => {
+                (Some((Handshake::begin(dialect, endpoint, &mut out), until)), Order::AsSent)
+            }
             Transport::Commands => (None, Order::PerKey),
         };
         Self {
             id,
             greeting,
+            dialect,
+            greeted_in_resp3: dialect == Dialect::Resp3,
             scanner: Scanner::new(Limits::default()),
             pipeline: Pipeline::new(first_nonce, order),
             out,
@@ -82,6 +91,12 @@ impl Connection {
 
     pub(super) const fn is_ready(&self) -> bool {
         self.greeting.is_none()
+    }
+
+    /// Until when the handshake must be complete, if this is one that began with HELLO: when the server hangs up before,
+    /// another connection may do better in RESP2.
+    pub(super) fn may_dislike_hello(&self) -> Option<Instant> {
+        self.greeting.filter(|_| self.greeted_in_resp3).map(|(_, until)| until)
     }
 
     pub(super) fn received(&mut self, bytes: &[u8], now: Instant) {
@@ -105,12 +120,19 @@ impl Connection {
             }
             // The reply to SUBSCRIBE is a push. Every other push is a message.
             let awaits_push = matches!(self.greeting, Some((Handshake::Subscribe, _)));
-            let reply = match self.scanner.next_frame().map(|frame| frame.map(decode)) {
+            let awaits_hello = matches!(self.greeting, Some((Handshake::Hello, _)));
+            let frame = match self.scanner.next_frame() {
                 Ok(None) => return ConnectionEvent::Idle,
-                Ok(Some(Ok(reply))) => reply,
-                Ok(Some(Err(error))) | Err(error) => {
-                    return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into()));
-                }
+                Ok(Some(frame)) => frame,
+                Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
+            };
+            // Only a master counts. The next connection may resolve the name to it.
+            if awaits_hello && handshake::is_replica(frame) {
+                return ConnectionEvent::Ended(server_error(handshake::REPLICA, endpoint));
+            }
+            let reply = match decode(frame) {
+                Ok(reply) => reply,
+                Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
             match (&reply, self.greeting) {
                 (Reply::Push(elements), _) if !awaits_push => match woken(elements, channel) {
@@ -119,6 +141,9 @@ impl Connection {
                 },
                 (_, Some((step, until))) => {
                     self.wakes |= awaits_push && matches!(reply, Reply::Push(_));
+                    if awaits_hello && matches!(reply, Reply::Error(_)) {
+                        self.dialect = Dialect::Resp2;
+                    }
                     return match step.on_reply(&reply, endpoint, channel, &mut self.out) {
                         Next::Await(step) => {
                             self.greeting = Some((step, until));

@@ -3,13 +3,25 @@
 //! ```text
 //! Hello --map--> Subscribe --push or error--> Select --OK--> done   (HELLO 3 AUTH user password SETNAME redlatch)
 //!   |                                           ^
-//!   '--no such command--> Auth --------OK-------'                   (servers before Redis 6, and proxies: RESP2)
+//!   '--refused---> Auth ----------------OK------'                   (servers before Redis 6, and proxies: RESP2)
 //! ```
-//! Steps that are not needed are left out. If SUBSCRIBE is denied, the client only loses its wake-ups. Any other error
-//! ends the connection: commands must not run without authentication or in another database.
+//! Steps that are not needed are left out. A connection that speaks RESP2 from the start begins with Auth or Select, or
+//! with Ping if it needs neither. If SUBSCRIBE is denied, the client only loses its wake-ups. Any other error ends the
+//! connection: commands must not run without authentication or in another database.
+//!
+//! Servers and proxies refuse HELLO in many words, so every refusal leads to RESP2, unless it says that this client, or
+//! for now every client, is refused.
 
-use super::endpoint::Endpoint;
-use crate::resp::{Reply, encode};
+use super::{endpoint::Endpoint, error_reply};
+use crate::resp::{Frame, Reply, encode, value_of};
+
+/// The protocol version in which a connection begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Dialect {
+    #[default]
+    Resp3,
+    Resp2,
+}
 
 /// The step whose reply is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +30,7 @@ pub(crate) enum Handshake {
     Subscribe,
     Auth,
     Select,
+    Ping,
 }
 
 /// What to do after a step's reply.
@@ -32,7 +45,21 @@ pub(crate) enum Next<'a> {
 
 impl Handshake {
     /// Writes the first step.
-    pub(crate) fn begin(endpoint: &Endpoint, out: &mut Vec<u8>) -> Self {
+    pub(super) fn begin(dialect: Dialect, endpoint: &Endpoint, out: &mut Vec<u8>) -> Self {
+        match dialect {
+            Dialect::Resp3 => Self::hello(endpoint, out),
+            Dialect::Resp2 => match Self::auth(endpoint, out) {
+                Next::Await(step) => step,
+                // A reply to this shows that the server talks to us at all.
+                Next::Done | Next::Refused(_) | Next::Mismatch => {
+                    encode(&[b"PING"], out);
+                    Self::Ping
+                }
+            },
+        }
+    }
+
+    fn hello(endpoint: &Endpoint, out: &mut Vec<u8>) -> Self {
         let mut arguments: Vec<&[u8]> = vec![b"HELLO", b"3"];
         if endpoint.has_credentials() {
             arguments.extend([b"AUTH".as_slice(), endpoint.user_or_default(), endpoint.password.as_bytes()]);
@@ -57,9 +84,12 @@ impl Handshake {
             }
             (Self::Hello, Reply::Array(_)) => Self::select(endpoint, out),
             (Self::Subscribe, Reply::Push(_) | Reply::Error(_)) => Self::select(endpoint, out),
-            (Self::Hello, Reply::Error(line)) if lacks_hello(line) => Self::auth(endpoint, out),
+            (Self::Hello, Reply::Error(line)) if !refuses_client(line, endpoint) => Self::auth(endpoint, out),
             (Self::Auth, Reply::Simple(b"OK")) => Self::select(endpoint, out),
-            (Self::Select, Reply::Simple(b"OK")) => Next::Done,
+            (Self::Select, Reply::Simple(b"OK")) | (Self::Ping, Reply::Simple(_)) => Next::Done,
+            // A user may lack the right to PING, and a proxy the command.
+            (Self::Ping, Reply::Error(line)) if line.starts_with(b"NOPERM") => Next::Done,
+            (Self::Ping, Reply::Error(line)) if !refuses_client(line, endpoint) => Next::Done,
             (_, Reply::Error(line)) => Next::Refused(line),
             _ => Next::Mismatch,
         }
@@ -90,14 +120,23 @@ impl Handshake {
     }
 }
 
-/// Whether an error reply to HELLO means that the server speaks only RESP2, and not that it refuses the client.
-fn lacks_hello(line: &[u8]) -> bool {
-    let begins = |with: &[u8]| line.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
-    begins(b"NOPROTO")
-        || begins(b"ERR unknown command")
-        || begins(b"ERR unknown subcommand")
-        || begins(b"ERR wrong number of arguments")
+/// Whether an error reply refuses this client, or for now every client, and not only HELLO.
+fn refuses_client(line: &[u8], endpoint: &Endpoint) -> bool {
+    let error = error_reply::parse(line, "");
+    let prefix = error.prefix.as_str();
+    error.transient
+        || ["WRONGPASS", "NOPERM", "DENIED"].contains(&prefix)
+        || prefix == "NOAUTH" && !endpoint.has_credentials()
 }
+
+/// Whether a reply to HELLO says that the server is a replica. Servers that accept writes though they copy another one
+/// have other names for it.
+pub(super) fn is_replica(hello: Frame<'_>) -> bool {
+    value_of(hello, b"role").is_some_and(|role| [b"replica".as_slice(), b"slave"].contains(&role))
+}
+
+/// What a replica's reply to HELLO amounts to: the error that it would answer to a write.
+pub(super) const REPLICA: &[u8] = b"READONLY the server says that it is a replica; locks need the master";
 
 #[cfg(test)]
 mod tests {
@@ -116,7 +155,7 @@ mod tests {
     #[test]
     fn modern_server_with_user_and_database() {
         let (endpoint, mut out) = (endpoint("ann", "s3cret", 7), Vec::new());
-        let step = Handshake::begin(&endpoint, &mut out);
+        let step = Handshake::begin(Dialect::Resp3, &endpoint, &mut out);
         assert_eq!(written(&mut out), "*7 $5 HELLO $1 3 $4 AUTH $3 ann $6 s3cret $7 SETNAME $8 redlatch ");
         assert_eq!(
             step.on_reply(&Reply::Opaque, &endpoint, CHANNEL, &mut out),

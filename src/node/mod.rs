@@ -29,11 +29,15 @@ use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
+use handshake::Dialect;
 pub use news::NodeSnapshot;
 pub(crate) use news::{Asked, News, Tag};
 
 /// The prefix of a client's channel, where the scripts publish wake-ups.
 const CHANNEL: &[u8] = b"redlatch:wake:";
+
+/// For how long a server that disliked HELLO is spoken to in RESP2. Then it may have been upgraded.
+const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
 
 /// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
@@ -52,6 +56,8 @@ pub(crate) struct Node {
     waiting: Vec<LockId>,
     /// Whether an earlier connection was ready.
     was_ready: bool,
+    /// Until when new connections begin in RESP2, because the server disliked HELLO.
+    resp2_until: Option<Instant>,
     /// The time for which this node is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
 }
@@ -59,7 +65,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug, Hash)]
 enum State {
     Down,
-    Dialing { id: ConnectionId, until: Instant },
+    Dialing { id: ConnectionId, until: Instant, dialect: Dialect },
     Up(Box<Connection>),
 }
 
@@ -74,6 +80,7 @@ impl Node {
             last_error: None,
             waiting: Vec::new(),
             was_ready: false,
+            resp2_until: None,
             queued_at: None,
         }
     }
@@ -99,7 +106,8 @@ impl Node {
                 Asked::Waiting
             }
             State::Down if self.backoff.allows(now) => {
-                self.state = State::Dialing { id: dial(), until: now.after(self.connect_timeout) };
+                let dialect = self.dialect(now);
+                self.state = State::Dialing { id: dial(), until: now.after(self.connect_timeout), dialect };
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
@@ -134,7 +142,7 @@ impl Node {
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
-        let State::Dialing { id: dialed, until } = self.state else {
+        let State::Dialing { id: dialed, until, dialect } = self.state else {
             return None;
         };
         if dialed != id {
@@ -145,10 +153,10 @@ impl Node {
         // The nonce detects accidents and is no secret, so zeros do if there is no randomness.
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
-        let connection = Connection::new(id, &self.endpoint, first_nonce, until, now);
+        let connection = Connection::new(id, &self.endpoint, dialect, first_nonce, until, now);
         let ready = connection.is_ready();
         self.state = State::Up(Box::new(connection));
-        ready.then(|| self.ready())
+        ready.then(|| self.ready(now))
     }
 
     /// Takes received bytes. Then call [`step`](Self::step) until it returns `None`.
@@ -167,7 +175,7 @@ impl Node {
         };
         match connection.next(endpoint, channel) {
             ConnectionEvent::Idle => None,
-            ConnectionEvent::Ready => Some(self.ready()),
+            ConnectionEvent::Ready => Some(self.ready(now)),
             ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
             ConnectionEvent::Reply(tag, reply) => {
                 if reply.is_ok() {
@@ -180,16 +188,26 @@ impl Node {
         }
     }
 
-    /// The driver reports that the connection ended, or could not be made.
+    /// The driver reports that the connection ended, or could not be made. A server that hangs up on HELLO is dialed
+    /// once more, in RESP2, and the locks go on waiting.
     pub(crate) fn closed(
         &mut self,
         id: ConnectionId,
         reason: &str,
+        dial: impl FnOnce() -> ConnectionId,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
-        let error = || NodeError::connection(Cause::Transport(id), reason);
-        (self.id() == Some(id)).then(|| self.end(error(), false, entropy, now))
+        if self.id() != Some(id) {
+            return None;
+        }
+        if let State::Up(connection) = &self.state
+            && let Some(until) = connection.may_dislike_hello()
+        {
+            self.state = State::Dialing { id: dial(), until, dialect: Dialect::Resp2 };
+            return None;
+        }
+        Some(self.end(NodeError::connection(Cause::Transport(id), reason), false, entropy, now))
     }
 
     /// When to call [`timeout`](Self::timeout) next.
@@ -248,7 +266,16 @@ impl Node {
         }
     }
 
-    fn ready(&mut self) -> News {
+    fn dialect(&self, now: Instant) -> Dialect {
+        if self.resp2_until.is_some_and(|until| now < until) { Dialect::Resp2 } else { Dialect::Resp3 }
+    }
+
+    fn ready(&mut self, now: Instant) -> News {
+        if self.resp2_until.is_none_or(|until| until <= now)
+            && matches!(&self.state, State::Up(connection) if connection.dialect == Dialect::Resp2)
+        {
+            self.resp2_until = Some(now.after(RESP2_MEMORY));
+        }
         let again = core::mem::replace(&mut self.was_ready, true);
         News::Ready { waiting: core::mem::take(&mut self.waiting), again }
     }
@@ -267,6 +294,8 @@ impl Node {
             State::Up(connection) => {
                 if !connection.proven {
                     self.backoff.failed(now, entropy);
+                    // A server that was upgraded is asked for RESP3 again.
+                    self.resp2_until = None;
                 }
                 connection.pipeline.into_tags().collect()
             }

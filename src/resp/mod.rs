@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod limits;
 mod malformed;
+mod pairs;
 mod reply;
 mod scan;
 
@@ -17,5 +18,6 @@ pub use encode::encode;
 pub(crate) use encode::{push_bulk, push_decimal, push_header, push_number};
 pub use limits::Limits;
 pub use malformed::Malformed;
+pub(crate) use pairs::value_of;
 pub use reply::Reply;
 pub use scan::{Frame, Scanner, Shape};

@@ -84,16 +84,26 @@ impl Topology {
         (0..).map(NodeId).zip(&mut self.list)
     }
 
+    pub(crate) fn closed(
+        &mut self,
+        id: ConnectionId,
+        reason: &str,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(NodeId, News)> {
+        let node = self.of(id)?;
+        let Self { list, last_connection, connects, .. } = self;
+        let dial = || dial(node, last_connection, connects);
+        let news = list.get_mut(Self::index(node))?.closed(id, reason, dial, entropy, now)?;
+        Some((node, news))
+    }
+
     pub(crate) fn ask(&mut self, node: NodeId, tag: Tag, command: &Command<'_>, now: Instant) -> Asked {
         let Self { list, last_connection, connects, .. } = self;
         let Some(server) = list.get_mut(Self::index(node)) else {
             return Asked::Waiting;
         };
-        let dial = || {
-            *last_connection = last_connection.wrapping_add(1);
-            connects.push_back((node, ConnectionId(*last_connection)));
-            ConnectionId(*last_connection)
-        };
+        let dial = || dial(node, last_connection, connects);
         server.ask(tag, command, dial, now)
     }
 
@@ -134,4 +144,11 @@ impl Topology {
         let news = self.get(node)?.step(id, entropy, now)?;
         Some((node, news))
     }
+}
+
+/// Requests a connection, and returns its number.
+fn dial(node: NodeId, last: &mut u32, connects: &mut VecDeque<(NodeId, ConnectionId)>) -> ConnectionId {
+    *last = last.wrapping_add(1);
+    connects.push_back((node, ConnectionId(*last)));
+    ConnectionId(*last)
 }

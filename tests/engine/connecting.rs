@@ -51,7 +51,7 @@ fn a_server_without_hello_is_used_over_resp2() {
 fn a_refused_handshake_fails_at_once_and_shows_no_password() {
     for line in [
         "WRONGPASS invalid username-password pair or user is disabled.",
-        "NOAUTH HELLO must be called with s3cret",
+        "NOPERM this user may not use s3cret",
     ] {
         let mut client =
             Client::with(Policy::default(), Endpoint { password: "s3cret".into(), ..Endpoint::default() });

@@ -12,6 +12,7 @@ mod acquiring;
 mod adopting;
 mod closing;
 mod connecting;
+mod dialect;
 mod extend_verify;
 mod fair;
 mod losing;
