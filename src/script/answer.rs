@@ -37,17 +37,21 @@ impl Returns {
     /// Decodes a reply without its nonce. `None` if the reply does not have this form.
     #[must_use]
     pub fn read(self, reply: &[Reply<'_>]) -> Option<Answer> {
-        match (self, reply) {
-            (Self::FenceOrWait, [Reply::Integer(1), Reply::Bulk(fence)]) => {
-                Some(Answer::Fence(decimal(fence)?))
+        // No reply has more than four numbers.
+        let mut numbers = [0; 4];
+        for (number, element) in numbers.iter_mut().zip(reply) {
+            *number = integer(element)?;
+        }
+        match (self, numbers.get(..reply.len())?) {
+            (Self::FenceOrWait, &[1, fence]) => {
+                Some(Answer::Fence(u64::try_from(fence).ok().filter(|&fence| fence > 0)?))
             }
-            (Self::FenceOrWait, [Reply::Integer(0), Reply::Integer(wait)]) => wait_of(*wait, false, 0),
-            (
-                Self::FenceOrWait,
-                [Reply::Integer(0), Reply::Integer(wait), Reply::Integer(joined), Reply::Integer(ahead)],
-            ) => wait_of(*wait, *joined == 1, u32::try_from(*ahead).ok()?),
-            (Self::Flag, [Reply::Integer(flag @ (0 | 1))]) => Some(Answer::Flag(*flag == 1)),
-            (Self::Count, [Reply::Integer(count)]) => Some(Answer::Count(u64::try_from(*count).ok()?)),
+            (Self::FenceOrWait, &[0, wait]) => wait_of(wait, false, 0),
+            (Self::FenceOrWait, &[0, wait, joined, ahead]) => {
+                wait_of(wait, joined == 1, u32::try_from(ahead).ok()?)
+            }
+            (Self::Flag, &[flag @ (0 | 1)]) => Some(Answer::Flag(flag == 1)),
+            (Self::Count, &[count]) => Some(Answer::Count(u64::try_from(count).ok()?)),
             _ => None,
         }
     }
@@ -59,9 +63,37 @@ fn wait_of(millis: i64, joined: bool, ahead: u32) -> Option<Answer> {
     Some(Answer::Wait { left, joined, ahead })
 }
 
-/// A fence: a decimal number above 0.
-fn decimal(text: &[u8]) -> Option<u64> {
-    let text =
-        core::str::from_utf8(text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    text.parse().ok().filter(|&number| number > 0)
+/// An integer, also as a decimal string: some clients convert one into the other.
+fn integer(reply: &Reply<'_>) -> Option<i64> {
+    let text = match reply {
+        Reply::Integer(number) => return Some(*number),
+        Reply::Bulk(text) | Reply::Simple(text) => *text,
+        _ => return None,
+    };
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let text = core::str::from_utf8(text).ok().filter(|_| digits.iter().all(u8::is_ascii_digit))?;
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_may_be_decimal_strings_and_fences_integers() {
+        use Reply::{Bulk, Integer, Simple};
+        let read = |reply: &[Reply<'_>]| Returns::FenceOrWait.read(reply);
+        assert_eq!(read(&[Bulk(b"1"), Bulk(b"1700000000000000")]), Some(Answer::Fence(1_700_000_000_000_000)));
+        assert_eq!(read(&[Integer(1), Integer(7)]), Some(Answer::Fence(7)));
+        let wait = Answer::Wait { left: None, joined: true, ahead: 3 };
+        assert_eq!(read(&[Bulk(b"0"), Simple(b"-1"), Bulk(b"1"), Bulk(b"3")]), Some(wait));
+        assert_eq!(Returns::Flag.read(&[Bulk(b"0")]), Some(Answer::Flag(false)));
+        assert_eq!(Returns::Count.read(&[Simple(b"2")]), Some(Answer::Count(2)));
+        for odd in [&b""[..], b"-", b" 1", b"1 ", b"+1", b"1.0", b"1e3", b"0x1", b"99999999999999999999", b"one"] {
+            assert_eq!(Returns::Count.read(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
+        }
+        assert_eq!(read(&[Integer(1), Bulk(b"0")]), None);
+        assert_eq!(Returns::Count.read(&[]), None);
+        assert_eq!(Returns::Count.read(&[Integer(1), Integer(1), Integer(1), Integer(1), Integer(1)]), None);
+    }
 }

@@ -26,7 +26,7 @@ export const localEndpoint: Endpoint = {
 };
 
 const ACCEPTED =
-  "redis://[user:password@]host[:port][/database], rediss://... for TLS, or unix:///path[?db=0]";
+  "redis://[user:password@]host[:port][/database] or valkey://..., rediss://... or valkeys://... for TLS, or unix:///path[?db=0]";
 
 // scheme :// userinfo @ host : port / path ? query. The last @ before the path ends the userinfo.
 const SHAPE =
@@ -36,8 +36,10 @@ const SHAPE =
  * Parses a server's URL; errors call it `option`. They never repeat the URL, because it may hold a password.
  */
 export function parseUrl(url: string, option: string): Endpoint {
-  if (url.length > 1 && url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
   const refuse = (problem: string) => new TypeError(`${option}: ${problem}; expected ${ACCEPTED}`);
+  const wrapping = wrappingOf(url);
+  if (wrapping !== undefined) throw refuse(`the URL ${wrapping}; remove it`);
+  if (url.length > 1 && url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
   const [match, scheme = "", userinfo, host = "", port = "", path = "", query = ""] = SHAPE.exec(url) ?? [];
   if (match === undefined) {
     throw refuse("not a server URL (special characters in a password must be percent-encoded)");
@@ -45,13 +47,15 @@ export function parseUrl(url: string, option: string): Endpoint {
   const login = parseUserinfo(userinfo, refuse);
   switch (scheme.toLowerCase()) {
     case "redis":
-    case "rediss": {
+    case "rediss":
+    case "valkey":
+    case "valkeys": {
       if (host === "") throw refuse("the host is missing");
       if (query !== "") throw refuse("query parameters are not supported");
       const address = {
         host: host.startsWith("[") ? host.slice(1, -1) : host,
         port: port === "" ? 6379 : integer(port, 1, 65535, `${option}: the port`),
-        tls: scheme.toLowerCase() === "rediss",
+        tls: /^(rediss|valkeys)$/i.test(scheme),
         tlsOptions: {},
         path: null,
       };
@@ -80,6 +84,16 @@ export function nameOf(address: Address): string {
 
 type Refuse = (problem: string) => TypeError;
 
+/** What stands around a URL that was read from a file or a variable, and does not belong to it. */
+function wrappingOf(url: string): string | undefined {
+  const [edge] = /^\s|\s$/.exec(url) ?? [];
+  if (edge !== undefined) {
+    const where = url.startsWith(edge) ? "begins" : "ends";
+    return `${where} with a ${/[\r\n]/.test(edge) ? "line break" : "blank"}`;
+  }
+  return /^(["'`]).*\1$/.test(url) ? "is in quotation marks" : undefined;
+}
+
 function unixAddress(path: string): Address {
   return { host: "", port: 0, tls: false, tlsOptions: {}, path };
 }
@@ -87,8 +101,10 @@ function unixAddress(path: string): Address {
 function parseUserinfo(userinfo: string | undefined, refuse: Refuse): { user: string; password: string } {
   if (userinfo === undefined || userinfo === "" || userinfo === ":") return { user: "", password: "" };
   const colon = userinfo.indexOf(":");
-  if (colon === -1 || colon === userinfo.length - 1) {
-    throw refuse("the user has no password (write :password@ for a password without a user)");
+  if (colon === -1) {
+    throw refuse(
+      "there is no colon before the @ (write :password@ for a password without a user, and user:@ for an empty password)",
+    );
   }
   return {
     user: decode(userinfo.slice(0, colon), "user", refuse),

@@ -59,6 +59,13 @@ test("a user and a password on a server without HELLO", async (t) => {
   assert.match(line, /\bdb=5\b/);
 });
 
+test("a user with an empty password, by valkey://", async (t) => {
+  await redis.send("ACL", "SETUSER", "open", "on", "nopass", "~*", "&*", "+@all");
+  const line = await seenByServer(t, `valkey://open:@127.0.0.1:${redis.port}/4`);
+  assert.match(line, /\buser=open\b/);
+  assert.match(line, /\bdb=4\b/);
+});
+
 test("an IPv6 address", { skip: (await hasIPv6()) ? false : "this machine has no ::1" }, async (t) => {
   const six = await startRedis(t, { config: { bind: ["127.0.0.1", "::1"] } });
   assert.match(await seenByServer(t, `redis://[::1]:${six.port}/2`, six), /\baddr=\[::1\]/);

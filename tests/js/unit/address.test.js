@@ -33,6 +33,10 @@ const good = [
   ["redis://@h", tcp("h", 6379)],
   ["redis://u%40x:p%3A%2f%C3%A4@h:1", tcp("h", 1, { user: "u@x", password: "p:/ä" })],
   ["redis://u:a@b:c@h:1", tcp("h", 1, { user: "u", password: "a@b:c" })],
+  ["redis://u:@h", tcp("h", 6379, { user: "u" })],
+  ["redis://:@h", tcp("h", 6379)],
+  ["valkey://u:p@h:1/2", tcp("h", 1, { user: "u", password: "p", database: 2 })],
+  ["ValKeys://h", tls("h", 6379)],
   ["rediss://h", tls("h", 6379)],
   ["rediss://[::1]:6390", tls("::1", 6390)],
   ["unix:///tmp/r.sock", unix("/tmp/r.sock")],
@@ -53,7 +57,7 @@ const bad = [
   ["redis://", TypeError],
   ["redis://:6379", TypeError],
   ["redis://canary@h", TypeError],
-  ["redis://canary:@h", TypeError],
+  ["valkeyss://:canary@h", TypeError],
   ["redis://:canary%zz@h", TypeError],
   ["redis://:canary/x@h", TypeError],
   ["redis://:canary@h ", TypeError],
@@ -87,6 +91,30 @@ for (const [url, type] of bad) {
           `${error.stack} ${JSON.stringify(error)} ${error.cause}`.split("\n    at ")[0],
           /canary/,
         );
+        return true;
+      },
+    );
+  });
+}
+
+for (const [url, wrapping] of [
+  [" redis://:canary@h", /begins with a blank/],
+  ["redis://:canary@h\t", /ends with a blank/],
+  ["redis://:canary@h\n", /ends with a line break/],
+  ["redis://:canary@h\r\n", /ends with a line break/],
+  ["\nredis://:canary@h", /begins with a line break/],
+  ["\ufeffrediss://:canary@h", /begins with a blank/],
+  [" /tmp/canary.sock", /begins with a blank/],
+  ['"redis://:canary@h"', /is in quotation marks/],
+  ["'redis://:canary@h'", /is in quotation marks/],
+]) {
+  test(`names what stands around ${JSON.stringify(url)}`, () => {
+    assert.throws(
+      () => parseUrl(url, "url"),
+      (error) => {
+        assert.match(error.message, wrapping);
+        assert.match(error.message, /remove it/);
+        assert.doesNotMatch(error.message, /canary/);
         return true;
       },
     );
