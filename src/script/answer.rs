@@ -83,13 +83,18 @@ mod tests {
     fn integers_may_be_decimal_strings_and_fences_integers() {
         use Reply::{Bulk, Integer, Simple};
         let read = |reply: &[Reply<'_>]| Returns::FenceOrWait.read(reply);
-        assert_eq!(read(&[Bulk(b"1"), Bulk(b"1700000000000000")]), Some(Answer::Fence(1_700_000_000_000_000)));
+        assert_eq!(
+            read(&[Bulk(b"1"), Bulk(b"1700000000000000")]),
+            Some(Answer::Fence(1_700_000_000_000_000))
+        );
         assert_eq!(read(&[Integer(1), Integer(7)]), Some(Answer::Fence(7)));
         let wait = Answer::Wait { left: None, joined: true, ahead: 3 };
         assert_eq!(read(&[Bulk(b"0"), Simple(b"-1"), Bulk(b"1"), Bulk(b"3")]), Some(wait));
         assert_eq!(Returns::Flag.read(&[Bulk(b"0")]), Some(Answer::Flag(false)));
         assert_eq!(Returns::Count.read(&[Simple(b"2")]), Some(Answer::Count(2)));
-        for odd in [&b""[..], b"-", b" 1", b"1 ", b"+1", b"1.0", b"1e3", b"0x1", b"99999999999999999999", b"one"] {
+        for odd in
+            [&b""[..], b"-", b" 1", b"1 ", b"+1", b"1.0", b"1e3", b"0x1", b"99999999999999999999", b"one"]
+        {
             assert_eq!(Returns::Count.read(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
         }
         assert_eq!(read(&[Integer(1), Bulk(b"0")]), None);

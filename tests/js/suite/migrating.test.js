@@ -55,7 +55,13 @@ const mine = ["lock", "7 c:1"];
 const theirs = ["other", "7 d:1"];
 const cases = {
   "a release by the only registered waiter": ["exclusive_release", mine, [[[LATER, "c:1"]]], ["c:1", ""], 1],
-  "a release behind a registration that has expired": ["exclusive_release", mine, [[[1, "d:1"]]], ["", ""], 1],
+  "a release behind a registration that has expired": [
+    "exclusive_release",
+    mine,
+    [[[1, "d:1"]]],
+    ["", ""],
+    1,
+  ],
   "a release that wakes the only waiter": ["exclusive_release", mine, [[[LATER, "d:1"]]], ["", ""], 1],
   "the clean-up of a waiter": ["exclusive_release", theirs, [[[LATER, "c:1"]]], ["c:1", ""], 0],
   "an acquire that is repeated": [
