@@ -57,7 +57,12 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
-    this.#nodes = settings.nodes.map((node) => ({ ...node, tls: node.address.tls, lastError: undefined }));
+    this.#nodes = settings.nodes.map((node) => ({
+      ...node,
+      tls: node.address.tls,
+      lastError: undefined,
+      asking: false,
+    }));
     this.#host = new CoreHost(settings, load, (error) => this.#end(error));
     this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
     this.#pending = new Pending(
@@ -65,7 +70,7 @@ export class Driver implements LockDriver, ConnectionOwner {
       (record, call) => toLockError(record, this.#nodes, this.wall(), call),
       this.#observer,
     );
-    this.#connections = new Connections(this.#nodes, this);
+    this.#connections = new Connections(this.#nodes, this, settings.credentials);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain();
@@ -172,8 +177,11 @@ export class Driver implements LockDriver, ConnectionOwner {
     });
   }
 
-  handleConnected({ id }: NodeConnection): void {
-    this.#host.feed((core, mono, wall) => core.connected(id, mono, wall));
+  handleConnected({ id, login }: NodeConnection): void {
+    this.#host.feed((core, mono, wall) => {
+      if (login !== undefined) core.log_in(id, login.user, login.password);
+      core.connected(id, mono, wall);
+    });
     this.#drain();
   }
 
