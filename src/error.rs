@@ -29,6 +29,23 @@ pub enum Code {
     Internal,
 }
 
+impl Code {
+    /// The stable name for programs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "LOCK_TIMEOUT",
+            Self::Lost => "LOCK_LOST",
+            Self::Quorum => "LOCK_QUORUM",
+            Self::Connection => "LOCK_CONNECTION",
+            Self::Server => "LOCK_SERVER",
+            Self::Protocol => "LOCK_PROTOCOL",
+            Self::Overloaded => "LOCK_OVERLOADED",
+            Self::Closed => "LOCK_CLOSED",
+            Self::Internal => "LOCK_INTERNAL",
+        }
+    }
+}
+
 /// Why a request is invalid. Nothing was sent, and nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -175,6 +192,8 @@ pub struct LockError {
     pub prefix: Rc<str>,
     /// The vote of each server, if there are several.
     pub votes: Vec<(NodeId, Vote)>,
+    /// The failure behind this one, if there is one.
+    pub reason: Option<Rc<Self>>,
 }
 
 /// One server's vote in a failed attempt.
@@ -199,6 +218,7 @@ impl LockError {
             message: message.into(),
             prefix: "".into(),
             votes: Vec::new(),
+            reason: None,
         }
     }
 
@@ -211,6 +231,7 @@ impl LockError {
             message: error.message().into(),
             prefix: error.prefix().into(),
             votes: Vec::new(),
+            reason: None,
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Events for the application.
 
+use std::rc::Rc;
+
 use crate::{
     entropy::Token,
-    error::LockError,
+    error::{LockError, NodeError},
     id::{HandleId, NodeId, OperationId},
+    time::Duration,
 };
 
 /// Something the engine reports to the application, from [`Engine::poll_event`](crate::Engine::poll_event).
@@ -19,6 +22,8 @@ pub enum Event {
         fence: u64,
         /// The token, if it was drawn. `None` if the application chose it.
         token: Option<Token>,
+        /// How many attempts were made.
+        attempts: u32,
     },
     /// The lock was not acquired. The handle is no longer valid.
     Failed {
@@ -32,8 +37,10 @@ pub enum Event {
     Lost {
         /// The handle.
         lock: HandleId,
-        /// The reason.
+        /// The kind of loss.
         loss: Loss,
+        /// Why the last extension failed, if the lock expired for want of it.
+        reason: Option<Rc<LockError>>,
     },
     /// The client is being closed while the application still works under the lock, which stays held and renewed until
     /// [`release`](crate::Engine::release). Result of [`close`](crate::Engine::close).
@@ -64,8 +71,8 @@ pub enum Event {
         /// Whether the servers confirmed that the token holds the lock.
         ours: bool,
     },
-    /// The first attempt of an acquire found the lock held by another owner. This event, `Renewed`, `Degraded` and
-    /// `Connection` are reported only after [`observe`](crate::Engine::observe).
+    /// The first attempt of an acquire found the lock held by another owner. This event, `Renewed`, `RenewFailed`,
+    /// `Degraded` and `Connection` are reported only as [`observe`](crate::Engine::observe) says.
     Contended {
         /// The handle.
         lock: HandleId,
@@ -74,6 +81,15 @@ pub enum Event {
     Renewed {
         /// The handle.
         lock: HandleId,
+        /// From the sending of the first command that was answered until the renewal was decided.
+        rtt: Duration,
+    },
+    /// A renewal failed. The lease keeps its deadline, and the next renewal is tried before it.
+    RenewFailed {
+        /// The handle.
+        lock: HandleId,
+        /// The reason.
+        failure: Rc<LockError>,
     },
     /// A majority granted, but some servers could not be reached.
     Degraded {
@@ -82,12 +98,12 @@ pub enum Event {
         /// How many servers.
         missing: u32,
     },
-    /// A connection became ready, or ended.
+    /// A connection became ready, or it ended, or it could not be made.
     Connection {
         /// The server.
         node: NodeId,
-        /// Whether the connection is ready now.
-        ready: bool,
+        /// Why the connection ended. `None` if it is ready.
+        error: Option<NodeError>,
     },
     /// An operation failed. The lease keeps its deadline.
     OperationFailed {

@@ -75,9 +75,9 @@ pub use error::{Cause, Code, InvalidRequest, LockError, NodeError, ServerError, 
 pub use event::{Event, Loss, ReleaseOutcome};
 pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
-pub use node::{Endpoint, NodeSnapshot, Transport};
+pub use node::{Endpoint, NodeFault, NodeSnapshot, Transport};
 pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script};
-pub use stats::Counters;
+pub use stats::{Counters, Observed};
 pub use time::{Duration, Instant};
 #[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]
 pub use wasm::MemoryServer;

@@ -29,12 +29,23 @@ pub struct Counters {
     pub reconnects: u64,
 }
 
-/// The counters, and whether observers want events.
+/// Which of the events for observers the application wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Observed {
+    /// None.
+    #[default]
+    Nothing,
+    /// Of each server, once, that the first connection failed while locks wait for it.
+    FirstContacts,
+    /// All.
+    Everything,
+}
+
+/// The counters, and what observers want.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Stats {
     pub(crate) counters: Counters,
-    /// Whether the application observes.
-    pub(crate) observed: bool,
+    pub(crate) observed: Observed,
 }
 
 impl Stats {
@@ -44,10 +55,10 @@ impl Stats {
         *counter = counter.saturating_add(1);
     }
 
-    /// Queues an event for observers, if there are any.
-    pub(crate) fn observe(&self, event: Event, events: &mut VecDeque<Event>) {
-        if self.observed {
-            events.push_back(event);
+    /// Queues an event for observers. It is not even made if there are none.
+    pub(crate) fn observe(&self, event: impl FnOnce() -> Event, events: &mut VecDeque<Event>) {
+        if self.observed == Observed::Everything {
+            events.push_back(event());
         }
     }
 }

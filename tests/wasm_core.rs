@@ -33,7 +33,7 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0);
+        let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, "");
         assert_eq!(core.add_node(String::new(), "s3cret".into(), 0, false), 0);
         Self { core, now: 1000.0 }
     }
@@ -162,7 +162,7 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
 
 #[wasm_bindgen_test]
 fn invalid_requests_throw_the_javascript_error_types() {
-    let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0);
+    let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, "");
     let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0);
     assert_eq!(exception(acquire(b"a", 1000.0)).name(), "TypeError");
     core.add_node(String::new(), String::new(), 0, false);

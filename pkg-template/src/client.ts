@@ -4,9 +4,11 @@ import { Driver } from "./driver/driver.js";
 import { type CallSite, callSite, locate } from "./errors/call-site.js";
 import { ClosedError, LockTimeoutError } from "./errors/errors.js";
 import type { HeldLock } from "./lock/held-lock.js";
+import { showAs } from "./lock/shown.js";
 import { parseClientOptions, parseCloseOptions, type Settings } from "./options/client.js";
 import { parseAdoption, parseRequest, type Request } from "./options/request.js";
-import type { ClientSnapshot } from "./types/observe.js";
+import { check } from "./options/validate.js";
+import type { ClientSnapshot, LockEvent } from "./types/observe.js";
 import type {
   AcquireOptions,
   ClientOptions,
@@ -38,6 +40,10 @@ class Client implements LockClient {
   readonly #settings: Settings;
   readonly #driver: Driver;
   #closed: Promise<void> | undefined;
+
+  static {
+    showAs(Client, "LockClient", (client) => client.#shown());
+  }
 
   constructor(settings: Settings, driver: Driver) {
     this.#settings = settings;
@@ -100,6 +106,10 @@ class Client implements LockClient {
     return this.#start(parseAdoption(this.#settings, handle, options), callSite(Client.prototype.adopt));
   }
 
+  observe(fn: (event: LockEvent) => void): () => void {
+    return this.#driver.observe(check("observe", fn, "function"));
+  }
+
   inspect(): ClientSnapshot {
     return this.#driver.inspect();
   }
@@ -112,6 +122,15 @@ class Client implements LockClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** The state for people. Looking at a client must not throw. */
+  #shown(): object {
+    try {
+      return this.inspect();
+    } catch (error) {
+      return { failed: (error as Error).message };
+    }
   }
 
   /** Throws when the request is aborted, the client is closed, or the server's URL is not set. */

@@ -34,7 +34,10 @@ impl<E: Entropy + 'static> Engine<E> {
             return Ok(handle);
         }
         let identified = self.topology.identify(&mut self.entropy);
-        let owner = Owner::new(request.token.as_deref(), &mut self.entropy);
+        let owner = match request.token.as_deref() {
+            Some(token) => Ok(Owner::with(token)),
+            None => Owner::draw(&self.policy.label, &mut self.entropy),
+        };
         match (identified, owner) {
             (Ok(()), Ok(owner)) if self.locks.len() < MOST_LOCKS => {
                 let lock = Lock::new(spec, owner, Some(handle));
@@ -139,7 +142,7 @@ impl<E: Entropy + 'static> Engine<E> {
             if occupied.contains(&handle.id) {
                 self.events.push_back(Event::Closing { lock: handle.id });
             } else {
-                self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed });
+                self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed, reason: None });
                 self.release(handle.id, now);
             }
         }

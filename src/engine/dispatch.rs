@@ -5,12 +5,14 @@ use std::rc::Rc;
 use super::Engine;
 use crate::{
     entropy::Entropy,
+    error::NodeError,
     event::Event,
     id::{LockId, NodeId},
     lock::{Effect, Input, Lock, Owner, Residue, Shared, Start},
-    node::News,
+    node::{News, Node},
     quorum::Heard,
     script::into_sorted_set,
+    stats::Observed,
     time::Instant,
     timers::{Timer, TimerOwner},
 };
@@ -137,7 +139,7 @@ impl<E: Entropy + 'static> Engine<E> {
         }
         let Some(spec) = self.locks.get(&seen_by).map(|lock| lock.spec().clone()) else { return };
         // A new token: the release then deletes no key. Without randomness, a later denial gets here again.
-        if let Ok(owner) = Owner::new(None, &mut self.entropy) {
+        if let Ok(owner) = Owner::draw(&self.policy.label, &mut self.entropy) {
             let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
             // The clean-up gets the waiter's lock id, because the server knows the waiter by it.
             self.begin(head, Lock::new(spec, owner, None), Start::CleanUp(residue), now);
@@ -182,22 +184,37 @@ impl<E: Entropy + 'static> Engine<E> {
                 if again {
                     self.stats.count(|counters| &mut counters.reconnects);
                 }
-                self.stats.observe(Event::Connection { node, ready: true }, &mut self.events);
+                self.stats.observe(|| Event::Connection { node, error: None }, &mut self.events);
                 for lock in into_sorted_set(waiting) {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
             }
             News::Down { unanswered, waiting, error, close } => {
-                self.stats.observe(Event::Connection { node, ready: false }, &mut self.events);
+                let ended = || Event::Connection { node, error: Some(error.clone()) };
+                self.stats.observe(ended, &mut self.events);
                 if let Some(id) = close {
                     self.topology.close(id);
                 }
                 // Once for each lock: it may ask again at once, and that new command must not fail with the old ones.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
-                for lock in into_sorted_set(waiting.into_iter().chain(unanswered)) {
+                let locks = into_sorted_set(waiting.into_iter().chain(unanswered));
+                for &lock in &locks {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
                 }
+                self.report_first_contact(node, &locks, error);
             }
+        }
+    }
+
+    /// Reports the failure of a server's first connection, if one of these locks goes on waiting for that server: the
+    /// application must not learn of it only at the end of the wait (rule 19).
+    fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
+        let is_waiting = |id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
+        if self.stats.observed == Observed::FirstContacts
+            && locks.iter().any(is_waiting)
+            && self.topology.get(node).is_some_and(Node::is_first_failure)
+        {
+            self.events.push_back(Event::Connection { node, error: Some(error) });
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
-    stats::Stats,
+    stats::{Observed, Stats},
     time::{Duration, Instant},
     timers::DeadlineQueue,
     topology::Topology,
@@ -84,9 +84,10 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Call this once to also get the events for observers: contention, renewals, degraded votes, connections.
-    pub fn observe(&mut self) {
-        self.stats.observed = true;
+    /// Call this to get the events for observers too: contention, renewals, degraded votes, connections. At first there
+    /// are none.
+    pub fn observe(&mut self, observed: Observed) {
+        self.stats.observed = observed;
     }
 
     /// Adds a server. With several servers, every lock needs a majority of them (Redlock).
@@ -94,14 +95,6 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Call this before the first lock: the placement of a lock does not change afterwards.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
         self.topology.add(endpoint, self.policy.connect_timeout)
-    }
-
-    /// Call this just before [`handle_connected`](Self::handle_connected) to log in with other credentials than those of
-    /// the [`Endpoint`]; empty strings for none. Ignored if the connection was given up.
-    pub fn log_in(&mut self, id: ConnectionId, user: String, password: String) {
-        if let Some(node) = self.topology.of(id).and_then(|node| self.topology.get(node)) {
-            node.log_in(id, user, password);
-        }
     }
 
     /// Call this when a connection that [`poll_connect`](Self::poll_connect) requested is open. Ignored if the

@@ -103,7 +103,7 @@ impl Context<'_> {
     /// Emits an event for observers, under the lock's first handle, which the application knows.
     pub(super) fn observe(&mut self, event: impl FnOnce(HandleId) -> Event) {
         if let Some(handle) = self.handles.first() {
-            self.shared.stats.observe(event(handle.id), self.shared.events);
+            self.shared.stats.observe(|| event(handle.id), self.shared.events);
         }
     }
 
@@ -112,11 +112,11 @@ impl Context<'_> {
     }
 
     /// Grants the lock to a handle.
-    pub(super) fn grant(&mut self, handle: HandleId, fence: u64) {
+    pub(super) fn grant(&mut self, handle: HandleId, fence: u64, attempts: u32) {
         if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {
             entry.phase = Phase::Granted;
         }
-        self.emit(Event::Granted { lock: handle, fence, token: self.owner.drawn() });
+        self.emit(Event::Granted { lock: handle, fence, token: self.owner.drawn(), attempts });
     }
 
     /// Fails the acquire or re-entry of a handle.

@@ -11,14 +11,20 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// An owner with the application's own token, or with a drawn token.
-    pub(crate) fn new(token: Option<&[u8]>, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
-        match token {
-            Some(token) => Ok(Self { token: token.into(), drawn: None }),
-            None => {
-                Token::mint(entropy).map(|drawn| Self { token: drawn.to_hex().into(), drawn: Some(drawn) })
-            }
+    /// An owner with the application's own token.
+    pub(crate) fn with(token: &[u8]) -> Self {
+        Self { token: token.into(), drawn: None }
+    }
+
+    /// An owner with a drawn token, behind the client's label if there is one.
+    pub(crate) fn draw(label: &str, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
+        let drawn = Token::mint(entropy)?;
+        let mut token = label.as_bytes().to_vec();
+        if !token.is_empty() {
+            token.push(b'/');
         }
+        token.extend(drawn.to_hex());
+        Ok(Self { token: token.into(), drawn: Some(drawn) })
     }
 
     pub(crate) const fn token(&self) -> &Rc<[u8]> {
@@ -38,7 +44,7 @@ impl Owner {
 
     /// An owner with a new token, for further attempts. `None` if the application chose the token, or without
     /// randomness.
-    pub(crate) fn redrawn(&self, entropy: &mut dyn Entropy) -> Option<Self> {
-        Self::new(None, entropy).ok().filter(|_| self.drawn.is_some())
+    pub(crate) fn redrawn(&self, label: &str, entropy: &mut dyn Entropy) -> Option<Self> {
+        Self::draw(label, entropy).ok().filter(|_| self.drawn.is_some())
     }
 }

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use crate::time::Duration;
 
 /// The settings of an engine, which apply to all of its locks.
@@ -14,6 +16,8 @@ pub struct Policy {
     pub node_timeout: Option<Duration>,
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
+    /// Stands in front of drawn tokens, for people who look at the server. None by default.
+    pub label: Rc<str>,
 }
 
 impl Default for Policy {
@@ -24,6 +28,7 @@ impl Default for Policy {
             retry_max: Duration::from_millis(250),
             node_timeout: None,
             connect_timeout: Duration::from_millis(5000),
+            label: "".into(),
         }
     }
 }

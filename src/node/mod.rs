@@ -30,8 +30,8 @@ pub(crate) use command::Command;
 use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
 use handshake::Dialect;
-pub use news::NodeSnapshot;
 pub(crate) use news::{Asked, News, Tag};
+pub use news::{NodeFault, NodeSnapshot};
 
 /// The prefix of a client's channel, where the scripts publish wake-ups.
 const CHANNEL: &[u8] = b"redlatch:wake:";
@@ -52,6 +52,10 @@ pub(crate) struct Node {
     backoff: Backoff,
     /// Why the last connection ended. Locks get this error while the backoff allows no new connection.
     last_error: Option<NodeError>,
+    /// Whether it was reported that the first connection failed.
+    first_failure: bool,
+    /// The last error of any kind, for people.
+    fault: Option<NodeError>,
     /// The locks that wait until the server is ready or cannot be reached.
     waiting: Vec<LockId>,
     /// Whether an earlier connection was ready.
@@ -78,6 +82,8 @@ impl Node {
             state: State::Down,
             backoff: Backoff::default(),
             last_error: None,
+            first_failure: false,
+            fault: None,
             waiting: Vec::new(),
             was_ready: false,
             resp2_until: None,
@@ -133,14 +139,6 @@ impl Node {
         matches!(&self.state, State::Up(connection) if connection.wakes)
     }
 
-    /// Replaces the endpoint's credentials, from the connection that is being made.
-    pub(crate) fn log_in(&mut self, id: ConnectionId, user: String, password: String) {
-        if self.id() == Some(id) {
-            self.endpoint.user = user;
-            self.endpoint.password = password;
-        }
-    }
-
     /// The driver made the connection. `client` is the id to which wake-ups are addressed. Returns news at once if the
     /// connection needs no handshake.
     pub(crate) fn connected(
@@ -186,8 +184,9 @@ impl Node {
             ConnectionEvent::Ready => Some(self.ready(now)),
             ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
             ConnectionEvent::Reply(tag, reply) => {
-                if reply.is_ok() {
-                    self.backoff.succeeded();
+                match &reply {
+                    Ok(_) => self.backoff.succeeded(),
+                    Err(error) => self.fault = Some(error.clone()),
                 }
                 Some(News::Reply(tag, reply))
             }
@@ -262,7 +261,7 @@ impl Node {
             State::Up(_) | State::Dialing { .. } => ("connecting", 0),
             State::Down => ("down", 0),
         };
-        NodeSnapshot { state, pending, wakes: self.wakes() }
+        NodeSnapshot { state, pending, wakes: self.wakes(), fault: self.fault.as_ref().map(NodeFault::new) }
     }
 
     /// The present connection, or the one that is being made.
@@ -272,6 +271,11 @@ impl Node {
             State::Dialing { id, .. } => Some(*id),
             State::Up(connection) => Some(connection.id),
         }
+    }
+
+    /// Whether no connection was ever ready. True once only.
+    pub(crate) fn is_first_failure(&mut self) -> bool {
+        !self.was_ready && !core::mem::replace(&mut self.first_failure, true)
     }
 
     fn dialect(&self, now: Instant) -> Dialect {
@@ -314,6 +318,7 @@ impl Node {
             State::Down => Vec::new(),
         };
         self.last_error = Some(error.clone());
+        self.fault = Some(error.clone());
         News::Down {
             unanswered,
             waiting: core::mem::take(&mut self.waiting),

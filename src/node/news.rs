@@ -52,4 +52,28 @@ pub struct NodeSnapshot {
     pub pending: usize,
     /// Whether the server sends wake-ups to this client.
     pub wakes: bool,
+    /// The last error of this server: an error reply, or the end of a connection.
+    pub fault: Option<NodeFault>,
+}
+
+/// An error of a server, as plain data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NodeFault {
+    /// The name of the error's code, such as `LOCK_SERVER`.
+    pub code: &'static str,
+    /// The first word of an error reply; empty for other errors.
+    pub prefix: String,
+    /// The message for people.
+    pub message: String,
+}
+
+impl NodeFault {
+    pub(super) fn new(error: &NodeError) -> Self {
+        Self {
+            code: error.code().name(),
+            prefix: error.prefix().to_owned(),
+            message: error.message().to_owned(),
+        }
+    }
 }

@@ -14,7 +14,8 @@ use super::{
     wire::flag,
 };
 use crate::{
-    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Policy, Request, Transport,
+    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Observed, Policy, Request,
+    Transport,
 };
 
 /// All locks of one client.
@@ -27,21 +28,27 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `drift` is a fraction; the others are ms, `node_timeout` 0 for the default of 5 % of the lease.
+    /// `label` stands in front of drawn tokens; empty for none. `drift` is a fraction; the others are ms, `node_timeout` 0 for the default of 5 % of the lease.
     #[wasm_bindgen(constructor)]
-    pub fn new(drift: f64, retry_min: f64, retry_max: f64, node_timeout: f64, connect_timeout: f64) -> Self {
+    pub fn new(
+        drift: f64,
+        retry_min: f64,
+        retry_max: f64,
+        node_timeout: f64,
+        connect_timeout: f64,
+        label: &str,
+    ) -> Self {
         let policy = Policy {
             drift: number(drift * 1_000_000.0),
             retry_min: span(retry_min),
             retry_max: span(retry_max),
             node_timeout: (node_timeout > 0.0).then(|| span(node_timeout)),
             connect_timeout: span(connect_timeout),
+            label: label.into(),
         };
-        Self {
-            engine: Engine::new(policy, Runtime::default()),
-            clock: Clock::default(),
-            records: Records::default(),
-        }
+        let mut engine = Engine::new(policy, Runtime::default());
+        engine.observe(Observed::FirstContacts);
+        Self { engine, clock: Clock::default(), records: Records::default() }
     }
 
     /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`].
@@ -50,9 +57,10 @@ impl Core {
         self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 
-    /// From now on, `poll` also returns the records for observers.
-    pub fn observe(&mut self) {
-        self.engine.observe();
+    /// Whether `poll` also returns the records for observers from now on. At first, and without observers, the only one is
+    /// the failure of the first connection to a server, if locks wait for it.
+    pub fn observe(&mut self, wanted: bool) {
+        self.engine.observe(if wanted { Observed::Everything } else { Observed::FirstContacts });
     }
 
     /// The current state, as a plain object.
@@ -145,11 +153,6 @@ impl Core {
     #[must_use]
     pub fn owed(&self) -> usize {
         self.engine.owed()
-    }
-
-    /// The credentials for a connection that is about to be open, in place of those of its node.
-    pub fn log_in(&mut self, connection: u32, user: String, password: String) {
-        self.engine.log_in(ConnectionId(connection), user, password);
     }
 
     /// A connection is open.

@@ -52,19 +52,23 @@ impl Records {
 
     fn event(&mut self, event: &Event, numbers: &mut Vec<f64>) {
         match event {
-            Event::Granted { lock, fence, token } => {
+            Event::Granted { lock, fence, token, attempts } => {
                 let mut record = [0.0; RECORD_LENGTH];
                 let head = [kind::GRANTED, lock.0.into(), float(fence >> 32), float(fence & 0xffff_ffff)];
                 let token = token.map(|token| token.words()).unwrap_or_default().map(f64::from);
-                for (slot, number) in record.iter_mut().zip(head.into_iter().chain(token)) {
+                let attempts = [f64::from(*attempts)];
+                for (slot, number) in record.iter_mut().zip(head.into_iter().chain(token).chain(attempts)) {
                     *slot = number;
                 }
                 numbers.extend(record);
             }
             Event::Failed { lock, failure } => self.error(kind::FAILED, lock.0, failure, numbers),
-            Event::Lost { lock, loss } => {
+            Event::Lost { lock, loss, reason } => {
                 self.details.push_back(loss.describe().into());
-                push(numbers, &[kind::LOST, lock.0.into(), wire::loss(*loss)]);
+                push(numbers, &[kind::LOST, lock.0.into(), wire::loss(*loss), has(reason)]);
+                if let Some(reason) = reason {
+                    self.error(kind::REASON, 0, reason, numbers);
+                }
             }
             Event::Closing { lock } => push(numbers, &[kind::CLOSING, lock.0.into()]),
             Event::Released { lock, outcome } => {
@@ -75,12 +79,19 @@ impl Records {
                 push(numbers, &[kind::VERIFIED, op.0.into(), f64::from(*ours)])
             }
             Event::Contended { lock } => push(numbers, &[kind::CONTENDED, lock.0.into()]),
-            Event::Renewed { lock } => push(numbers, &[kind::RENEWED, lock.0.into()]),
+            Event::Renewed { lock, rtt } => push(numbers, &[kind::RENEWED, lock.0.into(), millis(*rtt)]),
+            Event::RenewFailed { lock, failure } => {
+                self.error(kind::RENEW_FAILED, lock.0, failure, numbers);
+            }
             Event::Degraded { lock, missing } => {
                 push(numbers, &[kind::DEGRADED, lock.0.into(), f64::from(*missing)]);
             }
-            Event::Connection { node, ready } => {
-                push(numbers, &[kind::CONNECTION, node.0.into(), f64::from(*ready)]);
+            Event::Connection { node, error } => {
+                push(numbers, &[kind::CONNECTION, node.0.into(), has(error)]);
+                if let Some(error) = error {
+                    let error = LockError::from_node(error, *node, 0);
+                    self.error(kind::REASON, 0, &error, numbers);
+                }
             }
             Event::OperationFailed { op, failure, .. } => {
                 self.error(kind::OPERATION_FAILED, op.0, failure, numbers);
@@ -88,14 +99,16 @@ impl Records {
         }
     }
 
-    /// The record of an error, followed by a record for each vote. The strings of each are the prefix, for an error
-    /// reply, and the message.
+    /// The record of an error, followed by a record for each vote, and by that of its reason, if there is one. The
+    /// strings of each are the prefix, for an error reply, and the message.
     fn error(&mut self, kind: f64, id: u32, error: &LockError, numbers: &mut Vec<f64>) {
         let node = error.node.map_or(-1.0, |node| node.0.into());
         let [cause, connection] = cause_of(error.cause);
         let votes = error.votes.iter().map(|_| 1.0).sum();
         let code = wire::code(error.code);
-        push(numbers, &[kind, id.into(), code, node, cause, connection, error.attempts.into(), votes]);
+        let attempts = error.attempts.into();
+        let reason = has(&error.reason);
+        push(numbers, &[kind, id.into(), code, node, cause, connection, attempts, votes, reason]);
         self.strings(error.code, &error.prefix, &error.message);
         for (node, vote) in &error.votes {
             let mut record = [kind::VOTE, node.0.into(), wire::vote(vote), 0.0, 0.0, 0.0];
@@ -112,6 +125,9 @@ impl Records {
                 self.strings(error.code(), error.prefix(), error.message());
             }
             push(numbers, &record);
+        }
+        if let Some(reason) = &error.reason {
+            self.error(kind::REASON, 0, reason, numbers);
         }
     }
 
@@ -130,6 +146,11 @@ fn cause_of(cause: Cause) -> [f64; 2] {
         Cause::Unknown | Cause::ConnectTimeout => 0.0,
     };
     [wire::cause(cause), connection]
+}
+
+/// 1 if a record follows, else 0.
+fn has<T>(part: &Option<T>) -> f64 {
+    f64::from(part.is_some())
 }
 
 fn push(numbers: &mut Vec<f64>, record: &[f64]) {

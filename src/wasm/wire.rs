@@ -23,6 +23,8 @@ pub mod kind {
     pub const RENEWED: f64 = 11.0;
     pub const DEGRADED: f64 = 12.0;
     pub const CONNECTION: f64 = 13.0;
+    pub const RENEW_FAILED: f64 = 14.0;
+    pub const REASON: f64 = 15.0;
     pub const CONNECT: f64 = 20.0;
     pub const CLOSE: f64 = 21.0;
     pub const TRANSMIT: f64 = 22.0;

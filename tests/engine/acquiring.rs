@@ -16,7 +16,7 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
     assert_eq!(command.arguments()[2], "10000");
     client.reply(command.granted(1_700_000_000_000_000));
     match client.event() {
-        Event::Granted { lock: granted, fence, token } => {
+        Event::Granted { lock: granted, fence, token, .. } => {
             assert_eq!((granted, fence), (lock, 1_700_000_000_000_000));
             assert_eq!(token.unwrap().to_hex(), command.arguments()[1].as_bytes());
         }

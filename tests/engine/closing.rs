@@ -8,7 +8,7 @@ fn held_locks_are_lost_and_released_with_their_outcome() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     client.engine.close(&[], client.now);
-    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Closed }]);
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Closed, reason: None }]);
     assert_eq!(client.engine.remaining(lock, client.now), Duration::ZERO);
     let release = client.command();
     assert_eq!(release.name(), "exclusive_release");
@@ -76,7 +76,11 @@ fn all_handles_of_a_lock_are_lost_and_its_pending_reentries_fail() {
     let released = |lock| Event::Released { lock, outcome: ReleaseOutcome::Released };
     assert_eq!(
         events[1..],
-        [Event::Lost { lock: outer, loss }, released(outer), Event::Lost { lock: inner, loss }]
+        [
+            Event::Lost { lock: outer, loss, reason: None },
+            released(outer),
+            Event::Lost { lock: inner, loss, reason: None }
+        ]
     );
     let release = client.command();
     client.reply(question.count(1));
@@ -92,7 +96,7 @@ fn operations_in_flight_fail_with_the_loss() {
     client.command();
     client.engine.close(&[], client.now);
     let events = client.events();
-    assert_eq!(events[0], Event::Lost { lock, loss: Loss::Closed });
+    assert_eq!(events[0], Event::Lost { lock, loss: Loss::Closed, reason: None });
     assert!(
         matches!(&events[1], Event::OperationFailed { op: failed, failure, .. } if *failed == op && failure.code == Code::Lost)
     );
@@ -136,7 +140,10 @@ fn an_occupied_lock_stays_held_and_renewed_until_its_release() {
     let other = client.hold(request("b"));
     client.engine.close(&[occupied], client.now);
     let loss = Loss::Closed;
-    assert_eq!(client.events(), [Event::Closing { lock: occupied }, Event::Lost { lock: other, loss }]);
+    assert_eq!(
+        client.events(),
+        [Event::Closing { lock: occupied }, Event::Lost { lock: other, loss, reason: None }]
+    );
     let release = client.command();
     client.reply(release.count(1));
     client.event();

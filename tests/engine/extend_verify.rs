@@ -26,7 +26,7 @@ fn an_extension_counts_from_before_it_was_sent() {
     assert_eq!(client.event(), Event::Extended { op, lock });
     assert_eq!(client.engine.remaining(lock, sent_at), ms(20_000 - 200 - 2));
     let (_, events) = client.advance_to_action();
-    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired }]);
+    assert_eq!(events, [Event::Lost { lock, loss: Loss::Expired, reason: None }]);
     assert!(client.now.since(sent_at) > ms(19_700));
 }
 
@@ -85,7 +85,7 @@ fn verifying_does_not_change_the_lease() {
     client.reply(verify.count(0));
     assert_eq!(
         client.events(),
-        [Event::Lost { lock, loss: Loss::NotOurs }, Event::Verified { op, lock, ours: false }]
+        [Event::Lost { lock, loss: Loss::NotOurs, reason: None }, Event::Verified { op, lock, ours: false }]
     );
 }
 

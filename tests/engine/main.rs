@@ -19,6 +19,7 @@ mod losing;
 mod noscript;
 mod owed;
 mod pairing;
+mod reasons;
 mod redlock;
 mod reentry;
 mod releasing;

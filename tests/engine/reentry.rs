@@ -1,7 +1,7 @@
 //! Re-entry: the same token acquires a lock again that it holds.
 
 use crate::world::{Client, at, ms, request};
-use redlatch::{Code, Duration, Event, HandleId, Loss, ReleaseOutcome, Request};
+use redlatch::{Code, Duration, Event, HandleId, Loss, Observed, ReleaseOutcome, Request};
 
 pub fn mine() -> Request {
     Request { token: Some(b"mine".to_vec()), ..request("a") }
@@ -128,7 +128,10 @@ fn a_denied_reentry_loses_the_lock_for_all_handles() {
     client.reply(verify.count(0));
     let events = client.events();
     let loss = Loss::NotOurs;
-    assert_eq!(events[..2], [Event::Lost { lock: outer, loss }, Event::Lost { lock: inner, loss }]);
+    assert_eq!(
+        events[..2],
+        [Event::Lost { lock: outer, loss, reason: None }, Event::Lost { lock: inner, loss, reason: None }]
+    );
     assert!(
         matches!(&events[2], Event::Failed { lock, failure } if *lock == third && failure.code == Code::Lost)
     );
@@ -179,13 +182,13 @@ fn a_cancelled_reentry_does_not_affect_the_lock() {
 #[test]
 fn observers_get_renewals_under_a_handle_that_is_still_held() {
     let (mut client, outer) = held(Request { renew: true, ..mine() });
-    client.engine.observe();
+    client.engine.observe(Observed::Everything);
     let inner = enter(&mut client, mine());
     client.engine.release(outer, client.now);
     client.events();
     let (renewal, _) = client.advance_to_action();
     client.reply(renewal[0].count(1));
-    assert_eq!(client.events(), [Event::Renewed { lock: inner }]);
+    assert_eq!(client.events(), [Event::Renewed { lock: inner, rtt: Duration::ZERO }]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::extend_verify::VALID;
 use crate::world::{Client, ms, request};
-use redlatch::{Duration, Event, Loss, ReleaseOutcome, Request};
+use redlatch::{Code, Duration, Event, Loss, ReleaseOutcome, Request};
 
 #[test]
 fn a_renewal_is_sent_at_each_third_of_the_lease_until_the_release() {
@@ -40,7 +40,10 @@ fn a_failed_renewal_is_retried_sooner_and_the_loss_is_reported_in_time() {
         pauses.push(client.now.since(before));
         client.reply("-BUSY Redis is busy running a script\r\n");
     };
-    assert_eq!(lost, Event::Lost { lock, loss: Loss::Expired });
+    let Event::Lost { lock: ended, loss: Loss::Expired, reason: Some(reason) } = lost else {
+        panic!("{lost:?}")
+    };
+    assert_eq!((ended, reason.code, &*reason.prefix), (lock, Code::Server, "BUSY"));
     assert!(pauses.is_sorted_by(|a, b| a >= b), "{pauses:?}");
     assert!((5..40).contains(&pauses.len()), "{pauses:?}");
     assert_eq!(client.now.since(granted), ms(VALID - 25));
@@ -83,7 +86,7 @@ fn max_hold_ends_a_renewed_lock() {
     let granted = client.now;
     loop {
         let (commands, events) = client.advance_to_action();
-        if let [Event::Lost { lock: lost, loss }] = events[..] {
+        if let [Event::Lost { lock: lost, loss, .. }] = events[..] {
             assert_eq!((lost, loss, commands[0].name()), (lock, Loss::MaxHold, "exclusive_release"));
             break;
         }

@@ -137,7 +137,7 @@ impl Client {
         let (lock, status, name) = match event {
             Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),
             Event::Failed { lock, failure } => (lock, Status::Over, name_of(&failure.code)),
-            Event::Lost { lock, loss: Loss::Expired } => (lock, Status::Over, "lost"),
+            Event::Lost { lock, loss: Loss::Expired, .. } => (lock, Status::Over, "lost"),
             Event::Lost { lock, .. } => (lock, Status::Over, "not ours"),
             Event::Released { lock, outcome } => (
                 lock,

@@ -67,6 +67,7 @@ fn policy() -> Policy {
         retry_max: ms(TICK),
         node_timeout: Some(ms(2 * TICK)),
         connect_timeout: ms(10 * TICK),
+        label: "".into(),
     }
 }
 

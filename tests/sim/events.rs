@@ -19,7 +19,7 @@ impl Simulation<'_> {
             )
         };
         match event {
-            Event::Granted { lock, fence, token } => {
+            Event::Granted { lock, fence, token, .. } => {
                 let task = self.task(client, lock)?;
                 if task.stage != Stage::Waiting {
                     return Err(twice("a grant", lock, task.stage));
@@ -69,7 +69,7 @@ impl Simulation<'_> {
                 }
                 self.observer.count("failed");
             }
-            Event::Lost { lock, loss } => {
+            Event::Lost { lock, loss, .. } => {
                 let task = self.task(client, lock)?;
                 if !matches!(task.stage, Stage::Held | Stage::Releasing) {
                     return Err(twice("a loss", lock, task.stage));

@@ -17,6 +17,8 @@ export interface ErrorRecord {
   readonly message: string;
   /** One per server, if there are several. */
   readonly votes: readonly VoteRecord[];
+  /** The error behind this one, if there is one. */
+  readonly reason: ErrorRecord | undefined;
 }
 
 /** A server's vote. */
@@ -32,12 +34,15 @@ export interface VoteRecord {
 export class Records {
   readonly #core: Core;
   readonly #numbers: Float64Array;
+  /** The monotonic clock when the records were made. */
+  readonly mono: number;
   /** ms until the core's `timeout` must be called, or Infinity. */
   readonly delay: number;
   #at = 1;
 
   constructor(core: Core, mono: number, wall: number) {
     this.#core = core;
+    this.mono = mono;
     this.#numbers = core.poll(mono, wall);
     this.delay = this.#numbers[0] ?? Number.POSITIVE_INFINITY;
   }
@@ -62,13 +67,24 @@ export class Records {
     return this.#numbers[this.#at + slot] ?? 0;
   }
 
-  /** The current record's error. Must be read once and in order: it takes its strings from the core, and steps to its last vote. */
+  /**
+   * The current record's error. Must be read once and in order: it takes its strings from the core, and steps to the last of
+   * its votes and reasons.
+   */
   error(): ErrorRecord {
     const [code, node, cause, connection] = [this.number(2), this.number(3), this.number(4), this.number(5)];
-    const [attempts, count] = [this.number(6), this.number(7)];
+    const [attempts, count, follows] = [this.number(6), this.number(7), this.number(8)];
     const strings = this.#strings(code);
     const votes = Array.from({ length: count }, () => this.#vote());
-    return { code, node, cause, connection, attempts, ...strings, votes };
+    const reason = this.reason(follows);
+    return { code, node, cause, connection, attempts, ...strings, votes, reason };
+  }
+
+  /** Steps to the record of a reason and reads it, if the current record says by `follows` that there is one. */
+  reason(follows: number): ErrorRecord | undefined {
+    if (follows !== 1) return undefined;
+    this.next();
+    return this.error();
   }
 
   #vote(): VoteRecord {
@@ -77,7 +93,8 @@ export class Records {
     if (outcome !== VOTE.failed) return { node, outcome, error: undefined };
     const [code, cause, connection] = [this.number(3), this.number(4), this.number(5)];
     const strings = this.#strings(code);
-    return { node, outcome, error: { code, node, cause, connection, attempts: 0, ...strings, votes: [] } };
+    const error = { code, node, cause, connection, attempts: 0, ...strings, votes: [], reason: undefined };
+    return { node, outcome, error };
   }
 
   /** The next string from the core, in the order of the records. */

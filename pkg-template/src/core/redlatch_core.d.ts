@@ -1,4 +1,4 @@
-import type { Counters, NodeSnapshot } from "../types/observe.js";
+import type { Counters, NodeFault, NodeSnapshot } from "../types/observe.js";
 
 /**
  * The core as TypeScript sees it. The build writes the module from wasm-bindgen's output, and checks that these
@@ -7,8 +7,11 @@ import type { Counters, NodeSnapshot } from "../types/observe.js";
  * `mono` and `wall` are the monotonic and the wall clock in ms. Ids are u32. Feed one thing, then drain everything.
  */
 export interface Core {
-  /** Enables the records for observers: contended, renewed, degraded, connection. Must be the first call. */
-  observe(): void;
+  /**
+   * Whether the records for observers come: contended, renewed, renewFailed, degraded, connection. At first only a failure
+   * of the first connection to a server comes.
+   */
+  observe(wanted: boolean): void;
   /** The current state. */
   inspect(): CoreSnapshot;
   /**
@@ -51,8 +54,6 @@ export interface Core {
   busy(): number;
   /** How many locks owe the application something, for which the process must stay alive. */
   owed(): number;
-  /** The credentials for a connection, just before `connected`, in place of those given to `add_node`. */
-  log_in(conn: number, user: string, password: string): void;
   connected(conn: number, mono: number, wall: number): void;
   received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
   /** A connection ended, or could not be made. `reason` is a short text for people. */
@@ -67,10 +68,16 @@ export interface Core {
   free(): void;
 }
 
+/** The state of one server. */
+export interface CoreNode extends Omit<NodeSnapshot, "node" | "fault"> {
+  /** The last error; `prefix` is empty for others than error replies, and `message` may not name the server. */
+  readonly fault: (Omit<NodeFault, "prefix"> & { readonly prefix: string }) | undefined;
+}
+
 /** The state of a core. */
 export interface CoreSnapshot {
   /** By the node's index. */
-  readonly nodes: readonly Omit<NodeSnapshot, "node">[];
+  readonly nodes: readonly CoreNode[];
   readonly held: number;
   readonly waiting: number;
   readonly releasing: number;
@@ -85,6 +92,7 @@ export interface Instance {
     retryMax: number,
     nodeTimeout: number,
     connectTimeout: number,
+    label: string,
   ) => Core;
   /** Forgets a core without a call into its instance, which has trapped. */
   abandon(core: Core): void;

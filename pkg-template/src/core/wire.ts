@@ -8,11 +8,14 @@ export const RECORD_LENGTH = 10;
 
 /** The kinds of record, each with the meaning of its other numbers. */
 export const KIND = {
-  /** lock, fence high, fence low, token as five u32 (0 when the caller gave it) */
+  /** lock, fence high, fence low, token as five u32 (0 when the caller gave it), attempts */
   granted: 1,
-  /** lock, then the error: code, node or -1, cause, connection, attempts, number of votes, each of which is a record */
+  /**
+   * lock, then the error: code, node or -1, cause, connection, attempts, number of votes, each of which is a record, and 1
+   * when the record of a reason follows
+   */
   failed: 2,
-  /** lock, reason; with a string for people */
+  /** lock, kind of loss, 1 when the record of a reason follows; with a string for people */
   lost: 3,
   /** lock, outcome */
   released: 4,
@@ -26,14 +29,18 @@ export const KIND = {
   vote: 8,
   /** lock; the application still works under it while the client is being closed */
   closing: 9,
-  /** lock. This kind and the next three come only after `observe` */
+  /** lock. This kind and the next four come only while the application observes, with the exception of `connection` */
   contended: 10,
-  /** lock */
+  /** lock, round trip in ms */
   renewed: 11,
   /** lock, number of missing servers */
   degraded: 12,
-  /** node, 1 when ready, 0 when ended */
+  /** node, 0 when ready, 1 when ended: the record of a reason follows. The first failure at a server comes always */
   connection: 13,
+  /** lock, then the error as in `failed` */
+  renewFailed: 14,
+  /** 0, then the error as in `failed`. Follows what it is the reason for */
+  reason: 15,
   /** connection, node */
   connect: 20,
   /** connection */

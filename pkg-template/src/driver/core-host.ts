@@ -11,6 +11,7 @@ export class CoreHost {
   readonly #trapped: (error: InternalError) => void;
   #instance: Instance | undefined;
   #core: Core | undefined;
+  #observed = false;
 
   /** `trapped` is called when the core is gone, and with it everything that it knew. */
   constructor(settings: Settings, load: CoreLoader, trapped: (error: InternalError) => void) {
@@ -35,6 +36,12 @@ export class CoreHost {
     }
   }
 
+  /** Sets whether the core reports what only observers want to know. */
+  observe(wanted: boolean): void {
+    this.#observed = wanted;
+    if (this.#core !== undefined) this.feed((core) => core.observe(wanted));
+  }
+
   /** Frees the core; returns its last state, or undefined if it traps. */
   dispose(): CoreState | undefined {
     const state = this.feed((core) => {
@@ -47,10 +54,10 @@ export class CoreHost {
   }
 
   #build(): Core {
-    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, observe, nodes } = this.#settings;
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, label, nodes } = this.#settings;
     this.#instance = this.#load();
-    const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout);
-    if (observe !== undefined) core.observe();
+    const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout, label);
+    if (this.#observed) core.observe(true);
     for (const { user, password, database, transport } of nodes) {
       core.add_node(user, password, database, transport.carrier === "commands");
     }

@@ -1,14 +1,14 @@
 import type { CoreLoader } from "../core/loading.js";
-import { Records } from "../core/records.js";
+import { type ErrorRecord, Records } from "../core/records.js";
 import type { Core } from "../core/redlatch_core.js";
 import { KIND } from "../core/wire.js";
-import type { CallSite } from "../errors/call-site.js";
+import { type Call, type CallSite, NOWHERE } from "../errors/call-site.js";
 import { ClosedError, InternalError } from "../errors/errors.js";
 import { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
-import type { ClientSnapshot } from "../types/observe.js";
+import type { ClientSnapshot, LockEvent } from "../types/observe.js";
 import type { ConnectionOwner, NodeConnection } from "./connection.js";
 import { Connections, type KnownNode } from "./connections.js";
 import { CoreHost } from "./core-host.js";
@@ -40,11 +40,12 @@ type DrainState =
  *   open --close()--> closing --bodies have ended and the core has cleaned up, or the timeout--> over
  */
 export class Driver implements LockDriver, ConnectionOwner {
+  readonly label: string;
   readonly #settings: Settings;
   readonly #nodes: KnownNode[];
   readonly #host: CoreHost;
   readonly #timer: Timer;
-  readonly #observer: Observer | undefined;
+  readonly #observer: Observer;
   readonly #pending: Pending;
   readonly #connections: Connections;
   /** The locks under which the body of a `using` runs. */
@@ -57,20 +58,18 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
-    this.#nodes = settings.nodes.map((node) => ({
-      ...node,
-      tls: node.address.tls,
-      lastError: undefined,
-      asking: false,
-    }));
-    this.#host = new CoreHost(settings, load, (error) => this.#end(error));
-    this.#observer = settings.observe && new Observer(settings.observe, this.#nodes);
-    this.#pending = new Pending(
-      this,
-      (record, call) => toLockError(record, this.#nodes, this.wall(), call),
-      this.#observer,
+    this.label = settings.label;
+    this.#nodes = settings.nodes.map((node) => ({ ...node, tls: node.address.tls, lastError: undefined }));
+    const toError = (record: ErrorRecord, call: Call) => toLockError(record, this.#nodes, this.wall(), call);
+    this.#observer = new Observer(
+      this.#nodes,
+      (record, keys) => toError(record, { keys, site: NOWHERE }),
+      (observed) => this.#host.observe(observed),
     );
-    this.#connections = new Connections(this.#nodes, this, settings.credentials);
+    this.#host = new CoreHost(settings, load, (error) => this.#end(error));
+    this.#pending = new Pending(this, toError, this.#observer);
+    if (settings.observe !== undefined) this.observe(settings.observe);
+    this.#connections = new Connections(this.#nodes, this);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain();
@@ -81,6 +80,7 @@ export class Driver implements LockDriver, ConnectionOwner {
     const acquisition = new Acquisition(request, site);
     const { bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence } = request;
     const id = this.#host.feed((core, mono, wall) => {
+      acquisition.begun = mono;
       try {
         return core.acquire(bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence, mono, wall);
       } catch (error) {
@@ -149,6 +149,15 @@ export class Driver implements LockDriver, ConnectionOwner {
     return this.#settings.clock.wall();
   }
 
+  mono(): number {
+    return this.#settings.clock.now();
+  }
+
+  /** Adds an observer; returns the function that removes it. */
+  observe(observe: (event: LockEvent) => unknown): () => void {
+    return this.#observer.observe(observe);
+  }
+
   /** The current state. Throws an InternalError when the core fails over it. */
   inspect(): ClientSnapshot {
     const state = this.#final ?? this.#host.feed((core) => core.inspect());
@@ -177,11 +186,8 @@ export class Driver implements LockDriver, ConnectionOwner {
     });
   }
 
-  handleConnected({ id, login }: NodeConnection): void {
-    this.#host.feed((core, mono, wall) => {
-      if (login !== undefined) core.log_in(id, login.user, login.password);
-      core.connected(id, mono, wall);
-    });
+  handleConnected({ id }: NodeConnection): void {
+    this.#host.feed((core, mono, wall) => core.connected(id, mono, wall));
     this.#drain();
   }
 
@@ -283,7 +289,7 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   #announce(lost: readonly HeldLock[]): void {
     for (const lock of lost) lock.announceEnd();
-    this.#observer?.deliver();
+    this.#observer.deliver();
   }
 
   #stop(): void {

@@ -1,19 +1,50 @@
-import type { Records } from "../core/records.js";
+import type { ErrorRecord, Records } from "../core/records.js";
 import { KIND } from "../core/wire.js";
+import { dataOf } from "../errors/data.js";
+import type { LockError } from "../errors/errors.js";
+import { reasonOf } from "../errors/text.js";
 import type { LockEvent } from "../types/observe.js";
+import { warn } from "./warn.js";
+
+type Observe = (event: LockEvent) => unknown;
 
 /**
  * Collects events until they may be delivered: the application's code must not run before the promises of a drain are
- * settled and its losses announced.
+ * settled and its losses announced. Without observers nothing is collected, and the failure of a first contact is a warning.
  */
 export class Observer {
-  readonly #observe: (event: LockEvent) => unknown;
   readonly #nodes: readonly { readonly name: string }[];
+  readonly #toError: (record: ErrorRecord, keys: readonly string[]) => LockError;
+  /** Called when the first observer comes, and when the last one goes. */
+  readonly #changed: (observed: boolean) => void;
+  /** One object for each registration: a function may be added twice. */
+  readonly #observers = new Set<{ readonly observe: Observe }>();
   readonly #events: LockEvent[] = [];
+  #warned = false;
 
-  constructor(observe: (event: LockEvent) => unknown, nodes: readonly { readonly name: string }[]) {
-    this.#observe = observe;
+  constructor(
+    nodes: readonly { readonly name: string }[],
+    toError: (record: ErrorRecord, keys: readonly string[]) => LockError,
+    changed: (observed: boolean) => void,
+  ) {
     this.#nodes = nodes;
+    this.#toError = toError;
+    this.#changed = changed;
+  }
+
+  /** Adds an observer; returns the function that removes it. */
+  observe(observe: Observe): () => void {
+    const registration = { observe };
+    this.#observers.add(registration);
+    if (this.#observers.size === 1) this.#changed(true);
+    return () => {
+      if (this.#observers.delete(registration) && this.#observers.size === 0) this.#changed(false);
+    };
+  }
+
+  /** Whether anybody observes. If not, no event needs to be made. */
+  get any(): boolean {
+    return this.#observers.size > 0;
   }
 
   add(event: LockEvent): void {
@@ -24,13 +55,28 @@ export class Observer {
   read(records: Records, keys: readonly string[] | undefined): void {
     const { kind } = records;
     if (kind === KIND.connection) {
-      const node = this.#nodes[records.number(1)]?.name ?? "";
-      this.add({ type: "connection", node, state: records.number(2) === 1 ? "ready" : "ended" });
-    } else if (keys !== undefined) {
+      this.#connection(this.#nodes[records.number(1)]?.name ?? "", records.reason(records.number(2)));
+    } else if (kind === KIND.renewFailed) {
+      const record = records.error();
+      if (keys !== undefined && this.any)
+        this.add({ type: "renew-failed", keys, error: dataOf(this.#toError(record, keys)) });
+    } else if (keys !== undefined && this.any) {
       if (kind === KIND.contended) this.add({ type: "contended", keys });
-      if (kind === KIND.renewed) this.add({ type: "renewed", keys });
+      if (kind === KIND.renewed) this.add({ type: "renewed", keys, rtt: records.number(2) });
       if (kind === KIND.degraded) this.add({ type: "degraded", keys, missing: records.number(2) });
     }
+  }
+
+  #connection(node: string, record: ErrorRecord | undefined): void {
+    if (record === undefined) {
+      if (this.any) this.add({ type: "connection", node, state: "ready" });
+      return;
+    }
+    const error = this.#toError(record, []);
+    if (this.any)
+      this.add({ type: "connection", node, state: "ended", reason: error.message, error: dataOf(error) });
+    // Once for each server, because the core reports no other failure while nobody observes.
+    else warn(`the first connection to a server failed: ${error.message}`, "REDLATCH_FIRST_CONTACT");
   }
 
   /** Delivers all events in order. Whatever the application's code throws, or rejects with, ends here. */
@@ -38,12 +84,21 @@ export class Observer {
     for (;;) {
       const event = this.#events.shift();
       if (event === undefined) return;
-      try {
-        const result = this.#observe(event);
-        if (result instanceof Promise) result.catch(() => {});
-      } catch {
-        // An observer only watches: no lock must suffer from its errors.
+      for (const { observe } of [...this.#observers]) {
+        try {
+          const result = observe(event);
+          if (result instanceof Promise) result.catch((error) => this.#warn(error));
+        } catch (error) {
+          // An observer only watches: no lock must suffer from its errors.
+          this.#warn(error);
+        }
       }
     }
+  }
+
+  #warn(error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    warn(`an observer failed, and the locks went on: ${reasonOf(error)}`, "REDLATCH_OBSERVER");
   }
 }

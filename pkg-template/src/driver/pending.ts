@@ -1,6 +1,7 @@
-import type { ErrorRecord, Grant, Records } from "../core/records.js";
+import type { ErrorRecord, Records } from "../core/records.js";
 import { CODE, FIRST_IO, KIND, LOSS } from "../core/wire.js";
-import type { Call } from "../errors/call-site.js";
+import { type Call, NOWHERE } from "../errors/call-site.js";
+import { dataOf } from "../errors/data.js";
 import { ClosedError, type InternalError, type LockError } from "../errors/errors.js";
 import type { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver, ReleaseOutcome } from "../lock/held-lock.js";
@@ -14,6 +15,8 @@ export type Operation = Call & { readonly lock: HeldLock; reject(reason: unknown
     | { readonly kind: "verify"; resolve(held: boolean): void }
   );
 
+/** The slot of a granted record with the number of attempts. */
+const ATTEMPTS = 9;
 const RELEASE_OUTCOMES: readonly ReleaseOutcome[] = ["released", "expired", "unknown"];
 
 /** Everything that waits for the core, by the core's ids, and the locks that are held. Runs no code of the application. */
@@ -23,14 +26,14 @@ export class Pending {
   readonly operations = new Map<number, Operation>();
   readonly #driver: LockDriver;
   readonly #toError: (record: ErrorRecord, call: Call) => LockError;
-  readonly #observer: Observer | undefined;
+  readonly #observer: Observer;
   /** The locks of which the application waits for the end. */
   readonly #watched = new Set<number>();
 
   constructor(
     driver: LockDriver,
     toError: (record: ErrorRecord, call: Call) => LockError,
-    observer: Observer | undefined,
+    observer: Observer,
   ) {
     this.#driver = driver;
     this.#toError = toError;
@@ -57,16 +60,17 @@ export class Pending {
       const id = records.number(1);
       switch (records.kind) {
         case KIND.granted:
-          this.#grant(id, records.grant(2));
+          this.#grant(id, records);
           break;
         case KIND.failed: {
           const error = records.error();
           const acquisition = take(this.acquisitions, id);
-          acquisition?.reject(this.#toError(error, acquisition));
+          if (acquisition !== undefined) this.#fail(acquisition, error, records.mono);
           break;
         }
         case KIND.lost: {
-          const lock = this.#lost(id, records.number(2), records.string());
+          const [loss, follows] = [records.number(2), records.number(3)];
+          const lock = this.#lost(id, loss, records.string(), records.reason(follows));
           if (lock !== undefined) lost.push(lock);
           break;
         }
@@ -93,7 +97,7 @@ export class Pending {
           this.#failOperation(id, records.error());
           break;
         default:
-          this.#observer?.read(records, (this.locks.get(id) ?? this.acquisitions.get(id)?.request)?.keys);
+          this.#observer.read(records, (this.locks.get(id) ?? this.acquisitions.get(id)?.request)?.keys);
       }
     }
     return lost;
@@ -108,7 +112,8 @@ export class Pending {
       operation.reject(errorForCall(error, operation));
     }
     const lost = [...this.locks.values()].filter((lock) => !this.#settleRelease(lock, "unknown"));
-    for (const lock of lost) this.#lose(lock, error.message, error);
+    for (const lock of lost)
+      this.#lose(lock, error.message, errorForCall(error, { keys: lock.keys, site: NOWHERE }));
     this.acquisitions.clear();
     this.locks.clear();
     this.#watched.clear();
@@ -119,19 +124,31 @@ export class Pending {
   /** The locks and the waiters, without tokens. */
   inspect(): Pick<ClientSnapshot, "locks" | "waiters"> {
     const locks = [];
-    for (const { keys, fair, fence, remaining } of this.locks.values()) {
-      if (remaining > 0) locks.push({ keys, fair, fence: fence?.toString() ?? null, remaining });
+    for (const { keys, fair, fenceText: fence, remaining } of this.locks.values()) {
+      if (remaining > 0) locks.push({ keys, fair, fence, remaining });
     }
     const waiters = Array.from(this.acquisitions.values(), ({ request: { keys, fair } }) => ({ keys, fair }));
     return { locks, waiters };
   }
 
-  #grant(id: number, grant: Grant): void {
+  #grant(id: number, records: Records): void {
     const acquisition = take(this.acquisitions, id);
     if (acquisition === undefined) return;
-    const lock = acquisition.resolve(this.#driver, id, grant);
+    const lock = acquisition.resolve(this.#driver, id, records.grant(2), records.mono);
     this.locks.set(id, lock);
-    this.#observer?.add({ type: "acquired", keys: lock.keys, fence: lock.fence });
+    if (!this.#observer.any) return;
+    const { keys, fenceText: fence } = lock;
+    const waited = span(acquisition.begun, records.mono);
+    this.#observer.add({ type: "acquired", keys, fence, waited, attempts: records.number(ATTEMPTS) });
+  }
+
+  #fail(acquisition: Acquisition, record: ErrorRecord, mono: number): void {
+    acquisition.reject(this.#toError(record, acquisition));
+    // A single attempt waits for nothing, so it does not time out.
+    if (record.code !== CODE.timeout || acquisition.request.wait === 0 || !this.#observer.any) return;
+    const { keys, begun } = acquisition;
+    const { attempts } = record;
+    this.#observer.add({ type: "timed-out", keys, waited: span(begun, mono), attempts });
   }
 
   #take(id: number): HeldLock | undefined {
@@ -140,16 +157,17 @@ export class Pending {
   }
 
   /** The lock that is lost, if it is known. One that is lost because the client is closed is yet to be released. */
-  #lost(id: number, reason: number, message: string): HeldLock | undefined {
+  #lost(id: number, loss: number, message: string, reason: ErrorRecord | undefined): HeldLock | undefined {
     const lock = this.locks.get(id);
     if (lock === undefined) return undefined;
-    if (reason === LOSS.closed) {
+    if (loss === LOSS.closed) {
       lock.beginRelease();
-      this.#lose(lock, message, new ClosedError("the client was closed"));
+      this.#lose(lock, message, new ClosedError("the client was closed", { keys: lock.keys }));
     } else {
       this.#take(id);
       this.#settleRelease(lock, "expired");
-      this.#lose(lock, message);
+      const cause = reason && this.#toError(reason, { keys: lock.keys, site: NOWHERE });
+      this.#lose(lock, message, cause);
     }
     return lock;
   }
@@ -157,13 +175,22 @@ export class Pending {
   /** False when no release was waiting for its outcome. */
   #settleRelease(lock: HeldLock, outcome: ReleaseOutcome): boolean {
     if (!lock.settleRelease(outcome)) return false;
-    this.#observer?.add({ type: "released", keys: lock.keys, fence: lock.fence, outcome });
+    if (this.#observer.any) this.#observer.add({ type: "released", ...this.#told(lock), outcome });
     return true;
   }
 
   #lose(lock: HeldLock, message: string, cause?: Error): void {
     const error = lock.lose(message, cause);
-    this.#observer?.add({ type: "lost", keys: lock.keys, fence: lock.fence, error });
+    if (this.#observer.any) this.#observer.add({ type: "lost", ...this.#told(lock), error: dataOf(error) });
+  }
+
+  /** What the events about the end of a lock have in common. */
+  #told({ keys, fenceText: fence, granted }: HeldLock): {
+    keys: readonly string[];
+    fence: string | null;
+    held: number;
+  } {
+    return { keys, fence, held: span(granted, this.#driver.mono()) };
   }
 
   #failOperation(id: number, record: ErrorRecord): void {
@@ -175,6 +202,11 @@ export class Pending {
       operation.reject(operation.lock.notHeld(operation.site));
     else operation.reject(this.#toError(record, operation));
   }
+}
+
+/** ms between two readings of the monotonic clock, to the microsecond. */
+function span(from: number, to: number): number {
+  return Math.round((to - from) * 1000) / 1000;
 }
 
 function take<T>(map: Map<number, T>, id: number): T | undefined {

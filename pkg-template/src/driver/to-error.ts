@@ -1,6 +1,6 @@
 import type { ErrorRecord, VoteRecord } from "../core/records.js";
 import { CAUSE, CODE, VOTE } from "../core/wire.js";
-import { type Call, locate } from "../errors/call-site.js";
+import { type Call, locate, NOWHERE } from "../errors/call-site.js";
 import {
   ClosedError,
   ConnectionError,
@@ -14,14 +14,10 @@ import {
   ServerError,
   type Vote,
 } from "../errors/errors.js";
-import type { Transport } from "../types/types.js";
 
 /** What errors say about a server. */
 export interface NodeInfo {
   readonly name: string;
-  readonly transport: Pick<Transport, "carrier">;
-  /** Whether the application was asked for credentials and has not answered. */
-  readonly asking: boolean;
   /** Whether its connections use TLS. */
   readonly tls: boolean;
   /** The error that ended its last connection, and the number of that connection. */
@@ -38,7 +34,16 @@ export function toLockError(
   return locate(errorOf(record, nodes, since, keys), site);
 }
 
-/** An error that is nobody's rejection, but a cause or a vote: its stack is of no use. */
+/** An error that is nobody's rejection, but a cause or a vote. */
+export function behind(
+  record: ErrorRecord | undefined,
+  nodes: readonly NodeInfo[],
+  since: number,
+  keys: readonly string[],
+): LockError | undefined {
+  return record && toLockError(record, nodes, since, { keys, site: NOWHERE });
+}
+
 function errorOf(
   record: ErrorRecord,
   nodes: readonly NodeInfo[],
@@ -46,22 +51,23 @@ function errorOf(
   keys: readonly string[],
 ): LockError {
   const { code, attempts, prefix, message } = record;
+  const cause = behind(record.reason, nodes, since, keys);
   const node = nodes[record.node] ?? allOf(nodes);
   const located = `${node.name}: ${message}`;
   switch (code) {
     case CODE.timeout:
-      return new LockTimeoutError(message, attempts, { keys });
+      return new LockTimeoutError(message, attempts, { cause, keys });
     case CODE.lost:
-      return new LockLostError(message, since, { keys });
+      return new LockLostError(message, since, { cause, keys });
     case CODE.quorum: {
       const votes = record.votes.map((vote) => voteOf(vote, nodes, keys));
-      const cause = votes.find(({ error }) => error !== undefined)?.error;
-      return new QuorumError(message, votes, { cause, keys });
+      const first = votes.find(({ error }) => error !== undefined)?.error;
+      return new QuorumError(message, votes, { cause: first, keys });
     }
     case CODE.connection:
       return connectionError(record, node, keys);
     case CODE.server:
-      return new ServerError(located + hintFor(prefix, node), node.name, prefix, { keys });
+      return new ServerError(located, node.name, prefix, { keys });
     case CODE.protocol:
       return new ProtocolError(located, node.name, { keys });
     case CODE.overloaded:
@@ -71,13 +77,6 @@ function errorOf(
     default:
       return new InternalError(message, { keys });
   }
-}
-
-/** A prefix before the hash tag of a derived key moves it out of its lock's slot. */
-function hintFor(prefix: string, { transport }: NodeInfo): string {
-  return prefix === "CROSSSLOT" && transport.carrier === "commands"
-    ? "; does the client behind fromCommand put a key prefix of its own before the keys? Remove it there, and set `prefix` here"
-    : "";
 }
 
 /** The error of a whole client, for one of its calls. */
@@ -98,11 +97,10 @@ function connectionError(
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
     return new ConnectionError(message, node.name, { cause: own, keys });
   }
-  const hint = cause !== CAUSE.connectTimeout ? "" : node.asking ? UNSETTLED : node.tls ? SILENT : "";
+  const hint = cause === CAUSE.connectTimeout && node.tls ? SILENT : "";
   return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });
 }
 
-const UNSETTLED = "; the promise of the credentials function has not settled";
 /** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
 const SILENT = "; does the server speak TLS on this port, as rediss:// requires?";
 
@@ -112,17 +110,12 @@ function voteOf(
   keys: readonly string[],
 ): Vote {
   const name = nodes[node]?.name ?? "";
-  if (error !== undefined) return { node: name, outcome: "failed", error: errorOf(error, nodes, 0, keys) };
+  const failure = behind(error, nodes, 0, keys);
+  if (failure !== undefined) return { node: name, outcome: "failed", error: failure };
   return { node: name, outcome: outcome === VOTE.granted ? "granted" : "held" };
 }
 
 /** For an error that does not concern one server alone. */
 function allOf(nodes: readonly NodeInfo[]): NodeInfo {
-  return {
-    name: nodes.map(({ name }) => name).join(", "),
-    transport: {},
-    asking: false,
-    tls: false,
-    lastError: undefined,
-  };
+  return { name: nodes.map(({ name }) => name).join(", "), tls: false, lastError: undefined };
 }

@@ -1,4 +1,5 @@
 /** The exports of every entry beside createClient and ready. */
+export type { ErrorData } from "../errors/data.js";
 export * from "../errors/errors.js";
 export { fromCommand } from "../transport/from-command.js";
 export { fromRest, type RestOptions } from "../transport/rest.js";

@@ -5,6 +5,9 @@ export interface CallSite {
   readonly stack?: string;
 }
 
+/** The site of an error that is nobody's rejection, but a cause or a vote: frames would tell nothing. */
+export const NOWHERE: CallSite = Object.freeze({});
+
 /** A call of the application, as its errors describe it. */
 export interface Call {
   readonly keys: readonly string[];

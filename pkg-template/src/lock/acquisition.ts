@@ -9,6 +9,8 @@ export class Acquisition implements Call {
   readonly promise: Promise<HeldLock>;
   readonly request: Request;
   readonly site: CallSite;
+  /** When it was called, on the monotonic clock. */
+  begun = 0;
   #resolve!: (lock: HeldLock) => void;
   #reject!: (reason: unknown) => void;
   #stopListening: (() => void) | undefined;
@@ -36,8 +38,8 @@ export class Acquisition implements Call {
     });
   }
 
-  resolve(driver: LockDriver, id: number, grant: Grant): HeldLock {
-    const lock = new HeldLock(driver, id, this, grant);
+  resolve(driver: LockDriver, id: number, grant: Grant, mono: number): HeldLock {
+    const lock = new HeldLock(driver, id, this, grant, mono);
     this.#stopListening?.();
     this.#resolve(lock);
     return lock;

@@ -4,6 +4,7 @@ import { LockLostError } from "../errors/errors.js";
 import { parseTtl } from "../options/client.js";
 import type { Request } from "../options/request.js";
 import type { Lock, LockHandle } from "../types/types.js";
+import { showAs } from "./shown.js";
 
 export type ReleaseOutcome = "released" | "expired" | "unknown";
 
@@ -15,12 +16,15 @@ export interface Origin {
 
 /** The driver, as far as a lock uses it. */
 export interface LockDriver {
+  /** Stands in front of drawn tokens; empty for none. */
+  readonly label: string;
   remaining(id: number): number;
   /** A read found that a deadline has passed: the core must run soon. */
   overdue(): void;
   /** The application waits for the end of the lock. */
   watch(lock: HeldLock): void;
   wall(): number;
+  mono(): number;
   extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void>;
   verify(lock: HeldLock, site: CallSite): Promise<boolean>;
   release(lock: HeldLock): void;
@@ -28,6 +32,11 @@ export interface LockDriver {
 
 const GONE =
   "the lock was no longer ours when it was released: it had expired, or its key was deleted or taken";
+
+/** A drawn token as it is stored on the server. */
+function labelled(label: string, token: string): string {
+  return label === "" ? token : `${label}/${token}`;
+}
 
 /**
  * A granted lock.
@@ -38,6 +47,8 @@ const GONE =
  */
 export class HeldLock implements Lock {
   readonly id: number;
+  /** When it was granted, on the monotonic clock. */
+  readonly granted: number;
   readonly #driver: LockDriver;
   readonly #request: Request;
   readonly #site: CallSite;
@@ -53,9 +64,16 @@ export class HeldLock implements Lock {
   #released: Promise<ReleaseOutcome> | undefined;
   #resolveReleased: ((outcome: ReleaseOutcome) => void) | undefined;
 
-  constructor(driver: LockDriver, id: number, { request, site }: Origin, grant: Grant) {
+  static {
+    showAs(HeldLock, "Lock", ({ keys, held, remaining, fenceText: fence, fair }) => {
+      return { keys, held, remaining, fence, fair };
+    });
+  }
+
+  constructor(driver: LockDriver, id: number, { request, site }: Origin, grant: Grant, mono: number) {
     this.#driver = driver;
     this.id = id;
+    this.granted = mono;
     this.#request = request;
     this.#site = site;
     this.#grant = grant;
@@ -67,12 +85,17 @@ export class HeldLock implements Lock {
   }
 
   get token(): string {
-    this.#token ??= tokenOf(this.#grant);
+    this.#token ??= labelled(this.#driver.label, tokenOf(this.#grant));
     return this.#token;
   }
 
   get fence(): bigint | null {
     return fenceOf(this.#grant);
+  }
+
+  /** The fence as JSON takes it. */
+  get fenceText(): string | null {
+    return this.fence?.toString() ?? null;
   }
 
   get fair(): boolean {
@@ -136,7 +159,7 @@ export class HeldLock implements Lock {
       keys: this.keys,
       token: this.token,
       fair: this.fair,
-      fence: this.fence?.toString() ?? null,
+      fence: this.fenceText,
       ttl: this.#request.ttl,
     };
   }

@@ -1,5 +1,5 @@
 import type { LockEvent } from "../types/observe.js";
-import type { ClientOptions, Clock, Credentials, Transport } from "../types/types.js";
+import type { ClientOptions, Clock, Transport } from "../types/types.js";
 import { systemClock } from "./clock.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import { check, duration, numberWithin, optionsOf, show } from "./validate.js";
@@ -12,9 +12,9 @@ export interface Settings {
   readonly nodes: readonly Node[];
   /** The text with which every request is refused, if a server's URL is not set. */
   readonly missing: string | undefined;
-  /** Asked at each connect, in place of the credentials in the URLs. */
-  readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
   readonly prefix: string;
+  /** Empty for none. */
+  readonly label: string;
   /** Undefined if the application leaves it to us: it then depends on whether the lease is renewed. */
   readonly ttl: number | undefined;
   readonly wait: number;
@@ -31,9 +31,9 @@ export interface Settings {
 const CLIENT_OPTIONS = new Set<string>([
   ...NODE_OPTIONS,
   "nodes",
-  "credentials",
   "allowPlaintextAuth",
   "prefix",
+  "label",
   "ttl",
   "wait",
   "retry",
@@ -60,8 +60,8 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   return {
     nodes,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
-    credentials: parseCredentials(options.credentials),
     prefix: check("prefix", options.prefix, "string", "lock:"),
+    label: parseLabel(options.label),
     ttl: options.ttl === undefined ? undefined : parseTtl(options.ttl),
     wait: parseWait(options.wait, 15_000),
     retryMin: min,
@@ -90,6 +90,12 @@ export function parseWait(value: unknown, fallback: number): number {
   return duration("wait", value, 0, fallback, " or Infinity");
 }
 
+function parseLabel(value: unknown): string {
+  const label = check("label", value, "string", "");
+  if (/^[ -~]{0,64}$/.test(label)) return label;
+  throw new RangeError(`label must have at most 64 characters, all of printable ASCII; got ${show(label)}`);
+}
+
 function parseRetry(value: unknown): { min: number; max: number } {
   const retry = optionsOf<{ min?: number; max?: number }>("retry", value, RETRY_OPTIONS);
   // A single bound limits the default of the other.
@@ -98,12 +104,6 @@ function parseRetry(value: unknown): { min: number; max: number } {
   const max = retry.max === undefined ? Math.max(most, min) : most;
   if (min > max) throw new RangeError(`retry.min must not exceed retry.max; got ${min} and ${max}`);
   return { min, max };
-}
-
-function parseCredentials(value: unknown): Settings["credentials"] {
-  return value === undefined
-    ? undefined
-    : (check("credentials", value, "function") as NonNullable<Settings["credentials"]>);
 }
 
 function parseClock(value: unknown): Clock {

@@ -1,34 +1,60 @@
-import type { LockLostError } from "../errors/errors.js";
+import type { ErrorData } from "../errors/data.js";
+import type { LockErrorCode } from "../errors/errors.js";
 
-/** An event in a client, for logs and metrics. It never contains a token. */
+/**
+ * An event in a client, for logs and metrics: plain data that JSON takes, without passwords and tokens. Durations are in ms,
+ * with fractions. A `fence` is a decimal string, `null` for Redlock.
+ */
 export type LockEvent =
   /** Another owner held the lock at the first attempt: the acquire waits, or fails if `wait` is 0. */
   | { readonly type: "contended"; readonly keys: readonly string[] }
-  /** A lock was granted, re-entered or adopted. */
-  | { readonly type: "acquired"; readonly keys: readonly string[]; readonly fence: bigint | null }
-  /** A lease was renewed automatically. */
-  | { readonly type: "renewed"; readonly keys: readonly string[] }
+  /** A lock was granted, re-entered or adopted, after `waited` ms and so many attempts. */
+  | {
+      readonly type: "acquired";
+      readonly keys: readonly string[];
+      readonly fence: string | null;
+      readonly waited: number;
+      readonly attempts: number;
+    }
+  /** An acquire got no lock within its `wait`. A single attempt (`wait: 0`) never times out. */
+  | {
+      readonly type: "timed-out";
+      readonly keys: readonly string[];
+      readonly waited: number;
+      readonly attempts: number;
+    }
+  /** A lease was renewed automatically; `rtt` is how long the servers took. */
+  | { readonly type: "renewed"; readonly keys: readonly string[]; readonly rtt: number }
+  /** An automatic renewal failed. It is tried again until the lease ends; if that happens, this is the cause of the loss. */
+  | { readonly type: "renew-failed"; readonly keys: readonly string[]; readonly error: ErrorData }
   /** A majority agreed, but `missing` servers could not be asked. */
   | { readonly type: "degraded"; readonly keys: readonly string[]; readonly missing: number }
-  /** A lock was lost: its signal has aborted with `error`. */
+  /** A lock was lost after `held` ms: its signal has aborted with a LockLostError, of which `error` is the data. */
   | {
       readonly type: "lost";
       readonly keys: readonly string[];
-      readonly fence: bigint | null;
-      readonly error: LockLostError;
+      readonly fence: string | null;
+      readonly held: number;
+      readonly error: ErrorData;
     }
-  /** A release has ended, with the same outcome as its promise. */
+  /** A release has ended `held` ms after the grant, with the same outcome as its promise. */
   | {
       readonly type: "released";
       readonly keys: readonly string[];
-      readonly fence: bigint | null;
+      readonly fence: string | null;
+      readonly held: number;
       readonly outcome: "released" | "expired" | "unknown";
     }
-  /**
-   * The connection to a server is ready for use, or has ended, or could not be made. `node` is host:port or the path of the
-   * socket.
-   */
-  | { readonly type: "connection"; readonly node: string; readonly state: "ready" | "ended" };
+  /** The connection to a server is ready for use. `node` is host:port or the path of the socket. */
+  | { readonly type: "connection"; readonly node: string; readonly state: "ready" }
+  /** The connection to a server has ended, or could not be made. `reason` is for people; `error` says the same as data. */
+  | {
+      readonly type: "connection";
+      readonly node: string;
+      readonly state: "ended";
+      readonly reason: string;
+      readonly error: ErrorData;
+    };
 
 /** The state of a client at one moment, as plain data without credentials or tokens. */
 export interface ClientSnapshot {
@@ -54,6 +80,18 @@ export interface NodeSnapshot {
   readonly pending: number;
   /** Whether the server wakes waiters when it is their turn (RESP3). If not, they poll. */
   readonly wakes: boolean;
+  /** The last error of this server, which may be long over; `null` if there was none. */
+  readonly fault: NodeFault | null;
+}
+
+/** An error of a server: an error reply, or the end of a connection. */
+export interface NodeFault {
+  /** As {@link LockError.code}. */
+  readonly code: LockErrorCode;
+  /** The first word of an error reply (NOAUTH, READONLY, ...); absent for other errors. */
+  readonly prefix?: string;
+  /** The message, for people. */
+  readonly message: string;
 }
 
 /** A lock that is held. */

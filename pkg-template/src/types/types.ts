@@ -18,11 +18,6 @@ export interface ClientOptions {
   /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
   tls?: TlsOptions;
   /**
-   * Asked for the credentials of each connection, when it is made, in place of those in the URL: for tokens that end after
-   * minutes. It may be async; `connectTimeout` counts from its call. What it throws is the `cause` of a ConnectionError.
-   */
-  credentials?: () => Credentials | Promise<Credentials>;
-  /**
    * Allows a password to be sent without TLS to a server that is not on this machine, for trusted networks. False by
    * default: createClient throws a TypeError rather than expose the password on the network.
    */
@@ -39,6 +34,11 @@ export interface ClientOptions {
   transport?: Transport;
   /** The prefix of every key, `"lock:"` by default; `""` to share keys with other libraries. */
   prefix?: string;
+  /**
+   * Who this client is, for people who look at the server: at most 64 characters of printable ASCII, none by default. Drawn
+   * tokens are then `label/hex`, so that `redis-cli get lock:invoice:42` shows who holds the lock. It is no secret.
+   */
+  label?: string;
   /** Default lease: ms, integer, at least 100. By default 10 000 for locks that are renewed, and 30 000 for others. */
   ttl?: number;
   /**
@@ -56,7 +56,9 @@ export interface ClientOptions {
   connectTimeout?: number;
   /**
    * Receives events, for logs and metrics; see {@link LockEvent}. It is called in the middle of the client's work, after
-   * promises have settled and losses have been announced, so it must be quick. Its errors are ignored.
+   * promises have settled and losses have been announced, so it must be quick. What it throws becomes a warning of the
+   * process, once. More observers may be added with {@link LockClient.observe}. While there is none, the failure of the first
+   * connection to a server becomes a warning of the process.
    */
   observe?: (event: LockEvent) => void;
   /**
@@ -64,14 +66,6 @@ export interface ClientOptions {
    * that a test installs later stop neither leases nor renewals. Fake timers that were there before are followed.
    */
   clock?: Clock;
-}
-
-/** How to log in to a server. */
-export interface Credentials {
-  /** The ACL user; the default user if it is omitted or empty. */
-  username?: string;
-  /** The password or token; empty for none. */
-  password: string;
 }
 
 /** One server in {@link ClientOptions.nodes}. */
@@ -145,6 +139,11 @@ export interface LockClient extends AsyncDisposable {
    */
   adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock>;
   /**
+   * Adds an observer, as the option `observe` does; returns a function that removes it. Events from before are not repeated.
+   * Throws a TypeError when `fn` is not a function.
+   */
+  observe(fn: (event: LockEvent) => void): () => void;
+  /**
    * The current state: servers, locks, waiters and counters. After `close` the counters keep their last values. Sends
    * nothing. Throws InternalError when the core fails.
    */
@@ -181,7 +180,7 @@ export interface AcquireOptions {
   /** The longest time to hold the lock, which is lost after it: ms, integer, at least 1, or `Infinity`, the default. */
   maxHold?: number;
   /**
-   * The owner's token, not empty; 160 fresh random bits per acquisition by default. The same token re-enters a lock that
+   * The owner's token, not empty; by default 160 fresh random bits per acquisition, behind the client's `label`. The same token re-enters a lock that
    * this client already holds under it. Anyone who knows the token can release the lock.
    */
   token?: string;

@@ -156,7 +156,7 @@ impl Acquire {
         let fence =
             fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or_else(|| cx.spec.entry.fence());
         for handle in cx.handles.clone() {
-            cx.grant(handle.id, fence);
+            cx.grant(handle.id, fence, self.attempts);
         }
         cx.count(|counters| &mut counters.acquired);
         cx.report_missing(&round);
@@ -188,7 +188,7 @@ impl Acquire {
         if cx.spec.placement.grants_in_part() && cx.spec.entry.cleans_up() && round.may_hold() {
             // The grants of some nodes block other clients and the next attempt. They are released under their token,
             // which is not used again: see above.
-            match cx.owner.redrawn(cx.shared.entropy) {
+            match cx.owner.redrawn(&cx.policy.label, cx.shared.entropy) {
                 Some(owner) => self.replace_owner(owner, round, cx),
                 None => {
                     self.written = true;

@@ -1,5 +1,7 @@
 //! The outcome of an attempt that did not get the lock, and the error for the application.
 
+use std::rc::Rc;
+
 use crate::{
     error::{Cause, Code, LockError, NodeError, Vote},
     event::Loss,
@@ -54,8 +56,15 @@ impl AttemptOutcome {
         };
         let plural = if attempts == 1 { "" } else { "s" };
         let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
-        LockError::new(Code::Timeout, attempts, &text)
+        let reason = in_flight.and_then(|round| reason_of(round, attempts));
+        LockError { reason, ..LockError::new(Code::Timeout, attempts, &text) }
     }
+}
+
+/// Why the attempt that was in flight at the end of the wait was not decided, if that was not the time alone.
+fn reason_of(round: &Round, attempts: u32) -> Option<Rc<LockError>> {
+    let (node, error) = round.error()?;
+    Some(Rc::new(LockError::from_node(error, node, attempts)))
 }
 
 /// The error of a failed round: on one node that node's error, on several nodes the vote of each.

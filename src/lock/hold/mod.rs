@@ -9,6 +9,8 @@
 
 mod operations;
 
+use std::rc::Rc;
+
 use super::{
     context::Context,
     failure::{released, too_late},
@@ -50,6 +52,8 @@ pub(super) struct Hold {
     /// Whether the release is about to begin: no further round starts.
     closing: bool,
     operations: Operations,
+    /// Why the last extension failed. `None` if it succeeded.
+    fault: Option<Rc<LockError>>,
 }
 
 impl Hold {
@@ -68,6 +72,7 @@ impl Hold {
             longest: cx.spec.ttl,
             closing: false,
             operations: Operations::default(),
+            fault: None,
         };
         hold.arm_lease(cx);
         if hold.renew {
@@ -201,7 +206,11 @@ impl Hold {
                     arm_renewal(round.first_sent().unwrap_or(cx.now), cx);
                 }
                 cx.report_missing(&round);
-                self.operations.succeed(self.fence, cx);
+                if extends {
+                    self.fault = None;
+                }
+                let rtt = cx.now.since(round.first_sent().unwrap_or(cx.now));
+                self.operations.succeed(self.fence, rtt, cx);
                 self.last = round;
                 self.serve(cx)
             }
@@ -212,6 +221,9 @@ impl Hold {
                     |(node, error)| LockError::from_node(error, node, 0),
                 );
                 self.operations.fail(&error, cx);
+                if extends {
+                    self.note_fault(error, cx);
+                }
                 if cx.handles.is_empty() {
                     return self.end_with(Report::ToNobody, &released(), cx);
                 }
@@ -275,13 +287,38 @@ impl Hold {
         }
     }
 
+    /// An extension failed: if the lock is lost before another succeeds, this is why.
+    fn note_fault(&mut self, error: LockError, cx: &mut Context<'_>) {
+        let failure = Rc::new(error);
+        if self.renew {
+            cx.observe(|lock| Event::RenewFailed { lock, failure: Rc::clone(&failure) });
+        }
+        self.fault = Some(failure);
+    }
+
+    /// Why the lease was not extended in time, if that was tried.
+    fn why_expired(&mut self, cx: &Context<'_>) -> Option<Rc<LockError>> {
+        let round = self.round.as_ref().filter(|round| round.verb != Verb::Extend(Duration::ZERO));
+        if let Some((node, error)) = round.and_then(Round::error) {
+            return Some(Rc::new(LockError::from_node(error, node, 0)));
+        }
+        let silence = || {
+            let node = cx.spec.placement.waker();
+            let text = "the extension got no answer before the lease ended";
+            Rc::new(LockError { node, ..LockError::new(Code::Connection, 0, text) })
+        };
+        self.fault.take().or_else(|| round.map(|_| silence()))
+    }
+
     fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
         cx.count(|counters| &mut counters.lost);
+        // A lock that was taken from us, or that we gave up, was not lost for want of an extension.
+        let reason = if loss == Loss::Expired { self.why_expired(cx) } else { None };
         for handle in cx.handles.clone() {
             match handle.phase {
                 Phase::Informed => {
                     cx.forget(handle.id);
-                    cx.emit(Event::Lost { lock: handle.id, loss });
+                    cx.emit(Event::Lost { lock: handle.id, loss, reason: reason.clone() });
                 }
                 Phase::Granted => cx.fail(handle.id, too_late(self.attempts)),
                 // A pending re-entry fails with the operations.

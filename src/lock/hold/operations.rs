@@ -75,18 +75,18 @@ impl Operations {
     }
 
     /// The round was won: the nodes confirmed that the token holds the lock.
-    pub(super) fn succeed(&mut self, fence: u64, cx: &mut Context<'_>) {
+    pub(super) fn succeed(&mut self, fence: u64, rtt: Duration, cx: &mut Context<'_>) {
         for task in core::mem::take(&mut self.serving) {
             match task {
                 Task::Renew => {
                     cx.count(|counters| &mut counters.renewed);
-                    cx.observe(|lock| Event::Renewed { lock });
+                    cx.observe(|lock| Event::Renewed { lock, rtt });
                 }
                 Task::Operate(lock, op, Operation::Extend(_)) => cx.emit(Event::Extended { op, lock }),
                 Task::Operate(lock, op, Operation::Verify) => {
                     cx.emit(Event::Verified { op, lock, ours: true });
                 }
-                Task::Reenter(Reentry { handle, .. }) => cx.grant(handle, fence),
+                Task::Reenter(Reentry { handle, .. }) => cx.grant(handle, fence, 1),
             }
         }
     }

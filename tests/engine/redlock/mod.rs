@@ -10,7 +10,8 @@ use crate::{
     world::{ms, one_attempt, request},
 };
 use redlatch::{
-    Code, Duration, Event, HandleId, InvalidRequest, LockError, Policy, ReleaseOutcome, Request, Vote,
+    Code, Duration, Event, HandleId, InvalidRequest, LockError, Observed, Policy, ReleaseOutcome, Request,
+    Vote,
 };
 
 /// A lease of 2 s: servers have 100 ms to answer.
@@ -185,7 +186,7 @@ fn several_keys_on_several_servers_are_all_or_nothing() {
 #[test]
 fn observers_are_notified_when_a_minority_is_down() {
     let mut world = warm(3, 1);
-    world.clients[0].engine.observe();
+    world.clients[0].engine.observe(Observed::Everything);
     set(&mut world, &[Mode::Up, Mode::Down, Mode::Up]);
     world.acquire(0, short(0));
     world.run_for(ms(10));
@@ -236,7 +237,7 @@ fn a_missing_connection_delays_the_vote_by_one_second() {
 #[test]
 fn observers_of_a_reentered_lock_get_events_under_a_handle_that_still_holds_it() {
     let mut world = warm(3, 1);
-    world.clients[0].engine.observe();
+    world.clients[0].engine.observe(Observed::Everything);
     let mine = || Request { token: Some(b"mine".to_vec()), ..short(0) };
     let outer = world.acquire(0, mine());
     assert!(granted(world.next_event(0, ms(100))));

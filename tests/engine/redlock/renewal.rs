@@ -5,7 +5,7 @@ use crate::{
     network::{Mode, Network},
     world::ms,
 };
-use redlatch::{Event, Loss, Policy, Request};
+use redlatch::{Code, Event, Loss, Policy, Request};
 
 #[test]
 fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
@@ -17,7 +17,10 @@ fn a_renewal_by_a_majority_keeps_the_lock_and_without_one_it_is_lost_in_time() {
     assert!(believes(&world, 0, lock) && world.events(0).is_empty());
     set(&mut world, &[Mode::Down, Mode::Hung, Mode::Hung]);
     let (event, took) = world.next_event(0, ms(5000)).unwrap();
-    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
+    let Event::Lost { lock: lost, loss: Loss::Expired, reason: Some(reason) } = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!((lost, reason.code), (lock, Code::Connection), "it says why it was not renewed");
     assert!(took < ms(2000), "{took:?}");
 }
 
@@ -63,7 +66,7 @@ fn the_lock_is_lost_once_a_majority_of_servers_restarted_empty() {
     assert!(believes(&world, 0, lock));
     world.servers[2].clear();
     let (event, _) = world.next_event(0, ms(1500)).unwrap();
-    assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs });
+    assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs, reason: None });
 }
 
 #[test]
@@ -112,6 +115,6 @@ fn a_late_grant_of_the_third_server_does_not_lengthen_validity() {
     assert_eq!(world.holders("k").iter().flatten().count(), 3, "it has granted since");
     assert_eq!(world.now.after(world.clients[0].engine.remaining(lock, world.now)), end);
     let (event, took) = world.next_event(0, ms(2000)).unwrap();
-    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired });
+    assert_eq!(event, Event::Lost { lock, loss: Loss::Expired, reason: None });
     assert!(took <= ms(420), "{took:?}");
 }

@@ -137,7 +137,7 @@ impl App {
     pub fn on_event(&mut self, event: &Event, ledger: &Ledger, remaining: Duration, now: Instant) {
         let (password, wild) = (self.password, self.wild);
         match event {
-            Event::Granted { lock: id, fence, token } => {
+            Event::Granted { lock: id, fence, token, .. } => {
                 let lock = self.lock(*id);
                 assert_eq!(lock.phase, Phase::Command, "granted, {lock:?}");
                 assert_eq!(token.is_none(), lock.own);
@@ -163,7 +163,7 @@ impl App {
                 no_secret(failure, token.unwrap_or_default());
                 assert!(failure.votes.is_empty() || failure.votes.len() == ledger.nodes as usize);
             }
-            Event::Lost { lock: id, loss } => {
+            Event::Lost { lock: id, loss, .. } => {
                 let lock = self.lock(*id);
                 assert!(
                     matches!(lock.phase, Phase::Held | Phase::Releasing(_) | Phase::Cancelled),
@@ -203,7 +203,10 @@ impl App {
                 let token = owned.map(|owned| owned.token).filter(|_| !wild);
                 no_secret(failure, &token.unwrap_or_default());
             }
-            Event::Contended { lock } | Event::Renewed { lock } | Event::Degraded { lock, .. } => {
+            Event::Contended { lock }
+            | Event::Renewed { lock, .. }
+            | Event::RenewFailed { lock, .. }
+            | Event::Degraded { lock, .. } => {
                 self.lock(*lock);
             }
             _ => {}

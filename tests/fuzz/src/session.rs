@@ -6,7 +6,7 @@ use std::{cell::Cell, rc::Rc, sync::LazyLock};
 use arbitrary::{Result, Unstructured};
 use redlatch::{
     Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Event, HandleId, Instant,
-    Policy,
+    Observed, Policy,
 };
 
 use super::{
@@ -72,7 +72,7 @@ impl Session {
             engine.add_node(Endpoint { password: password.into(), database, ..Endpoint::default() });
         }
         if flags & 8 != 0 {
-            engine.observe();
+            engine.observe(Observed::Everything);
         }
         let (mono, wall) = (5_000_000, 1_700_000_000_000_000);
         let mut clock = Clock::default();

@@ -14,7 +14,10 @@ const redis = await startRedis({ after }, { password: PASSWORD });
 /** A client and the events it told of. */
 function watched(t, server, options = {}) {
   const events = [];
-  const client = openClient(t, server, { ...options, observe: (event) => events.push(event) });
+  const client = openClient(t, server, {
+    ...options,
+    observe: (event) => events.push(event),
+  });
   return { client, events, types: () => events.map(({ type }) => type) };
 }
 
@@ -23,20 +26,30 @@ test("a plain life: connection, acquired, released", async (t) => {
   const key = freshKey();
   const lock = await client.acquire(key);
   await lock.release();
+  const fence = String(lock.fence);
+  const [, { waited }, { held }] = events;
   assert.deepEqual(events, [
     { type: "connection", node: `127.0.0.1:${redis.port}`, state: "ready" },
-    { type: "acquired", keys: [key], fence: lock.fence },
-    { type: "released", keys: [key], fence: lock.fence, outcome: "released" },
+    { type: "acquired", keys: [key], fence, waited, attempts: 1 },
+    { type: "released", keys: [key], fence, held, outcome: "released" },
   ]);
+  assert.ok(waited > 0 && held > 0);
 });
 
 test("contended is told once per acquire, however long it waits", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis).acquire(key);
-  const { client, events, types } = watched(t, redis, { retry: { min: 5, max: 10 } });
+  const { client, events, types } = watched(t, redis, {
+    retry: { min: 5, max: 10 },
+  });
   const controller = new AbortController();
-  const waiting = client.acquire(key, { wait: 60_000, signal: controller.signal });
-  await until(() => client.inspect().counters.attempts >= 5, { what: "five attempts" });
+  const waiting = client.acquire(key, {
+    wait: 60_000,
+    signal: controller.signal,
+  });
+  await until(() => client.inspect().counters.attempts >= 5, {
+    what: "five attempts",
+  });
   controller.abort();
   await rejection(waiting);
   assert.deepEqual(types(), ["connection", "contended"]);
@@ -46,7 +59,7 @@ test("contended is told once per acquire, however long it waits", async (t) => {
   await holder.release();
 });
 
-test("renewed is told for each renewal, lost with the error that the signal has", async (t) => {
+test("renewed is told for each renewal, lost with the data of the error that the signal has", async (t) => {
   const { client, events, types } = watched(t, redis);
   const key = freshKey();
   const lock = await client.acquire(key, { ttl: 1_500, renew: true });
@@ -56,9 +69,11 @@ test("renewed is told for each renewal, lost with the error that the signal has"
   await redis.send("DEL", `lock:${key}`);
   await settles(aborted(lock.signal));
   const lost = await until(() => events.find(({ type }) => type === "lost"));
-  assert.equal(lost.error, lock.signal.reason);
-  assert.ok(lost.error instanceof LockLostError);
+  assert.ok(lock.signal.reason instanceof LockLostError);
+  assert.equal(lost.error.message, lock.signal.reason.message);
   assert.match(lost.error.message, NOT_OURS);
+  assert.ok(events.find(({ type }) => type === "renewed").rtt > 0);
+  assert.equal(typeof JSON.stringify(events), "string", "plain data, no bigint");
   assert.deepEqual(lost.keys, [key]);
   assert.equal(types().filter((type) => type === "lost").length, 1);
 });
@@ -68,10 +83,15 @@ test("the end of a connection and the next one are told", async (t) => {
   const { client, events } = watched(t, redis.url.replace(String(redis.port), String(proxy.port)));
   await (await client.acquire(freshKey())).release();
   proxy.cut();
-  await until(() => events.some(({ state }) => state === "ended"), { what: "the end" });
+  await until(() => events.some(({ state }) => state === "ended"), {
+    what: "the end",
+  });
   await (await client.acquire(freshKey())).release();
   const states = events.filter(({ type }) => type === "connection").map(({ state }) => state);
   assert.deepEqual(states.slice(0, 3), ["ready", "ended", "ready"]);
+  const { reason, error } = events.find(({ state }) => state === "ended");
+  assert.ok(reason.length > 0 && error.code === "LOCK_CONNECTION", reason);
+  assert.equal(client.inspect().nodes[0].fault.code, "LOCK_CONNECTION");
   assert.equal(client.inspect().counters.reconnects, 1);
 });
 
@@ -135,7 +155,11 @@ test("inspect(): servers, locks, waiters and counters, as plain data", async (t)
 
 test("renewals and losses are counted", async (t) => {
   const client = openClient(t, redis);
-  const lock = await client.acquire(freshKey(), { ttl: 1_500, renew: true, maxHold: 3_000 });
+  const lock = await client.acquire(freshKey(), {
+    ttl: 1_500,
+    renew: true,
+    maxHold: 3_000,
+  });
   await settles(aborted(lock.signal), 10_000);
   assert.match(lock.signal.reason.message, /maxHold/);
   const { counters } = client.inspect();

@@ -1,11 +1,13 @@
 // A lock says why: keys, the caller's stack and a cause on every error, and a loss is not taken for a success.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { NOT_OURS } from "../support/assertions.js";
+import { inspect } from "node:util";
+import { ENDED, NOT_OURS } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
-import { aborted, rejection, settles } from "../support/conditions.js";
+import { aborted, rejection, settles, until } from "../support/conditions.js";
+import { startProxy } from "../support/proxy.js";
 import { freePort, startRedis } from "../support/redis.js";
-import { ClosedError, LockError, LockLostError } from "../support/redlatch.js";
+import { ClosedError, ConnectionError, LockError, LockLostError, ServerError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 
@@ -150,4 +152,126 @@ test("what a client's close does to its calls is told with their keys", async (t
   assert.match(error.stack, /applicationAcquires/);
   assert.ok(lock.signal.reason.cause instanceof ClosedError);
   await holder.release();
+});
+
+/** A user of the server, as the URL of a client. */
+async function userOf(name) {
+  await redis.send("ACL", "SETUSER", name, "on", ">secret", "~*", "&*", "+@all");
+  return `redis://${name}:secret@127.0.0.1:${redis.port}`;
+}
+
+const spoilers = {
+  NOPERM: (name) => redis.send("ACL", "SETUSER", name, "-eval", "-evalsha"),
+  WRONGPASS: async (name) => {
+    await redis.send("ACL", "SETUSER", name, "resetpass", ">another");
+    await redis.send("CLIENT", "KILL", "USER", name);
+  },
+};
+
+for (const [prefix, spoil] of Object.entries(spoilers)) {
+  test(`a renewed lock that is lost says why it was not renewed: ${prefix}`, async (t) => {
+    const name = `user-${prefix.toLowerCase()}`;
+    const events = [];
+    const client = openClient(t, await userOf(name), {
+      observe: (event) => events.push(event),
+    });
+    const key = freshKey();
+    const lock = await application.applicationAcquires(client, key, {
+      ttl: 1_000,
+      renew: true,
+    });
+    await spoil(name);
+    await settles(aborted(lock.signal));
+    const { reason } = lock.signal;
+    assert.match(reason.message, ENDED);
+    assert.ok(reason.cause instanceof ServerError, String(reason.cause));
+    assert.deepEqual([reason.cause.prefix, reason.cause.keys], [prefix, [key]]);
+    assert.match(reason.stack, /applicationAcquires/);
+    const failed = events.filter(({ type }) => type === "renew-failed");
+    assert.ok(
+      failed.some(({ error }) => error.prefix === prefix),
+      JSON.stringify(failed),
+    );
+    const lost = events.find(({ type }) => type === "lost");
+    assert.equal(lost.error.cause.prefix, prefix);
+    assert.equal(client.inspect().nodes[0].fault.prefix, prefix);
+    assert.doesNotMatch(JSON.stringify([events, client.inspect()]), /secret|another/);
+  });
+}
+
+test("a renewed lock that is lost says why it was not renewed: silence", async (t) => {
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
+  const url = redis.url.replace(String(redis.port), String(proxy.port));
+  const client = openClient(t, url, { nodeTimeout: 100 });
+  const lock = await client.acquire(freshKey(), { ttl: 1_000, renew: true });
+  proxy.deaf = true;
+  await settles(aborted(lock.signal));
+  assert.ok(lock.signal.reason.cause instanceof ConnectionError, String(lock.signal.reason.cause));
+});
+
+test("the first refusal of a server is told at once, to observers or as a warning", async (t) => {
+  const url = `redis://127.0.0.1:${await freePort()}`;
+  const events = [];
+  const observed = openClient(t, url, {
+    observe: (event) => events.push(event),
+  });
+  const controller = new AbortController();
+  const waiting = rejection(
+    observed.acquire(freshKey(), { wait: 60_000, signal: controller.signal }),
+    10_000,
+  );
+  const ended = await until(() => events.find(({ state }) => state === "ended"));
+  assert.match(ended.reason, /ECONNREFUSED/);
+  assert.equal(ended.error.cause.code, "ECONNREFUSED");
+  const warnings = [];
+  const listener = (warning) => warnings.push(warning);
+  process.on("warning", listener);
+  t.after(() => process.off("warning", listener));
+  const silent = openClient(t, url);
+  const alsoWaiting = rejection(
+    silent.acquire(freshKey(), { wait: 60_000, signal: controller.signal }),
+    10_000,
+  );
+  await until(() => warnings.length > 0);
+  controller.abort();
+  await Promise.all([waiting, alsoWaiting]);
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ["REDLATCH_FIRST_CONTACT"],
+  );
+  assert.match(warnings[0].message, /ECONNREFUSED/);
+});
+
+test("label: people see on the server who holds a lock, and the application sees the same token", async (t) => {
+  const client = openClient(t, redis, { label: "web/1 (blue)" });
+  const key = freshKey();
+  const lock = await client.acquire(key, { renew: true });
+  assert.match(lock.token, /^web\/1 \(blue\)\/[0-9a-f]{40}$/);
+  assert.equal(await redis.send("GET", `lock:${key}`), lock.token);
+  assert.equal(await lock.verify(), true);
+  const adopted = await openClient(t, redis).adopt(lock.toJSON());
+  assert.equal(await adopted.release(), "released");
+  const own = await client.acquire(freshKey(), { token: "mine" });
+  assert.equal(own.token, "mine");
+  await own.release();
+  for (const label of ["x".repeat(65), "é", "a\nb", 7])
+    assert.throws(() => openClient(t, redis, { label }), /label/);
+  openClient(t, redis, { label: "x".repeat(64) });
+});
+
+test("console.log of a client and of a lock shows their state, and never a token", async (t) => {
+  const client = openClient(t, redis, { label: "me" });
+  const key = freshKey();
+  const lock = await client.acquire(key);
+  const [shownClient, shownLock] = [inspect(client), inspect(lock)];
+  assert.match(shownLock, /^Lock \{/);
+  assert.match(shownLock, /held: true/);
+  assert.ok(shownLock.includes(key), shownLock);
+  assert.match(shownClient, /^LockClient \{/);
+  assert.match(shownClient, /state: 'ready'/);
+  for (const shown of [shownClient, shownLock, inspect({ client, lock }, { depth: 9, showHidden: true })]) {
+    assert.ok(!shown.includes(lock.token.slice(3)), shown);
+  }
+  await lock.release();
+  assert.match(inspect(lock), /held: false/);
 });

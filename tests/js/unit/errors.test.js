@@ -76,6 +76,7 @@ const record = (code, message, more = {}) => ({
   prefix: "",
   message,
   votes: [],
+  reason: undefined,
   ...more,
 });
 const node = { name: "h:1", tls: false, lastError: undefined };
@@ -90,7 +91,9 @@ test("the core's errors become LockErrors with all their properties", () => {
   );
   const lost = toLockError(record(CODE.lost, "the lock is not held"), [node], 9);
   assert.deepEqual([lost.code, lost.message, lost.since], ["LOCK_LOST", "the lock is not held", 9]);
-  const reply = record(CODE.server, "NOAUTH Authentication required.", { prefix: "NOAUTH" });
+  const reply = record(CODE.server, "NOAUTH Authentication required.", {
+    prefix: "NOAUTH",
+  });
   const server = toLockError(reply, [node], 9);
   assert.deepEqual(
     [server.code, server.prefix, server.node, server.message],
@@ -105,7 +108,10 @@ test("the core's errors become LockErrors with all their properties", () => {
 test("an error by the transport has the transport's own as its cause, if that ended the same connection", () => {
   const error = new Error("connect ECONNREFUSED h:1");
   const nodes = [{ ...node, lastError: { connection: 3, error } }];
-  const refused = record(CODE.connection, error.message, { cause: CAUSE.transport, connection: 3 });
+  const refused = record(CODE.connection, error.message, {
+    cause: CAUSE.transport,
+    connection: 3,
+  });
   assert.equal(toLockError(refused, nodes, 9).cause, error);
   assert.equal(toLockError(refused, nodes, 9).message, "connect ECONNREFUSED h:1");
   assert.equal(toLockError({ ...refused, connection: 2 }, nodes, 9).cause, undefined);
@@ -117,7 +123,9 @@ test("an error by the transport has the transport's own as its cause, if that en
 
 test("a TLS handshake without an answer: the message asks for TLS at the other end", () => {
   const tls = { ...node, tls: true };
-  const late = record(CODE.connection, "no connection in time", { cause: CAUSE.connectTimeout });
+  const late = record(CODE.connection, "no connection in time", {
+    cause: CAUSE.connectTimeout,
+  });
   assert.match(toLockError(late, [tls], 9).message, /TLS/);
   assert.doesNotMatch(toLockError(late, [node], 9).message, /TLS/);
   assert.doesNotMatch(toLockError(record(CODE.connection, "refused"), [tls], 9).message, /TLS/);
@@ -135,7 +143,10 @@ test("a QuorumError has one vote per server, each with its own error", () => {
   const votes = [
     { node: 0, outcome: VOTE.granted, error: undefined },
     { node: 1, outcome: VOTE.held, error: undefined },
-    failed(2, CODE.connection, reset.message, { cause: CAUSE.transport, connection: 8 }),
+    failed(2, CODE.connection, reset.message, {
+      cause: CAUSE.transport,
+      connection: 8,
+    }),
     failed(3, CODE.protocol, "depth"),
     failed(4, CODE.overloaded, "full"),
     failed(5, CODE.server, "ERR is wrong", { prefix: "ERR" }),

@@ -1,47 +1,145 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LockLostError } from "../../../pkg/dist/errors/errors.js";
 import * as fake from "./support/fake-core.js";
 import { connected, start, TOKEN } from "./support/harness.js";
 
 const { settle } = fake;
 
-test("what happens is told in order, with keys and without tokens", async () => {
+test("what happens is told in order, as plain data with keys, durations and reasons", async () => {
   const events = [];
-  const { client, core, feed } = await connected({ observe: (event) => events.push(event) });
-  assert.deepEqual(core.calls[0], ["observe"]);
-  feed([fake.KIND.connection, 0, 1], [fake.KIND.contended, 1]);
+  const { client, clock, core, feed } = await connected({
+    observe: (event) => events.push(event),
+  });
+  assert.deepEqual(core.calls[0], ["observe", true]);
+  feed([fake.KIND.connection, 0, 0], [fake.KIND.contended, 1]);
   client.acquire(["a", "b"], { token: "secret" }).then((lock) => lock.release());
+  clock.time += 20;
   feed(
-    [fake.KIND.granted, 1, 0, 5, ...TOKEN],
-    [fake.KIND.granted, 2, 0, 6],
+    [fake.KIND.granted, 1, 0, 5, ...TOKEN, 1],
+    [fake.KIND.granted, 2, 0, 6, 0, 0, 0, 0, 0, 4],
     [fake.KIND.degraded, 2, 3],
-    [fake.KIND.renewed, 1],
+    [fake.KIND.renewed, 1, 1.5],
   );
   await settle();
+  clock.time += 30;
+  const noperm = [fake.CODE.server, 0, fake.CAUSE.unknown, 0, 0, 0, 0];
+  core.details.push("NOPERM", "NOPERM no", "expired", "NOPERM", "NOPERM no", "reset");
   feed(
+    [fake.KIND.renewFailed, 1, ...noperm],
     [fake.KIND.released, 2, 1],
-    [fake.KIND.lost, 1, 1],
-    [fake.KIND.connection, 0, 0],
+    [fake.KIND.lost, 1, 1, 1],
+    [fake.KIND.reason, 0, ...noperm],
+    [fake.KIND.connection, 0, 1],
+    [fake.KIND.reason, 0, fake.CODE.connection, 0, fake.CAUSE.unknown, 0, 0, 0, 0],
     [fake.KIND.renewed, 99],
   );
-  const lost = events.at(-2)?.error;
-  assert.ok(lost instanceof LockLostError);
-  assert.deepEqual(events, [
+  const failure = {
+    name: "ServerError",
+    message: 'lock "first": h:1: NOPERM no',
+    code: "LOCK_SERVER",
+    node: "h:1",
+    prefix: "NOPERM",
+  };
+  const ended = {
+    name: "ConnectionError",
+    message: "h:1: reset",
+    code: "LOCK_CONNECTION",
+    node: "h:1",
+  };
+  const loss = {
+    name: "LockLostError",
+    message: 'lock "first": expired',
+    code: "LOCK_LOST",
+    cause: failure,
+  };
+  const expected = [
     { type: "connection", node: "h:1", state: "ready" },
     { type: "contended", keys: ["first"] },
-    { type: "acquired", keys: ["first"], fence: 5n },
-    { type: "acquired", keys: ["a", "b"], fence: 6n },
+    { type: "acquired", keys: ["first"], fence: "5", waited: 20, attempts: 1 },
+    { type: "acquired", keys: ["a", "b"], fence: "6", waited: 20, attempts: 4 },
     { type: "degraded", keys: ["a", "b"], missing: 3 },
-    { type: "renewed", keys: ["first"] },
-    { type: "released", keys: ["a", "b"], fence: 6n, outcome: "expired" },
-    { type: "lost", keys: ["first"], fence: 5n, error: lost },
-    { type: "connection", node: "h:1", state: "ended" },
-  ]);
+    { type: "renewed", keys: ["first"], rtt: 1.5 },
+    { type: "renew-failed", keys: ["first"], error: failure },
+    {
+      type: "released",
+      keys: ["a", "b"],
+      fence: "6",
+      held: 30,
+      outcome: "expired",
+    },
+    { type: "lost", keys: ["first"], fence: "5", held: 30, error: loss },
+    {
+      type: "connection",
+      node: "h:1",
+      state: "ended",
+      reason: "h:1: reset",
+      error: ended,
+    },
+  ];
+  assert.deepEqual(events, expected);
+  assert.deepEqual(JSON.parse(JSON.stringify(events)), expected, "plain data");
 });
 
-test("nobody is told before the losses are announced, and what is thrown there ends there", async () => {
+test("observers come and go, and the core is told of the first and of the last", async () => {
+  const { client, core, feed } = await connected();
+  const [first, second] = [[], []];
+  const removeFirst = client.observe(({ type }) => first.push(type));
+  const removeSecond = client.observe(({ type }) => second.push(type));
+  feed([fake.KIND.contended, 1]);
+  removeFirst();
+  removeFirst();
+  feed([fake.KIND.contended, 1]);
+  removeSecond();
+  feed([fake.KIND.contended, 1]);
+  assert.deepEqual([first, second], [["contended"], ["contended", "contended"]]);
+  assert.deepEqual(
+    core.calls.filter(([name]) => name === "observe"),
+    [
+      ["observe", true],
+      ["observe", false],
+    ],
+  );
+  assert.throws(() => client.observe("yes"), TypeError);
+});
+
+test("a wait that is over is told with its attempts, a single attempt is not", async () => {
+  const events = [];
+  const { client, clock, core, feed } = await connected({
+    observe: (event) => events.push(event),
+  });
+  client.tryAcquire("try").catch(() => {});
+  client.acquire("wait", { wait: 5 }).catch(() => {});
+  await settle();
+  clock.time += 5;
+  core.details.push("held", "late");
+  feed(
+    fake.failed(2, { code: fake.CODE.timeout, attempts: 1 }),
+    fake.failed(3, { code: fake.CODE.timeout, attempts: 7 }),
+  );
+  assert.deepEqual(events, [{ type: "timed-out", keys: ["wait"], waited: 5, attempts: 7 }]);
+});
+
+test("without observers the failure of a first contact is a warning", async () => {
+  const warnings = [];
+  const listener = (warning) => warnings.push(warning);
+  process.on("warning", listener);
+  const { core, feed } = await connected();
+  core.details.push("NOAUTH", "NOAUTH Authentication required.");
+  feed([fake.KIND.connection, 0, 1], [fake.KIND.reason, 0, fake.CODE.server, 0, 0, 0, 0, 0, 0]);
+  await settle();
+  process.off("warning", listener);
+  assert.deepEqual(
+    warnings.map(({ name, code }) => [name, code]),
+    [["RedlatchWarning", "REDLATCH_FIRST_CONTACT"]],
+  );
+  assert.match(warnings[0].message, /h:1: NOAUTH/);
+});
+
+test("nobody is told before the losses are announced, and what is thrown there becomes one warning", async () => {
   const order = [];
+  const warnings = [];
+  const listener = (warning) => warnings.push(warning);
+  process.on("warning", listener);
   const observe = (event) => {
     order.push(event.type);
     if (event.type === "acquired") throw new Error("an observer's own");
@@ -52,10 +150,16 @@ test("nobody is told before the losses are announced, and what is thrown there e
   const lock = await first;
   lock.signal.addEventListener("abort", () => order.push("abort"));
   core.outgoing.set(9, "after");
-  feed([fake.KIND.connection, 0, 1], [fake.KIND.lost, 1, 1], [fake.KIND.transmit, 9]);
+  feed([fake.KIND.connection, 0, 0], [fake.KIND.lost, 1, 1], [fake.KIND.transmit, 9]);
   assert.deepEqual(order, ["acquired", "abort", "connection", "lost"]);
   assert.deepEqual(dial.connection.written, ["after"], "the drain goes on");
   await settle();
+  process.off("warning", listener);
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ["REDLATCH_OBSERVER"],
+  );
+  assert.match(warnings[0].message, /an observer's own/);
 });
 
 test("an observer may use the client", async () => {
@@ -104,7 +208,7 @@ test("inspect is plain data: nodes, locks, waiters, counters; no credentials, no
   core.left = 12.5;
   const snapshot = client.inspect();
   assert.deepEqual(snapshot, {
-    nodes: [{ node: "h:1", state: "ready", pending: 1, wakes: true }],
+    nodes: [{ node: "h:1", state: "ready", pending: 1, wakes: true, fault: null }],
     locks: [{ keys: ["first"], fair: false, fence: "5", remaining: 12.5 }],
     waiters: [{ keys: ["a", "b"], fair: true }],
     releasing: 2,
@@ -122,7 +226,7 @@ test("inspect before the first use dials nobody, and after the end tells the las
   await client.close();
   cores[0].snapshot = undefined;
   assert.deepEqual(client.inspect(), {
-    nodes: [{ node: "h:1", state: "down", pending: 0, wakes: false }],
+    nodes: [{ node: "h:1", state: "down", pending: 0, wakes: false, fault: null }],
     locks: [],
     waiters: [],
     releasing: 0,

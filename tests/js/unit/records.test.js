@@ -5,14 +5,15 @@ import { Records } from "../../../pkg/dist/core/records.js";
 import { CAUSE, CODE, KIND, VOTE } from "../../../pkg/dist/core/wire.js";
 import { FakeCore } from "./support/fake-core.js";
 
-test("an error is read with its strings and its votes, and the next record after them", () => {
+test("an error is read with its strings, its votes and its reason, and the next record after them", () => {
   const core = new FakeCore();
-  core.queue(KIND.failed, 7, CODE.quorum, -1, CAUSE.unknown, 0, 3, 3);
+  core.queue(KIND.failed, 7, CODE.quorum, -1, CAUSE.unknown, 0, 3, 3, 1);
   core.queue(KIND.vote, 0, VOTE.granted);
   core.queue(KIND.vote, 1, VOTE.failed, CODE.server, CAUSE.unknown, 0);
   core.queue(KIND.vote, 2, VOTE.failed, CODE.connection, CAUSE.transport, 9);
+  core.queue(KIND.reason, 0, CODE.server, 2, CAUSE.unknown, 0, 1, 0, 0);
   core.queue(KIND.released, 5, 0);
-  core.details.push("no majority", "READONLY", "READONLY a replica", "reset");
+  core.details.push("no majority", "READONLY", "READONLY a replica", "reset", "OOM", "OOM no memory");
   const records = new Records(core, 0, 0);
   const { votes, ...error } = records.error();
   const none = { connection: 0, prefix: "" };
@@ -23,8 +24,19 @@ test("an error is read with its strings and its votes, and the next record after
     cause: CAUSE.unknown,
     attempts: 3,
     message: "no majority",
+    reason: {
+      code: CODE.server,
+      node: 2,
+      cause: CAUSE.unknown,
+      connection: 0,
+      attempts: 1,
+      prefix: "OOM",
+      message: "OOM no memory",
+      votes: [],
+      reason: undefined,
+    },
   });
-  const failed = { attempts: 0, votes: [] };
+  const failed = { attempts: 0, votes: [], reason: undefined };
   assert.deepEqual(votes, [
     { node: 0, outcome: VOTE.granted, error: undefined },
     {

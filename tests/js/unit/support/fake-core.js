@@ -55,8 +55,8 @@ export class FakeCore {
     this.#enter("add_node", ...args);
     return 0;
   }
-  observe() {
-    this.#enter("observe");
+  observe(wanted) {
+    this.#enter("observe", wanted);
   }
   inspect() {
     this.#enter("inspect");
@@ -191,7 +191,14 @@ export class FakeTransport {
           connection.closed += 1;
         },
       };
-      this.dials.push({ address, handler, signal, resolve: () => resolve(connection), reject, connection });
+      this.dials.push({
+        address,
+        handler,
+        signal,
+        resolve: () => resolve(connection),
+        reject,
+        connection,
+      });
     });
 }
 

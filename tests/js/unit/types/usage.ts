@@ -9,10 +9,12 @@ import {
   type LockClient,
   LockError,
   type LockErrorCode,
+  type LockErrorOptions,
   type LockEvent,
   type LockHandle,
   LockLostError,
   LockTimeoutError,
+  type NodeFault,
   QuorumError,
   ServerError,
   type Transport,
@@ -40,7 +42,14 @@ client.using("k", {});
 // @ts-expect-error: a handle is whole
 client.adopt({ keys: ["k"], token: "t" });
 
-const options: AcquireOptions = { ttl: 1, wait: Infinity, fair: true, renew: true, maxHold: 1, token: "t" };
+const options: AcquireOptions = {
+  ttl: 1,
+  wait: Infinity,
+  fair: true,
+  renew: true,
+  maxHold: 1,
+  token: "t",
+};
 const lock: Lock | null = await client.tryAcquire("k", options);
 if (lock !== null) {
   const handle: LockHandle = JSON.parse(JSON.stringify(lock));
@@ -59,7 +68,7 @@ try {
     const code: "LOCK_TIMEOUT" = error.code;
     console.log(attempts, code);
   }
-  if (error instanceof LockLostError) console.log(error.since + 1);
+  if (error instanceof LockLostError) console.log(error.since + 1, error.result);
   if (error instanceof ServerError) console.log(error.prefix + error.node);
   if (error instanceof QuorumError) {
     const votes: readonly Vote[] = error.votes;
@@ -68,6 +77,8 @@ try {
   }
   if (error instanceof LockError) {
     const code: LockErrorCode = error.code;
+    const names: readonly string[] = error.keys;
+    console.log(names, error.cause);
     // @ts-expect-error: not a code
     console.log(code === "LOCK_NONE");
   }
@@ -76,20 +87,25 @@ try {
 function told(event: LockEvent): string | number | bigint | null {
   switch (event.type) {
     case "contended":
-    case "renewed":
       return event.keys.join();
+    case "renewed":
+      return event.rtt;
+    case "renew-failed":
+      return event.error.cause?.code ?? event.error.message;
+    case "timed-out":
+      return event.waited / event.attempts;
     case "acquired":
       return event.fence;
     case "degraded":
       return event.missing;
     case "lost":
-      return event.error.since;
+      return event.error.message + event.held;
     case "released":
       return event.outcome;
     case "connection":
       // @ts-expect-error: no lock's event has a state
       if (event.type === "lost") return event.state;
-      return event.node + event.state;
+      return event.node + (event.state === "ended" ? event.reason : event.state);
     default: {
       const none: never = event;
       return none;
@@ -97,17 +113,34 @@ function told(event: LockEvent): string | number | bigint | null {
   }
 }
 
+const removeObserver: () => void = client.observe(told);
+removeObserver();
 const snapshot: ClientSnapshot = client.inspect();
+const fault: NodeFault | null | undefined = snapshot.nodes[0]?.fault;
+console.log(fault?.prefix);
 console.log(snapshot.nodes[0]?.state === "ready", snapshot.counters.roundTrips + 1);
 // @ts-expect-error: tokens are not shown
 console.log(snapshot.locks[0]?.token);
 
-const clock: Clock = { now: () => 1, wall: () => 2, setTimeout: () => 0, clearTimeout() {} };
-const transport: Transport = { connect: async () => ({ write() {}, close() {} }) };
-const all: ClientOptions = { nodes: ["redis://a", { url: "redis://b" }], clock, transport, observe: told };
+const clock: Clock = {
+  now: () => 1,
+  wall: () => 2,
+  setTimeout: () => 0,
+  clearTimeout() {},
+};
+const transport: Transport = {
+  connect: async () => ({ write() {}, close() {} }),
+};
+const all: ClientOptions = {
+  nodes: ["redis://a", { url: "redis://b" }],
+  clock,
+  transport,
+  observe: told,
+};
 
 class Mine extends LockLostError {}
-console.log(new Mine("m", 1).code);
+const own: LockErrorOptions = { keys: ["k"], cause: new Error("why") };
+console.log(new Mine("m", 1, own).code);
 
 await using disposed = createClient(all);
 await using held = await disposed.acquire("k");
