@@ -8,8 +8,7 @@ import { output } from "./paths.mjs";
 
 /** The entry for each runtime. The wasm is counted separately, and modules of the runtime are not counted. */
 const ENTRIES = {
-  "Node.js, Bun": "entry/node.js",
-  Deno: "entry/deno.js",
+  "Node.js, Deno, Bun": "entry/node.js",
   workerd: "entry/workerd.js",
   "edge-light": "entry/edge-light.js",
   browser: "entry/browser.js",

@@ -29,6 +29,8 @@ const aboutRuntimes = new Set([
 
 /** Of the suite, by file: why no other runtime than this machine's Node.js runs it, even with --all. */
 export const onlyInstalled = {
+  "addresses.test.js":
+    "names with addresses of the test's own, which no other runtime's node:dns can be given",
   "lasting.test.js":
     "half a minute of waiting for what the core alone decides, and its own tests show in virtual time",
   "redlock-outages.test.js": "forty clients at once, for half a minute: as above",

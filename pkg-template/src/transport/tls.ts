@@ -2,13 +2,16 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Address } from "../types/types.js";
 
-/** Opens a socket that verifies the server. Throws if the runtime cannot read the certificate or the key. */
-export function openTls({ host, port, tlsOptions }: Address): tls.TLSSocket {
+/**
+ * Opens a socket to an IP address of the host, and verifies that the host is there. Throws if the runtime cannot read the
+ * certificate or the key.
+ */
+export function openTls({ host, port, tlsOptions }: Address, ip: string): tls.TLSSocket {
   const { ca, cert, key, servername } = tlsOptions;
   // An IP address is verified as such, and is not allowed as a server name.
   const name = servername ?? (net.isIP(host) === 0 ? host : undefined);
   return tls.connect({
-    host,
+    host: ip,
     port,
     // Explicit, because NODE_TLS_REJECT_UNAUTHORIZED may be meant for other code.
     rejectUnauthorized: true,

@@ -23,8 +23,8 @@ function resolve(entry, conditionNames) {
 const tools = {
   "Node.js, import": [["node", "import"], "node.js", "node.js", "browser.js"],
   "Node.js, require, and Jest": [["node", "require"], "node.cjs", "node.cjs", "browser.cjs"],
-  "Deno, import": [["deno", "node", "import"], "deno.js", "deno.js", "browser.js"],
-  "Deno, require": [["deno", "node", "require"], "deno.cjs", "deno.cjs", "browser.cjs"],
+  "Deno, import": [["deno", "node", "import"], "node.js", "node.js", "browser.js"],
+  "Deno, require": [["deno", "node", "require"], "node.cjs", "node.cjs", "browser.cjs"],
   "Bun, import": [["bun", "node", "import"], "node.js", "node.js", "browser.js"],
   "Bun, require": [["bun", "node", "require"], "node.cjs", "node.cjs", "browser.cjs"],
   "wrangler, import": [["workerd", "worker", "browser", "import"], "workerd.js", "workerd.js", "workerd.js"],

@@ -1,5 +1,6 @@
 // The runtime's own sockets: what they cannot take at once arrives all the same, and whom they keep waiting.
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createAuthority } from "../support/certificates.js";
@@ -65,3 +66,18 @@ for (const [way, options] of Object.entries(ways)) {
     });
   }
 }
+
+const TABLE = "/proc/net/tcp";
+
+test("an idle connection is probed after 10 s, not after the kernel's two hours", {
+  skip: existsSync(TABLE) ? false : "the kernel does not show its timers",
+}, async (t) => {
+  const client = openClient(t, redis);
+  await (await client.acquire(freshKey())).release();
+  const [, port] = /addr=127\.0\.0\.1:(\d+) [^\n]*name=redlatch/.exec(await redis.send("CLIENT", "LIST"));
+  const end = Number(port).toString(16).toUpperCase().padStart(4, "0");
+  // The local address, the other one, the state, the queues, and the timer: 2 is keep-alive, with hundredths of a second left.
+  const shape = new RegExp(`: 0100007F:${end} \\S+ \\S+ \\S+ 02:([0-9A-F]+) `);
+  const [, left] = shape.exec(readFileSync(TABLE, "utf8")) ?? assert.fail("no keep-alive timer runs");
+  assert.ok(Number.parseInt(left, 16) <= 1_000, `${Number.parseInt(left, 16)} hundredths`);
+});
