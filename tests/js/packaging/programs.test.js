@@ -1,33 +1,19 @@
 // Programs as people write them, with the packed package installed: each in the way that its tools come.
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { openClient } from "../support/clients.js";
 import { settles, until } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
 import { startRedis } from "../support/redis.js";
 import { programs } from "../support/runtimes.js";
+import { projectOf } from "./support/programs.js";
 import { execute } from "./support/runtimes.js";
-import { emptyFolder, installedProject } from "./support/tarball.js";
+import { installedProject } from "./support/tarball.js";
 
-const source = fileURLToPath(new URL("../../programs", import.meta.url));
 const installed = await installedProject({ after });
 const redis = await startRedis({ after });
-
-/** A copy of a program of tests/programs, with what it needs in its node_modules. */
-function project(scope, name) {
-  const folder = emptyFolder(scope);
-  cpSync(join(source, name), folder, { recursive: true });
-  const modules = join(folder, "node_modules");
-  mkdirSync(modules);
-  for (const each of readdirSync(join(source, "node_modules"))) {
-    symlinkSync(join(source, "node_modules", each), join(modules, each));
-  }
-  cpSync(join(installed, "node_modules/redlatch"), join(modules, "redlatch"), { recursive: true });
-  return folder;
-}
 
 const REDIS_URL = redis.url;
 // As on a build machine: nobody watches, and nothing is coloured.
@@ -35,7 +21,7 @@ const QUIET = { CI: "true", NO_COLOR: "1" };
 
 /** Runs the tests of a project, which must be at least `least` and pass, and leave nothing open. */
 async function assertTested(t, name, [command, ...args], least) {
-  const cwd = project(t, name);
+  const cwd = projectOf(t, name, installed);
   const { status, stdout, stderr } = await execute([command, ...args], { cwd, env: { REDIS_URL, ...QUIET } });
   assert.equal(status, 0, stdout + stderr);
   assert.doesNotMatch(stdout + stderr, /did not exit|open handle|worker process has failed/i);
@@ -44,7 +30,7 @@ async function assertTested(t, name, [command, ...args], least) {
 }
 
 test("Express, compiled to CommonJS: one payment at a time, and an end on SIGTERM", async (t) => {
-  const cwd = project(t, "express");
+  const cwd = projectOf(t, "express", installed);
   const compiled = await execute([process.execPath, "node_modules/typescript/bin/tsc"], { cwd });
   assert.equal(compiled.status, 0, compiled.stdout);
   const server = startWorker(t, pathToFileURL(join(cwd, "dist/server.js")), undefined, {
@@ -80,11 +66,11 @@ test("Express, compiled to CommonJS: one payment at a time, and an end on SIGTER
 });
 
 test("Jest as it comes", (t) =>
-  assertTested(t, "jest", [process.execPath, "node_modules/jest/bin/jest.js"], 3));
+  assertTested(t, "jest", [process.execPath, "node_modules/jest/bin/jest.js"], 6));
 
 test("ts-jest as it comes", (t) =>
   assertTested(t, "ts-jest", [process.execPath, "node_modules/jest/bin/jest.js"], 2));
 
 test("Vitest as it comes", (t) =>
   // It is for Node.js 22 and later.
-  assertTested(t, "vitest", [programs.node22, "node_modules/vitest/vitest.mjs", "run"], 3));
+  assertTested(t, "vitest", [programs.node22, "node_modules/vitest/vitest.mjs", "run"], 6));
