@@ -25,6 +25,7 @@ RUNTIMES := tests/runtimes/node_modules/.package-lock.json
 BUNDLERS := tests/packaging/node_modules/.package-lock.json
 CLIENTS := tests/clients/node_modules/.package-lock.json
 PROGRAMS := tests/programs/node_modules/.package-lock.json
+FRAMEWORKS := tests/frameworks/node_modules/.package-lock.json
 BIN := pkg-template/node_modules/.bin
 CORE := target/wasm/redlatch_core_bg.wasm
 MEMORY := target/wasm/redlatch_memory_bg.wasm
@@ -37,8 +38,9 @@ CORE_SOURCES := Cargo.toml Cargo.lock $(shell find src lua)
 SHELL_SOURCES := $(shell find pkg-template -mindepth 1 -name node_modules -prune -o -print)
 DOCUMENTS := README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE
 # As seen from pkg-template, where biome finds its settings.
-SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/programs ../tests/runtimes ../tests/soak ../tests/lint \
-  ../tests/planted/patches.js ../tests/planted/run.js
+# The decorators in NestJS's program are more than biome reads.
+SCRIPTS := . ../tests/js ../tests/demo ../tests/bench ../tests/packaging ../tests/programs ../tests/frameworks/next \
+  ../tests/frameworks/bullmq ../tests/runtimes ../tests/soak ../tests/lint ../tests/planted/patches.js ../tests/planted/run.js
 
 # The features that rustc uses and every supported runtime has; wasm-opt refuses the code without them.
 WASM_FEATURES := --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
@@ -64,7 +66,7 @@ test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## e
 test-all: JS_SET := --all
 test-all: FUZZ_SECONDS := 20
 test-all: export SEEDS := 10000
-test-all: test ## the same with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
+test-all: $(FRAMEWORKS) test ## the same with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
 	@node tests/bench/bench.js $(ARGS)
@@ -108,7 +110,8 @@ size: build ## what the package weighs, raw and gzipped
 
 clean: ## removes what was built; the tools in .tools/ stay
 	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
-	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules tests/programs/node_modules
+	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules tests/programs/node_modules \
+	  tests/frameworks/node_modules
 
 ##@ Steps of `make test`
 .PHONY: new-log test-rust test-wasm test-js test-fuzz
@@ -219,7 +222,8 @@ $(CLIENTS): WHAT := other Redis clients, to lock over,
 $(RUNTIMES): WHAT := Deno, Bun, workerd and Node.js 22 and 24, to run the package on (740 MB),
 $(BUNDLERS): WHAT := Vite, webpack, rollup, publint and attw, to put the package through (100 MB),
 $(PROGRAMS): WHAT := Express, Jest, ts-jest and Vitest, for programs that use the package (130 MB),
-$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS) $(PROGRAMS): \
+$(FRAMEWORKS): WHAT := NestJS, Next and BullMQ, for larger programs that use the package (400 MB),
+$(NODE_TOOLS) $(BENCH_PEERS) $(CLIENTS) $(RUNTIMES) $(BUNDLERS) $(PROGRAMS) $(FRAMEWORKS): \
   %/node_modules/.package-lock.json: %/package.json %/package-lock.json | toolchain
 	@echo 'Installing $(WHAT) in $*/node_modules (half a minute at most).'
 	@cd $* && npm ci --no-audit --no-fund

@@ -38,6 +38,11 @@ export const onlyInstalled = {
     "half a minute on what is the same on all: the core, with bytes from the test's own transport",
 };
 
+/** These run with --all only, on this machine's Node.js. By file: why. */
+const onlyWithAll = {
+  "packaging/frameworks.test.js": "NestJS, Next and BullMQ are 400 MB, and a build of Next takes a minute",
+};
+
 const testsIn = (folder, options) =>
   readdirSync(join(tests, folder), options)
     .filter((name) => name.endsWith(".test.js"))
@@ -51,7 +56,7 @@ const anywhere = [
 ];
 
 function filesOf(runtime, all) {
-  if (runtime === runtimes[0]) return everything;
+  if (runtime === runtimes[0]) return everything.filter((file) => all || !(file in onlyWithAll));
   const files = all ? anywhere : anywhere.filter((file) => aboutRuntimes.has(file));
   return runtime.name === "Deno" ? [...files, ...testsIn("deno")] : files;
 }
@@ -64,6 +69,7 @@ const measuring = {
 
 /** These take longest and start first, so that none of them ends alone. By file: what takes the time. */
 const longest = {
+  "packaging/frameworks.test.js": "two builds of Next",
   "other-clients.test.js": "a contract of 20 tests for each of six clients",
   "suite/redlock-outages.test.js": "every combination of outages of up to seven servers",
   "packaging/bundling.test.js": "five bundlers, and each result in a browser or a worker",
