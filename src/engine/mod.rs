@@ -97,6 +97,14 @@ impl<E: Entropy + 'static> Engine<E> {
         self.topology.add(endpoint, self.policy.connect_timeout)
     }
 
+    /// Call this just before [`handle_connected`](Self::handle_connected) to log in with other credentials than those of
+    /// the [`Endpoint`]; empty strings for none. Ignored if the connection was given up.
+    pub fn log_in(&mut self, id: ConnectionId, user: String, password: String) {
+        if let Some(node) = self.topology.of(id).and_then(|node| self.topology.get(node)) {
+            node.log_in(id, user, password);
+        }
+    }
+
     /// Call this when a connection that [`poll_connect`](Self::poll_connect) requested is open. Ignored if the
     /// connection was given up.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {

@@ -139,6 +139,14 @@ impl Node {
         matches!(&self.state, State::Up(connection) if connection.wakes)
     }
 
+    /// Replaces the endpoint's credentials, from the connection that is being made.
+    pub(crate) fn log_in(&mut self, id: ConnectionId, user: String, password: String) {
+        if self.id() == Some(id) {
+            self.endpoint.user = user;
+            self.endpoint.password = password;
+        }
+    }
+
     /// The driver made the connection. `client` is the id to which wake-ups are addressed. Returns news at once if the
     /// connection needs no handshake.
     pub(crate) fn connected(

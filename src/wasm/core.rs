@@ -155,6 +155,11 @@ impl Core {
         self.engine.owed()
     }
 
+    /// The credentials for a connection that is about to be open, in place of those of its node.
+    pub fn log_in(&mut self, connection: u32, user: String, password: String) {
+        self.engine.log_in(ConnectionId(connection), user, password);
+    }
+
     /// A connection is open.
     pub fn connected(&mut self, connection: u32, mono: f64, wall: f64) {
         let now = self.now(mono, wall);

@@ -136,6 +136,29 @@ fn a_password_that_is_wrong_in_resp2_too_is_reported() {
 }
 
 #[test]
+fn credentials_of_a_connection_replace_those_of_the_endpoint_and_stay_secret() {
+    let mut client = client("ann", "old-secret", 0);
+    client.acquire(one_attempt("a"));
+    client.drain_io();
+    client.engine.log_in(client.connection.unwrap(), String::new(), "new-secret".into());
+    client.connect();
+    assert_eq!(
+        client.command().words,
+        ["HELLO", "3", "AUTH", "default", "new-secret", "SETNAME", "redlatch"]
+    );
+    client.reply("-LOADING not new-secret\r\n");
+    let error = failure(client.event());
+    assert!(!format!("{error:?}").contains("new-secret"), "{error:?}");
+    // A late answer changes nothing about the next connection.
+    client.acquire(Request { wait: ms(5_000), ..request("a") });
+    client.wait_for_dial();
+    let gone = client.closed[0];
+    client.engine.log_in(gone, "eve".into(), "other".into());
+    client.connect();
+    assert_eq!(client.command().words[3..5], ["default", "new-secret"]);
+}
+
+#[test]
 fn a_replica_is_not_the_server_and_is_dialed_again_later() {
     for role in ["replica", "slave"] {
         let hello = format!("%2\r\n$5\r\nproto\r\n:3\r\n$4\r\nrole\r\n${}\r\n{role}\r\n", role.len());

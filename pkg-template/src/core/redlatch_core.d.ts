@@ -54,6 +54,8 @@ export interface Core {
   busy(): number;
   /** How many locks owe the application something, for which the process must stay alive. */
   owed(): number;
+  /** The credentials for a connection, just before `connected`, in place of those given to `add_node`. */
+  log_in(conn: number, user: string, password: string): void;
   connected(conn: number, mono: number, wall: number): void;
   received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
   /** A connection ended, or could not be made. `reason` is a short text for people. */

@@ -1,5 +1,6 @@
 import { reasonOf } from "../errors/text.js";
 import type { Address, Connection, Transport } from "../types/types.js";
+import type { Login } from "./login.js";
 
 /** Hears what happens on a connection, until it is dropped or has ended. */
 export interface ConnectionOwner {
@@ -8,6 +9,7 @@ export interface ConnectionOwner {
   handleClosed(connection: NodeConnection, reason: string, error: unknown): void;
 }
 
+const NO_LOGIN = "the credentials function failed; see the cause";
 const SILENT = " before the server sent anything; is this a TLS port (use rediss://)?";
 
 /**
@@ -22,6 +24,8 @@ export class NodeConnection {
   readonly id: number;
   /** The index of the server. */
   readonly node: number;
+  /** What the application gave instead of the credentials in the URL, once the connection is open. */
+  login: Login | undefined;
   readonly #owner: ConnectionOwner;
   readonly #dial = new AbortController();
   #connection: Connection | undefined;
@@ -37,15 +41,18 @@ export class NodeConnection {
     this.#owner = owner;
   }
 
-  dial(transport: Transport, address: Address): void {
+  /** `ask` asks the application for credentials, if that is to be done. */
+  dial(transport: Transport, address: Address, ask?: () => Promise<Login>): void {
     this.#plaintext = !address.tls && address.path === null && transport.carrier !== "commands";
     const handler = {
       data: (chunk: Uint8Array) => this.#data(chunk),
       close: (error?: unknown) => this.#close(error),
     };
+    const { signal } = this.#dial;
+    const connect = () => transport.connect(address, handler, signal);
     // The executor turns a connect that throws into a rejection.
     new Promise<Connection>((resolve) =>
-      resolve(transport.connect(address, handler, this.#dial.signal)),
+      resolve(ask === undefined ? connect() : this.#logIn(ask).then(connect)),
     ).then(
       (connection) => this.#open(connection),
       (error: unknown) => this.#close(error),
@@ -82,6 +89,16 @@ export class NodeConnection {
     else hangUp(connection);
   }
 
+  async #logIn(ask: () => Promise<Login>): Promise<void> {
+    try {
+      this.login = await ask();
+    } catch (error) {
+      this.#close(error, NO_LOGIN);
+    }
+    // Also after an answer that is too late.
+    this.#dial.signal.throwIfAborted();
+  }
+
   #open(connection: Connection): void {
     if (typeof connection?.write !== "function" || typeof connection.close !== "function") {
       this.#close(new TypeError("the transport's connect must resolve to { write(bytes), close() }"));
@@ -105,11 +122,11 @@ export class NodeConnection {
     else this.#close(new Error("the transport delivered data before connect had resolved"));
   }
 
-  #close(error: unknown): void {
+  #close(error: unknown, reason = reasonOf(error)): void {
     if (this.#closed) return;
     const silent = this.#plaintext && this.#connection !== undefined && !this.#received;
     this.drop();
-    this.#owner.handleClosed(this, reasonOf(error) + (silent ? SILENT : ""), error);
+    this.#owner.handleClosed(this, reason + (silent ? SILENT : ""), error);
   }
 }
 

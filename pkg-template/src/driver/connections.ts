@@ -1,20 +1,28 @@
 import type { Node } from "../options/nodes.js";
+import type { Credentials } from "../types/types.js";
 import { type ConnectionOwner, NodeConnection } from "./connection.js";
+import { askLogin } from "./login.js";
 import type { NodeInfo } from "./to-error.js";
 
 /** A server with what is known about it for errors. */
-export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"] };
+export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"]; asking: boolean };
 
 /** The connections of a client, by the core's numbers. */
 export class Connections {
   readonly #nodes: readonly KnownNode[];
   readonly #owner: ConnectionOwner;
+  readonly #credentials: (() => Credentials | Promise<Credentials>) | undefined;
   readonly #open = new Map<number, NodeConnection>();
   #keepsAlive = true;
 
-  constructor(nodes: readonly KnownNode[], owner: ConnectionOwner) {
+  constructor(
+    nodes: readonly KnownNode[],
+    owner: ConnectionOwner,
+    credentials?: () => Credentials | Promise<Credentials>,
+  ) {
     this.#nodes = nodes;
     this.#owner = owner;
+    this.#credentials = credentials;
   }
 
   connect(id: number, index: number): void {
@@ -23,7 +31,14 @@ export class Connections {
     const connection = new NodeConnection(id, index, this.#owner);
     this.#open.set(id, connection);
     connection.keepAlive(this.#keepsAlive);
-    connection.dial(node.transport, node.address);
+    const credentials = this.#credentials;
+    const ask = () => {
+      node.asking = true;
+      return askLogin(credentials as NonNullable<typeof credentials>).finally(() => {
+        node.asking = false;
+      });
+    };
+    connection.dial(node.transport, node.address, credentials && ask);
   }
 
   write(id: number, bytes: Uint8Array): void {

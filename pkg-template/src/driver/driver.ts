@@ -59,7 +59,12 @@ export class Driver implements LockDriver, ConnectionOwner {
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.label = settings.label;
-    this.#nodes = settings.nodes.map((node) => ({ ...node, tls: node.address.tls, lastError: undefined }));
+    this.#nodes = settings.nodes.map((node) => ({
+      ...node,
+      tls: node.address.tls,
+      lastError: undefined,
+      asking: false,
+    }));
     const toError = (record: ErrorRecord, call: Call) => toLockError(record, this.#nodes, this.wall(), call);
     this.#observer = new Observer(
       this.#nodes,
@@ -69,7 +74,7 @@ export class Driver implements LockDriver, ConnectionOwner {
     this.#host = new CoreHost(settings, load, (error) => this.#end(error));
     this.#pending = new Pending(this, toError, this.#observer);
     if (settings.observe !== undefined) this.observe(settings.observe);
-    this.#connections = new Connections(this.#nodes, this);
+    this.#connections = new Connections(this.#nodes, this, settings.credentials);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain();
@@ -186,8 +191,11 @@ export class Driver implements LockDriver, ConnectionOwner {
     });
   }
 
-  handleConnected({ id }: NodeConnection): void {
-    this.#host.feed((core, mono, wall) => core.connected(id, mono, wall));
+  handleConnected({ id, login }: NodeConnection): void {
+    this.#host.feed((core, mono, wall) => {
+      if (login !== undefined) core.log_in(id, login.user, login.password);
+      core.connected(id, mono, wall);
+    });
     this.#drain();
   }
 

@@ -14,10 +14,14 @@ import {
   ServerError,
   type Vote,
 } from "../errors/errors.js";
+import type { Transport } from "../types/types.js";
 
 /** What errors say about a server. */
 export interface NodeInfo {
   readonly name: string;
+  readonly transport: Pick<Transport, "carrier">;
+  /** Whether the application was asked for credentials and has not answered. */
+  readonly asking: boolean;
   /** Whether its connections use TLS. */
   readonly tls: boolean;
   /** The error that ended its last connection, and the number of that connection. */
@@ -67,7 +71,7 @@ function errorOf(
     case CODE.connection:
       return connectionError(record, node, keys);
     case CODE.server:
-      return new ServerError(located, node.name, prefix, { keys });
+      return new ServerError(located + hintFor(prefix, node), node.name, prefix, { keys });
     case CODE.protocol:
       return new ProtocolError(located, node.name, { keys });
     case CODE.overloaded:
@@ -77,6 +81,13 @@ function errorOf(
     default:
       return new InternalError(message, { keys });
   }
+}
+
+/** A prefix before the hash tag of a derived key moves it out of its lock's slot. */
+function hintFor(prefix: string, { transport }: NodeInfo): string {
+  return prefix === "CROSSSLOT" && transport.carrier === "commands"
+    ? "; does the client behind fromCommand put a key prefix of its own before the keys? Remove it there, and set `prefix` here"
+    : "";
 }
 
 /** The error of a whole client, for one of its calls. */
@@ -97,10 +108,11 @@ function connectionError(
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
     return new ConnectionError(message, node.name, { cause: own, keys });
   }
-  const hint = cause === CAUSE.connectTimeout && node.tls ? SILENT : "";
+  const hint = cause !== CAUSE.connectTimeout ? "" : node.asking ? UNSETTLED : node.tls ? SILENT : "";
   return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });
 }
 
+const UNSETTLED = "; the promise of the credentials function has not settled";
 /** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
 const SILENT = "; does the server speak TLS on this port, as rediss:// requires?";
 
@@ -117,5 +129,11 @@ function voteOf(
 
 /** For an error that does not concern one server alone. */
 function allOf(nodes: readonly NodeInfo[]): NodeInfo {
-  return { name: nodes.map(({ name }) => name).join(", "), tls: false, lastError: undefined };
+  return {
+    name: nodes.map(({ name }) => name).join(", "),
+    transport: {},
+    asking: false,
+    tls: false,
+    lastError: undefined,
+  };
 }

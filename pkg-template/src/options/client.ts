@@ -1,5 +1,5 @@
 import type { LockEvent } from "../types/observe.js";
-import type { ClientOptions, Clock, Transport } from "../types/types.js";
+import type { ClientOptions, Clock, Credentials, Transport } from "../types/types.js";
 import { systemClock } from "./clock.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import { check, duration, numberWithin, optionsOf, show } from "./validate.js";
@@ -12,6 +12,8 @@ export interface Settings {
   readonly nodes: readonly Node[];
   /** The text with which every request is refused, if a server's URL is not set. */
   readonly missing: string | undefined;
+  /** Asked at each connect, in place of the credentials in the URLs. */
+  readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
   readonly prefix: string;
   /** Empty for none. */
   readonly label: string;
@@ -31,6 +33,7 @@ export interface Settings {
 const CLIENT_OPTIONS = new Set<string>([
   ...NODE_OPTIONS,
   "nodes",
+  "credentials",
   "allowPlaintextAuth",
   "prefix",
   "label",
@@ -60,6 +63,7 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   return {
     nodes,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
+    credentials: parseCredentials(options.credentials),
     prefix: check("prefix", options.prefix, "string", "lock:"),
     label: parseLabel(options.label),
     ttl: options.ttl === undefined ? undefined : parseTtl(options.ttl),
@@ -104,6 +108,12 @@ function parseRetry(value: unknown): { min: number; max: number } {
   const max = retry.max === undefined ? Math.max(most, min) : most;
   if (min > max) throw new RangeError(`retry.min must not exceed retry.max; got ${min} and ${max}`);
   return { min, max };
+}
+
+function parseCredentials(value: unknown): Settings["credentials"] {
+  return value === undefined
+    ? undefined
+    : (check("credentials", value, "function") as NonNullable<Settings["credentials"]>);
 }
 
 function parseClock(value: unknown): Clock {

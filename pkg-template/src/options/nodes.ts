@@ -21,6 +21,8 @@ interface Defaults {
   readonly transport: Transport | undefined;
   readonly sockets: Transport | undefined;
   readonly allowPlaintextAuth: boolean;
+  /** Whether the application is asked for credentials at each connect. */
+  readonly asksCredentials: boolean;
 }
 
 /** Checks the options that name a client's servers. */
@@ -30,6 +32,7 @@ export function parseNodes(options: ClientOptions, sockets: Transport | undefine
     transport: parseTransport(options.transport, "transport"),
     sockets,
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
+    asksCredentials: options.credentials !== undefined,
   };
   const { url, nodes } = options;
   if (nodes === undefined) {
@@ -102,7 +105,12 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const problem = transport.refuses?.(address);
   if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
   refuseLogin(endpoint, transport, option("url"));
-  if (!defaults.allowPlaintextAuth) refuseExposure(endpoint, transport, option("url"));
+  if (defaults.asksCredentials && transport.carrier === "commands") {
+    throw new TypeError("credentials belong to the client behind the transport; remove the option");
+  }
+  if (!defaults.allowPlaintextAuth) {
+    refuseExposure(endpoint, defaults.asksCredentials, transport, option("url"));
+  }
   return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport, missing };
 }
 
@@ -140,11 +148,17 @@ function valueFor<T extends boolean | undefined>(address: Address, value: T | ((
   return typeof value === "function" ? value(address) : value;
 }
 
-function refuseExposure({ address, user, password }: Endpoint, transport: Transport, name: string): void {
+function refuseExposure(
+  { address, user, password }: Endpoint,
+  asksCredentials: boolean,
+  transport: Transport,
+  name: string,
+): void {
   const { secure, credentials = transport.carrier === "commands" } = transport;
   if (valueFor(address, secure) ?? (address.tls || isLocal(address))) return;
   // A URL that asks for TLS must not be served without it.
-  if (!valueFor(address, credentials) && user + password === "" && !address.tls) return;
+  const hasLogin = asksCredentials || user + password !== "";
+  if (!valueFor(address, credentials) && !hasLogin && !address.tls) return;
   const remedy =
     secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
   throw new TypeError(

@@ -8,7 +8,8 @@ import { commandTransport } from "./command-transport.js";
  *
  * The client remains the application's: it logs in and chooses the database, and closing the lock client does not close it.
  * It brings no wake-ups, so waiters poll. Commands on one lock wait for each other, because clients with several
- * connections, or over HTTP, may reorder them. If the client has its own key prefix, that comes before the locks' prefix.
+ * connections, or over HTTP, may reorder them. If the client has its own key prefix, that comes before the locks' prefix; in a cluster it must have none, because it would
+ * move keys out of their lock's slot (CROSSSLOT): set the lock client's `prefix` instead.
  *
  * Arguments that are not UTF-8 (from names with lone surrogates) are passed as bytes, as a Buffer where there is one; all
  * others as strings. The type says strings, for that is what the clients' own types take; they all take bytes as well.

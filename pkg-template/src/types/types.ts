@@ -18,6 +18,11 @@ export interface ClientOptions {
   /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
   tls?: TlsOptions;
   /**
+   * Asked for the credentials of each connection, when it is made, in place of those in the URL: for tokens that end after
+   * minutes. It may be async; `connectTimeout` counts from its call. What it throws is the `cause` of a ConnectionError.
+   */
+  credentials?: () => Credentials | Promise<Credentials>;
+  /**
    * Allows a password to be sent without TLS to a server that is not on this machine, for trusted networks. False by
    * default: createClient throws a TypeError rather than expose the password on the network.
    */
@@ -66,6 +71,14 @@ export interface ClientOptions {
    * that a test installs later stop neither leases nor renewals. Fake timers that were there before are followed.
    */
   clock?: Clock;
+}
+
+/** How to log in to a server. */
+export interface Credentials {
+  /** The ACL user; the default user if it is omitted or empty. */
+  username?: string;
+  /** The password or token; empty for none. */
+  password: string;
 }
 
 /** One server in {@link ClientOptions.nodes}. */
