@@ -93,7 +93,7 @@ test("the packed README names no file and no goal of make that only the reposito
 test("the README's sizes are those of make size", async () => {
   const { sizes } = await import("../../../pkg-template/build/size.mjs");
   const measured = sizes();
-  const [wasm, base64, script] = ["wasm", "wasm in base64", "JavaScript, Node.js, Bun"].map(
+  const [wasm, base64, script] = ["wasm", "wasm in base64", "JavaScript, Node.js, Deno, Bun"].map(
     (name) => measured[name].gzip / 1000,
   );
   const text = String(read("README.md")).replace(/\s+/g, " ");
