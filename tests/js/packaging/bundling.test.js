@@ -12,7 +12,7 @@ import { emptyFolder, installedProject } from "./support/tarball.js";
 import { askWorker } from "./support/workers.js";
 
 /** More than the error classes take, and far less than the wasm or the client. */
-const ERRORS_ONLY = 6_000;
+const ERRORS_ONLY = 8_000;
 /** More than a program takes whose wasm is beside it. */
 const WITHOUT_WASM = 80_000;
 
