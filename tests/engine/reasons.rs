@@ -1,7 +1,7 @@
 //! A lost lock says why it was not extended, and a failure says what is behind it.
 
 use crate::extend_verify::held;
-use crate::world::{Client, ms, request};
+use crate::world::{Client, Command, ms, request};
 use redlatch::{Code, Event, HandleId, LockError, Loss, Observed, Request};
 
 /// A client with a renewed lock.
@@ -57,19 +57,20 @@ fn a_lock_that_nobody_tried_to_extend_has_no_reason_beside_its_expiry() {
 }
 
 #[test]
-fn a_renewal_that_succeeds_ends_the_reason_of_an_earlier_one() {
-    let mut client = Client::ready();
-    let lock = client.hold(Request { renew: true, max_hold: ms(9_000), ..request("a") });
-    client.advance_to_action();
-    client.reply("-BUSY Redis is busy running a script\r\n");
-    let (commands, _) = client.advance_to_action();
-    client.reply(commands[0].count(1));
+fn an_extension_that_succeeds_ends_the_reason_of_an_earlier_one() {
+    let (mut client, lock) = held();
+    let mut extend = |reply: fn(&Command) -> String| {
+        client.engine.extend(lock, ms(10_000), client.now);
+        let command = client.command();
+        client.reply(reply(&command));
+        client.event()
+    };
+    let failed = extend(|_| "-BUSY Redis is busy running a script\r\n".to_owned());
+    assert!(matches!(failed, Event::OperationFailed { .. }), "{failed:?}");
+    let extended = extend(|command| command.count(1));
+    assert!(matches!(extended, Event::Extended { .. }), "{extended:?}");
     client.run_for(ms(20_000));
-    let events = client.events();
-    assert!(
-        matches!(events[..], [Event::Lost { lock: lost, loss: Loss::MaxHold, reason: None }] if lost == lock),
-        "{events:?}"
-    );
+    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Expired, reason: None }]);
 }
 
 #[test]

@@ -14,17 +14,30 @@ const redis = await startRedis({ after });
 /** The first frame of an error's stack. */
 const callerOf = ({ stack }) => /^ {4}at (.*)$/m.exec(stack)?.[1] ?? stack;
 
-/** Functions of an application, as they appear in stacks. */
+/** Functions of an application, as they appear in stacks. JavaScriptCore leaves out frames that end with a call. */
 const application = {
-  applicationAcquires: (client, ...args) => client.acquire(...args),
-  applicationTries: (client, ...args) => client.tryAcquire(...args),
-  applicationUses: (client, ...args) => client.using(...args),
-  applicationAdopts: (client, ...args) => client.adopt(...args),
-  applicationExtends: (lock) => lock.extend(),
-  applicationVerifies: (lock) => lock.verify(),
+  async applicationAcquires(client, ...args) {
+    const lock = await client.acquire(...args);
+    return lock;
+  },
+  async applicationTries(client, ...args) {
+    const lock = await client.tryAcquire(...args);
+    return lock;
+  },
+  async applicationUses(client, ...args) {
+    const result = await client.using(...args);
+    return result;
+  },
+  async applicationAdopts(client, ...args) {
+    const lock = await client.adopt(...args);
+    return lock;
+  },
+  async applicationExtends(lock) {
+    await lock.extend();
+  },
 };
 
-test("every rejection has the keys and the stack of the call that failed", async (t) => {
+test("rule 19: every rejection has the keys and the stack of the call that failed", async (t) => {
   const client = openClient(t, redis);
   const keys = [freshKey("one"), freshKey("two")];
   const lock = await client.acquire(keys);
@@ -52,7 +65,7 @@ test("every rejection has the keys and the stack of the call that failed", async
   }
 });
 
-test("the rejections of a lock have the stack of the call on it, its loss that of the acquire", async (t) => {
+test("rule 19: the rejections of a lock have the stack of the call on it, its loss that of the acquire", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const lock = await application.applicationAcquires(client, key);
@@ -68,7 +81,7 @@ test("the rejections of a lock have the stack of the call on it, its loss that o
   assert.equal(later.since, lock.signal.reason.since);
 });
 
-test("using rejects when the lock was lost while the body ran, and has what the body returned", async (t) => {
+test("rule 19: using rejects when the lock was lost while the body ran, and has what the body returned", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const error = await rejection(
@@ -84,7 +97,7 @@ test("using rejects when the lock was lost while the body ran, and has what the 
   assert.deepEqual([error.result, error.keys], ["done", [key]]);
 });
 
-test("using rejects also when only the release finds that the lock is gone", async (t) => {
+test("rule 19: using rejects also when only the release finds that the lock is gone", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const error = await rejection(
@@ -97,7 +110,7 @@ test("using rejects also when only the release finds that the lock is gone", asy
   assert.equal(await redis.send("GET", `lock:${key}`), "another's");
 });
 
-test("the body's error wins over the loss, and a lock that the body released was not lost", async (t) => {
+test("rule 19: the body's error wins over the loss, and a lock that the body released was not lost", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const wrong = new Error("the work failed");
@@ -139,7 +152,7 @@ test("the default lease of a lock that is renewed is shorter than the default wa
   assert.equal(await own.using(freshKey(), (lock) => lock.toJSON().ttl), 3_000);
 });
 
-test("what a client's close does to its calls is told with their keys", async (t) => {
+test("rule 19: what a client's close does to its calls is told with their keys", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const holder = await openClient(t, redis).acquire(key);
@@ -169,7 +182,7 @@ const spoilers = {
 };
 
 for (const [prefix, spoil] of Object.entries(spoilers)) {
-  test(`a renewed lock that is lost says why it was not renewed: ${prefix}`, async (t) => {
+  test(`rule 19: a renewed lock that is lost says why it was not renewed: ${prefix}`, async (t) => {
     const name = `user-${prefix.toLowerCase()}`;
     const events = [];
     const client = openClient(t, await userOf(name), {
@@ -199,7 +212,7 @@ for (const [prefix, spoil] of Object.entries(spoilers)) {
   });
 }
 
-test("a renewed lock that is lost says why it was not renewed: silence", async (t) => {
+test("rule 19: a renewed lock that is lost says why it was not renewed: silence", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
   const url = redis.url.replace(String(redis.port), String(proxy.port));
   const client = openClient(t, url, { nodeTimeout: 100 });
@@ -209,7 +222,7 @@ test("a renewed lock that is lost says why it was not renewed: silence", async (
   assert.ok(lock.signal.reason.cause instanceof ConnectionError, String(lock.signal.reason.cause));
 });
 
-test("the first refusal of a server is told at once, to observers or as a warning", async (t) => {
+test("rule 19: the first refusal of a server is told at once, to observers or as a warning", async (t) => {
   const url = `redis://127.0.0.1:${await freePort()}`;
   const events = [];
   const observed = openClient(t, url, {
