@@ -35,6 +35,9 @@ impl<E: Entropy + 'static> Engine<E> {
                 TimerOwner::Node(id) => {
                     let Some(node) = self.topology.get(id) else { continue };
                     node.queued_at = None;
+                    if self.owed > 0 {
+                        node.keep(now);
+                    }
                     if let Some(news) = node.timeout(&mut self.entropy, now) {
                         self.spread(id, news, now);
                     }

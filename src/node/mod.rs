@@ -6,8 +6,9 @@
 //!    ^                  |  refused, timed out            |  refused, timed out    |  closed, silent,
 //!    '------------------'<-------------------------------'<-----------------------'  malformed, mismatched
 //! ```
-//! A node connects only on demand, and queues no command for a connection that does not exist yet (rule 7): the lock
-//! waits and sends its command once the server is ready, with a validity counted from then.
+//! A node connects only on demand, and hangs up when it has been idle for long (rule 18). It queues no command for a
+//! connection that does not exist yet (rule 7): the lock waits and sends its command once the server is ready, with a
+//! validity counted from then.
 
 mod backoff;
 mod command;
@@ -39,6 +40,9 @@ const CHANNEL: &[u8] = b"redlatch:wake:";
 /// For how long a server that disliked HELLO is spoken to in RESP2. Then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
 
+/// How long a connection stays open without a command, unless something is owed.
+const LONGEST_IDLE: Duration = Duration::from_millis(5 * 60 * 1000);
+
 /// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
 
@@ -62,6 +66,8 @@ pub(crate) struct Node {
     was_ready: bool,
     /// Until when new connections begin in RESP2, because the server disliked HELLO.
     resp2_until: Option<Instant>,
+    /// When the connection was last of use: made, sent a command, or kept.
+    used: Instant,
     /// The time for which this node is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
 }
@@ -87,6 +93,7 @@ impl Node {
             waiting: Vec::new(),
             was_ready: false,
             resp2_until: None,
+            used: Instant::default(),
             queued_at: None,
         }
     }
@@ -105,6 +112,7 @@ impl Node {
                     return Asked::Refused(NodeError::Overloaded);
                 }
                 connection.pipeline.push(tag, command, now, &mut connection.out);
+                self.used = now;
                 Asked::Sent
             }
             State::Up(_) | State::Dialing { .. } => {
@@ -170,6 +178,7 @@ impl Node {
         let connection = Connection::new(id, &self.endpoint, dialect, first_nonce, until, now);
         let ready = connection.is_ready();
         self.state = State::Up(Box::new(connection));
+        self.used = now;
         ready.then(|| self.ready(now))
     }
 
@@ -230,14 +239,29 @@ impl Node {
         match &self.state {
             State::Down => None,
             State::Dialing { until, .. } => Some(*until),
-            State::Up(connection) => connection.deadline(),
+            State::Up(connection) => connection.deadline().or_else(|| self.idle_at()),
         }
+    }
+
+    /// When to close the connection if no command is in flight. A transport of commands has none of its own to close.
+    fn idle_at(&self) -> Option<Instant> {
+        (self.endpoint.transport == Transport::Stream).then(|| self.used.after(LONGEST_IDLE))
+    }
+
+    /// Something is owed: the connection stays open, though it may be idle.
+    pub(crate) fn keep(&mut self, now: Instant) {
+        self.used = now;
     }
 
     /// Ends the connection if its deadline has passed.
     pub(crate) fn timeout(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
         if self.deadline().is_none_or(|at| at > now) {
             return None;
+        }
+        if let State::Up(connection) = &self.state
+            && connection.deadline().is_none()
+        {
+            return Some(self.hang_up());
         }
         let (cause, text) = match &self.state {
             State::Up(connection) if connection.is_ready() => {
@@ -305,6 +329,14 @@ impl Node {
             State::Up(connection) if connection.id == id => Some(connection),
             _ => None,
         }
+    }
+
+    /// Ends a connection that has been idle for long. That is no failure: the next command connects at once.
+    fn hang_up(&mut self) -> News {
+        let close = self.id();
+        self.state = State::Down;
+        let error = NodeError::connection(Cause::Unknown, "closed after five minutes without a command");
+        News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
     }
 
     /// Ends the connection. `close` asks the driver to close it, unless the driver reported the end itself.

@@ -15,6 +15,7 @@ mod connecting;
 mod dialect;
 mod extend_verify;
 mod fair;
+mod idle;
 mod losing;
 mod noscript;
 mod owed;

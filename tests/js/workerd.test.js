@@ -90,3 +90,42 @@ test("an IPv6 address", { skip: (await hasIPv6()) ? false : "this machine has no
   const given = { url: `redis://[::1]:${redis.port}`, key: freshKey() };
   assert.deepEqual(await ask("failure", given), { none: true });
 });
+
+const shared = (name) => {
+  const key = freshKey();
+  return (verb, given = {}) => ask("shared", { url: servers.main, name, key, verb, ...given });
+};
+
+test("rule 18: a client of the module's scope works in one request after the other", async () => {
+  const request = shared("one after the other");
+  for (let count = 0; count < 3; count += 1) {
+    assert.equal((await request("cycle")).result, "released");
+  }
+  assert.equal((await request("acquire")).none, true);
+  const verified = await request("verify");
+  assert.equal(verified.result, true, verified.message);
+  assert.equal((await request("release")).result, "released");
+  await request("acquire", { options: { ttl: 60_000 } });
+  assert.equal((await request("close")).none, true);
+});
+
+test("rule 18: a client that another request uses says what to do, at once, and that request goes on", async () => {
+  const request = shared("at the same time");
+  const using = request("using", { options: {} });
+  await until(async () => (await send("KEYS", "lock:*")).length > 0, { what: "the lock" });
+  const refused = await request("cycle", { key: freshKey() });
+  assert.equal(refused.code, "LOCK_CONNECTION");
+  assert.match(refused.message, /createClient in each request.*Durable Object/);
+  assert.ok(refused.took < 500, `${refused.took} ms`);
+  assert.equal((await using).none, true);
+  assert.equal((await request("cycle")).result, "released");
+});
+
+test("rule 18: a renewed lock that an earlier request left behind blocks its client until it is lost", async () => {
+  const request = shared("left behind");
+  await request("acquire", { options: { ttl: 1_500, renew: true } });
+  assert.match((await request("cycle", { key: freshKey() })).message, /createClient in each request/);
+  await until(async () => (await request("cycle", { key: freshKey() })).result === "released", {
+    what: "a client that works again",
+  });
+});

@@ -89,6 +89,11 @@ export class NodeConnection {
     else hangUp(connection);
   }
 
+  /** The connection belongs to another request, and must not be touched from this one: the runtime closes it with that one. */
+  abandon(): void {
+    this.#closed = true;
+  }
+
   async #logIn(ask: () => Promise<Login>): Promise<void> {
     try {
       this.login = await ask();

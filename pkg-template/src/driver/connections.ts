@@ -63,6 +63,14 @@ export class Connections {
     for (const connection of connections) connection.drop();
   }
 
+  /** Leaves all connections to the runtime; returns their numbers. */
+  abandonAll(): number[] {
+    const connections = [...this.#open.values()];
+    this.#open.clear();
+    for (const connection of connections) connection.abandon();
+    return connections.map(({ id }) => id);
+  }
+
   /** Notes the end of a connection; returns the reason with the name of the server, which sockets' messages often have. */
   ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
     this.#open.delete(id);

@@ -15,8 +15,9 @@ import { CoreHost } from "./core-host.js";
 import { type CoreState, snapshotOf } from "./inspect.js";
 import { Observer } from "./observer.js";
 import { type Operation, Pending } from "./pending.js";
+import { CurrentRequest } from "./request.js";
 import { LONGEST_DELAY, Timer } from "./timer.js";
-import { errorForCall, toLockError } from "./to-error.js";
+import { errorForCall, otherRequest, toLockError } from "./to-error.js";
 
 /** Where the driver is between inputs and their consequences. */
 type DrainState =
@@ -48,6 +49,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   readonly #observer: Observer;
   readonly #pending: Pending;
   readonly #connections: Connections;
+  readonly #request = new CurrentRequest();
   /** The locks under which the body of a `using` runs. */
   readonly #bodies = new Set<HeldLock>();
   #state: DrainState = "idle";
@@ -83,6 +85,10 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   acquire(request: Request, site: CallSite): Promise<HeldLock> {
     const acquisition = new Acquisition(request, site);
+    if (this.#isElsewhere()) {
+      acquisition.reject(otherRequest(this.#nodes, acquisition));
+      return acquisition.promise;
+    }
     const { bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence } = request;
     const id = this.#host.feed((core, mono, wall) => {
       acquisition.begun = mono;
@@ -106,6 +112,10 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (this.#isElsewhere()) {
+        reject(otherRequest(this.#nodes, { keys: lock.keys, site }));
+        return;
+      }
       const id = this.#host.feed((core, mono, wall) => core.extend(lock.id, ttl, mono, wall));
       this.#begin(id, { kind: "extend", lock, keys: lock.keys, site, resolve, reject });
     });
@@ -113,14 +123,38 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   verify(lock: HeldLock, site: CallSite): Promise<boolean> {
     return new Promise((resolve, reject) => {
+      if (this.#isElsewhere()) {
+        reject(otherRequest(this.#nodes, { keys: lock.keys, site }));
+        return;
+      }
       const id = this.#host.feed((core, mono, wall) => core.verify(lock.id, mono, wall));
       this.#begin(id, { kind: "verify", lock, keys: lock.keys, site, resolve, reject });
     });
   }
 
   release(lock: HeldLock): void {
+    if (this.#request.isAnother) this.#moveHere();
     this.#host.feed((core, mono, wall) => core.release(lock.id, mono, wall));
     this.#drainSoon();
+  }
+
+  /** Moves the client to this request, unless calls of another are pending, or locks of it renewed: then it is refused here. */
+  #isElsewhere(): boolean {
+    if (!this.#request.isAnother) return false;
+    // Nothing has run since that request ended, perhaps long ago.
+    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
+    if (this.#owed() > 0) return true;
+    this.#moveHere();
+    return false;
+  }
+
+  /** Leaves the connections and the timer of another request behind: from here, nothing comes of them any more. */
+  #moveHere(): void {
+    this.#request.enter();
+    this.#timer.clear();
+    for (const id of this.#connections.abandonAll()) {
+      this.#host.feed((core, mono, wall) => core.closed(id, "it belonged to another request", mono, wall));
+    }
   }
 
   /** The body of a `using` begins under this lock: until `leave`, no close releases it. */
@@ -175,6 +209,7 @@ export class Driver implements LockDriver, ConnectionOwner {
    * but calls about the locks of those bodies after it.
    */
   close(timeout: number): Promise<void> {
+    if (this.#request.isAnother) this.#moveHere();
     const occupied = Uint32Array.from(this.#bodies, ({ id }) => id);
     if (this.#host.core !== undefined)
       this.#host.feed((core, mono, wall) => core.close(occupied, mono, wall));
@@ -240,6 +275,7 @@ export class Driver implements LockDriver, ConnectionOwner {
       return;
     }
     try {
+      if (this.#request.isAnother) this.#moveHere();
       do {
         this.#state = "draining";
         if (this.#host.core !== undefined)
@@ -255,11 +291,15 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   /** Keeps the process alive as long as something is owed (rule 18). */
   #keepAlive(): void {
-    const isOwed =
-      this.#pending.isWatching ||
-      (this.#host.core !== undefined && this.#host.feed((core) => core.owed()) !== 0);
+    const isOwed = this.#pending.isWatching || this.#owed() > 0;
     this.#timer.keepAlive(isOwed);
     this.#connections.keepAlive(isOwed);
+  }
+
+  #owed(): number {
+    if (this.#host.core === undefined) return 0;
+    const owed = this.#host.feed((core) => core.owed());
+    return typeof owed === "number" ? owed : 0;
   }
 
   /** In a method of its own, because the compiler does not see that the calls before change the state. */
@@ -284,6 +324,7 @@ export class Driver implements LockDriver, ConnectionOwner {
     const id = records.number(1);
     switch (records.kind) {
       case KIND.connect:
+        this.#request.enter();
         this.#connections.connect(id, records.number(2));
         break;
       case KIND.close:

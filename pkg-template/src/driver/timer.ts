@@ -28,14 +28,16 @@ export class Timer {
     if (!(now + delay < this.#deadline - TOLERANCE)) return;
     this.clear();
     this.#deadline = now + delay;
-    this.#handle = this.#clock.setTimeout(
+    const handle = this.#clock.setTimeout(
       () => {
+        if (this.#handle !== handle) return;
         this.#deadline = Number.POSITIVE_INFINITY;
         this.#handle = undefined;
         this.#fire();
       },
       Math.min(Math.ceil(Math.max(delay, 0)), LONGEST_DELAY),
     );
+    this.#handle = handle;
     this.#apply();
   }
 

@@ -127,6 +127,14 @@ function voteOf(
   return { node: name, outcome: outcome === VOTE.granted ? "granted" : "held" };
 }
 
+/** A call in a request, of a client that another request uses: see CurrentRequest. */
+export function otherRequest(nodes: readonly NodeInfo[], { keys, site }: Call): ConnectionError {
+  return locate(new ConnectionError(ELSEWHERE, allOf(nodes).name, { keys }), site);
+}
+
+const ELSEWHERE =
+  "another request uses this client, and in this runtime I/O belongs to the request that began it; call createClient in each request, or keep the client in a Durable Object";
+
 /** For an error that does not concern one server alone. */
 function allOf(nodes: readonly NodeInfo[]): NodeInfo {
   return {

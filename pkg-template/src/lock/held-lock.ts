@@ -215,7 +215,11 @@ export class HeldLock implements Lock {
 
   /** For the driver: aborts the signal. This runs the application's listeners, so only call it when that does no harm. */
   announceEnd(): void {
-    this.#controller?.abort(this.#loss ?? this.#closing);
+    try {
+      this.#controller?.abort(this.#loss ?? this.#closing);
+    } catch {
+      // In workerd, a signal that was made in another request cannot be aborted from this one.
+    }
   }
 
   /** For the driver: settles a release. False when none was waiting: only the first outcome counts. */

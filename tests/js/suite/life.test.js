@@ -1,11 +1,13 @@
 // What is owed keeps the process alive; an open, idle connection does not.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openClient } from "../support/clients.js";
 import { settles, until } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
 import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
 import { startRestEndpoint } from "../support/rest-endpoint.js";
+import { steeredClock } from "../support/steered-clock.js";
 
 const start = (t, given) => startWorker(t, new URL("../workers/survivor.js", import.meta.url), given);
 
@@ -103,3 +105,18 @@ for (const carrier of ["tcp", "REST"]) {
     await ends(worker);
   });
 }
+
+test("rule 18: an idle connection is closed after five minutes, and made again on demand", async (t) => {
+  const redis = await startRedis(t);
+  const clock = steeredClock();
+  const client = openClient(t, redis, { clock });
+  const connections = async () => (await redis.send("CLIENT", "LIST")).match(/ name=redlatch/g)?.length ?? 0;
+  const lock = await client.acquire("k", { ttl: 3_600_000 });
+  await clock.advance(299_000);
+  assert.equal(await connections(), 1);
+  await clock.advance(1_000);
+  await until(async () => (await connections()) === 0, { what: "the end of the connection" });
+  assert.equal(lock.held, true);
+  assert.equal(await settles(lock.release()), "released");
+  assert.equal(await connections(), 1);
+});

@@ -11,7 +11,31 @@ const nodeTimeout = 2_000;
 // Allowed in global scope, as nothing happens on import or here: neither timer nor randomness nor I/O.
 const early = redlatch.createClient("redis://127.0.0.1:1");
 
+// Clients of all requests, by name, and a lock of each.
+const clients = new Map();
+const locks = new Map();
+
 const answers = {
+  /** Does something with a client of the module's scope. */
+  async shared({ url, name, verb, key, options }) {
+    if (!clients.has(name)) clients.set(name, redlatch.createClient({ url, nodeTimeout }));
+    const client = clients.get(name);
+    const began = Date.now();
+    const verbs = {
+      acquire: async () => void locks.set(name, await client.acquire(key, options)),
+      cycle: async () => (await client.acquire(key, options)).release(),
+      using: () => client.using(key, options, () => new Promise((resolve) => setTimeout(resolve, 1_500))),
+      verify: () => locks.get(name).verify(),
+      release: () => locks.get(name).release(),
+      close: () => client.close(),
+    };
+    let result;
+    const outcome = await attempt(async () => {
+      result = await verbs[verb]();
+    });
+    return { ...outcome, result, took: Date.now() - began };
+  },
+
   async conformance({ name, world }) {
     return { problem: await run(name, redlatch, world) };
   },
