@@ -1,7 +1,7 @@
 //! A connection that has been idle for long is closed, and made again on demand (rule 18).
 
 use crate::world::{Client, ms, request};
-use redlatch::{Event, Request};
+use redlatch::{Event, Observed, Request};
 
 const MINUTE: u64 = 60_000;
 
@@ -36,9 +36,9 @@ fn the_next_command_connects_at_once() {
 #[test]
 fn observers_hear_of_the_end() {
     let mut client = Client::ready();
-    client.engine.observe();
+    client.engine.observe(Observed::Everything);
     client.run_for(ms(5 * MINUTE));
-    assert!(matches!(client.event(), Event::Connection { ready: false, .. }));
+    assert!(matches!(client.event(), Event::Connection { error: Some(_), .. }));
 }
 
 #[test]
