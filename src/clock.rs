@@ -1,6 +1,6 @@
 //! The clock that merges the driver's two readings into one time.
 
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// How far the wall clock may fall behind the monotonic clock before it counts as set back. Covers the coarse clocks of
 /// browsers (up to 16.7 ms), whose two readings jitter against each other.
@@ -17,6 +17,8 @@ const JITTER: i64 = 20_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Clock {
     last: Option<Reading>,
+    /// The `lead` of which steps were taken.
+    stepped: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +37,14 @@ impl Clock {
         let reading = self.read(mono, wall);
         self.last = Some(reading);
         Instant::from_micros(reading.mono.saturating_add(reading.lead))
+    }
+
+    /// How far the wall clock has run ahead of the monotonic clock since the last call: it was set forward, or the machine
+    /// was suspended. Pass it to [`Engine::handle_clock_step`](crate::Engine::handle_clock_step).
+    #[must_use]
+    pub fn take_step(&mut self) -> Duration {
+        let lead = self.last.map_or(0, |last| last.lead);
+        Duration::from_micros(lead.saturating_sub(core::mem::replace(&mut self.stepped, lead)))
     }
 
     /// Returns what [`advance`](Self::advance) would return, and leaves the clock as it is.
@@ -69,7 +79,6 @@ fn signed(micros: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Duration;
     use proptest::prelude::*;
 
     const SECOND: u64 = 1_000_000;

@@ -164,6 +164,17 @@ impl NodeError {
         }
     }
 
+    /// Whether the connection failed, and not the command: a new connection may reach the server, or its new master
+    /// (rule 17).
+    #[must_use]
+    pub(crate) fn calls_for_new_connection(&self) -> bool {
+        match self {
+            Self::Connection { .. } => true,
+            Self::Server(error) => error.prefix == "READONLY",
+            Self::Protocol(_) | Self::Overloaded => false,
+        }
+    }
+
     /// The message for people. It contains no address and no argument of a command.
     #[must_use]
     pub(crate) fn message(&self) -> &str {

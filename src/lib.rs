@@ -19,8 +19,9 @@
 //!    (open a connection) and [`poll_close`](Engine::poll_close) (close one).
 //! 3. **Arm one timer** for [`poll_timeout`](Engine::poll_timeout), in place of the timer before.
 //!
-//! Take the present time, `now`, from one [`Clock`]. Every method with `now` runs overdue timers before it handles its
-//! input. Draining only partly delays things, and corrupts nothing.
+//! Take the present time, `now`, from one [`Clock`], and report its steps with
+//! [`handle_clock_step`](Engine::handle_clock_step). Every method with `now` runs overdue timers before it handles its
+//! input, except those which mean that nothing came: only [`handle_timeout`](Engine::handle_timeout) runs them. Draining only partly delays things, and corrupts nothing.
 //!
 //! # What holds, and which file keeps it
 //!
@@ -58,6 +59,7 @@ mod lock;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod node;
+mod patience;
 mod quorum;
 pub mod resp;
 mod script;

@@ -6,7 +6,8 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// Everything that a lock does because of time alone.
+/// Everything that a lock does because of time alone. `Wait`, `Answer` and `Round` are in listening time, because they
+/// mean that nothing came (rule 16); the others are in the time of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
 pub(crate) enum Timer {
@@ -31,6 +32,11 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
+    /// Whether the timer means that nothing came, and is in listening time.
+    const fn is_patient(self) -> bool {
+        matches!(self, Self::Wait | Self::Answer | Self::Round)
+    }
+
     /// Every timer, in the order in which they fire if several are due.
     pub(crate) const ALL: [Self; 8] = [
         Self::Lease,
@@ -74,15 +80,35 @@ impl TimerTable {
         self.0 = Default::default();
     }
 
-    /// When the next timer is due.
+    /// When the next timer is due that is not in listening time.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.0.iter().flatten().min().copied()
+        self.earliest(|timer| !timer.is_patient())
     }
 
-    /// Disarms and returns the first timer that is due.
+    /// When the next timer is due that is in listening time.
+    #[must_use]
+    pub(crate) fn next_patient(&self) -> Option<Instant> {
+        self.earliest(Timer::is_patient)
+    }
+
+    /// Disarms and returns the first timer that is due at `now`, of those that are not in listening time.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        let due = Timer::ALL.into_iter().find(|&timer| self.get(timer).is_some_and(|at| at <= now))?;
+        self.take(now, |timer| !timer.is_patient())
+    }
+
+    /// Disarms and returns the first timer that is due at this listening time.
+    pub(crate) fn take_due_patient(&mut self, listening: Instant) -> Option<Timer> {
+        self.take(listening, Timer::is_patient)
+    }
+
+    fn earliest(&self, of: fn(Timer) -> bool) -> Option<Instant> {
+        Timer::ALL.into_iter().filter(|&timer| of(timer)).filter_map(|timer| self.get(timer)).min()
+    }
+
+    fn take(&mut self, by: Instant, of: fn(Timer) -> bool) -> Option<Timer> {
+        let is_due = |&timer: &Timer| of(timer) && self.get(timer).is_some_and(|at| at <= by);
+        let due = Timer::ALL.into_iter().find(is_due)?;
         self.stop(due);
         Some(due)
     }
@@ -189,10 +215,13 @@ mod tests {
         for timer in Timer::ALL {
             let mut table = TimerTable::default();
             table.set(timer, at(5));
-            assert_eq!(table.next(), Some(at(5)));
-            assert_eq!(table.take_due(at(4)), None);
-            assert_eq!(table.take_due(at(5)), Some(timer));
-            assert_eq!(table.next(), None);
+            assert_eq!(
+                [table.next(), table.next_patient()].into_iter().flatten().collect::<Vec<_>>(),
+                [at(5)]
+            );
+            assert_eq!((table.take_due(at(4)), table.take_due_patient(at(4))), (None, None));
+            assert_eq!(table.take_due(at(5)).or(table.take_due_patient(at(5))), Some(timer));
+            assert_eq!((table.next(), table.next_patient()), (None, None));
         }
     }
 

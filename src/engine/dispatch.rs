@@ -8,7 +8,7 @@ use crate::{
     error::NodeError,
     event::Event,
     id::{LockId, NodeId},
-    lock::{Effect, Input, Lock, Owner, Residue, Shared, Start},
+    lock::{Effect, Input, Lock, Owner, Residue, Shared, Start, Times},
     node::{News, Node},
     quorum::Heard,
     script::into_sorted_set,
@@ -18,15 +18,36 @@ use crate::{
 };
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// Runs everything that is due, before any input is handled: after a stall, data arrives before the late timer.
-    pub(super) fn run_due(&mut self, now: Instant) {
+    /// Begins a call of the engine: runs the timers that are due and do not mean that nothing came, before any input is
+    /// handled. After a stall, data arrives before the late timer. Returns whether a stall came before this call.
+    pub(super) fn run_due(&mut self, now: Instant) -> bool {
+        let stalled = self.patience.advance(now, self.poll_timeout());
         while let Some(owner) = self.deadlines.take_due(now) {
+            let TimerOwner::Lock(id) = owner else { continue };
+            if let Some(lock) = self.locks.get_mut(&id) {
+                lock.queued_at = None;
+            }
+            while let Some(timer) = self.take_overdue(id, now) {
+                self.transition(id, Input::Timer(timer), now);
+                self.carry_out_effects(now);
+            }
+            self.update_deadline(id);
+            self.update_node_deadlines();
+        }
+        stalled
+    }
+
+    /// Runs the patient timers that are due by this listening time: nothing came (rule 16).
+    pub(super) fn run_patient(&mut self, believed: Instant, now: Instant) {
+        while let Some(owner) = self.patient_deadlines.take_due(believed) {
             match owner {
                 TimerOwner::Lock(id) => {
                     if let Some(lock) = self.locks.get_mut(&id) {
-                        lock.queued_at = None;
+                        lock.patient_at = None;
                     }
-                    while let Some(timer) = self.take_overdue(id, now) {
+                    while let Some(timer) =
+                        self.locks.get_mut(&id).and_then(|lock| lock.take_due_patient(believed))
+                    {
                         self.transition(id, Input::Timer(timer), now);
                         self.carry_out_effects(now);
                     }
@@ -36,9 +57,9 @@ impl<E: Entropy + 'static> Engine<E> {
                     let Some(node) = self.topology.get(id) else { continue };
                     node.queued_at = None;
                     if self.owed > 0 {
-                        node.keep(now);
+                        node.keep(believed);
                     }
-                    if let Some(news) = node.timeout(&mut self.entropy, now) {
+                    if let Some(news) = node.timeout(&mut self.entropy, believed) {
                         self.spread(id, news, now);
                     }
                 }
@@ -95,7 +116,8 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: &mut self.stats,
             closed: self.closed,
         };
-        lock.handle(input, id, &self.policy, shared, now);
+        let times = Times { now, listening: self.patience.now() };
+        lock.handle(input, id, &self.policy, shared, times);
         if !Rc::ptr_eq(lock.owner().token(), &token) {
             self.owners.remove(&token, id);
             self.owners.add(lock.owner().token(), id);
@@ -156,18 +178,21 @@ impl<E: Entropy + 'static> Engine<E> {
         };
         if lock.is_done() {
             self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
+            self.patient_deadlines.remove(TimerOwner::Lock(id), &mut lock.patient_at);
             self.owners.remove(lock.owner().token(), id);
             self.locks.remove(&id);
         } else {
             let next = lock.next_timer();
             self.deadlines.update(TimerOwner::Lock(id), &mut lock.queued_at, next);
+            let next = lock.next_patient_timer();
+            self.patient_deadlines.update(TimerOwner::Lock(id), &mut lock.patient_at, next);
         }
     }
 
     pub(super) fn update_node_deadlines(&mut self) {
         for (id, node) in self.topology.iter() {
             let next = node.deadline();
-            self.deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
+            self.patient_deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
         }
     }
 

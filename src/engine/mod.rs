@@ -15,6 +15,7 @@ use crate::{
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
+    patience::Patience,
     stats::{Observed, Stats},
     time::{Duration, Instant},
     timers::DeadlineQueue,
@@ -28,7 +29,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// All locks of one client, without I/O. See the [crate documentation](crate) for the calling protocol.
 ///
-/// Take every `now` from one [`Clock`](crate::Clock). Every method with `now` runs overdue timers before anything else.
+/// Take every `now` from one [`Clock`](crate::Clock). Every method with `now` runs overdue timers before anything else,
+/// except those which mean that nothing came: only [`handle_timeout`](Self::handle_timeout) runs them (rule 16).
 ///
 /// **Feed one thing, then drain everything.** After a call of an application verb or a `handle_*` method, call every
 /// `poll_*` method until it returns `None`, in any order, before you wait for the next thing to happen. Draining only
@@ -46,6 +48,9 @@ pub struct Engine<E> {
     effects: VecDeque<Effect>,
     stats: Stats,
     deadlines: DeadlineQueue,
+    /// The deadlines that mean that nothing came, in listening time.
+    patient_deadlines: DeadlineQueue,
+    patience: Patience,
     events: VecDeque<Event>,
     /// How many locks owe the application something (rule 18).
     owed: usize,
@@ -76,6 +81,8 @@ impl<E: Entropy + 'static> Engine<E> {
             effects: VecDeque::new(),
             stats: Stats::default(),
             deadlines: DeadlineQueue::default(),
+            patient_deadlines: DeadlineQueue::default(),
+            patience: Patience::default(),
             events: VecDeque::new(),
             owed: 0,
             closed: false,
@@ -109,7 +116,8 @@ impl<E: Entropy + 'static> Engine<E> {
     /// connection was given up.
     pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
         self.run_due(now);
-        if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, now) {
+        let listening = self.patience.now();
+        if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
         self.update_node_deadlines();
@@ -118,10 +126,11 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Call this when bytes arrive on a connection, split in any way. Ignored if the connection was given up.
     pub fn handle_bytes(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) {
         self.run_due(now);
+        let listening = self.patience.now();
         if let Some(node) = self.topology.of(id).and_then(|node| self.topology.get(node)) {
-            node.received(id, bytes, now);
+            node.received(id, bytes, listening);
         }
-        while let Some((node, news)) = self.topology.step(id, &mut self.entropy, now) {
+        while let Some((node, news)) = self.topology.step(id, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
         self.update_node_deadlines();
@@ -131,15 +140,27 @@ impl<E: Entropy + 'static> Engine<E> {
     /// if the connection was given up.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.run_due(now);
-        if let Some((node, news)) = self.topology.closed(id, reason, &mut self.entropy, now) {
+        let listening = self.patience.now();
+        if let Some((node, news)) = self.topology.closed(id, reason, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
         self.update_node_deadlines();
     }
 
-    /// Call this at the time that [`poll_timeout`](Self::poll_timeout) returned. May be called spuriously.
+    /// Call this before any other call with a time that is later because the wall clock was set forward or the machine
+    /// slept: [`Clock::take_step`](crate::Clock::take_step) says by how much. Leases end sooner then, but nothing counts
+    /// as late (rule 16).
+    pub fn handle_clock_step(&mut self, step: Duration) {
+        self.patience.step(step);
+    }
+
+    /// Call this at the time that [`poll_timeout`](Self::poll_timeout) returned, after the event loop has delivered what
+    /// arrived before. May be called spuriously.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.run_due(now);
+        let stalled = self.run_due(now);
+        if let Some(believed) = self.patience.look(self.patient_deadlines.next(), stalled) {
+            self.run_patient(believed, now);
+        }
         self.update_node_deadlines();
     }
 
@@ -184,7 +205,8 @@ impl<E: Entropy + 'static> Engine<E> {
     /// call then does nothing.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
+        let patient = self.patience.due(self.patient_deadlines.next());
+        [self.deadlines.next(), patient].into_iter().flatten().min()
     }
 
     /// How many lock machines there are: locks that are held or waited for, and clean-ups in the background.

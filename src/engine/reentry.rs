@@ -52,7 +52,8 @@ impl<E: Entropy + 'static> Engine<E> {
             return self.refuse(handle, Code::Lost, "the lock ended before it could be re-entered");
         }
         self.handles.reenter(handle, held);
-        let reentry = Reentry { handle, renew: request.spec().renew, until: request.waits_until(now) };
+        let reentry =
+            Reentry { handle, renew: request.spec().renew, until: request.waits_until(self.patience.now()) };
         self.transition(held, Input::Reenter(reentry), now);
     }
 
@@ -71,6 +72,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     if let Some(mut lock) = self.locks.remove(&id) {
                         self.owed = self.owed.saturating_sub(1);
                         self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
+                        self.patient_deadlines.remove(TimerOwner::Lock(id), &mut lock.patient_at);
                         self.owners.remove(token, id);
                         for handle in core::mem::take(&mut lock.handles) {
                             self.reenter(handle.id, held, &lock, now);

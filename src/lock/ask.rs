@@ -9,22 +9,27 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// A connection counts as dead after this many times `nodeTimeout` of silence, and not before half a second.
-const SILENT_ANSWERS: u64 = 4;
-const SHORTEST_SILENCE: Duration = Duration::from_millis(500);
-
 impl Ask for Context<'_> {
     fn now(&self) -> Instant {
         self.now
+    }
+
+    fn listening(&self) -> Instant {
+        self.listening
+    }
+
+    fn patience(&mut self, node: NodeId) -> Option<Duration> {
+        let round_trips = self.shared.topology.get(node).and_then(|server| server.round_trips());
+        self.spec.placement.answer_patience(self.spec.node_timeout, round_trips)
     }
 
     fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked {
         let registers = kind::registers(node, self);
         let owner_id = self.owner_id();
         let call = kind::call(verb, registers, &owner_id, self.spec, self.owner, self.policy);
-        let patience = self.spec.node_timeout.times(SILENT_ANSWERS).max(SHORTEST_SILENCE);
+        let silence = self.spec.placement.silence(self.spec.node_timeout);
         let tag = Tag { lock: self.id, serial };
-        self.shared.topology.ask(node, tag, &Command { call, patience }, self.now)
+        self.shared.topology.ask(node, tag, &Command { call, silence }, self.listening)
     }
 }
 

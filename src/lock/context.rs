@@ -20,6 +20,8 @@ use crate::{
 /// A lock's own parts, and what it shares with other locks.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
+    /// The listening time, in which patient timers are (rule 16).
+    pub(crate) listening: Instant,
     pub(crate) id: LockId,
     pub(crate) spec: &'a Spec,
     pub(crate) owner: &'a mut Owner,

@@ -57,6 +57,6 @@ pub(crate) enum Operation {
 pub(crate) struct Reentry {
     pub(crate) handle: HandleId,
     pub(crate) renew: bool,
-    /// When its wait is over. `None` if the wait is unlimited, or is a single attempt.
+    /// The listening time at which its wait is over. `None` if the wait is unlimited, or is a single attempt.
     pub(crate) until: Option<Instant>,
 }

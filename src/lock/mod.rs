@@ -59,6 +59,16 @@ pub(crate) struct Lock {
     pub(crate) handles: Vec<Handle>,
     /// The time for which this lock is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
+    /// The listening time for which it is in the queue of patient deadlines.
+    pub(crate) patient_at: Option<Instant>,
+}
+
+/// The time of a transition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) now: Instant,
+    /// The listening time, in which patient timers are (rule 16).
+    pub(crate) listening: Instant,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -81,6 +91,7 @@ impl Lock {
             timers: TimerTable::default(),
             serial: 0,
             queued_at: None,
+            patient_at: None,
         }
     }
 
@@ -91,10 +102,11 @@ impl Lock {
         id: LockId,
         policy: &Policy,
         shared: Shared<'_>,
-        now: Instant,
+        times: Times,
     ) {
+        let Times { now, listening } = times;
         let Self { spec, owner, handles, state, timers, serial, .. } = self;
-        let mut cx = Context { now, id, spec, owner, handles, policy, timers, serial, shared };
+        let mut cx = Context { now, listening, id, spec, owner, handles, policy, timers, serial, shared };
         let cx = &mut cx;
         let input = match input {
             Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),
@@ -143,6 +155,10 @@ impl Lock {
         self.timers.next()
     }
 
+    pub(crate) fn next_patient_timer(&self) -> Option<Instant> {
+        self.timers.next_patient()
+    }
+
     /// The last handle is about to release the lock: overdue timers run first, but send no extension any more (rule 5).
     pub(crate) fn close(&mut self) {
         if let State::Hold(hold) = &mut self.state {
@@ -152,6 +168,10 @@ impl Lock {
 
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         self.timers.take_due(now)
+    }
+
+    pub(crate) fn take_due_patient(&mut self, listening: Instant) -> Option<Timer> {
+        self.timers.take_due_patient(listening)
     }
 
     pub(crate) const fn is_parked(&self) -> bool {
@@ -170,9 +190,10 @@ impl Lock {
         is_same && self.remaining(now) > Duration::ZERO
     }
 
-    /// When the wait is over, if it is limited. It began at `now`, unless the lock was parked before.
-    pub(crate) fn waits_until(&self, now: Instant) -> Option<Instant> {
-        self.timers.get(Timer::Wait).or_else(|| self.spec.limited_wait().map(|wait| now.after(wait)))
+    /// The listening time at which the wait is over, if it is limited. It began at `listening`, unless the lock was parked
+    /// before.
+    pub(crate) fn waits_until(&self, listening: Instant) -> Option<Instant> {
+        self.timers.get(Timer::Wait).or_else(|| self.spec.limited_wait().map(|wait| listening.after(wait)))
     }
 
     pub(crate) const fn spec(&self) -> &Spec {

@@ -12,7 +12,8 @@ pub struct Policy {
     pub retry_min: Duration,
     /// The longest pause between attempts of a waiter that gets no wake-ups: 250 ms by default.
     pub retry_max: Duration,
-    /// How long a server may take to answer. By default 5 % of the lease, within 20 ms and 1 s.
+    /// How long to wait for one server, or three round trips to it if they take longer. By default a quarter of the
+    /// lease, within 100 ms and 2 s, on a single server; 5 % of the lease, within 20 ms and 1 s, on several.
     pub node_timeout: Option<Duration>,
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,

@@ -1,9 +1,10 @@
 //! Releasing a lock, until the nodes confirm it or its leases have expired.
 //!
-//! The outcome is reported to the application once: as soon as it is known, and at the latest after `nodeTimeout`. If
-//! nodes have not confirmed the release by then, it continues in the background. On the connection that carried the
-//! acquire, the release runs after it; if that connection ended, the release uses the next one. When the client is
-//! closed, each node that cannot be reached is dialled once more, and then given up: what it may hold ends with its lease.
+//! The outcome is reported to the application once: as soon as it is known, and at the latest after two `nodeTimeout`
+//! and a second, in which a dead connection is noticed and a new one made (rule 17). If nodes have not confirmed the
+//! release by then, it continues in the background. On the connection that carried the acquire, the release runs after
+//! it; if that connection ended, the release uses the next one. When the client is closed, each node that cannot be
+//! reached is dialled once more, and then given up: what it may hold ends with its lease.
 
 use super::{
     context::Context,
@@ -15,14 +16,18 @@ use crate::{
     event::{Event, ReleaseOutcome},
     quorum::{Round, Verdict, allowance},
     script::Verb,
+    time::Duration,
     timers::Timer,
 };
+
+/// The part of the application's patience that is for a new connection.
+const DIAL: Duration = Duration::from_millis(1000);
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Release {
     round: Round,
     report: Report,
-    /// Whether a node was asked more than once: then "not yours" may mean that the first command deleted the keys.
+    /// Whether a node was asked again after a failure: then "not yours" may mean that the first command deleted the keys.
     repeated: bool,
 }
 
@@ -31,7 +36,8 @@ impl Release {
         cx.timers.stop_all();
         let Residue { scope, waiter, longest, report } = residue;
         if report == Report::ToApplication {
-            cx.timers.set(Timer::Answer, cx.now.after(cx.spec.node_timeout));
+            let patience = cx.spec.node_timeout.times(2).plus(DIAL);
+            cx.timers.set(Timer::Answer, cx.listening.after(patience));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
         if cx.shared.closed {
@@ -76,7 +82,9 @@ impl Release {
     fn settle(mut self, cx: &mut Context<'_>) -> Step<Self> {
         match self.round.verdict() {
             Verdict::Won => self.report(ReleaseOutcome::Released, cx),
-            Verdict::Denied if self.repeated => self.report(ReleaseOutcome::Unknown, cx),
+            Verdict::Denied if self.repeated || self.round.is_repeated() => {
+                self.report(ReleaseOutcome::Unknown, cx)
+            }
             Verdict::Denied => self.report(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}
         }

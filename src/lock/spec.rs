@@ -23,7 +23,7 @@ pub(crate) struct Spec {
     pub(crate) wait: Duration,
     pub(crate) renew: bool,
     pub(crate) max_hold: Duration,
-    /// How long each node may take to answer.
+    /// How long to wait for one node (`nodeTimeout`).
     pub(crate) node_timeout: Duration,
 }
 
@@ -49,13 +49,15 @@ impl Spec {
             return Err(InvalidRequest::BadLease);
         }
         let keys = LockKeys::new(into_sorted_set(request.keys.iter().cloned()), kind.layout());
-        let node_timeout = policy.node_timeout.unwrap_or_else(|| quorum::default_node_timeout(ttl));
+        let node_timeout = policy.node_timeout.unwrap_or_else(|| placement.node_timeout(ttl));
         Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
     }
 
     /// The terms of the lock's votes.
     pub(crate) fn terms(&self) -> Terms {
-        Terms { placement: self.placement, keys: self.keys.locks().len(), patience: self.node_timeout }
+        let dial = self.placement.dial_patience(self.node_timeout);
+        let redial = Placement::redial_patience(self.node_timeout);
+        Terms { placement: self.placement, keys: self.keys.locks().len(), dial, redial }
     }
 
     /// Whether this is a try, which makes a single attempt.

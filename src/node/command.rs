@@ -6,11 +6,12 @@ use crate::{
     time::Duration,
 };
 
-/// A script call, and how long its reply may take.
+/// A script call, and how long its connection may be silent.
 pub(crate) struct Command<'a> {
     pub(crate) call: Call<'a>,
-    /// How long the connection may be silent while this command is at the head of the pipeline.
-    pub(crate) patience: Duration,
+    /// How long the connection may be silent while this command is at the head of the pipeline, or three round trips if
+    /// they take longer.
+    pub(crate) silence: Duration,
 }
 
 /// How the command names the script.

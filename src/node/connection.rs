@@ -7,7 +7,7 @@ use crate::{
     id::{ConnectionId, LockId},
     resp::{Limits, Reply, Scanner, decode},
     script::Answer,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -17,6 +17,10 @@ use super::{
     handshake::{self, Dialect, Handshake, Next},
     pipeline::{Order, Paired, Pipeline},
 };
+
+/// A server may always take so many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
+/// repetition with EVAL, and one because some take longer than others.
+const ROUND_TRIPS: u64 = 3;
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Connection {
@@ -30,14 +34,16 @@ pub(super) struct Connection {
     scanner: Scanner,
     pub(super) pipeline: Pipeline,
     pub(super) out: Vec<u8>,
-    /// When bytes were last received.
+    /// When bytes were last received, or the connection was made.
     heard: Instant,
+    /// When the last step of the handshake was written.
+    greeted: Instant,
+    /// The shortest time in which the server has answered.
+    round_trip: Option<Duration>,
     /// Whether a command got a valid answer. Connections that end without one count as failures for the backoff.
     pub(super) proven: bool,
     /// Whether the server sends wake-ups on this connection.
     pub(super) wakes: bool,
-    /// Set if the connection ends as soon as the current reply is delivered.
-    doomed: Option<NodeError>,
 }
 
 /// What the received bytes mean for the node.
@@ -55,6 +61,8 @@ pub(super) enum ConnectionEvent {
     NoScript(Tag),
     /// The connection cannot be used any more.
     Ended(NodeError),
+    /// The command was refused with READONLY: the server is a replica now, and the connection of no use (rule 17).
+    Demoted(Tag, NodeError),
 }
 
 impl Connection {
@@ -83,14 +91,20 @@ impl Connection {
             pipeline: Pipeline::new(first_nonce, order),
             out,
             heard: now,
+            greeted: now,
+            round_trip: None,
             proven: false,
             wakes: false,
-            doomed: None,
         }
     }
 
     pub(super) const fn is_ready(&self) -> bool {
         self.greeting.is_none()
+    }
+
+    /// How long the server may always take to answer, once it has answered anything.
+    pub(super) fn round_trips(&self) -> Option<Duration> {
+        self.round_trip.map(|round_trip| round_trip.times(ROUND_TRIPS))
     }
 
     /// Until when the handshake must be complete, if this is one that began with HELLO: when the server hangs up before,
@@ -104,20 +118,18 @@ impl Connection {
         self.scanner.push(bytes);
     }
 
-    /// When the connection counts as dead unless bytes are received before.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When the connection counts as dead unless bytes are received before. The server may always take `round_trips` to
+    /// answer.
+    pub(super) fn deadline(&self, round_trips: Duration) -> Option<Instant> {
         match self.greeting {
             Some((_, until)) => Some(until),
-            None => self.pipeline.silent_at(self.heard),
+            None => self.pipeline.silent_at(self.heard, round_trips),
         }
     }
 
     /// The next event in the received bytes. `channel` is the channel of this client's wake-ups.
     pub(super) fn next(&mut self, endpoint: &Endpoint, channel: &[u8]) -> ConnectionEvent {
         loop {
-            if let Some(error) = self.doomed.take() {
-                return ConnectionEvent::Ended(error);
-            }
             // The reply to SUBSCRIBE is a push. Every other push is a message.
             let awaits_push = matches!(self.greeting, Some((Handshake::Subscribe, _)));
             let awaits_hello = matches!(self.greeting, Some((Handshake::Hello, _)));
@@ -140,6 +152,8 @@ impl Connection {
                     None => continue,
                 },
                 (_, Some((step, until))) => {
+                    measure(&mut self.round_trip, Some(self.greeted), self.heard);
+                    self.greeted = self.heard;
                     self.wakes |= awaits_push && matches!(reply, Reply::Push(_));
                     if awaits_hello && matches!(reply, Reply::Error(_)) {
                         self.dialect = Dialect::Resp2;
@@ -159,6 +173,7 @@ impl Connection {
                 }
                 _ => {}
             }
+            measure(&mut self.round_trip, self.pipeline.head_sent(), self.heard);
             return match self.pipeline.pair(&reply, &mut self.out) {
                 Paired::Answer(tag, answer) => {
                     self.proven = true;
@@ -167,15 +182,24 @@ impl Connection {
                 Paired::NoScript(tag) => ConnectionEvent::NoScript(tag),
                 Paired::Error(tag, line) => {
                     let error = server_error(line, endpoint);
-                    // The server is a replica now: the next connection may resolve the name to the new master.
-                    if matches!(&error, NodeError::Server(error) if error.prefix == "READONLY") {
-                        self.doomed = Some(error.clone());
+                    // The next connection may resolve the name to the new master.
+                    if error.calls_for_new_connection() {
+                        return ConnectionEvent::Demoted(tag, error);
                     }
                     ConnectionEvent::Reply(tag, Err(error))
                 }
                 Paired::Mismatch => ConnectionEvent::Ended(NodeError::Protocol(OUT_OF_STEP.into())),
             };
         }
+    }
+}
+
+/// The server answered at `heard` what it was asked at `asked`. The shortest time counts: others include waiting in a
+/// queue.
+fn measure(round_trip: &mut Option<Duration>, asked: Option<Instant>, heard: Instant) {
+    if let Some(asked) = asked {
+        let passed = heard.since(asked);
+        *round_trip = Some(round_trip.map_or(passed, |shortest| shortest.min(passed)));
     }
 }
 

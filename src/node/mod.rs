@@ -9,6 +9,8 @@
 //! A node connects only on demand, and hangs up when it has been idle for long (rule 18). It queues no command for a
 //! connection that does not exist yet (rule 7): the lock waits and sends its command once the server is ready, with a
 //! validity counted from then.
+//!
+//! All times here are listening times (rule 16): a connection counts as dead when nothing came though the client listened.
 
 mod backoff;
 mod command;
@@ -46,6 +48,9 @@ const LONGEST_IDLE: Duration = Duration::from_millis(5 * 60 * 1000);
 /// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
 
+/// How long a server may always take that has not answered anything yet, as over another client's session.
+const FIRST_ANSWER: Duration = Duration::from_millis(1000);
+
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
     endpoint: Endpoint,
@@ -62,6 +67,8 @@ pub(crate) struct Node {
     fault: Option<NodeError>,
     /// The locks that wait until the server is ready or cannot be reached.
     waiting: Vec<LockId>,
+    /// How long the server may always take to answer, by its last connection.
+    round_trips: Option<Duration>,
     /// Whether an earlier connection was ready.
     was_ready: bool,
     /// Until when new connections begin in RESP2, because the server disliked HELLO.
@@ -91,6 +98,7 @@ impl Node {
             first_failure: false,
             fault: None,
             waiting: Vec::new(),
+            round_trips: None,
             was_ready: false,
             resp2_until: None,
             used: Instant::default(),
@@ -130,6 +138,15 @@ impl Node {
                 Asked::Refused(self.last_error.clone().unwrap_or_else(unknown))
             }
         }
+    }
+
+    /// How long three round trips to the server take, at most `connectTimeout`. `None` if it has not answered yet.
+    pub(crate) fn round_trips(&self) -> Option<Duration> {
+        match &self.state {
+            State::Up(connection) => connection.round_trips().or(self.round_trips),
+            State::Down | State::Dialing { .. } => None,
+        }
+        .map(|span| span.min(self.connect_timeout))
     }
 
     /// Whether commands can be sent now.
@@ -208,7 +225,8 @@ impl Node {
                 Some(News::Reply(tag, reply))
             }
             ConnectionEvent::NoScript(tag) => Some(News::NoScript(tag)),
-            ConnectionEvent::Ended(error) => Some(self.end(error, true, entropy, now)),
+            ConnectionEvent::Ended(error) => Some(self.end(error, None, true, entropy, now)),
+            ConnectionEvent::Demoted(tag, error) => Some(self.end(error, Some(tag), true, entropy, now)),
         }
     }
 
@@ -231,7 +249,7 @@ impl Node {
             self.state = State::Dialing { id: dial(), until, dialect: Dialect::Resp2 };
             return None;
         }
-        Some(self.end(NodeError::connection(Cause::Transport(id), reason), false, entropy, now))
+        Some(self.end(NodeError::connection(Cause::Transport(id), reason), None, false, entropy, now))
     }
 
     /// When to call [`timeout`](Self::timeout) next.
@@ -239,7 +257,7 @@ impl Node {
         match &self.state {
             State::Down => None,
             State::Dialing { until, .. } => Some(*until),
-            State::Up(connection) => connection.deadline().or_else(|| self.idle_at()),
+            State::Up(connection) => self.dead_at(connection).or_else(|| self.idle_at()),
         }
     }
 
@@ -253,19 +271,24 @@ impl Node {
         self.used = now;
     }
 
+    /// When the connection counts as dead unless bytes are received before.
+    fn dead_at(&self, connection: &Connection) -> Option<Instant> {
+        connection.deadline(self.round_trips().unwrap_or(FIRST_ANSWER.min(self.connect_timeout)))
+    }
+
     /// Ends the connection if its deadline has passed.
     pub(crate) fn timeout(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
         if self.deadline().is_none_or(|at| at > now) {
             return None;
         }
         if let State::Up(connection) = &self.state
-            && connection.deadline().is_none()
+            && self.dead_at(connection).is_none()
         {
             return Some(self.hang_up());
         }
         let (cause, text) = match &self.state {
             State::Up(connection) if connection.is_ready() => {
-                (Cause::Unknown, "the server stopped responding; connection dropped")
+                (Cause::Unknown, "no answer: the server stopped responding; connection dropped")
             }
             State::Up(_) => {
                 (Cause::ConnectTimeout, "connected, but the handshake got no reply in time (connectTimeout)")
@@ -274,7 +297,7 @@ impl Node {
                 (Cause::ConnectTimeout, "connection timed out (connectTimeout)")
             }
         };
-        Some(self.end(NodeError::connection(cause, text), true, entropy, now))
+        Some(self.end(NodeError::connection(cause, text), None, true, entropy, now))
     }
 
     /// Takes the bytes to write, and their connection, if there are any.
@@ -339,17 +362,26 @@ impl Node {
         News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
     }
 
-    /// Ends the connection. `close` asks the driver to close it, unless the driver reported the end itself.
-    fn end(&mut self, error: NodeError, close: bool, entropy: &mut dyn Entropy, now: Instant) -> News {
+    /// Ends the connection. The command `refused` may be asked again, like those that have no answer. `close` asks the
+    /// driver to close the connection, unless the driver reported the end itself.
+    fn end(
+        &mut self,
+        error: NodeError,
+        refused: Option<Tag>,
+        close: bool,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> News {
         let id = self.id();
         let unanswered = match core::mem::replace(&mut self.state, State::Down) {
             State::Up(connection) => {
+                self.round_trips = connection.round_trips().or(self.round_trips);
                 if !connection.proven {
                     self.backoff.failed(now, entropy);
                     // A server that was upgraded is asked for RESP3 again.
                     self.resp2_until = None;
                 }
-                connection.pipeline.into_tags().collect()
+                refused.into_iter().chain(connection.pipeline.into_tags()).collect()
             }
             State::Dialing { .. } => {
                 self.backoff.failed(now, entropy);

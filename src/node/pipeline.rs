@@ -24,8 +24,9 @@ pub(crate) struct Pending {
     script: &'static Script,
     nonce: u64,
     form: Form,
+    /// The listening time of sending.
     sent: Instant,
-    patience: Duration,
+    silence: Duration,
     /// Empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
 }
@@ -64,9 +65,22 @@ pub(crate) struct Pipeline {
     queue: VecDeque<Pending>,
     deferred: VecDeque<Deferred>,
     nonce: u64,
-    /// Scripts that got NOSCRIPT and have not run since. They are sent with EVAL for every lock, because the lock that
-    /// got NOSCRIPT may have given up by then.
-    unknown: Vec<&'static Script>,
+    /// What is known of the scripts that were used on this connection.
+    scripts: Vec<(&'static Script, Known)>,
+}
+
+/// Whether the server has a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Known {
+    /// One command used it, and has no answer yet.
+    Asked,
+    /// A command with its source is in flight, so later commands may use the hash. Without it, each of many commands
+    /// that are sent before the first answer would get NOSCRIPT.
+    OnItsWay,
+    Yes,
+    /// It got NOSCRIPT and has not run since. It is sent with EVAL for every lock, because the lock that got NOSCRIPT
+    /// may have given up by then.
+    No,
 }
 
 impl Pipeline {
@@ -83,12 +97,12 @@ impl Pipeline {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
         let script = command.call.script;
-        let form = if self.unknown.contains(&script) { Form::Source } else { Form::Hash };
+        let form = self.form_of(script);
         let keys = match self.order {
             Order::AsSent => Vec::new(),
             Order::PerKey => command.call.keys.to_vec(),
         };
-        let pending = Pending { tag, script, nonce, form, sent: now, patience: command.patience, keys };
+        let pending = Pending { tag, script, nonce, form, sent: now, silence: command.silence, keys };
         if self.is_free(&pending, self.deferred.len()) {
             command.write(form, nonce, out);
             self.queue.push_back(pending);
@@ -96,6 +110,35 @@ impl Pipeline {
             let mut bytes = Vec::new();
             command.write(form, nonce, &mut bytes);
             self.deferred.push_back(Deferred { pending, bytes });
+        }
+    }
+
+    /// How to send the script.
+    fn form_of(&mut self, script: &'static Script) -> Form {
+        // Only in a pipeline does the server certainly run the command with the source first.
+        let is_ordered = self.order == Order::AsSent;
+        match self.scripts.iter_mut().find(|(each, _)| *each == script) {
+            None => {
+                self.scripts.push((script, Known::Asked));
+                Form::Hash
+            }
+            Some((_, known @ Known::Asked)) if is_ordered => {
+                *known = Known::OnItsWay;
+                Form::Source
+            }
+            Some((_, Known::No)) => Form::Source,
+            Some(_) => Form::Hash,
+        }
+    }
+
+    /// Notes what a reply says about the script of its command.
+    fn learn(&mut self, script: &'static Script, form: Form, paired: &Paired<'_>) {
+        let Some((_, known)) = self.scripts.iter_mut().find(|(each, _)| *each == script) else { return };
+        match paired {
+            Paired::Answer(..) => *known = Known::Yes,
+            Paired::NoScript(_) if *known != Known::OnItsWay => *known = Known::No,
+            Paired::Error(..) if form == Form::Source => *known = Known::No,
+            Paired::NoScript(_) | Paired::Error(..) | Paired::Mismatch => {}
         }
     }
 
@@ -130,21 +173,23 @@ impl Pipeline {
     pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>, out: &mut Vec<u8>) -> Paired<'a> {
         let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
         if paired != Paired::Mismatch
-            && let Some(Pending { script, .. }) = self.queue.pop_front()
+            && let Some(Pending { script, form, .. }) = self.queue.pop_front()
         {
-            match paired {
-                Paired::NoScript(_) if !self.unknown.contains(&script) => self.unknown.push(script),
-                Paired::Answer(..) => self.unknown.retain(|other| *other != script),
-                _ => {}
-            }
+            self.learn(script, form, &paired);
             self.send_free(out);
         }
         paired
     }
 
-    /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received.
-    pub(crate) fn silent_at(&self, heard: Instant) -> Option<Instant> {
-        self.queue.front().map(|head| head.sent.max(heard).after(head.patience))
+    /// When the command at the head was sent.
+    pub(crate) fn head_sent(&self) -> Option<Instant> {
+        self.queue.front().map(|head| head.sent)
+    }
+
+    /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received,
+    /// `least` the shortest silence that means anything.
+    pub(crate) fn silent_at(&self, heard: Instant, least: Duration) -> Option<Instant> {
+        self.queue.front().map(|head| head.sent.max(heard).after(head.silence.max(least)))
     }
 
     /// The tags of all commands, each of which now has an unknown outcome.

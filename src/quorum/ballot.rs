@@ -1,34 +1,168 @@
 //! One node's part in a round.
 
-use crate::{error::NodeError, script::Answer, time::Instant};
+use super::ask::{Ask, Terms};
+use crate::{
+    error::{Cause, NodeError},
+    id::NodeId,
+    node::Asked,
+    script::{Answer, Verb},
+    time::{Duration, Instant},
+};
+
+/// One node's part in a round.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ballot {
+    pub(crate) node: NodeId,
+    pub(crate) vote: BallotState,
+    /// When the last command was sent. Its outcome is unknown until the node answers. `None` if nothing was sent.
+    sent: Option<Instant>,
+    /// What the node is asked to do: the verb of the round, unless it has to take back its vote.
+    verb: Verb,
+    /// Whether the question was repeated because a connection had ended. That happens once (rule 17).
+    repeated: bool,
+}
 
 /// The state of one node in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Ballot {
-    /// Not asked yet, because its connection is being made.
-    Waiting,
-    /// Asked. The time was taken before the command was sent.
-    Asked(Instant),
-    /// Answered the command that was sent at this time.
-    Answered(Instant, Answer),
-    /// Failed. If a command was sent, at this time, its outcome is unknown.
-    Failed(NodeError, Option<Instant>),
+pub(crate) enum BallotState {
+    /// Not asked on the present connection, which is being made since this listening time.
+    Waiting(Instant),
+    /// Asked at this listening time. The round gives up after the patience; `None` to wait for as long as the connection
+    /// lives.
+    Asked(Instant, Option<Duration>),
+    /// Answered the command that was sent last.
+    Answered(Answer),
+    /// Failed. If a command was sent, its outcome is unknown.
+    Failed(NodeError),
 }
 
 impl Ballot {
+    /// Asks the node.
+    pub(super) fn ask(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Self {
+        let vote = BallotState::Waiting(to.listening());
+        let mut ballot = Self { node, vote, sent: None, verb, repeated: false };
+        ballot.send(serial, to);
+        ballot
+    }
+
+    /// A ballot that counts as this answer, though the node was not asked.
+    pub(super) fn assumed(self, answer: Answer, now: Instant) -> Self {
+        Self { vote: BallotState::Answered(answer), sent: Some(now), ..self }
+    }
+
+    /// Sends the command, or waits until the node is ready for it.
+    pub(super) fn send(&mut self, serial: u32, to: &mut impl Ask) {
+        match to.ask(self.node, serial, self.verb) {
+            Asked::Sent => {
+                self.sent = Some(to.now());
+                self.vote = BallotState::Asked(to.listening(), to.patience(self.node));
+            }
+            Asked::Waiting => self.vote = BallotState::Waiting(to.listening()),
+            Asked::Refused(error) => self.vote = BallotState::Failed(error),
+        }
+    }
+
+    /// Asks the node for something else than the round's verb.
+    pub(super) fn send_instead(&mut self, verb: Verb, serial: u32, to: &mut impl Ask) {
+        self.verb = verb;
+        self.send(serial, to);
+    }
+
+    /// The node does not have the script: repeats the command, which is sent with EVAL now. Validity still counts from
+    /// the first time of sending.
+    pub(super) fn send_source(&mut self, serial: u32, to: &mut impl Ask) {
+        let first = self.sent;
+        self.send(serial, to);
+        if matches!(self.vote, BallotState::Asked(..)) {
+            self.sent = first;
+        }
+    }
+
+    /// The node is ready.
+    pub(super) fn on_ready(&mut self, serial: u32, to: &mut impl Ask) {
+        if matches!(self.vote, BallotState::Waiting(_)) {
+            self.send(serial, to);
+        }
+    }
+
+    /// The connection ended. The token makes it harmless to ask again, so a command without an answer is repeated on a
+    /// new connection, once (rule 17).
+    pub(super) fn on_down(&mut self, error: &NodeError, serial: u32, to: &mut impl Ask) {
+        match self.vote {
+            BallotState::Asked(..) if !self.repeated && error.calls_for_new_connection() => {
+                self.repeated = true;
+                self.send(serial, to);
+                if let BallotState::Failed(_) = self.vote {
+                    self.vote = BallotState::Failed(error.clone());
+                }
+            }
+            BallotState::Asked(..) | BallotState::Waiting(_) => {
+                self.vote = BallotState::Failed(error.clone());
+            }
+            BallotState::Answered(_) | BallotState::Failed(_) => {}
+        }
+    }
+
+    /// The node answered, perhaps after the round had given up on it.
+    pub(super) fn on_reply(&mut self, reply: Result<Answer, NodeError>) {
+        let is_open = matches!(self.vote, BallotState::Asked(..) | BallotState::Failed(_));
+        if is_open && self.sent.is_some() {
+            self.vote = match reply {
+                Ok(answer) => BallotState::Answered(answer),
+                Err(error) => BallotState::Failed(error),
+            };
+        }
+    }
+
+    /// The listening time at which the round gives up on the node, by the terms of the vote.
+    pub(super) fn deadline(&self, terms: Terms) -> Option<Instant> {
+        match self.vote {
+            BallotState::Asked(since, patience) => patience.map(|patience| since.after(patience)),
+            BallotState::Waiting(since) if self.repeated => Some(since.after(terms.redial)),
+            BallotState::Waiting(since) => terms.dial.map(|dial| since.after(dial)),
+            BallotState::Answered(_) | BallotState::Failed(_) => None,
+        }
+    }
+
+    /// Gives up on the node. A late answer still counts.
+    pub(super) fn give_up(&mut self) {
+        let text = match self.vote {
+            BallotState::Asked(_, Some(patience)) => {
+                format!("no answer within {} ms (nodeTimeout)", patience.as_millis())
+            }
+            _ if self.repeated => {
+                "the connection ended without an answer, and there is no new one in time".to_owned()
+            }
+            _ => "no connection in time for a majority".to_owned(),
+        };
+        self.vote = BallotState::Failed(NodeError::connection(Cause::Unknown, &text));
+    }
+
+    /// The node's answer, and when its command was sent.
+    pub(crate) fn answer(&self) -> Option<(Instant, Answer)> {
+        match self.vote {
+            BallotState::Answered(answer) => self.sent.map(|sent| (sent, answer)),
+            _ => None,
+        }
+    }
+
+    /// Whether the question was put more than once, so that the first command may have been carried out too.
+    pub(super) const fn is_repeated(&self) -> bool {
+        self.repeated
+    }
+
     /// Whether the node may have run the command. `registered` if a denial leaves a waiter registration there.
     pub(super) fn may_have_written(&self, registered: bool) -> bool {
-        match self {
-            Self::Answered(_, Answer::Wait { .. }) => registered,
-            Self::Waiting | Self::Failed(_, None) => false,
-            Self::Asked(_) | Self::Failed(_, Some(_)) | Self::Answered(..) => true,
+        match self.vote {
+            BallotState::Answered(Answer::Wait { .. }) => registered,
+            _ => self.sent.is_some(),
         }
     }
 
     /// Whether the node may hold a grant. Not after a transient error, which a script raises before it writes (rule 3).
     pub(super) fn may_hold(&self) -> bool {
-        let refused = matches!(self, Self::Failed(NodeError::Server(error), _) if error.transient);
-        !refused && self.may_have_written(false)
+        let refused = matches!(&self.vote, BallotState::Failed(NodeError::Server(error)) if error.transient);
+        (self.repeated || !refused) && self.may_have_written(false)
     }
 }
 

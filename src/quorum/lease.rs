@@ -32,44 +32,66 @@ pub(crate) fn notice(ttl: Duration) -> Duration {
     ttl.part(100).clamp(Duration::from_millis(2), Duration::from_millis(25))
 }
 
-/// How long a node may take to answer: 5 % of the lease, 20 ms to 1 s.
-pub(crate) fn default_node_timeout(ttl: Duration) -> Duration {
-    ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000))
-}
-
 /// The lease on every node of a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lease {
-    /// Until when the lease is valid on each node: the epoch before the first grant, `None` after a revocation.
-    until: Vec<(NodeId, Option<Instant>)>,
+    parts: Vec<Part>,
+}
+
+/// The lease on one node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Part {
+    node: NodeId,
+    /// Until when the lease is valid: the epoch before the first grant, `None` after a revocation.
+    until: Option<Instant>,
+    /// Whether the node was asked for a new grant after a revocation.
+    regaining: bool,
 }
 
 impl Lease {
     pub(crate) fn new(placement: Placement) -> Self {
-        Self { until: placement.nodes().map(|node| (node, Some(Instant::default()))).collect() }
+        let part = |node| Part { node, until: Some(Instant::default()), regaining: false };
+        Self { parts: placement.nodes().map(part).collect() }
     }
 
     /// A node granted or extended the lease. No lease gets shorter, because the scripts never shorten one.
     pub(crate) fn granted(&mut self, node: NodeId, until: Instant) {
-        if let Some(Some(slot)) = self.slot(node) {
-            *slot = until.max(*slot);
+        if let Some(part) = self.part(node)
+            && (part.until.is_some() || core::mem::take(&mut part.regaining))
+        {
+            part.until = part.until.max(Some(until));
         }
     }
 
-    /// A node answered that the token does not hold the lock. That is final, because an extension never recreates a
-    /// key.
+    /// A node answered that the token does not hold the lock. That is final, because an extension never recreates a key,
+    /// unless the node is asked for a new grant.
     pub(crate) fn revoked(&mut self, node: NodeId) {
-        if let Some(slot) = self.slot(node) {
-            *slot = None;
+        if let Some(part) = self.part(node) {
+            part.until = None;
+            part.regaining = false;
         }
     }
 
-    fn slot(&mut self, node: NodeId) -> Option<&mut Option<Instant>> {
-        self.until.iter_mut().find(|(each, _)| *each == node).map(|(_, slot)| slot)
+    /// A node that had revoked the lease is asked for a new grant.
+    pub(crate) fn regaining(&mut self, node: NodeId) {
+        if let Some(part) = self.part(node) {
+            part.regaining = true;
+        }
+    }
+
+    /// A node that was asked for a new grant denied it.
+    pub(crate) fn denied(&mut self, node: NodeId) {
+        if let Some(part) = self.part(node) {
+            part.regaining = false;
+        }
+    }
+
+    fn part(&mut self, node: NodeId) -> Option<&mut Part> {
+        self.parts.iter_mut().find(|part| part.node == node)
     }
 
     fn kept(&self) -> impl Iterator<Item = Instant> {
-        self.until.iter().filter_map(|&(_, until)| until)
+        self.parts.iter().filter_map(|part| part.until)
     }
 
     /// Whether fewer than `needed` nodes can still hold the lock.
@@ -109,12 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn notice_and_node_timeout_stay_within_their_bounds() {
+    fn notice_stays_within_its_bounds() {
         assert_eq!([notice(ms(100)), notice(ms(1000)), notice(ms(30_000))], [ms(2), ms(10), ms(25)]);
-        assert_eq!(
-            [default_node_timeout(ms(100)), default_node_timeout(ms(1000)), default_node_timeout(ms(30_000))],
-            [ms(20), ms(50), ms(1000)]
-        );
     }
 
     #[test]
@@ -131,5 +149,20 @@ mod tests {
         assert_eq!(lease.validity(2), at(70));
         lease.revoked(NodeId(0));
         assert_eq!(lease.validity(2), at(0), "no quorum, no validity");
+    }
+
+    #[test]
+    fn a_revoked_node_counts_again_only_after_a_new_grant_that_was_asked_for() {
+        let mut lease = Lease::new(Placement::Majority(3));
+        for node in [0, 1] {
+            lease.granted(NodeId(node), at(70));
+        }
+        lease.revoked(NodeId(1));
+        lease.granted(NodeId(1), at(90));
+        assert_eq!(lease.validity(2), at(0), "a late answer to an older command");
+        lease.regaining(NodeId(1));
+        assert_eq!(lease.validity(2), at(0), "not granted yet");
+        lease.granted(NodeId(1), at(80));
+        assert_eq!(lease.validity(2), at(70));
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::{id::NodeId, time::Duration};
 
-/// How long a connection attempt may delay a vote, at least: connecting takes longer than answering.
+/// How long a connection attempt may delay a vote, at least: connecting takes longer than answering. Also how long a
+/// node may take to answer that has not answered yet.
 const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
 
 /// The nodes of a lock, and what follows from their number. State machines ask this value and never count nodes.
@@ -61,13 +62,51 @@ impl Placement {
         matches!(self, Self::Majority(_))
     }
 
-    /// How long a connection attempt may delay the vote, where a node may take `answer` to reply. `None` on a single
-    /// node: without a connection there is no vote, and the attempt fails when the connection does.
-    pub(crate) fn dial_patience(self, answer: Duration) -> Option<Duration> {
+    /// The default of `nodeTimeout`: how long to wait for one server, of a lease of `ttl`. There is no other server to
+    /// turn to on a single node, so patience only serves to notice a dead connection: a quarter of the lease, 100 ms to
+    /// 2 s. Of several nodes, one that is silent must not delay the others: 5 % of the lease, 20 ms to 1 s.
+    pub(crate) fn node_timeout(self, ttl: Duration) -> Duration {
+        match self {
+            Self::Single(_) => ttl.part(4).clamp(Duration::from_millis(100), Duration::from_millis(2000)),
+            Self::Majority(_) => ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000)),
+        }
+    }
+
+    /// How long a round waits for the answer of a node to which three round trips take `round_trips`. `None` on a
+    /// single node: its answer is waited for as long as its connection lives.
+    pub(crate) fn answer_patience(
+        self,
+        node_timeout: Duration,
+        round_trips: Option<Duration>,
+    ) -> Option<Duration> {
         match self {
             Self::Single(_) => None,
-            Self::Majority(_) => Some(answer.max(DIAL_PATIENCE)),
+            Self::Majority(_) => Some(node_timeout.max(round_trips.unwrap_or(DIAL_PATIENCE))),
         }
+    }
+
+    /// How long a connection may be silent before it counts as dead.
+    pub(crate) fn silence(self, node_timeout: Duration) -> Duration {
+        match self {
+            Self::Single(_) => node_timeout,
+            // A round has given up on the node long before. It may only be slow, and dialling again costs more.
+            Self::Majority(_) => node_timeout.times(4).max(Duration::from_millis(500)),
+        }
+    }
+
+    /// How long a connection attempt may delay the vote. `None` on a single node: without a connection there is no vote,
+    /// and the attempt fails when the connection does.
+    pub(crate) fn dial_patience(self, node_timeout: Duration) -> Option<Duration> {
+        match self {
+            Self::Single(_) => None,
+            Self::Majority(_) => Some(Self::redial_patience(node_timeout)),
+        }
+    }
+
+    /// How long to wait for a connection that replaces a dead one. A question is not repeated later than that, so that
+    /// a single attempt on a server that hangs ends soon.
+    pub(crate) fn redial_patience(node_timeout: Duration) -> Duration {
+        node_timeout.max(DIAL_PATIENCE)
     }
 }
 
@@ -82,6 +121,15 @@ mod tests {
     #[test]
     fn more_than_half_are_needed() {
         assert_eq!([1, 2, 3, 4, 5, 6, 7].map(majority), [1, 2, 2, 3, 3, 4, 4]);
+    }
+
+    #[test]
+    fn node_timeouts_stay_within_their_bounds() {
+        let of = |placement: Placement| {
+            [100, 1000, 30_000].map(|ttl| placement.node_timeout(Duration::from_millis(ttl)).as_millis())
+        };
+        assert_eq!(of(Placement::Single(NodeId(0))), [100, 250, 2000]);
+        assert_eq!(of(Placement::Majority(3)), [20, 50, 1000]);
     }
 
     #[test]

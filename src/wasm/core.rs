@@ -203,7 +203,9 @@ impl Core {
 
 impl Core {
     fn now(&mut self, mono: f64, wall: f64) -> Instant {
-        self.clock.advance(micros(mono), micros(wall))
+        let now = self.clock.advance(micros(mono), micros(wall));
+        self.engine.handle_clock_step(self.clock.take_step());
+        now
     }
 }
 

@@ -1,6 +1,6 @@
 //! A connection that has been idle for long is closed, and made again on demand (rule 18).
 
-use crate::world::{Client, ms, request};
+use crate::world::{Client, LOOK, ms, request};
 use redlatch::{Event, Observed, Request};
 
 const MINUTE: u64 = 60_000;
@@ -18,7 +18,7 @@ fn a_connection_is_closed_after_five_minutes_without_a_command() {
     client.drain_io();
     assert_eq!(client.closed, []);
     let connection = client.connection.unwrap();
-    client.run_for(ms(1));
+    client.run_for(ms(1).plus(LOOK));
     client.drain_io();
     assert_eq!(client.closed, [connection]);
     assert_eq!(client.engine.poll_timeout(), None, "there is nothing left to do");
@@ -27,7 +27,7 @@ fn a_connection_is_closed_after_five_minutes_without_a_command() {
 #[test]
 fn the_next_command_connects_at_once() {
     let mut client = Client::ready();
-    client.run_for(ms(5 * MINUTE));
+    client.run_for(ms(5 * MINUTE).plus(LOOK));
     client.acquire(request("a"));
     client.greet();
     assert_eq!(client.command().name(), "exclusive_acquire");
@@ -37,7 +37,7 @@ fn the_next_command_connects_at_once() {
 fn observers_hear_of_the_end() {
     let mut client = Client::ready();
     client.engine.observe(Observed::Everything);
-    client.run_for(ms(5 * MINUTE));
+    client.run_for(ms(5 * MINUTE).plus(LOOK));
     assert!(matches!(client.event(), Event::Connection { error: Some(_), .. }));
 }
 
@@ -55,7 +55,7 @@ fn a_connection_stays_open_for_what_is_owed() {
 fn a_lock_that_is_not_renewed_outlives_its_connection() {
     let mut client = Client::ready();
     let lock = client.hold(Request { ttl: ms(60 * MINUTE), ..request("a") });
-    client.run_for(ms(5 * MINUTE));
+    client.run_for(ms(5 * MINUTE).plus(LOOK));
     client.drain_io();
     assert_eq!(client.closed.len(), 1);
     assert!(client.engine.remaining(lock, client.now) > ms(54 * MINUTE));

@@ -91,34 +91,6 @@ fn validity_ends_when_the_loss_is_reported_even_if_no_timer_ran() {
 }
 
 #[test]
-fn a_late_denial_is_a_loss_at_once() {
-    let (mut client, lock) = held();
-    client.engine.extend(lock, ms(10_000), client.now);
-    let extend = client.command();
-    client.run_for(ms(600));
-    assert!(matches!(client.event(), Event::OperationFailed { .. }));
-    client.reply(extend.count(0));
-    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs, reason: None }]);
-}
-
-#[test]
-fn a_denial_of_a_much_earlier_operation_is_a_loss_at_once() {
-    let (mut client, lock) = held();
-    let operations: Vec<_> = (0..3)
-        .map(|_| {
-            client.engine.extend(lock, ms(10_000), client.now);
-            let extend = client.command();
-            client.advance(ms(500));
-            client.engine.handle_timeout(client.now);
-            assert!(matches!(client.event(), Event::OperationFailed { .. }));
-            extend
-        })
-        .collect();
-    client.reply(operations[0].count(0));
-    assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::NotOurs, reason: None }]);
-}
-
-#[test]
 fn after_a_stall_the_loss_is_reported_before_a_dial_timeout() {
     let policy = redlatch::Policy { connect_timeout: ms(500), ..Default::default() };
     let mut client = Client::with(policy, redlatch::Endpoint::default());

@@ -42,19 +42,6 @@ fn a_cancelled_acquire_is_not_sent_by_source() {
 }
 
 #[test]
-fn noscript_for_an_earlier_attempt_sends_nothing() {
-    let mut client = Client::ready();
-    client.acquire(request("a"));
-    client.command();
-    client.run_for(ms(500));
-    client.advance_to_action();
-    client.reply(NO_SCRIPT);
-    assert_eq!(client.commands(), []);
-    client.reply(NO_SCRIPT);
-    assert!(client.command().by_source());
-}
-
-#[test]
 fn an_extension_is_sent_by_source_too() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));

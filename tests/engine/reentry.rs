@@ -1,6 +1,6 @@
 //! Re-entry: the same token acquires a lock again that it holds.
 
-use crate::world::{Client, at, ms, request};
+use crate::world::{Client, LOOK, ms, request};
 use redlatch::{Code, Duration, Event, HandleId, Loss, Observed, ReleaseOutcome, Request};
 
 pub fn mine() -> Request {
@@ -41,8 +41,9 @@ fn reentry_ends_within_its_wait_whatever_the_server_does() {
     client.advance(ms(299));
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events(), []);
-    client.advance_to_timeout();
-    assert_eq!(client.now, at(1300));
+    client.advance(ms(1).plus(LOOK));
+    client.engine.handle_timeout(client.now);
+    client.run_for(LOOK);
     let event = client.event();
     assert!(
         matches!(&event, Event::Failed { lock, failure } if *lock == inner && failure.code == Code::Timeout),

@@ -31,7 +31,7 @@ export const TREES = {
       event.rs handles.rs stats.rs node | memory
       timers.rs entropy.rs
       script
-      time.rs clock.rs error.rs
+      time.rs clock.rs error.rs patience.rs
       id.rs index.rs resp
     `,
     // The exports of the crate include the façade.

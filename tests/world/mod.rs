@@ -3,6 +3,7 @@
 //! - `client.rs`: an engine whose servers the test itself plays, reply by reply.
 //! - `drain.rs`: everything that an engine has to say, in the order of the TypeScript shell.
 //! - `command.rs`: commands and script calls, read by the layout of the script's KEYS; replies to them.
+//! - `listening.rs`: for how long a client has listened, by a second account.
 //! - `request.rs`: requests and times. `seeded.rs`: entropy that repeats.
 //!
 //! `memory.rs` (memory servers) and `network.rs` (clients and servers with links that delay and fail) need the crate's
@@ -23,6 +24,7 @@
 mod client;
 mod command;
 mod drain;
+mod listening;
 mod request;
 mod seeded;
 
@@ -31,7 +33,8 @@ use redlatch::{Entropy, EntropyUnavailable, Event, LockError};
 pub use client::{Client, HELLO_REPLY, NO_CHANNELS, SUBSCRIBED};
 pub use command::{Command, ScriptCall, Verb, read_commands, split_words, write_command};
 pub use drain::{Output, next_io, next_output};
-pub use request::{at, fair, ms, one_attempt, request};
+pub use listening::Listening;
+pub use request::{LOOK, at, fair, ms, one_attempt, request};
 pub use seeded::Seeded;
 
 /// The error of an acquire that failed.

@@ -6,6 +6,9 @@ pub const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// How much later than its deadline a patient timer is believed (rule 16).
+pub const LOOK: Duration = ms(1);
+
 pub fn at(millis: u64) -> Instant {
     Instant::default().after(ms(millis))
 }

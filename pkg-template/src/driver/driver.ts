@@ -180,7 +180,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   }
 
   overdue(): void {
-    this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
+    // Draining runs what is due. A timeout would also give up on answers that nobody has read yet.
     this.#drainSoon();
   }
 

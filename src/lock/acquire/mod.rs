@@ -248,7 +248,7 @@ impl Acquire {
 
 fn arm_wait(cx: &mut Context<'_>) {
     if let Some(wait) = cx.spec.limited_wait() {
-        cx.timers.set(Timer::Wait, cx.now.after(wait));
+        cx.timers.set(Timer::Wait, cx.listening.after(wait));
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::{Cause, Code, LockError, NodeError, Vote},
     event::Loss,
     lock::{failure::too_late, kind::Denial},
-    quorum::{Ballot, Round, Verdict},
+    quorum::{BallotState, Round, Verdict},
     script::Answer,
 };
 
@@ -71,7 +71,7 @@ fn reason_of(round: &Round, attempts: u32) -> Option<Rc<LockError>> {
 fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let votes: Vec<_> = {
         let is_open = round.verdict() == Verdict::Pending;
-        round.ballots().iter().map(|(node, ballot)| (*node, vote(ballot, is_open, wait))).collect()
+        round.ballots().iter().map(|ballot| (ballot.node, vote(&ballot.vote, is_open, wait))).collect()
     };
     if let [(node, Vote::Failed(error))] = votes.as_slice() {
         let mut error = LockError::from_node(error, *node, attempts);
@@ -92,7 +92,7 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
 }
 
 /// A node's vote. A node that has not voted was too late: for the `wait` if the vote `is_open`, else for the decision.
-fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
+fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
         let text = if is_open {
             format!("{what} within the wait of {wait} ms")
@@ -102,10 +102,10 @@ fn vote(ballot: &Ballot, is_open: bool, wait: u64) -> Vote {
         Vote::Failed(NodeError::connection(Cause::Unknown, &text))
     };
     match ballot {
-        Ballot::Answered(_, Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
-        Ballot::Answered(..) => Vote::Granted,
-        Ballot::Failed(error, _) => Vote::Failed(error.clone()),
-        Ballot::Asked(_) => late("no answer"),
-        Ballot::Waiting => late("no connection"),
+        BallotState::Answered(Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
+        BallotState::Answered(_) => Vote::Granted,
+        BallotState::Failed(error) => Vote::Failed(error.clone()),
+        BallotState::Asked(..) => late("no answer"),
+        BallotState::Waiting(_) => late("no connection"),
     }
 }

@@ -8,6 +8,7 @@
 //! ```
 
 mod operations;
+mod validity;
 
 use std::rc::Rc;
 
@@ -23,7 +24,7 @@ use crate::{
     event::{Event, Loss},
     handles::{Handle, Phase},
     id::NodeId,
-    quorum::{Heard, Lease, Round, Verdict, notice, validity},
+    quorum::{Heard, Lease, Round, Verdict},
     script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
     timers::Timer,
@@ -161,24 +162,30 @@ impl Hold {
         reply: Result<Answer, NodeError>,
         cx: &mut Context<'_>,
     ) -> Step<Self> {
-        if let Some(mut round) = self.round.take_if(|round| round.is(serial)) {
+        let late = reply.as_ref().ok().copied();
+        if let Some(round) = self.round_of(serial) {
             round.on_reply(node, reply);
-            self.take_answer(round.verb, round.answer(node), node, cx);
-            return if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { self.settle(round, cx) };
-        }
-        if self.last.is(serial) {
-            self.last.on_reply(node, reply);
-            self.take_answer(self.last.verb, self.last.answer(node), node, cx);
-        } else if let Ok(answer @ Answer::Flag(false)) = reply {
+            let (verb, answer) = (round.verb, round.answer(node));
+            self.take_answer(verb, answer, node, cx);
+        } else if let Some(answer @ Answer::Flag(false)) = late {
             // A late answer to an older round. A node that had lost the lock then does not have it now.
             self.take_answer(Verb::Extend(Duration::ZERO), Some((cx.now, answer)), node, cx);
         }
-        if self.is_refuted(cx) { self.lose(Loss::NotOurs, cx) } else { Step::Stay(self) }
+        if self.is_refuted(cx) {
+            return self.lose(Loss::NotOurs, cx);
+        }
+        match self.round.take_if(|round| round.is(serial)) {
+            Some(round) => self.settle(round, cx),
+            None => {
+                self.regain(cx);
+                Step::Stay(self)
+            }
+        }
     }
 
-    /// Whether so many nodes answered "not yours" that too few nodes can hold the lock.
-    fn is_refuted(&self, cx: &Context<'_>) -> bool {
-        self.lease.is_refuted(cx.spec.placement.needed())
+    /// The round in flight or the previous one, if it has that serial number.
+    fn round_of(&mut self, serial: u32) -> Option<&mut Round> {
+        self.round.iter_mut().chain([&mut self.last]).find(|round| round.is(serial))
     }
 
     /// Starts one round for all queued operations, unless one is in flight.
@@ -212,6 +219,7 @@ impl Hold {
                 let rtt = cx.now.since(round.first_sent().unwrap_or(cx.now));
                 self.operations.succeed(self.fence, rtt, cx);
                 self.last = round;
+                self.regain(cx);
                 self.serve(cx)
             }
             Verdict::Denied => self.lose(Loss::NotOurs, cx),
@@ -237,38 +245,6 @@ impl Hold {
                 self.serve(cx)
             }
         }
-    }
-
-    /// Applies a node's answer to the lease. The new lease counts from when the command was sent (rule 1).
-    fn take_answer(
-        &mut self,
-        verb: Verb,
-        answer: Option<(Instant, Answer)>,
-        node: NodeId,
-        cx: &mut Context<'_>,
-    ) {
-        let ttl = match verb {
-            Verb::Extend(ttl) => ttl,
-            _ => cx.spec.ttl,
-        };
-        match answer {
-            Some((sent, Answer::Flag(true) | Answer::Fence(_))) => {
-                self.lease.granted(node, validity(sent, ttl, cx.policy.drift));
-            }
-            Some((_, Answer::Flag(false))) => self.lease.revoked(node),
-            _ => return,
-        }
-        self.validity = self.lease.validity(cx.spec.placement.needed());
-        self.arm_lease(cx);
-    }
-
-    /// When the loss is reported: `notice` before validity ends.
-    fn end(&self, spec: &Spec) -> Instant {
-        self.validity.before(notice(spec.ttl))
-    }
-
-    fn arm_lease(&self, cx: &mut Context<'_>) {
-        cx.timers.set(Timer::Lease, self.end(cx.spec));
     }
 
     fn arm_reentries(&self, cx: &mut Context<'_>) {

@@ -50,14 +50,14 @@ impl Operations {
         leases.max()
     }
 
-    /// When the first wait of a re-entry is over.
+    /// The listening time at which the first wait of a re-entry is over.
     pub(super) fn next_wait(&self) -> Option<Instant> {
         self.reentries().filter_map(|reentry| reentry.until).min()
     }
 
     /// Fails the re-entries whose wait is over.
     pub(super) fn expire_reentries(&mut self, cx: &mut Context<'_>) {
-        let now = cx.now;
+        let now = cx.listening;
         let is_over = |task: &mut Task| matches!(task, Task::Reenter(Reentry { until: Some(until), .. }) if *until <= now);
         for tasks in [&mut self.serving, &mut self.queued] {
             for task in tasks.extract_if(.., is_over) {

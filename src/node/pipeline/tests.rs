@@ -15,7 +15,7 @@ fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String
         keys: &[b"k".to_vec()],
         arguments: [Some(Argument::Bytes(b"t")), None, None, None, None, None],
     };
-    let command = Command { call, patience: Duration::from_millis(500) };
+    let command = Command { call, silence: Duration::from_millis(500) };
     pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
     String::from_utf8(out).unwrap()
 }
@@ -119,17 +119,23 @@ fn noscript_is_reported_once() {
 #[test]
 fn silence_counts_from_the_last_sign_of_life() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
-    assert_eq!(pipeline.silent_at(Instant::from_micros(9)), None);
+    assert_eq!(pipeline.silent_at(Instant::from_micros(9), Duration::ZERO), None);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
-    assert_eq!(pipeline.silent_at(Instant::from_micros(1)), Some(Instant::from_micros(500_003)));
-    assert_eq!(pipeline.silent_at(Instant::from_micros(9)), Some(Instant::from_micros(500_009)));
+    assert_eq!(
+        pipeline.silent_at(Instant::from_micros(1), Duration::ZERO),
+        Some(Instant::from_micros(500_003))
+    );
+    assert_eq!(
+        pipeline.silent_at(Instant::from_micros(9), Duration::ZERO),
+        Some(Instant::from_micros(500_009))
+    );
 }
 
 fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
     let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
     let mut out = Vec::new();
     let call = Call { script: &EXCLUSIVE_RELEASE, keys: &keys, arguments: [None; 6] };
-    let command = Command { call, patience: Duration::from_millis(500) };
+    let command = Command { call, silence: Duration::from_millis(500) };
     pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
     !out.is_empty()
 }

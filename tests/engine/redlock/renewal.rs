@@ -59,14 +59,46 @@ fn the_lock_is_lost_once_a_majority_of_servers_restarted_empty() {
     let mut world = warm(5, 1);
     let lock = world.acquire(0, Request { renew: true, ..short(0) });
     assert!(granted(world.next_event(0, ms(100))));
-    for emptied in [0, 1] {
+    for emptied in [0, 1, 2] {
         world.servers[emptied].clear();
     }
-    world.run_for(ms(5000));
-    assert!(believes(&world, 0, lock));
-    world.servers[2].clear();
     let (event, _) = world.next_event(0, ms(1500)).unwrap();
     assert_eq!(event, Event::Lost { lock, loss: Loss::NotOurs, reason: None });
+}
+
+#[test]
+fn a_renewal_takes_back_the_votes_of_servers_that_restart_empty_one_after_the_other() {
+    for servers in [3, 5] {
+        let mut world = warm(servers, 1);
+        let lock = world.acquire(0, Request { renew: true, ..short(0) });
+        assert!(granted(world.next_event(0, ms(100))));
+        for emptied in (0..servers).cycle().take(3 * servers) {
+            world.servers[emptied].clear();
+            world.run_for(ms(700));
+            assert!(believes(&world, 0, lock), "{servers} servers");
+            let holders = world.holders("k");
+            assert_eq!(holders.iter().flatten().count(), servers, "at the next renewal, at a third of 2 s");
+        }
+        world.release(0, lock);
+        world.run_for(ms(100));
+        assert_eq!(world.holders("k").iter().flatten().count(), 0, "released like any other");
+    }
+}
+
+#[test]
+fn a_vote_that_another_owner_took_meanwhile_is_not_taken_back() {
+    let mut world = warm(3, 1);
+    let lock = world.acquire(0, Request { renew: true, ..short(0) });
+    assert!(granted(world.next_event(0, ms(100))));
+    world.servers[0].clear();
+    let now = world.now;
+    world.servers[0].take("k", "another", ms(3000), now);
+    world.run_for(ms(2500));
+    assert_eq!(world.holders("k")[0], Some("another"));
+    assert!(believes(&world, 0, lock));
+    world.run_for(ms(2000));
+    assert_ne!(world.holders("k")[0], None, "asked again at later renewals");
+    assert_eq!(world.holders("k")[0], world.holders("k")[1]);
 }
 
 #[test]

@@ -1,0 +1,36 @@
+//! What a round needs to ask the nodes: a way to send, and the terms of the vote.
+
+use crate::{
+    id::NodeId,
+    node::Asked,
+    script::Verb,
+    time::{Duration, Instant},
+    topology::Placement,
+};
+
+/// Sends the command of a round to one node. A round knows neither its lock nor the script.
+pub(crate) trait Ask {
+    /// The present time, taken before anything is sent.
+    fn now(&self) -> Instant;
+
+    /// The present listening time, in which the deadlines of a round are (rule 16).
+    fn listening(&self) -> Instant;
+
+    /// How long the node may take to answer; `None` for as long as its connection lives.
+    fn patience(&mut self, node: NodeId) -> Option<Duration>;
+
+    /// Sends the command of the round with this serial number.
+    fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked;
+}
+
+/// The terms of a vote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Terms {
+    pub(crate) placement: Placement,
+    /// How many keys a node must confirm.
+    pub(crate) keys: usize,
+    /// How long a connection attempt may delay the vote; `None` until it succeeds or fails.
+    pub(crate) dial: Option<Duration>,
+    /// The same for a connection that replaces a dead one, to repeat a question.
+    pub(crate) redial: Duration,
+}
