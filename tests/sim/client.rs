@@ -11,11 +11,13 @@ use crate::{
     rng::Rng,
     server::PASSWORD,
     simulation::Happening,
+    world::Listening,
 };
 
 pub struct SimClient {
     pub engine: Engine<Rng>,
     pub clock: ClientClock,
+    pub listening: Listening,
     pub alive: bool,
     /// Until when its event loop stands still, and the happenings that arrived meanwhile.
     pub stalled: Option<Micros>,
@@ -32,8 +34,10 @@ pub struct SimClient {
 pub struct Task {
     pub op: usize,
     pub asked: Micros,
-    /// When it has to be settled, by the client's own clock.
-    pub settles: Instant,
+    /// How long the client had listened then, at most.
+    pub listened: Duration,
+    /// When it has to be settled: for how long the client has listened by then, at least.
+    pub settles: Duration,
     pub stage: Stage,
     pub owner: Vec<u8>,
     /// Whether the engine generated the token: then the token is of no use after the release.
@@ -63,6 +67,7 @@ impl SimClient {
         Self {
             engine,
             clock: ClientClock::new(settings.client_rates[index]),
+            listening: Listening::default(),
             alive: true,
             stalled: None,
             inbox: Vec::new(),

@@ -1,6 +1,6 @@
 //! Clocks that deviate from the true time, which is microseconds since the world began.
 
-use redlatch::{Clock, Instant};
+use redlatch::{Clock, Duration, Instant};
 
 use crate::plan::Micros;
 
@@ -56,12 +56,14 @@ impl ClientClock {
         (mono as u64, wall as u64)
     }
 
-    pub fn advance(&mut self, time: Micros) -> Instant {
+    /// The merged time, and how much of it passed in a step of the wall clock.
+    pub fn advance(&mut self, time: Micros) -> (Instant, Duration) {
         let (mono, wall) = self.readings(time);
-        self.merged.advance(mono, wall)
+        let now = self.merged.advance(mono, wall);
+        (now, self.merged.take_step())
     }
 
-    /// What [`advance`](Self::advance) would return.
+    /// The time that [`advance`](Self::advance) would return.
     pub fn peek(&self, time: Micros) -> Instant {
         let (mono, wall) = self.readings(time);
         self.merged.peek(mono, wall)

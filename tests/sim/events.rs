@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use redlatch::{Duration, Event, HandleId, Instant, Loss};
+use redlatch::{Code, Duration, Event, HandleId, Instant, LockError, Loss};
 
 use crate::{
     client::{Stage, Task},
     observer::{Hold, Violation},
+    plan::key_name,
     simulation::{Happening, Simulation},
 };
 
@@ -60,13 +61,14 @@ impl Simulation<'_> {
                 // A token of the application cannot be replaced by another one after some of several servers
                 // granted it.
                 let gave_up = op.token.is_some() && self.servers.len() > 1;
-                let timed_out = failure.code == redlatch::Code::Timeout && (op.wait != u64::MAX || gave_up);
+                let timed_out = failure.code == Code::Timeout && (op.wait != u64::MAX || gave_up);
                 // There may be no lock to adopt any more, unless the process that handed it over still holds
                 // it.
-                let gone = failure.code == redlatch::Code::Lost && self.is_gone(client, lock);
+                let gone = failure.code == Code::Lost && self.is_gone(client, lock);
                 if self.observer.is_calm() && !timed_out && !gone {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
                 }
+                self.check_patience(client, lock, &failure)?;
                 self.observer.count("failed");
             }
             Event::Lost { lock, loss, .. } => {
@@ -80,6 +82,9 @@ impl Simulation<'_> {
                     self.observer.evidence.check_denied(&owner)?;
                 }
                 self.observer.over(client, lock);
+                if loss != Loss::MaxHold {
+                    self.observer.impatient(|| format!("{lock:?} of client {client} lost: {loss:?}"))?;
+                }
                 let task = &self.clients[client].tasks[&lock];
                 let renewed = self.plan.ops[task.op].renew && !self.observer.let_go(&task.owner, client);
                 if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
@@ -112,6 +117,9 @@ impl Simulation<'_> {
                 if self.observer.is_calm() && outcome != redlatch::ReleaseOutcome::Released && !shared {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
                 }
+                if outcome != redlatch::ReleaseOutcome::Released {
+                    self.observer.impatient(|| format!("{lock:?} of client {client}: {outcome:?}"))?;
+                }
                 self.observer.count("released");
             }
             // The event names the handle that is held longest; what counts is the operation's own id.
@@ -120,9 +128,50 @@ impl Simulation<'_> {
             {
                 return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
             }
+            Event::OperationFailed { op, lock, failure } => {
+                let is_over = failure.code == Code::Lost && self.task(client, lock)?.stage != Stage::Held;
+                if !is_over {
+                    self.observer.impatient(|| format!("{op:?} of client {client}: {failure:?}"))?;
+                }
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether an acquire may fail now. An answer that has arrived must be read before, and where nothing fails but what
+    /// a patient client waits out, a free lock is granted.
+    fn check_patience(&self, client: usize, lock: HandleId, failure: &LockError) -> Result<(), Violation> {
+        let this = &self.clients[client];
+        let text = |what: &str| {
+            Violation::new("patience", format!("{lock:?} of client {client} {what}: {failure:?}"))
+        };
+        let nothing_came = matches!(failure.code, Code::Timeout | Code::Connection | Code::Quorum);
+        if nothing_came && self.has_unread(client) {
+            return Err(text("fails before an answer is read"));
+        }
+        let task = &this.tasks[&lock];
+        let op = &self.plan.ops[task.op];
+        let listened = this.listening.most.minus(task.listened);
+        // Under a token of the application, the first attempt on several servers may be the last.
+        let may_retry = op.token.is_none() || self.servers.len() == 1;
+        let is_early = op.wait > 0 && may_retry && listened < Duration::from_millis(op.wait);
+        if failure.code == Code::Timeout && is_early {
+            return Err(text("fails before the end of its wait"));
+        }
+        if self.plan.is_alone(task.op) || op.wait == u64::MAX {
+            self.observer.impatient(|| format!("{lock:?} of client {client} was free: {failure:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether bytes have arrived that the client has not read, because its timers run first.
+    pub fn has_unread(&self, client: usize) -> bool {
+        let is_unread = |happening: &Happening| match happening {
+            Happening::ToClient(link, _) => self.links[link].client_open,
+            _ => false,
+        };
+        self.clients[client].inbox.iter().any(is_unread)
     }
 
     /// No acquire waits longer than its `wait`. A loss is reported before validity ends, and the engine has a
@@ -130,14 +179,22 @@ impl Simulation<'_> {
     pub fn check_beliefs(&self, client: usize, now: Instant) -> Result<(), Violation> {
         let this = &self.clients[client];
         let mut waiting = this.tasks.iter().filter(|(_, task)| task.stage == Stage::Waiting);
-        if let Some((lock, _)) = waiting.find(|(_, task)| now > task.settles) {
+        if let Some((lock, _)) = waiting.find(|(_, task)| this.listening.least > task.settles) {
             return Err(Violation::new(
                 "settles in time",
                 format!("{lock:?} of client {client} still waits"),
             ));
         }
-        for (&lock, _) in this.tasks.iter().filter(|(_, task)| task.stage == Stage::Held) {
+        for (&lock, task) in this.tasks.iter().filter(|(_, task)| task.stage == Stage::Held) {
             let remaining = this.engine.remaining(lock, now);
+            let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().map(|&key| key_name(key)).collect();
+            let until = self.validity.until(client, &task.owner, &Vec::from_iter(keys));
+            if now.after(remaining) > until {
+                let text = format!(
+                    "{lock:?} of client {client} lasts until {until:?}, and {remaining:?} at {now:?}"
+                );
+                return Err(Violation::new("validity", text));
+            }
             if remaining == Duration::ZERO {
                 return Err(Violation::new(
                     "loss reported in time",

@@ -31,9 +31,11 @@ impl Evidence {
         }
     }
 
-    /// A server has executed a command.
-    pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) {
+    /// A server has executed a command. Whether it granted a lock that it had denied to be its token's before.
+    pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) -> bool {
+        let mut is_back = false;
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
+            is_back = self.denied.get(call.token()).is_some_and(|servers| servers.contains(&server));
             self.granted.entry(call.token().clone()).or_default().push((server, time, fence));
         }
         if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
@@ -48,6 +50,7 @@ impl Evidence {
         {
             self.denied.entry(call.token().clone()).or_default().insert(server);
         }
+        is_back
     }
 
     /// A lock that is reported as released was deleted: all of its keys, by a majority.

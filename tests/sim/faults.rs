@@ -29,6 +29,13 @@ impl Simulation<'_> {
                     }
                 }
             }
+            What::Reset { client, server } => {
+                for id in self.links_between(Some(client), server) {
+                    self.mute(id, Way::Up);
+                    self.mute(id, Way::Down);
+                    self.links.get_mut(&id).expect("a link").reset = true;
+                }
+            }
             What::Tamper { client, server, how } => {
                 for id in self.links_between(Some(client), server) {
                     self.links.get_mut(&id).expect("a link").tamper = Some(how);

@@ -3,6 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
+    patience::patience,
     plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
     scenarios::{crowd, outage, press},
@@ -28,6 +29,15 @@ impl Plan {
         }
         if rng.chance(20) {
             hand_over(&mut rng, &settings, &mut ops);
+        }
+        let mut rng = Rng::of(seed, 6);
+        if seed % 8 == 6 && !calm {
+            patience(&mut rng, &mut settings, &mut ops, &mut faults);
+        } else if !calm && rng.chance(10) {
+            // From further away, a lease is over before anybody hears of it, and a connection is never made in time.
+            let shortest = ops.iter().map(|op| op.ttl).min().unwrap_or_default().min(1000) * MS / 8;
+            let most = shortest.min(settings.policy.connect_timeout.as_micros() / 16);
+            settings.distances.fill_with(|| rng.below(most));
         }
         let mut rng = Rng::of(seed, 4);
         if calm && settings.servers == 1 && rng.chance(30) {
@@ -65,6 +75,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
     };
     Settings {
         calm,
+        patience: None,
         clients,
         servers,
         keys: rng.pick(&[1, 1, 1, 2, 3]),
@@ -80,6 +91,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
             tail_chance: if tailed { rng.pick(&[1, 5, 20]) } else { 0 },
             tail: rng.pick(&[10, 100, 1000, 4000]) * MS,
         },
+        distances: vec![0; servers],
         rechunks: rng.chance(30),
         lateness: if calm { MS } else { rng.pick(&[0, MS, 20 * MS]) },
         lands_after_close: rng.pick(&[0, 50, 100]),
@@ -149,7 +161,7 @@ fn hand_over(rng: &mut Rng, settings: &Settings, ops: &mut [Op]) {
 fn faults(rng: &mut Rng, settings: &Settings) -> Vec<Fault> {
     let mut faults = Vec::new();
     let steps_back_in_time = rng.chance(50);
-    for kind in 0..14 {
+    for kind in 0..15 {
         if !rng.chance(30) {
             continue;
         }
@@ -179,11 +191,12 @@ fn faults(rng: &mut Rng, settings: &Settings) -> Vec<Fault> {
                 10 => What::LoseKey { server, key: rng.index(settings.keys), which: rng.index(5) },
                 11 => What::FlushScripts { server },
                 12 => What::Trouble { server, which: rng.pick(&Trouble::ALL), lasts },
-                _ => What::Deny {
+                13 => What::Deny {
                     server,
                     command: rng.pick(&["publish", "subscribe", "evalsha", "select", "zadd"]),
                     lasts,
                 },
+                _ => What::Reset { client, server },
             };
             faults.push(Fault { at: rng.below(settings.span), what });
         }

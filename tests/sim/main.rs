@@ -31,6 +31,7 @@ mod hunt;
 mod limits;
 mod network;
 mod observer;
+mod patience;
 mod plan;
 mod quiescence;
 mod requests;
@@ -44,6 +45,7 @@ mod server;
 mod shrink;
 mod simulation;
 mod trace;
+mod validity;
 
 #[path = "../world/memory.rs"]
 mod memory;

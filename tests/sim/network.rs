@@ -28,6 +28,8 @@ pub struct Link {
     /// Whether bytes in a direction are dropped.
     pub muted: [bool; 2],
     pub tamper: Option<Tamper>,
+    /// Whether it was forgotten on the way: the next bytes of the client are answered with RST.
+    pub reset: bool,
     /// When the last bytes in each direction arrive: later bytes arrive later.
     last: [Micros; 2],
     pub rng: Rng,
@@ -43,6 +45,7 @@ impl Link {
             client_open: true,
             muted: [false; 2],
             tamper: None,
+            reset: false,
             last: [now; 2],
             rng,
         }
@@ -53,8 +56,8 @@ impl Link {
     }
 
     /// When bytes that are sent now arrive.
-    pub fn arrival(&mut self, way: Way, delay: Delay, now: Micros) -> Micros {
-        let mut span = self.rng.between(delay.least, delay.most);
+    pub fn arrival(&mut self, way: Way, delay: Delay, distance: Micros, now: Micros) -> Micros {
+        let mut span = distance + self.rng.between(delay.least, delay.most);
         if delay.tail_chance > 0 && self.rng.chance(delay.tail_chance) {
             span += self.rng.below(delay.tail);
         }

@@ -44,6 +44,7 @@ pub struct Hold {
 pub struct Observer {
     servers: usize,
     calm: bool,
+    patient: bool,
     exemptions: Exemptions,
     pub holds: Vec<Hold>,
     /// The largest fencing token reported for a key, and its owner.
@@ -65,6 +66,7 @@ impl Observer {
         Self {
             servers: plan.settings.servers,
             calm: plan.settings.calm,
+            patient: plan.settings.patience.is_some(),
             exemptions: Exemptions::new(&plan.settings),
             holds: Vec::new(),
             fences: BTreeMap::new(),
@@ -83,6 +85,11 @@ impl Observer {
 
     pub fn is_calm(&self) -> bool {
         self.calm
+    }
+
+    /// Breaks a rule of worlds in which nothing fails but what a patient client waits out.
+    pub fn impatient(&self, text: impl FnOnce() -> String) -> Result<(), Violation> {
+        if self.patient { Err(Violation::new("patience", text())) } else { Ok(()) }
     }
 
     /// A server lost a key that belongs to a lock: its fence counter, or another one.
@@ -122,7 +129,9 @@ impl Observer {
         now: u64,
         time: Micros,
     ) -> Result<(), Violation> {
-        self.evidence.record(server, executed, time);
+        if self.evidence.record(server, executed, time) {
+            self.count("votes taken back");
+        }
         let Some(keys) = keys else { return Ok(()) };
         contract::check(executed, keys, now)?;
         if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {

@@ -39,6 +39,8 @@ pub struct Settings {
     pub keys: usize,
     /// No faults and no delays, so nothing may fail.
     pub calm: bool,
+    /// What a patient client has to wait out, if nothing else fails: then every free lock is granted, and none is lost.
+    pub patience: Option<&'static str>,
     /// How long faults happen and locks are requested; then the quiet period begins.
     pub span: Micros,
     pub policy: Policy,
@@ -50,6 +52,8 @@ pub struct Settings {
     /// Rates differ by more than the allowance: exclusion cannot be expected.
     pub rates_broken: bool,
     pub delay: Delay,
+    /// How much longer bytes take to each server, and back.
+    pub distances: Vec<Micros>,
     pub rechunks: bool,
     /// How late timers fire at most.
     pub lateness: Micros,
@@ -136,6 +140,12 @@ pub enum What {
         up: bool,
         down: bool,
     },
+    /// The connections between the two are forgotten on the way: the next bytes that the client writes are answered with
+    /// RST.
+    Reset {
+        client: usize,
+        server: usize,
+    },
     /// The next reply is lost, doubled, or preceded by an unsolicited one; the connection stays open.
     Tamper {
         client: usize,
@@ -200,6 +210,7 @@ impl What {
         match self {
             Self::Cut { .. } => "cut",
             Self::Mute { .. } => "mute",
+            Self::Reset { .. } => "reset",
             Self::Tamper { .. } => "tamper",
             Self::Crash { keeps: true, .. } => "crash",
             Self::Crash { keeps: false, .. } => "crash without the data",
@@ -231,6 +242,13 @@ pub fn key_name(key: usize) -> Vec<u8> {
 }
 
 impl Plan {
+    /// Whether no other application wants a lock of this one.
+    pub fn is_alone(&self, op: usize) -> bool {
+        let keys = &self.ops[op].keys;
+        let shares = |other: &Op| other.keys.iter().any(|key| keys.contains(key));
+        self.ops.iter().enumerate().all(|(index, other)| index == op || !shares(other))
+    }
+
     /// By how much servers' clocks are set back in total: a key may outlast its lease by so much.
     pub fn set_back(&self) -> Micros {
         let steps = self.faults.iter().map(|fault| match fault.what {

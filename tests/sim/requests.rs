@@ -25,7 +25,12 @@ impl Simulation<'_> {
         let task = Task {
             op: index,
             asked: self.now,
-            settles: now.after(longest_wait(op, adopted.is_some(), &self.plan.settings.policy)),
+            listened: self.clients[client].listening.most,
+            settles: self.clients[client].listening.least.plus(longest_wait(
+                op,
+                adopted.is_some(),
+                &self.plan.settings.policy,
+            )),
             stage: Stage::Waiting,
             minted: op.token.is_none(),
             adopted: adopted.is_some(),
@@ -93,18 +98,22 @@ impl Simulation<'_> {
     }
 }
 
-/// How long an acquire may take. A single attempt may need a connection, and two replies if the script is not
-/// cached.
+/// For how long a client has to listen at most until an acquire is settled. A single attempt may need a connection, and two
+/// replies if the script is not cached; once more, if the connection turns out to be dead (rule 17).
 fn longest_wait(op: &Op, adopted: bool, policy: &Policy) -> Duration {
     let millis = Duration::from_millis;
-    match op.wait {
-        0 => policy
-            .connect_timeout
-            .plus(policy.node_timeout.unwrap_or(millis(1000)).times(4))
-            .plus(millis(1000)),
+    let dial = policy.connect_timeout.max(millis(1000));
+    let silence = policy.node_timeout.unwrap_or(millis(2000)).max(dial);
+    let longest = match op.wait {
+        0 => dial.plus(silence.times(2)).times(2),
         u64::MAX => Duration::MAX,
         // A re-entry may take as long as two replies for the held lock, beyond its own wait.
         wait if adopted || op.token.is_some() => millis(wait).plus(millis(2500)),
         wait => millis(wait),
-    }
+    };
+    longest.plus(LOOKS)
 }
+
+/// How long it takes to look whether an answer has arrived meanwhile: timers are up to 20 ms late, and late looks are
+/// repeated.
+const LOOKS: Duration = Duration::from_millis(100);

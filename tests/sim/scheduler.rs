@@ -3,7 +3,7 @@
 use redlatch::{ConnectionId, HandleId, Instant, NodeId};
 
 use crate::{
-    client::Task,
+    client::{SimClient, Task},
     network::{Link, LinkId, Way},
     observer::Violation,
     plan::MS,
@@ -33,8 +33,10 @@ impl Simulation<'_> {
             Happening::Acquire(op) => self.plan.ops[*op].client,
             _ => return Ok(()),
         };
-        let now = self.clients[client].clock.advance(self.now);
-        let engine = &mut self.clients[client].engine;
+        let SimClient { clock, listening, deadline, engine, .. } = &mut self.clients[client];
+        let (now, step) = clock.advance(self.now);
+        listening.advance(now, step, *deadline);
+        engine.handle_clock_step(step);
         match happening {
             Happening::Dialed(id, made) => {
                 let link = self.links.get_mut(&id).expect("a link");
@@ -48,6 +50,7 @@ impl Simulation<'_> {
             Happening::ToClient(id, bytes) => {
                 self.trace
                     .note(self.now, 3, &bytes, || format!("client {client} <- {id:?}: {}", shown(&bytes)));
+                self.validity.read((client, self.links[&id].server), id, &bytes, now);
                 engine.handle_bytes(self.links[&id].connection, &bytes, now);
             }
             Happening::ClientEnd(id) => {
@@ -78,13 +81,19 @@ impl Simulation<'_> {
                 }
                 Output::Close(connection) => {
                     if let Some(id) = self.clients[client].links.get(&connection).copied() {
+                        if self.has_unread(client) {
+                            let text = format!(
+                                "client {client} gives up {id:?} before it has read what has arrived"
+                            );
+                            return Err(Violation::new("patience", text));
+                        }
                         self.hang_up(id);
                     }
                 }
                 Output::Connect(node, connection) => self.dial(client, node, connection),
                 Output::Transmit(connection, bytes) => {
                     let id = self.clients[client].links[&connection];
-                    self.check_written(client, &bytes)?;
+                    self.check_written(client, id, &bytes, now)?;
                     self.trace.note(self.now, 11, &bytes, || {
                         format!("client {client} -> {id:?}: {}", shown(&bytes))
                     });
@@ -106,10 +115,17 @@ impl Simulation<'_> {
         self.send(id, Way::Up, Happening::Dials(id));
     }
 
-    fn check_written(&self, client: usize, bytes: &[u8]) -> Result<(), Violation> {
+    fn check_written(
+        &mut self,
+        client: usize,
+        id: LinkId,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<(), Violation> {
         for (_, words) in split_words(bytes) {
             if let Some(call) = ScriptCall::read(&words) {
                 self.observer.written(client, &call)?;
+                self.validity.written((client, self.links[&id].server), id, call, now);
             }
         }
         Ok(())
@@ -158,8 +174,14 @@ impl Simulation<'_> {
         let timers_last = (self.now / MS).is_multiple_of(2);
         let is_timer = |happening: &Happening| matches!(happening, Happening::Timer(..));
         let (timers, others): (Vec<_>, Vec<_>) = inbox.into_iter().partition(is_timer);
-        let ordered = if timers_last { [others, timers] } else { [timers, others] };
-        for happening in ordered.into_iter().flatten() {
+        // What has arrived waits in the sockets' buffers while the timers run.
+        let (first, last) = if timers_last { (Vec::new(), timers) } else { (timers, Vec::new()) };
+        self.clients[client].inbox = others;
+        for happening in first {
+            self.happen(happening)?;
+        }
+        let others = std::mem::take(&mut self.clients[client].inbox);
+        for happening in others.into_iter().chain(last) {
             self.happen(happening)?;
         }
         Ok(())

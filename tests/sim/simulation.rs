@@ -12,6 +12,7 @@ use crate::{
     plan::{Delay, MS, Micros, Operation, Plan, SECOND},
     server::SimServer,
     trace::Trace,
+    validity::Validity,
 };
 
 /// Something that happens at a time.
@@ -55,6 +56,7 @@ pub struct Simulation<'p> {
     pub backlogs: Vec<Vec<Happening>>,
     pub links: BTreeMap<LinkId, Link>,
     pub observer: Observer,
+    pub validity: Validity,
     pub trace: Trace,
     pub quiet: bool,
 }
@@ -94,6 +96,7 @@ impl<'p> Simulation<'p> {
             backlogs: (0..plan.settings.servers).map(|_| Vec::new()).collect(),
             links: BTreeMap::new(),
             observer: Observer::new(plan),
+            validity: Validity::new(plan.settings.servers, plan.settings.policy.drift),
             trace: Trace::new(verbose),
             quiet: false,
         };
@@ -104,6 +107,9 @@ impl<'p> Simulation<'p> {
             world.after(fault.at, Happening::Fault(index));
         }
         world.after(plan.settings.span, Happening::Quiet);
+        if let Some(kind) = plan.settings.patience {
+            world.observer.count(kind);
+        }
         world
     }
 
@@ -188,9 +194,12 @@ impl<'p> Simulation<'p> {
     pub fn send(&mut self, id: LinkId, way: Way, happening: Happening) {
         let (delay, now) = (self.delay(), self.now);
         let Some(link) = self.links.get_mut(&id) else { return };
-        let arrival = link.arrival(way, delay, now);
+        let distance = self.plan.settings.distances[link.server];
+        let arrival = link.arrival(way, delay, distance, now);
         if !link.is_muted(way) {
             self.at(arrival, happening);
+        } else if way == Way::Up && std::mem::take(&mut link.reset) {
+            self.at(arrival, Happening::ClientEnd(id));
         }
     }
 

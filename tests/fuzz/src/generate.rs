@@ -31,6 +31,7 @@ pub fn grant(command: &Command, wakes: bool) -> Vec<u8> {
         Command::Hello => HELLO_REPLY.into(),
         Command::Subscribe if wakes => SUBSCRIBED.into(),
         Command::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
+        Command::Ping => b"+PONG\r\n".to_vec(),
         Command::Login | Command::Select => b"+OK\r\n".to_vec(),
         Command::Script(call) => granted(call, call.script.nonce(), "77"),
     }

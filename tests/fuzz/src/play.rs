@@ -67,7 +67,7 @@ impl Session {
                 self.step(None, |session| {
                     let now = session.now;
                     let id = session.engine.acquire(request.clone(), now).expect("a request in order");
-                    session.app.requested(id, &request, now);
+                    session.app.requested(id, &request, session.listening.least);
                 });
             }
             code @ 2..=5 => {
@@ -96,7 +96,7 @@ impl Session {
                 let late = u.int_in_range(0..=3)? * 700_000;
                 let next = self.engine.poll_timeout().map_or(0, |next| next.since(self.now).as_micros());
                 self.advance(next.min(86_400_000_000) + late);
-                self.step(None, |session| session.engine.handle_timeout(session.now));
+                self.call_timers();
             }
             13 => self.disconnect(u)?,
             14 if setup.wild => {
@@ -112,7 +112,7 @@ impl Session {
             _ => {
                 self.mono = self.mono.saturating_add(u.arbitrary::<u16>()?.into());
                 self.wall = self.wall.saturating_add_signed(i64::from(u.arbitrary::<i32>()?) * 16);
-                self.now = self.clock.advance(self.mono, self.wall);
+                self.read_clocks();
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::{
     ledger::Ledger,
     play::Setup,
     wire::{Call, Command, Connection, PASSWORD, Wire},
-    world::{Output, Seeded, next_io, next_output},
+    world::{Listening, Output, Seeded, next_io, next_output},
 };
 
 /// Prints what happens, if an input is replayed with TRACE set.
@@ -44,6 +44,9 @@ pub struct Session {
     pub mono: u64,
     pub wall: u64,
     pub now: Instant,
+    pub listening: Listening,
+    /// The steps of the wall clock since the last call.
+    stepped: Duration,
     /// Servers accept connections and answer handshakes at once.
     pub polite: bool,
     /// Servers grant every script call at once.
@@ -82,6 +85,8 @@ impl Session {
             wire: Wire::default(),
             ledger: Ledger::new(nodes, drift),
             now: clock.advance(mono, wall),
+            listening: Listening::default(),
+            stepped: Duration::ZERO,
             clock,
             mono,
             wall,
@@ -100,7 +105,7 @@ impl Session {
             let (now, seq) = (session.now, session.wire.seq);
             match code {
                 2 => {
-                    session.app.releases(id, now);
+                    session.app.releases(id, session.listening.least);
                     session.engine.release(id, now);
                 }
                 3 => {
@@ -121,7 +126,15 @@ impl Session {
 
     pub fn advance(&mut self, micros: u64) {
         (self.mono, self.wall) = (self.mono.saturating_add(micros), self.wall.saturating_add(micros));
+        self.read_clocks();
+    }
+
+    /// Takes the time of both clocks.
+    pub fn read_clocks(&mut self) {
         self.now = self.clock.advance(self.mono, self.wall);
+        let step = self.clock.take_step();
+        self.engine.handle_clock_step(step);
+        self.stepped = self.stepped.plus(step);
     }
 
     /// A connection that is being dialed is made, or refused.
@@ -161,6 +174,23 @@ impl Session {
         });
     }
 
+    fn has_due_timer(&self) -> bool {
+        self.engine.poll_timeout().is_some_and(|next| next <= self.now)
+    }
+
+    /// Calls the engine for its timers.
+    pub fn call_timers(&mut self) {
+        self.step(None, |session| {
+            session.engine.handle_timeout(session.now);
+            if session.has_due_timer() {
+                // A deadline that passed while the engine looked for another one needs a look of its own.
+                session.engine.handle_timeout(session.now);
+            }
+            assert!(!session.has_due_timer(), "time is up and nothing is done");
+            session.app.looked(session.listening.least);
+        });
+    }
+
     /// Does one thing, drains everything, and checks the promises; then polite servers act.
     pub fn step(&mut self, received: Option<(ConnectionId, &[u8])>, act: impl FnOnce(&mut Self)) {
         self.app.begin_step();
@@ -169,6 +199,8 @@ impl Session {
         if let Some((id, bytes)) = received {
             trace(|| format!("{} {id:?} receives {}", self.now.as_micros(), bytes.escape_ascii()));
         }
+        let step = core::mem::take(&mut self.stepped);
+        self.listening.advance(self.now, step, self.engine.poll_timeout());
         act(self);
         self.drain_io();
         if let Some((id, bytes)) = received {
@@ -185,6 +217,7 @@ impl Session {
         }
         self.app.end_step(&self.written);
         self.app.check(&self.engine, &self.ledger, self.now);
+        self.app.check_waits(self.engine.poll_timeout(), self.listening.least, self.now);
         self.wire.connections.values().for_each(Connection::check);
         self.serve();
     }
@@ -269,9 +302,17 @@ impl Session {
         for id in self.app.held().into_iter().step_by(2) {
             self.operate(id, 2, 0);
         }
-        for _ in 0..12 {
-            self.advance(130_000_000);
-            self.step(None, |session| session.engine.handle_timeout(session.now));
+        // Leases end while the event loop stands still; waits go on afterwards, and what they leave has leases again.
+        for _ in 0..2 {
+            for _ in 0..12 {
+                self.advance(130_000_000);
+                self.call_timers();
+            }
+            for _ in 0..500 {
+                let Some(next) = self.engine.poll_timeout() else { break };
+                self.advance(next.since(self.now).as_micros());
+                self.call_timers();
+            }
         }
         assert!(self.endless || self.app.is_settled(), "not settled: {:?}", self.app);
         assert!(self.endless || self.engine.busy() == 0, "{:?}", self.engine.inspect());

@@ -25,6 +25,7 @@ pub enum Command {
     Hello,
     Subscribe,
     Login,
+    Ping,
     Select,
     Script(Call),
 }
@@ -54,10 +55,15 @@ pub struct Connection {
     input: Vec<u8>,
     greeted: bool,
     nonces: BTreeSet<Vec<u8>>,
-    /// Scripts that the server does not know, as it said.
+    /// Scripts that the server does not know, as it said, or may not know because it refused the source.
     unknown: BTreeSet<&'static str>,
     /// Scripts that were sent by source.
     by_source: BTreeSet<&'static str>,
+    /// Scripts that were sent by source once, because it was not known whether the server has them: not at the first time.
+    ahead: BTreeSet<&'static str>,
+    /// Scripts that were sent, and scripts that the server ran.
+    used: BTreeSet<&'static str>,
+    known: BTreeSet<&'static str>,
 }
 
 #[derive(Debug, Default)]
@@ -140,12 +146,13 @@ impl Connection {
         let logs_in = name == b"HELLO" || name == b"AUTH";
         let shows = |word: &Vec<u8>| word.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
         assert!(logs_in || !words.iter().any(shows), "the password is sent with {:?}", text(name));
-        assert_eq!(name == b"HELLO", !self.greeted, "the first command, and no other, is HELLO");
+        assert!(name != b"HELLO" || !self.greeted, "HELLO is the first command or none");
         self.greeted = true;
         match name {
             b"HELLO" => Command::Hello,
             b"AUTH" => Command::Login,
             b"SELECT" => Command::Select,
+            b"PING" => Command::Ping,
             b"SUBSCRIBE" => {
                 self.channel = words[1].clone();
                 Command::Subscribe
@@ -157,8 +164,10 @@ impl Connection {
 
     fn read_call(&mut self, words: &[Vec<u8>]) -> Call {
         let script = ScriptCall::read(words).expect("a script of ours");
-        if script.by_source {
-            self.by_source.insert(script.name());
+        let name = script.name();
+        let is_first = self.used.insert(name);
+        if script.by_source && (is_first || self.known.contains(name) || !self.ahead.insert(name)) {
+            self.by_source.insert(name);
         }
         let nonce = script.nonce().clone();
         assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
@@ -186,18 +195,21 @@ impl Connection {
         };
         match command {
             Command::Hello => {
-                let fine = matches!(value, Value::Array(_) | Value::Other) || error.is_some_and(lacks_hello);
+                let fine = matches!(value, Value::Array(_) | Value::Other)
+                    || error.is_some_and(|line| !refuses_client(line));
                 self.broken |= !fine;
             }
             Command::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
+            Command::Ping => self.broken |= error.is_none() && !matches!(value, Value::Simple(_)),
             Command::Login | Command::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
             Command::Script(call) => match (error, call.answer(value)) {
                 (Some(line), _) => {
-                    if !call.script.by_source && line.starts_with(b"NOSCRIPT") {
+                    if call.script.by_source || line.starts_with(b"NOSCRIPT") {
                         self.unknown.insert(call.script.name());
                     }
                 }
                 (None, Some(answer)) => {
+                    self.known.insert(call.script.name());
                     let Call { owned, lease_ms, .. } = call;
                     let entry =
                         Entry { owned, node: self.node, seq, at, lease_ms, answer, sure: !self.dropped };
@@ -236,11 +248,9 @@ impl Call {
     }
 }
 
-fn lacks_hello(line: &[u8]) -> bool {
-    let line = line.to_ascii_lowercase();
-    ["noproto", "err unknown command", "err unknown subcommand", "err wrong number of arguments"]
-        .iter()
-        .any(|text| line.starts_with(text.as_bytes()))
+/// Whether a refusal of HELLO certainly means the client, so that nothing may follow on the connection.
+fn refuses_client(line: &[u8]) -> bool {
+    ["WRONGPASS ", "NOPERM ", "DENIED ", "LOADING "].iter().any(|prefix| line.starts_with(prefix.as_bytes()))
 }
 
 fn text(bytes: &[u8]) -> String {

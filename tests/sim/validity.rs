@@ -1,0 +1,168 @@
+//! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1): a second account beside
+//! the engine's, which no re-asked command, repetition with EVAL or regained vote may exceed.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use redlatch::{
+    Duration, Instant, KeyRole,
+    resp::{Limits, Reply, Scanner, decode},
+};
+
+use crate::{network::LinkId, world::ScriptCall};
+
+/// A script call that a client wrote.
+#[derive(Clone)]
+struct Sent {
+    call: ScriptCall,
+    number: u64,
+    at: Instant,
+}
+
+/// What a client was told about a lock by one server.
+#[derive(Clone, Default)]
+struct Part {
+    until: Instant,
+    /// Replies to calls up to this one no longer count: a later one was denied, or released the lock.
+    after: u64,
+}
+
+/// A connection, from the client's end.
+struct Wire {
+    scanner: Scanner,
+    /// Whether the handshake is over: the first call was written.
+    greeted: bool,
+    /// Whether a reply did not match its call: no further reply counts (rule 7).
+    broken: bool,
+    /// Calls without a reply, in the order in which they were written.
+    calls: VecDeque<Sent>,
+    /// Calls that the server had no script for, and when the client read that: validity counts from them if they are
+    /// repeated at once.
+    unknown: Vec<(Sent, Instant)>,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        let scanner = Scanner::new(Limits::default());
+        Self { scanner, greeted: false, broken: false, calls: VecDeque::new(), unknown: Vec::new() }
+    }
+}
+
+/// A client's lock: the client, the token, and the lock keys.
+type Owned = (usize, Vec<u8>, Vec<Vec<u8>>);
+
+pub struct Validity {
+    servers: usize,
+    /// In millionths.
+    drift: u64,
+    numbers: u64,
+    wires: BTreeMap<LinkId, Wire>,
+    parts: BTreeMap<Owned, Vec<Part>>,
+}
+
+impl Validity {
+    pub fn new(servers: usize, drift: u32) -> Self {
+        Self { servers, drift: drift.into(), numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
+    }
+
+    /// A client writes a call at this time of its clock.
+    pub fn written(
+        &mut self,
+        (client, server): (usize, usize),
+        link: LinkId,
+        call: ScriptCall,
+        now: Instant,
+    ) {
+        self.numbers += 1;
+        let mut sent = Sent { call, number: self.numbers, at: now };
+        if sent.call.releases() {
+            self.forget((client, server), &sent);
+        }
+        let wire = self.wires.entry(link).or_default();
+        wire.greeted = true;
+        if sent.call.by_source
+            && let Some(first) =
+                wire.unknown.iter().position(|(first, read)| *read == now && is_same(&first.call, &sent.call))
+        {
+            sent.at = wire.unknown.remove(first).0.at;
+        }
+        wire.calls.push_back(sent);
+    }
+
+    /// A client reads bytes of a connection.
+    pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8], now: Instant) {
+        let wire = self.wires.entry(link).or_default();
+        wire.scanner.push(bytes);
+        wire.unknown.clear();
+        let mut answered = Vec::new();
+        while !wire.broken
+            && let Ok(Some(frame)) = wire.scanner.next_frame()
+        {
+            let reply = decode(frame);
+            if matches!(reply, Ok(Reply::Push(_))) || !wire.greeted {
+                continue;
+            }
+            match (reply, wire.calls.pop_front()) {
+                (Ok(Reply::Error(line)), Some(sent)) if line.starts_with(b"NOSCRIPT") => {
+                    wire.unknown.push((sent, now));
+                }
+                (Ok(Reply::Error(_)), Some(_)) => {}
+                (Ok(Reply::Array(parts)), Some(sent))
+                    if parts.first() == Some(&Reply::Bulk(sent.call.nonce())) =>
+                {
+                    answered.push((sent, parts.get(1) == Some(&Reply::Integer(1))));
+                }
+                _ => wire.broken = true,
+            }
+        }
+        for (sent, yes) in answered {
+            self.answered((client, server), &sent, yes);
+        }
+    }
+
+    fn answered(&mut self, (client, server): (usize, usize), sent: &Sent, yes: bool) {
+        let lease = Duration::from_millis(sent.call.lease().unwrap_or(0));
+        let until = sent.at.after(lease.minus(self.allowance(lease)));
+        let (servers, owned) = (self.servers, owned(client, &sent.call));
+        let part = &mut self.parts.entry(owned).or_insert_with(|| vec![Part::default(); servers])[server];
+        if sent.call.extends() && !yes {
+            *part = Part { until: Instant::default(), after: part.after.max(sent.number) };
+        } else if yes && !sent.call.releases() && lease > Duration::ZERO && sent.number > part.after {
+            part.until = part.until.max(until);
+        }
+    }
+
+    /// A release is on its way: replies to earlier calls no longer count.
+    fn forget(&mut self, (client, server): (usize, usize), sent: &Sent) {
+        let (_, token, keys) = owned(client, &sent.call);
+        for ((of, by, locked), parts) in &mut self.parts {
+            if *of == client && *by == token && keys.iter().any(|key| locked.contains(key)) {
+                parts[server] = Part { until: Instant::default(), after: sent.number };
+            }
+        }
+    }
+
+    fn allowance(&self, lease: Duration) -> Duration {
+        Duration::from_micros((lease.as_micros() * self.drift).div_ceil(1_000_000) + 2000)
+    }
+
+    /// Until when the client may believe in a lock at most.
+    pub fn until(&self, client: usize, token: &[u8], keys: &[Vec<u8>]) -> Instant {
+        let Some(parts) = self.parts.get(&(client, token.to_vec(), keys.to_vec())) else {
+            return Instant::default();
+        };
+        let mut ends: Vec<_> = parts.iter().map(|part| part.until).collect();
+        ends.sort_unstable();
+        ends[ends.len() - 1 - self.servers / 2]
+    }
+}
+
+fn owned(client: usize, call: &ScriptCall) -> Owned {
+    let mut keys = call.keys_of(KeyRole::Lock).to_vec();
+    keys.sort();
+    (client, call.token().clone(), keys)
+}
+
+/// Whether two calls differ in their nonces only.
+fn is_same(one: &ScriptCall, other: &ScriptCall) -> bool {
+    one.script == other.script && one.keys == other.keys && one.arguments[1..] == other.arguments[1..]
+}
