@@ -5,6 +5,8 @@ import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 
 /** What a promise may take beyond its bound, ms, in an event loop that runs. */
 const SLACK = 250;
+/** How long the client listens after a stall, and what the timers of a busy machine add. */
+const LISTEN_AGAIN = 600;
 /** When it is looked whether the loss was told, ms after the end of validity. */
 const LOOK = 25;
 /** Within which a lane gets its lock once faults are over, ms. */
@@ -178,7 +180,8 @@ export class Lane {
   async #bounded(promise, bound, verb, signal) {
     let settled = false;
     const watch = async (started, within) => {
-      await turns();
+      // After a stall, all that is overdue comes first, and the client listens again for up to 250 ms (rule 16).
+      await pause(LISTEN_AGAIN);
       if (settled) return;
       const text = `${verb} did not settle ${Math.round(now() - started)} ms after it had to within ${within}`;
       this.#write("wrong", { rule: "settles", text });

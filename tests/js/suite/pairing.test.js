@@ -163,11 +163,12 @@ test("rule 7: a RESP3 push in between is not an answer", async (t) => {
 
 test("rule 3: a grant that arrives late is released when it lands", async (t) => {
   const proxy = await startProxy(t, target);
-  const client = openClient(t, proxy, { nodeTimeout: 100 });
+  const client = openClient(t, proxy, { nodeTimeout: 1_000 });
   await (await client.acquire(freshKey())).release();
   const key = freshKey();
   proxy.hold = true;
-  const [result] = await settles(Promise.allSettled([client.tryAcquire(key, { ttl: TTL })]), 3_000);
+  const acquiring = client.acquire(key, { ttl: TTL, wait: 200 });
+  const [result] = await settles(Promise.allSettled([acquiring]), 3_000);
   assert.ok(result.reason instanceof LockError, "no answer is not a no");
   assert.equal(await redis.send("EXISTS", `lock:${key}`), 1, "the server had granted it");
   proxy.hold = false;

@@ -51,6 +51,10 @@ export async function startProxy(scope, target) {
     cut() {
       for (const link of links) link.end();
     },
+    /** Forgets the open connections without a word, as a firewall does: nothing goes either way on them any more. */
+    forget() {
+      for (const link of links) link.forget();
+    },
     /** Ends the open connections after that many more reply bytes. */
     cutIn(bytes) {
       for (const link of links) link.cutIn(bytes);
@@ -82,6 +86,7 @@ function openLink(proxy, near, far) {
   let limit = Infinity;
   let frames = 0;
   let pumping = false;
+  let forgotten = false;
   const number = proxy.connections;
   const tap = (stage, bytes) => proxy.tap?.(stage, bytes, number);
 
@@ -100,13 +105,16 @@ function openLink(proxy, near, far) {
       pumping = true;
       pump();
     },
+    forget() {
+      forgotten = true;
+    },
     end() {
       near.destroy();
       far.destroy();
     },
   };
 
-  const deafTo = (way) => proxy.deaf === true || proxy.deaf === way;
+  const deafTo = (way) => forgotten || proxy.deaf === true || proxy.deaf === way;
 
   function pump() {
     const end = Math.min(proxy.cutAfter, limit);
