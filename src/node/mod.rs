@@ -15,6 +15,7 @@
 mod backoff;
 mod command;
 mod connection;
+mod end;
 mod endpoint;
 mod error_reply;
 mod handshake;
@@ -42,14 +43,8 @@ const CHANNEL: &[u8] = b"redlatch:wake:";
 /// For how long a server that disliked HELLO is spoken to in RESP2. Then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
 
-/// How long a connection stays open without a command, unless something is owed.
-const LONGEST_IDLE: Duration = Duration::from_millis(5 * 60 * 1000);
-
 /// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
-
-/// How long a server may always take that has not answered anything yet, as over another client's session.
-const FIRST_ANSWER: Duration = Duration::from_millis(1000);
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
@@ -230,76 +225,6 @@ impl Node {
         }
     }
 
-    /// The driver reports that the connection ended, or could not be made. A server that hangs up on HELLO is dialed
-    /// once more, in RESP2, and the locks go on waiting.
-    pub(crate) fn closed(
-        &mut self,
-        id: ConnectionId,
-        reason: &str,
-        dial: impl FnOnce() -> ConnectionId,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<News> {
-        if self.id() != Some(id) {
-            return None;
-        }
-        if let State::Up(connection) = &self.state
-            && let Some(until) = connection.may_dislike_hello()
-        {
-            self.state = State::Dialing { id: dial(), until, dialect: Dialect::Resp2 };
-            return None;
-        }
-        Some(self.end(NodeError::connection(Cause::Transport(id), reason), None, false, entropy, now))
-    }
-
-    /// When to call [`timeout`](Self::timeout) next.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        match &self.state {
-            State::Down => None,
-            State::Dialing { until, .. } => Some(*until),
-            State::Up(connection) => self.dead_at(connection).or_else(|| self.idle_at()),
-        }
-    }
-
-    /// When to close the connection if no command is in flight. A transport of commands has none of its own to close.
-    fn idle_at(&self) -> Option<Instant> {
-        (self.endpoint.transport == Transport::Stream).then(|| self.used.after(LONGEST_IDLE))
-    }
-
-    /// Something is owed: the connection stays open, though it may be idle.
-    pub(crate) fn keep(&mut self, now: Instant) {
-        self.used = now;
-    }
-
-    /// When the connection counts as dead unless bytes are received before.
-    fn dead_at(&self, connection: &Connection) -> Option<Instant> {
-        connection.deadline(self.round_trips().unwrap_or(FIRST_ANSWER.min(self.connect_timeout)))
-    }
-
-    /// Ends the connection if its deadline has passed.
-    pub(crate) fn timeout(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
-        if self.deadline().is_none_or(|at| at > now) {
-            return None;
-        }
-        if let State::Up(connection) = &self.state
-            && self.dead_at(connection).is_none()
-        {
-            return Some(self.hang_up());
-        }
-        let (cause, text) = match &self.state {
-            State::Up(connection) if connection.is_ready() => {
-                (Cause::Unknown, "no answer: the server stopped responding; connection dropped")
-            }
-            State::Up(_) => {
-                (Cause::ConnectTimeout, "connected, but the handshake got no reply in time (connectTimeout)")
-            }
-            State::Dialing { .. } | State::Down => {
-                (Cause::ConnectTimeout, "connection timed out (connectTimeout)")
-            }
-        };
-        Some(self.end(NodeError::connection(cause, text), None, true, entropy, now))
-    }
-
     /// Takes the bytes to write, and their connection, if there are any.
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         match &mut self.state {
@@ -351,51 +276,6 @@ impl Node {
         match &mut self.state {
             State::Up(connection) if connection.id == id => Some(connection),
             _ => None,
-        }
-    }
-
-    /// Ends a connection that has been idle for long. That is no failure: the next command connects at once.
-    fn hang_up(&mut self) -> News {
-        let close = self.id();
-        self.state = State::Down;
-        let error = NodeError::connection(Cause::Unknown, "closed after five minutes without a command");
-        News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
-    }
-
-    /// Ends the connection. The command `refused` may be asked again, like those that have no answer. `close` asks the
-    /// driver to close the connection, unless the driver reported the end itself.
-    fn end(
-        &mut self,
-        error: NodeError,
-        refused: Option<Tag>,
-        close: bool,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> News {
-        let id = self.id();
-        let unanswered = match core::mem::replace(&mut self.state, State::Down) {
-            State::Up(connection) => {
-                self.round_trips = connection.round_trips().or(self.round_trips);
-                if !connection.proven {
-                    self.backoff.failed(now, entropy);
-                    // A server that was upgraded is asked for RESP3 again.
-                    self.resp2_until = None;
-                }
-                refused.into_iter().chain(connection.pipeline.into_tags()).collect()
-            }
-            State::Dialing { .. } => {
-                self.backoff.failed(now, entropy);
-                Vec::new()
-            }
-            State::Down => Vec::new(),
-        };
-        self.last_error = Some(error.clone());
-        self.fault = Some(error.clone());
-        News::Down {
-            unanswered,
-            waiting: core::mem::take(&mut self.waiting),
-            error,
-            close: id.filter(|_| close),
         }
     }
 }

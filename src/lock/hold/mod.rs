@@ -7,6 +7,7 @@
 //!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent any more
 //! ```
 
+mod loss;
 mod operations;
 mod validity;
 
@@ -14,18 +15,18 @@ use std::rc::Rc;
 
 use super::{
     context::Context,
-    failure::{released, too_late},
+    failure::released,
     input::{Input, Reentry},
     spec::Spec,
-    step::{Grant, Report, Residue, Scope, Step},
+    step::{Grant, Report, Step},
 };
 use crate::{
     error::{Code, LockError, NodeError},
-    event::{Event, Loss},
-    handles::{Handle, Phase},
+    event::Loss,
+    handles::Handle,
     id::NodeId,
     quorum::{Heard, Lease, Round, Verdict},
-    script::{Answer, Verb, Waiter},
+    script::{Answer, Verb},
     time::{Duration, Instant},
     timers::Timer,
 };
@@ -261,58 +262,6 @@ impl Hold {
         } else {
             Step::Stay(self)
         }
-    }
-
-    /// An extension failed: if the lock is lost before another succeeds, this is why.
-    fn note_fault(&mut self, error: LockError, cx: &mut Context<'_>) {
-        let failure = Rc::new(error);
-        if self.renew {
-            cx.observe(|lock| Event::RenewFailed { lock, failure: Rc::clone(&failure) });
-        }
-        self.fault = Some(failure);
-    }
-
-    /// Why the lease was not extended in time, if that was tried.
-    fn why_expired(&mut self, cx: &Context<'_>) -> Option<Rc<LockError>> {
-        let round = self.round.as_ref().filter(|round| round.verb != Verb::Extend(Duration::ZERO));
-        if let Some((node, error)) = round.and_then(Round::error) {
-            return Some(Rc::new(LockError::from_node(error, node, 0)));
-        }
-        let silence = || {
-            let node = cx.spec.placement.waker();
-            let text = "the extension got no answer before the lease ended";
-            Rc::new(LockError { node, ..LockError::new(Code::Connection, 0, text) })
-        };
-        self.fault.take().or_else(|| round.map(|_| silence()))
-    }
-
-    fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
-        cx.count(|counters| &mut counters.lost);
-        // A lock that was taken from us, or that we gave up, was not lost for want of an extension.
-        let reason = if loss == Loss::Expired { self.why_expired(cx) } else { None };
-        for handle in cx.handles.clone() {
-            match handle.phase {
-                Phase::Informed => {
-                    cx.forget(handle.id);
-                    cx.emit(Event::Lost { lock: handle.id, loss, reason: reason.clone() });
-                }
-                Phase::Granted => cx.fail(handle.id, too_late(self.attempts)),
-                // A pending re-entry fails with the operations.
-                Phase::Asking => {}
-            }
-        }
-        if loss == Loss::NotOurs {
-            self.operations.deny(cx);
-        }
-        let error = LockError::new(Code::Lost, 0, loss.describe());
-        self.end_with(Report::ToNobody, &error, cx)
-    }
-
-    /// Ends the lock: its operations fail with `error`, and its residue is released.
-    fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
-        self.operations.fail_all(error, cx);
-        cx.withdraw_grants();
-        Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }
 }
 
