@@ -194,6 +194,17 @@ fn a_lock_cancelled_at_the_end_of_its_wait_reports_nothing() {
 }
 
 #[test]
+fn a_lock_cancelled_after_its_lease_ended_unseen_reports_nothing() {
+    let mut client = Client::ready();
+    let lock = client.acquire(request("a"));
+    let acquire = client.command();
+    client.reply(acquire.granted(1)); // and the application has not heard of it
+    client.advance(ms(10_000)); // the lease is over, and the timer is late
+    client.engine.cancel(lock, client.now);
+    assert_eq!(client.events(), []);
+}
+
+#[test]
 fn while_a_reply_may_still_arrive_the_next_timer_is_node_timeout() {
     let (client, _, _) = releasing();
     let next = client.engine.poll_timeout().unwrap();
