@@ -118,10 +118,10 @@ fn the_end_of_a_wait_is_believed_even_if_the_event_loop_is_never_on_time() {
     let begun = client.now;
     while client.events().is_empty() {
         let next = client.engine.poll_timeout().unwrap();
-        client.now = client.now.max(next).after(ms(20));
+        client.now = client.now.max(next).after(ms(30));
         client.engine.handle_timeout(client.now);
         client.commands();
-        assert!(client.now.since(begun) < ms(600));
+        assert!(client.now.since(begun) < ms(1500));
     }
 }
 
