@@ -60,7 +60,8 @@ impl Patience {
         let again = before.part(2).min(LISTEN_AGAIN).min(before.minus(LATENESS));
         let listened = if stalled { before.minus(again) } else { awake };
         self.lost = self.lost.plus(passed.minus(listened));
-        stalled
+        // After a sleep, what arrived meanwhile is not read yet either.
+        stalled || step > LATENESS
     }
 
     /// The listening time of the last call.
