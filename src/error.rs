@@ -3,7 +3,10 @@
 
 use std::rc::Rc;
 
-use crate::id::{ConnectionId, NodeId};
+use crate::{
+    id::{ConnectionId, NodeId},
+    resp::Malformed,
+};
 
 /// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +97,8 @@ pub enum NodeError {
     Server(Rc<ServerError>),
     /// A malformed reply, or one that does not match its command. The connection was closed.
     Protocol(Rc<str>),
+    /// The peer does not speak Redis's protocol at all: its first byte begins no reply. The connection was closed.
+    NotRedis,
     /// Too many commands wait for replies from this server.
     Overloaded,
 }
@@ -106,8 +111,20 @@ pub enum Cause {
     Unknown,
     /// The transport ended this connection, or could not make it. The message is that of the transport.
     Transport(ConnectionId),
+    /// As `Transport`, for a reason that a later connection would meet again.
+    Obstacle(ConnectionId, Obstacle),
     /// The connection was not ready within the policy's `connect_timeout`.
     ConnectTimeout,
+}
+
+/// Why no connection can be made until a person changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// The runtime does not permit the program to connect.
+    Permission,
+    /// The server's certificate is not trusted, or is not the server's.
+    Certificate,
 }
 
 /// A parsed error reply.
@@ -131,7 +148,7 @@ impl NodeError {
     pub(crate) const fn cause(&self) -> Cause {
         match self {
             Self::Connection { cause, .. } => *cause,
-            Self::Server(_) | Self::Protocol(_) | Self::Overloaded => Cause::Unknown,
+            Self::Server(_) | Self::Protocol(_) | Self::NotRedis | Self::Overloaded => Cause::Unknown,
         }
     }
 
@@ -140,7 +157,7 @@ impl NodeError {
     pub(crate) fn prefix(&self) -> &str {
         match self {
             Self::Server(error) => &error.prefix,
-            Self::Connection { .. } | Self::Protocol(_) | Self::Overloaded => "",
+            Self::Connection { .. } | Self::Protocol(_) | Self::NotRedis | Self::Overloaded => "",
         }
     }
 
@@ -150,7 +167,7 @@ impl NodeError {
         match self {
             Self::Connection { .. } => Code::Connection,
             Self::Server(_) => Code::Server,
-            Self::Protocol(_) => Code::Protocol,
+            Self::Protocol(_) | Self::NotRedis => Code::Protocol,
             Self::Overloaded => Code::Overloaded,
         }
     }
@@ -160,7 +177,9 @@ impl NodeError {
     pub(crate) fn is_permanent(&self) -> bool {
         match self {
             Self::Server(error) => !error.transient,
-            Self::Connection { .. } | Self::Protocol(_) | Self::Overloaded => false,
+            Self::Connection { cause, .. } => matches!(cause, Cause::Obstacle(..)),
+            Self::NotRedis => true,
+            Self::Protocol(_) | Self::Overloaded => false,
         }
     }
 
@@ -169,9 +188,9 @@ impl NodeError {
     #[must_use]
     pub(crate) fn calls_for_new_connection(&self) -> bool {
         match self {
-            Self::Connection { .. } => true,
+            Self::Connection { cause, .. } => !matches!(cause, Cause::Obstacle(..)),
             Self::Server(error) => error.prefix == "READONLY",
-            Self::Protocol(_) | Self::Overloaded => false,
+            Self::Protocol(_) | Self::NotRedis | Self::Overloaded => false,
         }
     }
 
@@ -181,6 +200,7 @@ impl NodeError {
         match self {
             Self::Connection { message, .. } | Self::Protocol(message) => message,
             Self::Server(error) => &error.message,
+            Self::NotRedis => Malformed::UnknownType(0).describe(),
             Self::Overloaded => "too many commands wait for replies from the server",
         }
     }

@@ -73,7 +73,7 @@ mod wasm;
 pub use clock::Clock;
 pub use engine::{Engine, inspect::Snapshot};
 pub use entropy::{Entropy, EntropyUnavailable, Token};
-pub use error::{Cause, Code, InvalidRequest, LockError, NodeError, ServerError, Vote};
+pub use error::{Cause, Code, InvalidRequest, LockError, NodeError, Obstacle, ServerError, Vote};
 pub use event::{Event, Loss, ReleaseOutcome};
 pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};

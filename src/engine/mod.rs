@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     entropy::Entropy,
+    error::{Cause, Obstacle},
     event::Event,
     handles::Handles,
     id::{ConnectionId, LockId, NodeId},
@@ -139,9 +140,19 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Call this when a connection ended, or could not be made. `reason` is for people, and appears in errors. Ignored
     /// if the connection was given up.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
+        self.ended(id, Cause::Transport(id), reason, now);
+    }
+
+    /// Call this in place of [`handle_closed`](Self::handle_closed) if a connection could not be made for a reason that the
+    /// next one would meet again: what waits fails at once.
+    pub fn handle_obstacle(&mut self, id: ConnectionId, obstacle: Obstacle, reason: &str, now: Instant) {
+        self.ended(id, Cause::Obstacle(id, obstacle), reason, now);
+    }
+
+    fn ended(&mut self, id: ConnectionId, cause: Cause, reason: &str, now: Instant) {
         self.run_due(now);
         let listening = self.patience.now();
-        if let Some((node, news)) = self.topology.closed(id, reason, &mut self.entropy, listening) {
+        if let Some((node, news)) = self.topology.closed(id, cause, reason, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
         self.update_node_deadlines();

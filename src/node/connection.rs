@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::{
     error::NodeError,
     id::{ConnectionId, LockId},
-    resp::{Limits, Reply, Scanner, decode},
+    resp::{Limits, Malformed, Reply, Scanner, decode},
     script::Answer,
     time::{Duration, Instant},
 };
@@ -136,6 +136,10 @@ impl Connection {
             let frame = match self.scanner.next_frame() {
                 Ok(None) => return ConnectionEvent::Idle,
                 Ok(Some(frame)) => frame,
+                // A peer that is Redis begins with a type byte.
+                Err(Malformed::UnknownType(_)) if awaits_hello => {
+                    return ConnectionEvent::Ended(NodeError::NotRedis);
+                }
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
             // Only a master counts. The next connection may resolve the name to it.

@@ -23,6 +23,7 @@ impl Node {
     pub(crate) fn closed(
         &mut self,
         id: ConnectionId,
+        cause: Cause,
         reason: &str,
         dial: impl FnOnce() -> ConnectionId,
         entropy: &mut dyn Entropy,
@@ -37,7 +38,7 @@ impl Node {
             self.state = State::Dialing { id: dial(), until, dialect: Dialect::Resp2 };
             return None;
         }
-        Some(self.end(NodeError::connection(Cause::Transport(id), reason), None, false, entropy, now))
+        Some(self.end(NodeError::connection(cause, reason), None, false, entropy, now))
     }
 
     /// When to call [`timeout`](Self::timeout) next.

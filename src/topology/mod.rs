@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use crate::{
     entropy::{Entropy, EntropyUnavailable, push_hex},
+    error::Cause,
     id::{ConnectionId, NodeId},
     node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
     time::{Duration, Instant},
@@ -87,6 +88,7 @@ impl Topology {
     pub(crate) fn closed(
         &mut self,
         id: ConnectionId,
+        cause: Cause,
         reason: &str,
         entropy: &mut dyn Entropy,
         now: Instant,
@@ -94,7 +96,7 @@ impl Topology {
         let node = self.of(id)?;
         let Self { list, last_connection, connects, .. } = self;
         let dial = || dial(node, last_connection, connects);
-        let news = list.get_mut(Self::index(node))?.closed(id, reason, dial, entropy, now)?;
+        let news = list.get_mut(Self::index(node))?.closed(id, cause, reason, dial, entropy, now)?;
         Some((node, news))
     }
 

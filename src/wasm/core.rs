@@ -11,11 +11,11 @@ use super::{
     convert::{micros, millis, number, span},
     entropy::Runtime,
     record::Records,
-    wire::flag,
+    wire::{flag, obstacle},
 };
 use crate::{
-    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Observed, Policy, Request,
-    Transport,
+    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Observed, Obstacle, Policy,
+    Request, Transport,
 };
 
 /// All locks of one client.
@@ -176,6 +176,17 @@ impl Core {
     pub fn closed(&mut self, connection: u32, reason: &str, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_closed(ConnectionId(connection), reason, now);
+    }
+
+    /// As `closed`, for an obstacle of [`wire::obstacle`](super::wire::obstacle) that the next connection would meet again.
+    pub fn obstructed(&mut self, connection: u32, obstacle: u32, reason: &str, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        let id = ConnectionId(connection);
+        match obstacle {
+            obstacle::PERMISSION => self.engine.handle_obstacle(id, Obstacle::Permission, reason, now),
+            obstacle::CERTIFICATE => self.engine.handle_obstacle(id, Obstacle::Certificate, reason, now),
+            _ => self.engine.handle_closed(id, reason, now),
+        }
     }
 
     /// The delay that `poll` returned is over.

@@ -142,7 +142,7 @@ impl Records {
 /// The number of a cause, and the connection that it names.
 fn cause_of(cause: Cause) -> [f64; 2] {
     let connection = match cause {
-        Cause::Transport(connection) => connection.0.into(),
+        Cause::Transport(connection) | Cause::Obstacle(connection, _) => connection.0.into(),
         Cause::Unknown | Cause::ConnectTimeout => 0.0,
     };
     [wire::cause(cause), connection]

@@ -37,6 +37,12 @@ pub mod flag {
     pub const ADOPT: u32 = 4;
 }
 
+/// Obstacles to a connection.
+pub mod obstacle {
+    pub const PERMISSION: u32 = 1;
+    pub const CERTIFICATE: u32 = 2;
+}
+
 /// The code of an error.
 pub(super) const fn code(code: Code) -> f64 {
     match code {
@@ -57,6 +63,7 @@ pub(super) const fn cause(cause: Cause) -> f64 {
     match cause {
         Cause::Unknown => 0.0,
         Cause::Transport(_) => 1.0,
+        Cause::Obstacle(..) => 3.0,
         Cause::ConnectTimeout => 2.0,
     }
 }

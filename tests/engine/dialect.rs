@@ -1,7 +1,7 @@
 //! Servers and proxies that dislike HELLO are spoken to in RESP2, and a replica is no server for locks.
 
 use crate::world::{Client, HELLO_REPLY, failure, ms, one_attempt, request};
-use redlatch::{Code, Endpoint, Event, Policy, Request};
+use redlatch::{Code, Endpoint, Event, Obstacle, Policy, Request};
 
 fn client(user: &str, password: &str, database: u32) -> Client {
     let endpoint = Endpoint { user: user.into(), password: password.into(), database, ..Endpoint::default() };
@@ -156,6 +156,41 @@ fn credentials_of_a_connection_replace_those_of_the_endpoint_and_stay_secret() {
     client.engine.log_in(gone, "eve".into(), "other".into());
     client.connect();
     assert_eq!(client.command().words[3..5], ["default", "new-secret"]);
+}
+
+#[test]
+fn an_obstacle_and_a_peer_that_is_not_redis_end_the_waiting_at_once() {
+    let waits = || Request { wait: ms(60_000), ..request("a") };
+    for obstacle in [Obstacle::Permission, Obstacle::Certificate] {
+        let mut client = Client::new();
+        client.acquire(waits());
+        client.drain_io();
+        client.engine.handle_obstacle(client.connection.unwrap(), obstacle, "not permitted", client.now);
+        let error = failure(client.event());
+        assert_eq!((error.code, &*error.message), (Code::Connection, "not permitted"));
+    }
+    for greeting in
+        ["HTTP/1.1 400 Bad Request\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x15\x03\x01\x00\x02\x02\x16"]
+    {
+        let mut client = Client::new();
+        client.acquire(waits());
+        client.connect();
+        client.commands();
+        client.reply(greeting);
+        let error = failure(client.event());
+        assert_eq!(error.code, Code::Protocol, "{greeting:?}");
+        assert!(error.message.contains("is this a Redis server"), "{}", error.message);
+    }
+    // What is refused may be there later, and a reply that is malformed may be a fault of the network.
+    let mut client = Client::new();
+    client.acquire(waits());
+    client.drain_io();
+    client.disconnect("connect ECONNREFUSED");
+    client.wait_for_dial();
+    client.connect();
+    client.commands();
+    client.reply("*x\r\n");
+    assert!(client.events().is_empty());
 }
 
 #[test]

@@ -69,7 +69,10 @@ export const CODE = {
 } as const;
 
 /** The causes of connection errors. */
-export const CAUSE = { unknown: 0, transport: 1, connectTimeout: 2 } as const;
+export const CAUSE = { unknown: 0, transport: 1, connectTimeout: 2, obstacle: 3 } as const;
+
+/** The obstacles to a connection that the next one would meet again. */
+export const OBSTACLE = { permission: 1, certificate: 2 } as const;
 
 /** The outcomes of a server's vote. */
 export const VOTE = { granted: 0, held: 1, failed: 2 } as const;

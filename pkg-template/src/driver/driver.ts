@@ -1,9 +1,10 @@
 import type { CoreLoader } from "../core/loading.js";
 import { type ErrorRecord, Records } from "../core/records.js";
 import type { Core } from "../core/redlatch_core.js";
-import { KIND } from "../core/wire.js";
+import { KIND, OBSTACLE } from "../core/wire.js";
 import { type Call, type CallSite, NOWHERE } from "../errors/call-site.js";
 import { ClosedError, InternalError } from "../errors/errors.js";
+import { obstacleOf } from "../errors/obstacle.js";
 import { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
@@ -241,7 +242,11 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   handleClosed(connection: NodeConnection, reason: string, error: unknown): void {
     const located = this.#connections.ended(connection, reason, error);
-    this.#host.feed((core, mono, wall) => core.closed(connection.id, located, mono, wall));
+    const obstacle = obstacleOf(error);
+    this.#host.feed((core, mono, wall) => {
+      if (obstacle === undefined) core.closed(connection.id, located, mono, wall);
+      else core.obstructed(connection.id, OBSTACLE[obstacle], located, mono, wall);
+    });
     this.#drain();
   }
 

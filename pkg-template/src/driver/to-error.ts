@@ -103,7 +103,7 @@ function connectionError(
   keys: readonly string[],
 ): ConnectionError {
   // The transport's own message names the server already.
-  if (cause === CAUSE.transport) {
+  if (cause === CAUSE.transport || cause === CAUSE.obstacle) {
     const last = node.lastError;
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
     return new ConnectionError(message, node.name, { cause: own, keys });

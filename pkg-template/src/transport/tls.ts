@@ -1,5 +1,6 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { OTHER_NAME, UNKNOWN_AUTHORITY } from "../errors/obstacle.js";
 import type { Address } from "../types/types.js";
 
 /**
@@ -21,14 +22,6 @@ export function openTls({ host, port, tlsOptions }: Address, ip: string): tls.TL
   });
 }
 
-const UNKNOWN_AUTHORITY = new Set([
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-]);
-
 /** Adds a remedy to a TLS error; other errors are returned unchanged. */
 export function explainTls(error: Error): Error {
   const code = String((error as NodeJS.ErrnoException).code);
@@ -44,7 +37,7 @@ function remedyFor(code: string): string | undefined {
   if (UNKNOWN_AUTHORITY.has(code)) {
     return "the server's certificate comes from an untrusted authority: give that authority's certificate in tls.ca";
   }
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+  if (code === OTHER_NAME) {
     return "the server's certificate is for another name: give that name in tls.servername";
   }
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {

@@ -24,6 +24,7 @@ const TYPESCRIPT = {
   flag: wire.FLAG,
   code: wire.CODE,
   cause: wire.CAUSE,
+  obstacle: wire.OBSTACLE,
   vote: wire.VOTE,
   loss: wire.LOSS,
   outcome: wire.RELEASE_OUTCOME,
