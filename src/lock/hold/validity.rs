@@ -49,7 +49,7 @@ impl Hold {
     /// majority lost its data, the lock is lost: another owner may have held it meanwhile.
     pub(super) fn regain(&mut self, cx: &mut Context<'_>) {
         let extends = matches!(self.last.verb, Verb::Extend(ttl) if ttl > Duration::ZERO);
-        if !extends || self.closing || self.last.verdict() != Verdict::Won || self.end(cx.spec) <= cx.now {
+        if !extends || self.last.verdict() != Verdict::Won || self.end(cx.spec) <= cx.now {
             return;
         }
         let denied = |&(_, _, answer): &(NodeId, Instant, Answer)| answer == Answer::Flag(false);
