@@ -90,8 +90,9 @@ test("a trap loses all leases cleanly, and the next call works", async (t) => {
 
 test("wherever it traps, every promise settles, and the next call works", async (t) => {
   const unreached = [];
+  const options = { observe() {}, retry: { min: 1, max: 1 }, credentials: () => ({ password: "" }) };
   for (const method of METHODS) {
-    const { client, plan } = trappingClient(t, { observe() {}, retry: { min: 1, max: 1 } });
+    const { client, plan } = trappingClient(t, options);
     const key = `in-${method}`;
     plan.trapIn = method;
     try {
