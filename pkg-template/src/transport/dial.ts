@@ -49,8 +49,9 @@ export async function dial<T>(
       const host = hosts[next];
       next += 1;
       if (host !== undefined) {
+        // First, because an attempt that throws advances by itself.
+        if (next < hosts.length) timer = setTimeout(advance, HEAD_START);
         attempt(host);
-        if (next < hosts.length && !settled) timer = setTimeout(advance, HEAD_START);
       } else if (sockets.size === 0) {
         settle();
         reject(failures.length === 1 ? failures[0] : new AggregateError(failures));

@@ -1,36 +1,94 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import dns from "node:dns";
+import { EventEmitter, once } from "node:events";
+import { syncBuiltinESMExports } from "node:module";
+import net, { createServer } from "node:net";
 import { test } from "node:test";
+import { dial } from "../../../pkg/dist/transport/dial.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
 import * as fake from "./support/fake-core.js";
 import { holding } from "./support/harness.js";
 
 const { settle } = fake;
 
-test("Node's transport: an abort ends the dial and its socket", async (t) => {
-  const sockets = new Set();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket
-      .on("error", () => {})
-      .on("close", () => sockets.delete(socket))
-      .resume();
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+function addressOf(host, port, tls = false) {
+  return { host, port, tls, tlsOptions: {}, path: null };
+}
+
+/** Until the end of the test, every name has these addresses. */
+function resolveTo(t, addresses) {
+  const found = addresses.map((address) => ({ address, family: 4 }));
+  const { mock } = t.mock.method(dns, "lookup", (_name, _options, callback) =>
+    setImmediate(callback, null, found),
+  );
+  syncBuiltinESMExports();
   t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
+    mock.restore();
+    syncBuiltinESMExports();
   });
-  const address = { host: "127.0.0.1", port: server.address().port, tls: false, tlsOptions: {}, path: null };
+}
+
+/** A server that accepts connections and says nothing, and the first connection to it, once there is one. */
+async function silentServer(t) {
+  const server = createServer((socket) => {
+    t.after(() => socket.destroy());
+    socket.on("error", () => {}).resume();
+  });
+  const connected = once(server, "connection");
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return { port: server.address().port, connected };
+}
+
+/** How many timers of this process are running. */
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+
+const noHandler = { data: assert.fail, close: assert.fail };
+
+test("Node's transport: an abort while the name is resolved opens no socket", async (t) => {
+  const connect = t.mock.method(net, "connect", assert.fail);
+  resolveTo(t, ["127.0.0.1"]);
   const controller = new AbortController();
+  const dialling = nodeTransport.connect(addressOf("some.test", 6379), noHandler, controller.signal);
   const reason = new Error("not wanted any more");
-  let dial;
-  const closed = new Promise((resolve) => {
-    dial = nodeTransport.connect(address, { data() {}, close: resolve }, controller.signal);
-  });
   controller.abort(reason);
-  await assert.rejects(dial, (error) => error === reason);
-  await closed;
+  await assert.rejects(dialling, (error) => error === reason);
+  connect.mock.restore();
+  syncBuiltinESMExports();
+  assert.equal(connect.mock.callCount(), 0);
+});
+
+test("Node's transport: an abort ends the dial, its socket and its timer", async (t) => {
+  const { port, connected } = await silentServer(t);
+  resolveTo(t, ["127.0.0.1", "127.0.0.2"]);
+  const before = timers();
+  const controller = new AbortController();
+  // The server never answers the TLS handshake.
+  const dialling = nodeTransport.connect(addressOf("some.test", port, true), noHandler, controller.signal);
+  const [socket] = await connected;
+  assert.equal(timers(), before + 1);
+  const reason = new Error("not wanted any more");
+  controller.abort(reason);
+  await assert.rejects(dialling, (error) => error === reason);
+  assert.equal(timers(), before);
+  if (!socket.closed) await once(socket, "close");
+});
+
+test("Node's transport: an address that cannot even be tried leaves no timer behind", async (t) => {
+  resolveTo(t, ["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+  const before = timers();
+  const socket = new EventEmitter();
+  const tried = [];
+  const open = (host) => {
+    tried.push(host);
+    if (tried.length === 1) throw new Error("not permitted");
+    setImmediate(() => socket.emit("connect"));
+    return socket;
+  };
+  const { signal } = new AbortController();
+  assert.equal(await dial(addressOf("some.test", 6379), open, "connect", (used) => used, signal), socket);
+  assert.deepEqual(tried, ["127.0.0.1", "127.0.0.2"]);
+  assert.equal(timers(), before);
 });
 
 test("a listener under which the core traps: the poisoned core is not called any more", async () => {
