@@ -1,34 +1,46 @@
+import { OBSTACLE } from "../core/wire.js";
+import { obstacleOf } from "../errors/obstacle.js";
 import type { Node } from "../options/nodes.js";
 import type { Credentials } from "../types/types.js";
 import { type ConnectionOwner, NodeConnection } from "./connection.js";
+import type { CoreHost } from "./core-host.js";
+import type { Drain } from "./drain.js";
 import { askLogin } from "./login.js";
 import type { NodeInfo } from "./to-error.js";
 
 /** A server with what is known about it for errors. */
 export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"]; asking: boolean };
 
-/** The connections of a client, by the core's numbers. */
-export class Connections {
+/** A server of which nothing is known yet. */
+export function known(node: Node): KnownNode {
+  return { ...node, tls: node.address.tls, lastError: undefined, asking: false };
+}
+
+/** The connections of a client, by the core's numbers. Feeds what they bring into the core. */
+export class Connections implements ConnectionOwner {
   readonly #nodes: readonly KnownNode[];
-  readonly #owner: ConnectionOwner;
+  readonly #host: CoreHost;
+  readonly #drain: Drain;
   readonly #credentials: (() => Credentials | Promise<Credentials>) | undefined;
   readonly #open = new Map<number, NodeConnection>();
   #keepsAlive = true;
 
   constructor(
     nodes: readonly KnownNode[],
-    owner: ConnectionOwner,
+    host: CoreHost,
+    drain: Drain,
     credentials?: () => Credentials | Promise<Credentials>,
   ) {
     this.#nodes = nodes;
-    this.#owner = owner;
+    this.#host = host;
+    this.#drain = drain;
     this.#credentials = credentials;
   }
 
   connect(id: number, index: number): void {
     const node = this.#nodes[index];
     if (node === undefined) return;
-    const connection = new NodeConnection(id, index, this.#owner);
+    const connection = new NodeConnection(id, index, this);
     this.#open.set(id, connection);
     connection.keepAlive(this.#keepsAlive);
     const credentials = this.#credentials;
@@ -71,8 +83,31 @@ export class Connections {
     return connections.map(({ id }) => id);
   }
 
+  handleConnected({ id, login }: NodeConnection): void {
+    this.#host.feed((core, mono, wall) => {
+      if (login !== undefined) core.log_in(id, login.user, login.password);
+      core.connected(id, mono, wall);
+    });
+    this.#drain.now();
+  }
+
+  handleBytes({ id }: NodeConnection, bytes: Uint8Array): void {
+    this.#host.feed((core, mono, wall) => core.received(id, bytes, mono, wall));
+    this.#drain.now();
+  }
+
+  handleClosed(connection: NodeConnection, reason: string, error: unknown): void {
+    const located = this.#ended(connection, reason, error);
+    const obstacle = obstacleOf(error);
+    this.#host.feed((core, mono, wall) => {
+      if (obstacle === undefined) core.closed(connection.id, located, mono, wall);
+      else core.obstructed(connection.id, OBSTACLE[obstacle], located, mono, wall);
+    });
+    this.#drain.now();
+  }
+
   /** Notes the end of a connection; returns the reason with the name of the server, which sockets' messages often have. */
-  ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
+  #ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
     this.#open.delete(id);
     const node = this.#nodes[index];
     if (node === undefined) return reason;

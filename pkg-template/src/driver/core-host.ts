@@ -36,6 +36,13 @@ export class CoreHost {
     }
   }
 
+  /** How much is owed to the application (rule 18). */
+  owed(): number {
+    if (this.#core === undefined) return 0;
+    const owed = this.feed((core) => core.owed());
+    return typeof owed === "number" ? owed : 0;
+  }
+
   /** Sets whether the core reports what only observers want to know. */
   observe(wanted: boolean): void {
     this.#observed = wanted;

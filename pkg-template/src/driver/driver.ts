@@ -1,18 +1,17 @@
 import type { CoreLoader } from "../core/loading.js";
 import { type ErrorRecord, Records } from "../core/records.js";
 import type { Core } from "../core/redlatch_core.js";
-import { KIND, OBSTACLE } from "../core/wire.js";
+import { KIND } from "../core/wire.js";
 import { type Call, type CallSite, NOWHERE } from "../errors/call-site.js";
 import { ClosedError, InternalError } from "../errors/errors.js";
-import { obstacleOf } from "../errors/obstacle.js";
 import { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
 import type { ClientSnapshot, LockEvent } from "../types/observe.js";
-import type { ConnectionOwner, NodeConnection } from "./connection.js";
-import { Connections, type KnownNode } from "./connections.js";
+import { Connections, type KnownNode, known } from "./connections.js";
 import { CoreHost } from "./core-host.js";
+import { Drain } from "./drain.js";
 import { type CoreState, snapshotOf } from "./inspect.js";
 import { Observer } from "./observer.js";
 import { type Operation, Pending } from "./pending.js";
@@ -20,28 +19,13 @@ import { CurrentRequest } from "./request.js";
 import { LONGEST_DELAY, Timer } from "./timer.js";
 import { errorForCall, otherRequest, toLockError } from "./to-error.js";
 
-/** Where the driver is between inputs and their consequences. */
-type DrainState =
-  /** Everything that follows from past inputs is done. */
-  | "idle"
-  /** The application has called; a microtask will drain. */
-  | "scheduled"
-  | "draining"
-  /** Draining, and more was fed meanwhile. */
-  | "draining again";
-
 /**
  * Connects the core, the connections, the one timer and the application. Each input is fed into the core, and then
- * everything that follows from it is drained before the event loop goes on. The application's calls are drained once per
- * microtask: all calls of one tick go out in one write.
- *
- *            call            microtask             nothing left
- *   idle -----------> scheduled -----> draining ----------------> idle
- *     '--- bytes, timer, connections -----^
+ * everything that follows from it is drained.
  *
  *   open --close()--> closing --bodies have ended and the core has cleaned up, or the timeout--> over
  */
-export class Driver implements LockDriver, ConnectionOwner {
+export class Driver implements LockDriver {
   readonly label: string;
   readonly #settings: Settings;
   readonly #nodes: KnownNode[];
@@ -50,10 +34,14 @@ export class Driver implements LockDriver, ConnectionOwner {
   readonly #observer: Observer;
   readonly #pending: Pending;
   readonly #connections: Connections;
-  readonly #request = new CurrentRequest();
+  readonly #request: CurrentRequest;
+  readonly #drain = new Drain({
+    begin: () => this.#request.follow(),
+    round: () => this.#round(),
+    end: () => this.#rest(),
+  });
   /** The locks under which the body of a `using` runs. */
   readonly #bodies = new Set<HeldLock>();
-  #state: DrainState = "idle";
   /** Ends `close`, while closing. */
   #closed: (() => void) | undefined;
   /** The last state, when over. */
@@ -62,12 +50,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.label = settings.label;
-    this.#nodes = settings.nodes.map((node) => ({
-      ...node,
-      tls: node.address.tls,
-      lastError: undefined,
-      asking: false,
-    }));
+    this.#nodes = settings.nodes.map(known);
     const toError = (record: ErrorRecord, call: Call) => toLockError(record, this.#nodes, this.wall(), call);
     this.#observer = new Observer(
       this.#nodes,
@@ -77,16 +60,17 @@ export class Driver implements LockDriver, ConnectionOwner {
     this.#host = new CoreHost(settings, load, (error) => this.#end(error));
     this.#pending = new Pending(this, toError, this.#observer);
     if (settings.observe !== undefined) this.observe(settings.observe);
-    this.#connections = new Connections(this.#nodes, this, settings.credentials);
+    this.#connections = new Connections(this.#nodes, this.#host, this.#drain, settings.credentials);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
-      this.#drain();
+      this.#drain.now();
     });
+    this.#request = new CurrentRequest(this.#host, this.#timer, this.#connections);
   }
 
   acquire(request: Request, site: CallSite): Promise<HeldLock> {
     const acquisition = new Acquisition(request, site);
-    if (this.#isElsewhere()) {
+    if (this.#request.isElsewhere()) {
       acquisition.reject(otherRequest(this.#nodes, acquisition));
       return acquisition.promise;
     }
@@ -107,55 +91,30 @@ export class Driver implements LockDriver, ConnectionOwner {
     }
     this.#pending.acquisitions.set(id, acquisition);
     acquisition.listen(() => this.#cancel(id));
-    this.#drainSoon();
+    this.#drain.soon();
     return acquisition.promise;
   }
 
   extend(lock: HeldLock, ttl: number, site: CallSite): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#isElsewhere()) {
-        reject(otherRequest(this.#nodes, { keys: lock.keys, site }));
-        return;
-      }
-      const id = this.#host.feed((core, mono, wall) => core.extend(lock.id, ttl, mono, wall));
-      this.#begin(id, { kind: "extend", lock, keys: lock.keys, site, resolve, reject });
-    });
+    return new Promise((resolve, reject) =>
+      this.#begin({ kind: "extend", lock, keys: lock.keys, site, resolve, reject }, (core, mono, wall) =>
+        core.extend(lock.id, ttl, mono, wall),
+      ),
+    );
   }
 
   verify(lock: HeldLock, site: CallSite): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      if (this.#isElsewhere()) {
-        reject(otherRequest(this.#nodes, { keys: lock.keys, site }));
-        return;
-      }
-      const id = this.#host.feed((core, mono, wall) => core.verify(lock.id, mono, wall));
-      this.#begin(id, { kind: "verify", lock, keys: lock.keys, site, resolve, reject });
-    });
+    return new Promise((resolve, reject) =>
+      this.#begin({ kind: "verify", lock, keys: lock.keys, site, resolve, reject }, (core, mono, wall) =>
+        core.verify(lock.id, mono, wall),
+      ),
+    );
   }
 
   release(lock: HeldLock): void {
-    if (this.#request.isAnother) this.#moveHere();
+    this.#request.follow();
     this.#host.feed((core, mono, wall) => core.release(lock.id, mono, wall));
-    this.#drainSoon();
-  }
-
-  /** Moves the client to this request, unless calls of another are pending, or locks of it renewed: then it is refused here. */
-  #isElsewhere(): boolean {
-    if (!this.#request.isAnother) return false;
-    // Nothing has run since that request ended, perhaps long ago.
-    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
-    if (this.#owed() > 0) return true;
-    this.#moveHere();
-    return false;
-  }
-
-  /** Leaves the connections and the timer of another request behind: from here, nothing comes of them any more. */
-  #moveHere(): void {
-    this.#request.enter();
-    this.#timer.clear();
-    for (const id of this.#connections.abandonAll()) {
-      this.#host.feed((core, mono, wall) => core.closed(id, "it belonged to another request", mono, wall));
-    }
+    this.#drain.soon();
   }
 
   /** The body of a `using` begins under this lock: until `leave`, no close releases it. */
@@ -167,7 +126,7 @@ export class Driver implements LockDriver, ConnectionOwner {
   /** The body has ended, and the release of its lock has begun. */
   leave(lock: HeldLock): void {
     this.#bodies.delete(lock);
-    this.#drainSoon();
+    this.#drain.soon();
   }
 
   watch(lock: HeldLock): void {
@@ -182,7 +141,7 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   overdue(): void {
     // Draining runs what is due. A timeout would also give up on answers that nobody has read yet.
-    this.#drainSoon();
+    this.#drain.soon();
   }
 
   wall(): number {
@@ -210,7 +169,7 @@ export class Driver implements LockDriver, ConnectionOwner {
    * but calls about the locks of those bodies after it.
    */
   close(timeout: number): Promise<void> {
-    if (this.#request.isAnother) this.#moveHere();
+    this.#request.follow();
     const occupied = Uint32Array.from(this.#bodies, ({ id }) => id);
     if (this.#host.core !== undefined)
       this.#host.feed((core, mono, wall) => core.close(occupied, mono, wall));
@@ -223,72 +182,37 @@ export class Driver implements LockDriver, ConnectionOwner {
         resolve();
       };
       // Not at once: this runs the application's code, which must find the client closed.
-      this.#drainSoon();
+      this.#drain.soon();
     });
-  }
-
-  handleConnected({ id, login }: NodeConnection): void {
-    this.#host.feed((core, mono, wall) => {
-      if (login !== undefined) core.log_in(id, login.user, login.password);
-      core.connected(id, mono, wall);
-    });
-    this.#drain();
-  }
-
-  handleBytes({ id }: NodeConnection, bytes: Uint8Array): void {
-    this.#host.feed((core, mono, wall) => core.received(id, bytes, mono, wall));
-    this.#drain();
-  }
-
-  handleClosed(connection: NodeConnection, reason: string, error: unknown): void {
-    const located = this.#connections.ended(connection, reason, error);
-    const obstacle = obstacleOf(error);
-    this.#host.feed((core, mono, wall) => {
-      if (obstacle === undefined) core.closed(connection.id, located, mono, wall);
-      else core.obstructed(connection.id, OBSTACLE[obstacle], located, mono, wall);
-    });
-    this.#drain();
   }
 
   #cancel(id: number): void {
     this.#pending.acquisitions.delete(id);
     this.#host.feed((core, mono, wall) => core.cancel(id, mono, wall));
-    this.#drainSoon();
+    this.#drain.soon();
   }
 
-  #begin(id: number | InternalError, operation: Operation): void {
+  #begin(operation: Operation, input: (core: Core, mono: number, wall: number) => number): void {
+    if (this.#request.isElsewhere()) {
+      operation.reject(otherRequest(this.#nodes, operation));
+      return;
+    }
+    const id = this.#host.feed(input);
     if (typeof id !== "number") {
       operation.reject(errorForCall(id, operation));
     } else {
       this.#pending.operations.set(id, operation);
-      this.#drainSoon();
+      this.#drain.soon();
     }
   }
 
-  #drainSoon(): void {
-    if (this.#state === "draining") this.#state = "draining again";
-    if (this.#state !== "idle") return;
-    this.#state = "scheduled";
-    // Not queueMicrotask, which fake timers may replace.
-    Promise.resolve().then(() => this.#drain());
+  #round(): boolean {
+    if (this.#host.core === undefined) return false;
+    return this.#host.feed((core, mono, wall) => this.#poll(core, mono, wall)) === true;
   }
 
-  #drain(): void {
-    if (this.#state === "draining" || this.#state === "draining again") {
-      // A transport or a listener called back during a drain; the outer loop goes on.
-      this.#state = "draining again";
-      return;
-    }
-    try {
-      if (this.#request.isAnother) this.#moveHere();
-      do {
-        this.#state = "draining";
-        if (this.#host.core !== undefined)
-          this.#host.feed((core, mono, wall) => this.#poll(core, mono, wall));
-      } while (this.#isDrainingAgain());
-    } finally {
-      this.#state = "idle";
-    }
+  /** Nothing is left to do until the next input. */
+  #rest(): void {
     this.#keepAlive();
     const isClosing = this.#closed !== undefined && this.#host.core !== undefined;
     if (isClosing && this.#bodies.size === 0 && this.#host.feed((core) => core.busy()) === 0) this.#stop();
@@ -296,33 +220,23 @@ export class Driver implements LockDriver, ConnectionOwner {
 
   /** Keeps the process alive as long as something is owed (rule 18). */
   #keepAlive(): void {
-    const isOwed = this.#pending.isWatching || this.#owed() > 0;
+    const isOwed = this.#pending.isWatching || this.#host.owed() > 0;
     this.#timer.keepAlive(isOwed);
     this.#connections.keepAlive(isOwed);
   }
 
-  #owed(): number {
-    if (this.#host.core === undefined) return 0;
-    const owed = this.#host.feed((core) => core.owed());
-    return typeof owed === "number" ? owed : 0;
-  }
-
-  /** In a method of its own, because the compiler does not see that the calls before change the state. */
-  #isDrainingAgain(): boolean {
-    return this.#state === "draining again";
-  }
-
-  #poll(core: Core, mono: number, wall: number): void {
+  /** True if something was done: more may follow from it. */
+  #poll(core: Core, mono: number, wall: number): boolean {
     const records = new Records(core, mono, wall);
     if (!records.more) {
       this.#timer.set(mono, records.delay);
-      return;
+      return false;
     }
-    this.#state = "draining again";
     const lost = this.#pending.settle(records);
     // From here on foreign code runs: it may call any method here, and after a trap the remaining records mean nothing.
     this.#announce(lost);
     for (; records.more && this.#host.core === core; records.next()) this.#perform(core, records);
+    return true;
   }
 
   #perform(core: Core, records: Records): void {

@@ -1,12 +1,53 @@
+import type { Connections } from "./connections.js";
+import type { CoreHost } from "./core-host.js";
+import type { Timer } from "./timer.js";
+
 /**
  * The request in which the client works. In workerd, I/O belongs to the request that began it: in any other request, a socket stays
  * silent and a timer never fires. Elsewhere, everything is one request.
  */
 export class CurrentRequest {
+  readonly #host: CoreHost;
+  readonly #timer: Timer;
+  readonly #connections: Connections;
   #probe: AbortSignal | undefined;
 
+  constructor(host: CoreHost, timer: Timer, connections: Connections) {
+    this.#host = host;
+    this.#timer = timer;
+    this.#connections = connections;
+  }
+
+  /** Follows into this request, unless calls of another are pending, or locks of it renewed: then it is refused here. */
+  isElsewhere(): boolean {
+    if (!this.#isAnother()) return false;
+    // Nothing has run since that request ended, perhaps long ago.
+    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
+    if (this.#host.owed() > 0) return true;
+    this.follow();
+    return false;
+  }
+
+  /**
+   * Moves the client to this request, if it works in another. Leaves the connections and the timer of that one behind: from
+   * here, nothing comes of them any more.
+   */
+  follow(): void {
+    if (!this.#isAnother()) return;
+    this.enter();
+    this.#timer.clear();
+    for (const id of this.#connections.abandonAll()) {
+      this.#host.feed((core, mono, wall) => core.closed(id, "it belonged to another request", mono, wall));
+    }
+  }
+
+  /** From now on the client works in this request. */
+  enter(): void {
+    this.#probe = new AbortController().signal;
+  }
+
   /** Whether this is another request than that of the last call of `enter`. The first call enters. */
-  get isAnother(): boolean {
+  #isAnother(): boolean {
     if (this.#probe === undefined) this.enter();
     try {
       // The runtime throws if the signal was made in another request.
@@ -15,10 +56,5 @@ export class CurrentRequest {
     } catch {
       return true;
     }
-  }
-
-  /** From now on the client works in this request. */
-  enter(): void {
-    this.#probe = new AbortController().signal;
   }
 }
