@@ -9,14 +9,8 @@ import { parseClientOptions, parseCloseOptions, type Settings } from "./options/
 import { parseAdoption, parseRequest, type Request } from "./options/request.js";
 import { check } from "./options/validate.js";
 import type { ClientSnapshot, LockEvent } from "./types/observe.js";
-import type {
-  AcquireOptions,
-  ClientOptions,
-  Lock,
-  LockClient,
-  LockHandle,
-  Transport,
-} from "./types/types.js";
+import type { Transport } from "./types/transport.js";
+import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle } from "./types/types.js";
 
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;

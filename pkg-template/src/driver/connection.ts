@@ -1,5 +1,5 @@
 import { reasonOf } from "../errors/text.js";
-import type { Address, Connection, Transport } from "../types/types.js";
+import type { Address, Connection, Transport } from "../types/transport.js";
 import type { Login } from "./login.js";
 
 /** Hears what happens on a connection, until it is dropped or has ended. */

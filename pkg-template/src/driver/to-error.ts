@@ -14,7 +14,7 @@ import {
   ServerError,
   type Vote,
 } from "../errors/errors.js";
-import type { Transport } from "../types/types.js";
+import type { Transport } from "../types/transport.js";
 
 /** What errors say about a server. */
 export interface NodeInfo {

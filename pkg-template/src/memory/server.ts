@@ -2,7 +2,7 @@
 import { systemClock } from "../options/clock.js";
 import { check, optionsOf, show } from "../options/validate.js";
 import type { MemoryServer, MemoryServerOptions } from "../types/memory.js";
-import type { Connection, Transport } from "../types/types.js";
+import type { Connection, Transport } from "../types/transport.js";
 import type { Instance, MemoryServer as Server } from "./redlatch_memory.js";
 
 type Handler = Parameters<Transport["connect"]>[1];

@@ -1,5 +1,6 @@
 import type { LockEvent } from "../types/observe.js";
-import type { ClientOptions, Clock, Credentials, Transport } from "../types/types.js";
+import type { Transport } from "../types/transport.js";
+import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import { check, duration, numberWithin, optionsOf, show } from "./validate.js";

@@ -1,4 +1,5 @@
-import type { Address, ClientOptions, NodeOptions, TlsOptions, Transport } from "../types/types.js";
+import type { Address, TlsOptions, Transport } from "../types/transport.js";
+import type { ClientOptions, NodeOptions } from "../types/types.js";
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./url.js";
 import { check, kindOf, optionsOf, show, unset } from "./validate.js";
 

@@ -1,4 +1,4 @@
-import type { Address } from "../types/types.js";
+import type { Address } from "../types/transport.js";
 
 /** A server's address and login. */
 export interface Endpoint {

@@ -1,5 +1,5 @@
 import { textOf } from "../errors/text.js";
-import type { Transport } from "../types/types.js";
+import type { Transport } from "../types/transport.js";
 import { errorReply, secretsOf, withoutSecrets } from "./client-errors.js";
 import type { Open } from "./command.js";
 import { encodeError, encodeReply, readCommands } from "./resp.js";

@@ -1,6 +1,6 @@
 import * as dns from "node:dns";
 import * as net from "node:net";
-import type { Address } from "../types/types.js";
+import type { Address } from "../types/transport.js";
 import { explainTls } from "./tls.js";
 
 // Taken when the package is loaded: a test's fake timers must not stop a connect.

@@ -1,4 +1,4 @@
-import type { Transport } from "../types/types.js";
+import type { Transport } from "../types/transport.js";
 import type { Command } from "./command.js";
 import { commandTransport } from "./command-transport.js";
 

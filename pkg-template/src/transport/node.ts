@@ -1,5 +1,5 @@
 import * as net from "node:net";
-import type { Connection, Transport } from "../types/types.js";
+import type { Connection, Transport } from "../types/transport.js";
 import { dial } from "./dial.js";
 import { explainTls, openTls } from "./tls.js";
 

@@ -1,6 +1,6 @@
 import { isLocal } from "../options/url.js";
 import { check, optionsOf, unset } from "../options/validate.js";
-import type { Transport } from "../types/types.js";
+import type { Transport } from "../types/transport.js";
 import { commandTransport } from "./command-transport.js";
 import { type Fetch, restRequests } from "./rest-requests.js";
 

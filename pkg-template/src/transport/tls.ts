@@ -1,7 +1,7 @@
 import * as net from "node:net";
 import * as tls from "node:tls";
 import { OTHER_NAME, UNKNOWN_AUTHORITY } from "../errors/obstacle.js";
-import type { Address } from "../types/types.js";
+import type { Address } from "../types/transport.js";
 
 /**
  * Opens a socket to an IP address of the host, and verifies that the host is there. Throws if the runtime cannot read the

@@ -1,4 +1,4 @@
-import type { Connection, Transport } from "../types/types.js";
+import type { Connection, Transport } from "../types/transport.js";
 
 /** The part of a WebSocket that is used. */
 export interface WebSocketLike {

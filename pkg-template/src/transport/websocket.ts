@@ -1,6 +1,6 @@
 import { isLocal } from "../options/url.js";
 import { check, optionsOf } from "../options/validate.js";
-import type { Address, TlsOptions, Transport } from "../types/types.js";
+import type { Address, TlsOptions, Transport } from "../types/transport.js";
 import { make, open, type WebSocketLike } from "./websocket-connection.js";
 
 export type { WebSocketLike };

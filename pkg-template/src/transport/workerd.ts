@@ -1,6 +1,6 @@
 import { connect, type Socket } from "cloudflare:sockets";
 import { reasonOf } from "../errors/text.js";
-import type { Address, TlsOptions, Transport } from "../types/types.js";
+import type { Address, TlsOptions, Transport } from "../types/transport.js";
 
 /**
  * The sockets of Cloudflare Workers. A socket belongs to the request, or the Durable Object, that opened it, and so does a

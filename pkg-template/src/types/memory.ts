@@ -1,5 +1,5 @@
 /** The public types of `redlatch/memory`. */
-import type { Transport } from "./types.js";
+import type { Transport } from "./transport.js";
 
 /** Options of {@link createMemoryServer}. Unknown options are refused. */
 export interface MemoryServerOptions {

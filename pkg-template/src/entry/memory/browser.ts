@@ -31,4 +31,4 @@ export function createMemoryServer(options?: MemoryServerOptions): MemoryServer 
 }
 
 export type * from "../../types/memory.js";
-export type { Address, Connection, TlsOptions, Transport } from "../../types/types.js";
+export type { Address, Connection, TlsOptions, Transport } from "../../types/transport.js";
