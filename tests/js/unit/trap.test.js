@@ -90,7 +90,16 @@ test("a trap loses all leases cleanly, and the next call works", async (t) => {
 
 test("wherever it traps, every promise settles, and the next call works", async (t) => {
   const unreached = [];
-  const options = { observe() {}, retry: { min: 1, max: 1 }, credentials: () => ({ password: "" }) };
+  const refusal = Object.assign(new Error("not permitted"), { code: "ERR_ACCESS_DENIED" });
+  let permitted = true;
+  const options = {
+    observe() {},
+    retry: { min: 1, max: 1 },
+    credentials: () => ({ password: "" }),
+    transport: {
+      connect: (...args) => (permitted ? nodeTransport.connect(...args) : Promise.reject(refusal)),
+    },
+  };
   for (const method of METHODS) {
     const { client, plan } = trappingClient(t, options);
     const key = `in-${method}`;
@@ -109,9 +118,13 @@ test("wherever it traps, every promise settles, and the next call works", async 
       await server.send("CLIENT", "KILL", "SKIPME", "yes");
       await client.acquire(`${key}-again`);
       await lock.release();
+      permitted = method !== "obstructed";
+      await server.send("CLIENT", "KILL", "SKIPME", "yes");
+      await client.acquire(`${key}-refused`);
     } catch (error) {
       assert.ok(error instanceof InternalError, String(error));
     }
+    permitted = true;
     const lock = await client.acquire(`${key}-next`, { ttl: 5_000 });
     assert.equal(lock.held, true);
     await client.close({ timeout: 500 });
