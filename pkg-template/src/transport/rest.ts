@@ -19,8 +19,7 @@ const OPTIONS = new Set<string>(["url", "token", "fetch"] satisfies (keyof RestO
 /**
  * Redis over HTTP, as Upstash and serverless-redis-http offer it, for runtimes without sockets. Commands that are written
  * together share a request; at most four requests are in flight at a time. There are no wake-ups, so waiters poll, with one
- * command per attempt. Set `nodeTimeout` to the time that a request may take if that is more than 5 % of `ttl`, or than a
- * second. Keys and tokens must be valid Unicode, because the request is JSON.
+ * command per attempt. Set `nodeTimeout` to the time that a request may take if that is more than its default. Keys and tokens must be valid Unicode, because the request is JSON.
  *
  * HTTP keeps no order: if a request is abandoned after `nodeTimeout`, and the endpoint runs it after the clean-up that
  * follows, the lock stays taken for its `ttl`. Allow requests enough time, and use a short `ttl`.

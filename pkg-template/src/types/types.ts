@@ -49,14 +49,20 @@ export interface ClientOptions {
   ttl?: number;
   /**
    * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default lease of
-   * a renewed lock, so that a holder that died costs no waiter its turn.
+   * a renewed lock, so that a holder that died costs no waiter its turn. It counts the time in which the client can listen: a
+   * stall of the event loop makes no waiter late.
    */
   wait?: number;
   /** Bounds of the random pause between two attempts: ms, integers, `1 <= min <= max`; 50 and 250 by default. */
   retry?: { min?: number; max?: number };
   /** The allowed clock-rate error, as a share of ttl: 0 to 0.5, 0.01 by default. 2 ms are added. */
   drift?: number;
-  /** How long each server may take to answer: ms, integer, at least 1. By default 5 % of ttl, between 20 ms and 1 s. */
+  /**
+   * How long each server may take to answer: ms, integer, at least 1. By default a quarter of ttl, between 100 ms and 2 s, with
+   * one server, and 5 % of ttl, between 20 ms and 1 s, with several. A server may always take three round trips, at most
+   * `connectTimeout`. With one server, a connection that is silent for longer counts as dead, and what was asked is asked once
+   * more on a new one; with several, the vote goes on without that server. As for `wait`, stalls of the event loop do not count.
+   */
   nodeTimeout?: number;
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
   connectTimeout?: number;
@@ -223,7 +229,8 @@ export interface Lock extends AsyncDisposable {
   /**
    * Releases the lock; after re-entry, only the last release frees it. Idempotent, and never rejects: resolves to
    * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when no server answered (the lock then
-   * ends with its lease at the latest).
+   * ends with its lease at the latest), or when the connection died before the answer, and the server, asked again, found
+   * nothing.
    */
   release(): Promise<"released" | "expired" | "unknown">;
   /** Plain data that represents this lock. It contains the token: treat it as a secret. */
