@@ -6,6 +6,7 @@ import net, { createServer } from "node:net";
 import { test } from "node:test";
 import { dial } from "../../../pkg/dist/transport/dial.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
+import { until } from "../support/conditions.js";
 import * as fake from "./support/fake-core.js";
 import { holding } from "./support/harness.js";
 
@@ -71,7 +72,7 @@ test("Node's transport: an abort ends the dial, its socket and its timer", async
   controller.abort(reason);
   await assert.rejects(dialling, (error) => error === reason);
   assert.equal(timers(), before);
-  if (!socket.closed) await once(socket, "close");
+  await until(() => socket.closed, { what: "the end of the socket" });
 });
 
 test("Node's transport: an address that cannot even be tried leaves no timer behind", async (t) => {
