@@ -6,7 +6,13 @@ const locks = createClient(process.argv.at(-1));
 
 /** The function. */
 async function handler() {
-  return locks.using("report", { wait: 10_000 }, (lock) => ({ fence: String(lock.fence), held: lock.held }));
+  const lock = await locks.tryAcquire("report");
+  if (lock === null) return { busy: true };
+  try {
+    return { fence: String(lock.fence), held: lock.held };
+  } finally {
+    await lock.release();
+  }
 }
 
 // What the provider has around it.
