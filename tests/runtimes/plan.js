@@ -74,6 +74,7 @@ const longest = {
   "suite/redlock-outages.test.js": "every combination of outages of up to seven servers",
   "packaging/bundling.test.js": "five bundlers, and each result in a browser or a worker",
   "packaging/programs.test.js": "TypeScript's and the test runners' start",
+  "suite/redlock-api.test.js": "three times the same leases, and a busy machine",
   "soak.test.js": "five runtimes and their servers, broken for seconds",
   "workerd.test.js": "the conformance tests, in requests",
   "chromium.test.js": "the conformance tests, in a page",

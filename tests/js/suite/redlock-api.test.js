@@ -304,10 +304,11 @@ for (const [name, { api, clientOf }] of Object.entries(implementations)) {
           );
           return null;
         });
-        // Before the question is written, while the answer comes, and in between.
-        for (let piece = 0; piece < 3; piece += 1) {
-          stall((extended * 7) % 45);
-          await (piece === 0 ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve)));
+        // Before the question is written, while the answer comes, and before it is read.
+        await Promise.resolve();
+        for (const longest of [20, 120, 20]) {
+          stall((extended * 37) % longest);
+          await new Promise((resolve) => setImmediate(resolve));
         }
         lock = await extending;
         if (lock === null) late += 1;
