@@ -1,14 +1,14 @@
 //! Listening time: the time line of every deadline that means "nothing came" (rule 16).
 //!
 //! An answer that has arrived may wait in a socket's buffer while the event loop stands still, and timers run before
-//! sockets are read. So listening time passes only while the client is able to listen, on the monotonic clock alone, and
+//! sockets are read. So listening time is that of the monotonic clock alone, the client listens again after a stall, and
 //! a deadline is believed only after a further look at the sockets:
 //!
 //! ```text
-//!            due                  on time, or the last look
-//!   quiet --------> look for 1 ms ------------------------> believed
-//!                        |   ^
-//!                        '---' late: the event loop stood still again
+//!            due, and no stall lately                  on time, or the last look
+//!   quiet --------------------------> look for 1 ms ------------------------> believed
+//!                                          |   ^
+//!                                          '---' late: the event loop stood still again
 //! ```
 
 use crate::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant};
 const LATENESS: Duration = Duration::from_millis(20);
 const LATENESS_PART: u64 = 8;
 
-/// How much of the time before a stall is listened again at most: enough for a command that was written only after it.
+/// How long the client listens again after a stall, at most: enough for a command that was written only after it.
 const LISTEN_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long a look takes: an event loop reads its sockets between two timers.
@@ -26,17 +26,48 @@ const LOOK: Duration = Duration::from_millis(1);
 /// A look that is late is repeated, but a deadline is believed after this many, even if the event loop is never on time.
 const MOST_LOOKS: u8 = 3;
 
+/// The time of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) now: Instant,
+    /// The listening time, in which patient timers are.
+    pub(crate) listening: Instant,
+    /// The listening time up to which deadlines are believed, if the call is about them.
+    pub(crate) believed: Instant,
+}
+
 /// The listening time of an engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Patience {
     /// When the engine was last called.
     called: Instant,
-    /// How much of the time until then was not spent listening.
-    lost: Duration,
+    /// How far the wall clock was set forward until then: this is not listening time.
+    stepped: Duration,
     /// How far the wall clock was set forward since then.
     step: Duration,
+    /// The listening time until which no deadline is believed, because the event loop stood still.
+    again: Instant,
+    /// The listening time at which the last stall ended.
+    stalled: Instant,
+    /// How long the client listens again after the next stall. Every stall leaves a quarter of it, so that deadlines end
+    /// even if the event loop is never on time. It recovers when the event loop does.
+    allowance: Duration,
     /// The look in progress: the listening time at which it began, and its number.
     look: Option<(Instant, u8)>,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            called: Instant::default(),
+            stepped: Duration::ZERO,
+            step: Duration::ZERO,
+            again: Instant::default(),
+            stalled: Instant::default(),
+            allowance: LISTEN_AGAIN,
+            look: None,
+        }
+    }
 }
 
 impl Patience {
@@ -45,28 +76,33 @@ impl Patience {
         self.step = self.step.plus(step);
     }
 
-    /// The engine is called at `now`, though its timer was due at `due`. Returns whether that shows a stall.
-    ///
-    /// Nobody knows when a stall began. So of the time until the timer was due, a half is listened again, at most 250 ms.
-    /// At least 20 ms of it count, so that the time does not halve for ever.
+    /// The engine is called at `now`, though its timer was due at `due`. Returns whether that shows a stall, or the machine
+    /// slept: then what arrived meanwhile is not read yet.
     pub(crate) fn advance(&mut self, now: Instant, due: Option<Instant>) -> bool {
         let step = core::mem::take(&mut self.step);
-        let passed = now.since(self.called);
-        let awake = passed.minus(step);
+        let awake = now.since(self.called).minus(step);
         let late = due.map_or(Duration::ZERO, |due| now.since(due.after(step))).min(awake);
         self.called = self.called.max(now);
-        let stalled = late > LATENESS.max(awake.part(LATENESS_PART));
-        let before = awake.minus(late);
-        let again = before.part(2).min(LISTEN_AGAIN).min(before.minus(LATENESS));
-        let listened = if stalled { before.minus(again) } else { awake };
-        self.lost = self.lost.plus(passed.minus(listened));
-        // After a sleep, what arrived meanwhile is not read yet either.
-        stalled || step > LATENESS
+        self.stepped = self.stepped.plus(step);
+        if late > LATENESS.max(awake.part(LATENESS_PART)) {
+            // Nobody knows when the stall began, so half of the time may have passed without listening.
+            let span = awake.part(2).min(self.allowance);
+            if span >= LOOK {
+                self.again = self.again.max(self.now().after(span));
+            }
+            self.stalled = self.now();
+            self.allowance = self.allowance.part(4);
+            return true;
+        }
+        if self.now() >= self.stalled.after(LISTEN_AGAIN) {
+            self.allowance = LISTEN_AGAIN;
+        }
+        step > LATENESS
     }
 
     /// The listening time of the last call.
     pub(crate) const fn now(&self) -> Instant {
-        self.called.before(self.lost)
+        self.called.before(self.stepped)
     }
 
     /// Begins or continues a look, if a deadline is due. `next` is the first deadline, and `stalled` whether a stall
@@ -74,7 +110,7 @@ impl Patience {
     pub(crate) fn look(&mut self, next: Option<Instant>, stalled: bool) -> Option<Instant> {
         let now = self.now();
         match self.look {
-            _ if next.is_none_or(|next| next > now) => self.look = None,
+            _ if next.is_none_or(|next| next.max(self.again) > now) => self.look = None,
             None => self.look = Some((now, 1)),
             Some((_, looks)) if stalled && looks < MOST_LOOKS => {
                 self.look = Some((now, looks.saturating_add(1)));
@@ -91,6 +127,6 @@ impl Patience {
     /// When the engine has to be called for its deadlines, the first of which is `next`, in the caller's time.
     pub(crate) fn due(&self, next: Option<Instant>) -> Option<Instant> {
         let look = self.look.map(|(since, _)| since.after(LOOK));
-        next.map(|next| look.unwrap_or(next).after(self.lost))
+        next.map(|next| look.unwrap_or(next).max(self.again).after(self.stepped))
     }
 }

@@ -8,8 +8,9 @@ use crate::{
     error::NodeError,
     event::Event,
     id::{LockId, NodeId},
-    lock::{Effect, Input, Lock, Owner, Residue, Shared, Start, Times},
+    lock::{Effect, Input, Lock, Owner, Residue, Shared, Start},
     node::{News, Node},
+    patience::Times,
     quorum::Heard,
     script::into_sorted_set,
     stats::Observed,
@@ -39,6 +40,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Runs the patient timers that are due by this listening time: nothing came (rule 16).
     pub(super) fn run_patient(&mut self, believed: Instant, now: Instant) {
+        self.believed = Some(believed);
         while let Some(owner) = self.patient_deadlines.take_due(believed) {
             match owner {
                 TimerOwner::Lock(id) => {
@@ -66,6 +68,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
             self.update_node_deadlines();
         }
+        self.believed = None;
     }
 
     /// Delivers an input to a lock after its overdue timers, and carries out the effects.
@@ -116,7 +119,8 @@ impl<E: Entropy + 'static> Engine<E> {
             stats: &mut self.stats,
             closed: self.closed,
         };
-        let times = Times { now, listening: self.patience.now() };
+        let listening = self.patience.now();
+        let times = Times { now, listening, believed: self.believed.unwrap_or(listening) };
         lock.handle(input, id, &self.policy, shared, times);
         if !Rc::ptr_eq(lock.owner().token(), &token) {
             self.owners.remove(&token, id);
@@ -235,11 +239,12 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Reports the failure of a server's first connection, if one of these locks goes on waiting for that server: the
-    /// application must not learn of it only at the end of the wait (rule 19).
+    /// application must not learn of it only at the end of the wait. Of several servers, others may grant without it, and
+    /// nobody would learn that it is missing (rule 19).
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
         let is_waiting = |id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts
-            && locks.iter().any(is_waiting)
+            && (self.topology.count() > 1 || locks.iter().any(is_waiting))
             && self.topology.get(node).is_some_and(Node::is_first_failure)
         {
             self.events.push_back(Event::Connection { node, error: Some(error) });

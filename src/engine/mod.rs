@@ -52,6 +52,8 @@ pub struct Engine<E> {
     /// The deadlines that mean that nothing came, in listening time.
     patient_deadlines: DeadlineQueue,
     patience: Patience,
+    /// The listening time up to which deadlines are believed, while they run.
+    believed: Option<Instant>,
     events: VecDeque<Event>,
     /// How many locks owe the application something (rule 18).
     owed: usize,
@@ -84,6 +86,7 @@ impl<E: Entropy + 'static> Engine<E> {
             deadlines: DeadlineQueue::default(),
             patient_deadlines: DeadlineQueue::default(),
             patience: Patience::default(),
+            believed: None,
             events: VecDeque::new(),
             owed: 0,
             closed: false,
@@ -172,6 +175,14 @@ impl<E: Entropy + 'static> Engine<E> {
         if let Some(believed) = self.patience.look(self.patient_deadlines.next(), stalled) {
             self.run_patient(believed, now);
         }
+        self.update_node_deadlines();
+    }
+
+    /// Call this in place of [`handle_timeout`](Self::handle_timeout) if nothing that arrived can be read any more: the
+    /// event loop of this client has ended, and another one goes on. Deadlines that have passed are believed at once.
+    pub fn handle_absence(&mut self, now: Instant) {
+        self.run_due(now);
+        self.run_patient(self.patience.now(), now);
         self.update_node_deadlines();
     }
 

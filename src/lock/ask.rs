@@ -18,6 +18,10 @@ impl Ask for Context<'_> {
         self.listening
     }
 
+    fn believed(&self) -> Instant {
+        self.believed
+    }
+
     fn patience(&mut self, node: NodeId) -> Option<Duration> {
         let round_trips = self.shared.topology.get(node).and_then(|server| server.round_trips());
         self.spec.placement.answer_patience(self.spec.node_timeout, round_trips)
@@ -34,6 +38,13 @@ impl Ask for Context<'_> {
 }
 
 impl Context<'_> {
+    /// How long the farthest of the lock's nodes may always take to answer.
+    pub(super) fn longest_round_trips(&mut self) -> Duration {
+        let topology = &mut *self.shared.topology;
+        let of = |node| topology.get(node).and_then(|server| server.round_trips());
+        self.spec.placement.nodes().filter_map(of).max().unwrap_or_default()
+    }
+
     /// Starts a round on every node of the lock's placement.
     pub(super) fn start_round(&mut self, verb: Verb) -> Round {
         let serial = self.next_serial();

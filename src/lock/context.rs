@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     /// The listening time, in which patient timers are (rule 16).
     pub(crate) listening: Instant,
+    /// The listening time up to which deadlines are believed.
+    pub(crate) believed: Instant,
     pub(crate) id: LockId,
     pub(crate) spec: &'a Spec,
     pub(crate) owner: &'a mut Owner,
@@ -74,11 +76,6 @@ impl Context<'_> {
                 server.allow_dial();
             }
         }
-    }
-
-    /// Whether commands can be sent to the node now.
-    pub(super) fn is_ready(&mut self, node: NodeId) -> bool {
-        self.shared.topology.get(node).is_some_and(|server| server.is_ready())
     }
 
     /// Arms the timer for the round's next deadline.

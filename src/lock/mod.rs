@@ -28,6 +28,7 @@ mod step;
 use crate::{
     handles::{Handle, Phase},
     id::{HandleId, LockId},
+    patience::Times,
     quorum::Heard,
     time::{Duration, Instant},
     timers::{Timer, TimerTable},
@@ -63,14 +64,6 @@ pub(crate) struct Lock {
     pub(crate) patient_at: Option<Instant>,
 }
 
-/// The time of a transition.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) now: Instant,
-    /// The listening time, in which patient timers are (rule 16).
-    pub(crate) listening: Instant,
-}
-
 #[derive(Clone, Debug, Hash)]
 enum State {
     New,
@@ -104,9 +97,10 @@ impl Lock {
         shared: Shared<'_>,
         times: Times,
     ) {
-        let Times { now, listening } = times;
+        let Times { now, listening, believed } = times;
         let Self { spec, owner, handles, state, timers, serial, .. } = self;
-        let mut cx = Context { now, listening, id, spec, owner, handles, policy, timers, serial, shared };
+        let mut cx =
+            Context { now, listening, believed, id, spec, owner, handles, policy, timers, serial, shared };
         let cx = &mut cx;
         let input = match input {
             Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     entropy::jitter,
+    error::NodeError,
     event::{Event, ReleaseOutcome},
     quorum::{Round, Verdict, allowance},
     script::Verb,
@@ -36,7 +37,7 @@ impl Release {
         cx.timers.stop_all();
         let Residue { scope, waiter, longest, report } = residue;
         if report == Report::ToApplication {
-            let patience = cx.spec.node_timeout.times(2).plus(DIAL);
+            let patience = cx.longest_round_trips().max(cx.spec.node_timeout).times(2).plus(DIAL);
             cx.timers.set(Timer::Answer, cx.listening.after(patience));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));
@@ -88,7 +89,9 @@ impl Release {
             Verdict::Denied => self.report(ReleaseOutcome::Expired, cx),
             Verdict::Unreachable | Verdict::Pending => {}
         }
-        let may_recover = self.round.recoverable().any(|node| !cx.shared.closed || cx.is_ready(node));
+        // A client that is closed does not wait for a node that gives no answer: see above.
+        let is_answer = |error: &NodeError| matches!(error, NodeError::Server(_));
+        let may_recover = self.round.recoverable().any(|(_, error)| !cx.shared.closed || is_answer(error));
         if self.round.tally().pending == 0 && !may_recover {
             self.report(ReleaseOutcome::Unknown, cx);
             return Step::Done;

@@ -20,6 +20,11 @@ impl Backoff {
         self.failures == 0 || self.until <= now
     }
 
+    /// Whether no connection has failed since one worked.
+    pub(crate) const fn allows_at_once(&self) -> bool {
+        self.failures == 0
+    }
+
     /// Allows one more connection at once. If it fails too, the pause after it is as long as it would have been.
     pub(crate) fn allow(&mut self) {
         self.until = Instant::default();

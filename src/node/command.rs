@@ -2,7 +2,7 @@
 
 use crate::{
     resp::{push_bulk, push_header, push_number},
-    script::{Argument, Call},
+    script::{Argument, Call, Script},
     time::Duration,
 };
 
@@ -52,6 +52,25 @@ impl Command<'_> {
             }
         }
     }
+}
+
+/// Replaces the hash by the source in the command that begins at `start`. Returns by how many bytes it is longer now.
+pub(super) fn with_source(script: &Script, start: usize, out: &mut Vec<u8>) -> usize {
+    let (mut hash, mut source) = (Vec::new(), Vec::new());
+    push_bulk(b"EVALSHA", &mut hash);
+    push_bulk(&script.sha1, &mut hash);
+    push_bulk(b"EVAL", &mut source);
+    push_bulk(script.source.as_bytes(), &mut source);
+    // Behind the header, which ends with the first line.
+    let header = out.get(start..).and_then(|command| command.iter().position(|&byte| byte == b'\n'));
+    let begin = start.saturating_add(header.unwrap_or_default()).saturating_add(1);
+    let end = begin.saturating_add(hash.len());
+    if out.get(begin..end) != Some(&hash[..]) {
+        return 0;
+    }
+    let before = out.len();
+    out.splice(begin..end, source);
+    out.len().saturating_sub(before)
 }
 
 /// The words of a script call beside its keys and arguments: EVALSHA, the script, the number of keys, the nonce.

@@ -15,7 +15,7 @@ use super::{
     endpoint::{Endpoint, Transport},
     error_reply,
     handshake::{self, Dialect, Handshake, Next},
-    pipeline::{Order, Paired, Pipeline},
+    pipeline::{Order, Paired, Pipeline, Queued},
 };
 
 /// A server may always take so many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
@@ -38,7 +38,7 @@ pub(super) struct Connection {
     heard: Instant,
     /// When the last step of the handshake was written.
     greeted: Instant,
-    /// The shortest time in which the server has answered.
+    /// How long the server takes to answer.
     round_trip: Option<Duration>,
     /// Whether a command got a valid answer. Connections that end without one count as failures for the backoff.
     pub(super) proven: bool,
@@ -156,7 +156,7 @@ impl Connection {
                     None => continue,
                 },
                 (_, Some((step, until))) => {
-                    measure(&mut self.round_trip, Some(self.greeted), self.heard);
+                    measure(&mut self.round_trip, (self.greeted, Queued::Alone), self.heard);
                     self.greeted = self.heard;
                     self.wakes |= awaits_push && matches!(reply, Reply::Push(_));
                     if awaits_hello && matches!(reply, Reply::Error(_)) {
@@ -177,7 +177,9 @@ impl Connection {
                 }
                 _ => {}
             }
-            measure(&mut self.round_trip, self.pipeline.head_sent(), self.heard);
+            if let Some(asked) = self.pipeline.head_sent() {
+                measure(&mut self.round_trip, asked, self.heard);
+            }
             return match self.pipeline.pair(&reply, &mut self.out) {
                 Paired::Answer(tag, answer) => {
                     self.proven = true;
@@ -198,13 +200,16 @@ impl Connection {
     }
 }
 
-/// The server answered at `heard` what it was asked at `asked`. The shortest time counts: others include waiting in a
-/// queue.
-fn measure(round_trip: &mut Option<Duration>, asked: Option<Instant>, heard: Instant) {
-    if let Some(asked) = asked {
-        let passed = heard.since(asked);
-        *round_trip = Some(round_trip.map_or(passed, |shortest| shortest.min(passed)));
-    }
+/// The server answered at `heard` what it was asked at `asked`. A shorter time counts at once: longer ones may include a
+/// stall. A longer time counts for an eighth, so that the value follows a route that became longer, and only for a
+/// command that was sent alone: others waited in a queue.
+fn measure(round_trip: &mut Option<Duration>, (asked, queued): (Instant, Queued), heard: Instant) {
+    let passed = heard.since(asked);
+    *round_trip = Some(match *round_trip {
+        Some(known) if known < passed && queued == Queued::Alone => known.plus(passed.minus(known).part(8)),
+        Some(known) => known.min(passed),
+        None => passed,
+    });
 }
 
 const NOT_REDIS: &str = "unexpected reply to the handshake; is this a Redis server?";

@@ -112,7 +112,12 @@ impl Node {
             State::Up(connection) => {
                 self.round_trips = connection.round_trips().or(self.round_trips);
                 if !connection.proven {
+                    let is_first = self.backoff.allows_at_once();
                     self.backoff.failed(now, entropy);
+                    if is_first && connection.is_ready() {
+                        // The question that was on the way is repeated at once (rule 17).
+                        self.backoff.allow();
+                    }
                     // A server that was upgraded is asked for RESP3 again.
                     self.resp2_until = None;
                 }

@@ -144,11 +144,6 @@ impl Node {
         .map(|span| span.min(self.connect_timeout))
     }
 
-    /// Whether commands can be sent now.
-    pub(crate) fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Up(connection) if connection.is_ready())
-    }
-
     /// Allows one dial at once, whatever the backoff.
     pub(crate) fn allow_dial(&mut self) {
         self.backoff.allow();
@@ -229,6 +224,7 @@ impl Node {
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         match &mut self.state {
             State::Up(connection) if !connection.out.is_empty() => {
+                connection.pipeline.transmitted();
                 Some((connection.id, core::mem::take(&mut connection.out)))
             }
             _ => None,

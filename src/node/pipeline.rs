@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::{
     Tag,
-    command::{Command, Form, hex},
+    command::{Command, Form, hex, with_source},
 };
 use crate::{
     resp::Reply,
@@ -26,9 +26,17 @@ pub(crate) struct Pending {
     form: Form,
     /// The listening time of sending.
     sent: Instant,
+    queued: Queued,
     silence: Duration,
     /// Empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
+}
+
+/// Whether a command was sent while others were in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Queued {
+    Alone,
+    BehindOthers,
 }
 
 /// Which commands may be in flight at once.
@@ -72,8 +80,10 @@ pub(crate) struct Pipeline {
 /// Whether the server has a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Known {
-    /// One command used it, and has no answer yet.
-    Asked,
+    /// One command used it, and has no answer yet. `unsent` is where its bytes begin in those that are not sent.
+    Asked {
+        unsent: Option<usize>,
+    },
     /// A command with its source is in flight, so later commands may use the hash. Without it, each of many commands
     /// that are sent before the first answer would get NOSCRIPT.
     OnItsWay,
@@ -97,12 +107,13 @@ impl Pipeline {
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
         let script = command.call.script;
-        let form = self.form_of(script);
+        let form = self.form_of(script, out);
+        let queued = if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
             Order::PerKey => command.call.keys.to_vec(),
         };
-        let pending = Pending { tag, script, nonce, form, sent: now, silence: command.silence, keys };
+        let pending = Pending { tag, script, nonce, form, sent: now, queued, silence: command.silence, keys };
         if self.is_free(&pending, self.deferred.len()) {
             command.write(form, nonce, out);
             self.queue.push_back(pending);
@@ -113,27 +124,51 @@ impl Pipeline {
         }
     }
 
-    /// How to send the script.
-    fn form_of(&mut self, script: &'static Script) -> Form {
-        // Only in a pipeline does the server certainly run the command with the source first.
-        let is_ordered = self.order == Order::AsSent;
-        match self.scripts.iter_mut().find(|(each, _)| *each == script) {
-            None => {
-                self.scripts.push((script, Known::Asked));
+    /// How to send the script. If only one command used it so far, and its bytes are still in `out`, that command gets the
+    /// source: all commands keep their order, and none gets NOSCRIPT.
+    fn form_of(&mut self, script: &'static Script, out: &mut Vec<u8>) -> Form {
+        let Some(known) = self.known(script) else {
+            let unsent = (self.order == Order::AsSent).then_some(out.len());
+            self.scripts.push((script, Known::Asked { unsent }));
+            return Form::Hash;
+        };
+        match *known {
+            Known::Asked { unsent: Some(start) } => {
+                *known = Known::OnItsWay;
+                let longer = with_source(script, start, out);
+                for (_, known) in &mut self.scripts {
+                    if let Known::Asked { unsent: Some(other) } = known
+                        && *other > start
+                    {
+                        *other = other.saturating_add(longer);
+                    }
+                }
+                if let Some(first) = self.queue.iter_mut().rev().find(|first| first.script == script) {
+                    first.form = Form::Source;
+                }
                 Form::Hash
             }
-            Some((_, known @ Known::Asked)) if is_ordered => {
-                *known = Known::OnItsWay;
-                Form::Source
+            Known::No => Form::Source,
+            Known::Asked { unsent: None } | Known::OnItsWay | Known::Yes => Form::Hash,
+        }
+    }
+
+    fn known(&mut self, script: &'static Script) -> Option<&mut Known> {
+        self.scripts.iter_mut().find(|(each, _)| *each == script).map(|(_, known)| known)
+    }
+
+    /// The bytes of all commands so far were taken.
+    pub(crate) fn transmitted(&mut self) {
+        for (_, known) in &mut self.scripts {
+            if let Known::Asked { unsent } = known {
+                *unsent = None;
             }
-            Some((_, Known::No)) => Form::Source,
-            Some(_) => Form::Hash,
         }
     }
 
     /// Notes what a reply says about the script of its command.
     fn learn(&mut self, script: &'static Script, form: Form, paired: &Paired<'_>) {
-        let Some((_, known)) = self.scripts.iter_mut().find(|(each, _)| *each == script) else { return };
+        let Some(known) = self.known(script) else { return };
         match paired {
             Paired::Answer(..) => *known = Known::Yes,
             Paired::NoScript(_) if *known != Known::OnItsWay => *known = Known::No,
@@ -181,9 +216,9 @@ impl Pipeline {
         paired
     }
 
-    /// When the command at the head was sent.
-    pub(crate) fn head_sent(&self) -> Option<Instant> {
-        self.queue.front().map(|head| head.sent)
+    /// When the command at the head was sent, and whether others were in flight then.
+    pub(crate) fn head_sent(&self) -> Option<(Instant, Queued)> {
+        self.queue.front().map(|head| (head.sent, head.queued))
     }
 
     /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received,

@@ -16,6 +16,9 @@ pub(crate) trait Ask {
     /// The present listening time, in which the deadlines of a round are (rule 16).
     fn listening(&self) -> Instant;
 
+    /// The listening time up to which deadlines are believed.
+    fn believed(&self) -> Instant;
+
     /// How long the node may take to answer; `None` for as long as its connection lives.
     fn patience(&mut self, node: NodeId) -> Option<Duration>;
 

@@ -18,6 +18,8 @@ pub(crate) struct Ballot {
     sent: Option<Instant>,
     /// What the node is asked to do: the verb of the round, unless it has to take back its vote.
     verb: Verb,
+    /// Whether the last command may still be answered, though the round may have given up on it.
+    in_flight: bool,
     /// Whether the question was repeated because a connection had ended. That happens once (rule 17).
     repeated: bool,
 }
@@ -40,7 +42,7 @@ impl Ballot {
     /// Asks the node.
     pub(super) fn ask(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Self {
         let vote = BallotState::Waiting(to.listening());
-        let mut ballot = Self { node, vote, sent: None, verb, repeated: false };
+        let mut ballot = Self { node, vote, sent: None, verb, in_flight: false, repeated: false };
         ballot.send(serial, to);
         ballot
     }
@@ -55,6 +57,7 @@ impl Ballot {
         match to.ask(self.node, serial, self.verb) {
             Asked::Sent => {
                 self.sent = Some(to.now());
+                self.in_flight = true;
                 self.vote = BallotState::Asked(to.listening(), to.patience(self.node));
             }
             Asked::Waiting => self.vote = BallotState::Waiting(to.listening()),
@@ -88,6 +91,7 @@ impl Ballot {
     /// The connection ended. The token makes it harmless to ask again, so a command without an answer is repeated on a
     /// new connection, once (rule 17).
     pub(super) fn on_down(&mut self, error: &NodeError, serial: u32, to: &mut impl Ask) {
+        self.in_flight = false;
         match self.vote {
             BallotState::Asked(..) if !self.repeated && error.calls_for_new_connection() => {
                 self.repeated = true;
@@ -105,6 +109,7 @@ impl Ballot {
 
     /// The node answered, perhaps after the round had given up on it.
     pub(super) fn on_reply(&mut self, reply: Result<Answer, NodeError>) {
+        self.in_flight = false;
         let is_open = matches!(self.vote, BallotState::Asked(..) | BallotState::Failed(_));
         if is_open && self.sent.is_some() {
             self.vote = match reply {
@@ -144,6 +149,11 @@ impl Ballot {
             BallotState::Answered(answer) => self.sent.map(|sent| (sent, answer)),
             _ => None,
         }
+    }
+
+    /// Whether the last command may still be answered.
+    pub(super) const fn is_in_flight(&self) -> bool {
+        self.in_flight
     }
 
     /// Whether the question was put more than once, so that the first command may have been carried out too.

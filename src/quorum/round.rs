@@ -70,7 +70,7 @@ impl Round {
         match heard {
             Heard::Ready(node) => self.at(node, |ballot| ballot.on_ready(serial, to)),
             Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
-            Heard::Timeout => self.expire(to.listening()),
+            Heard::Timeout => self.expire(to.believed()),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
             Heard::NoScript(node, of) if self.is(of) => {
                 self.at(node, |ballot| ballot.send_source(serial, to));
@@ -91,11 +91,14 @@ impl Round {
         self.at(node, |ballot| ballot.send_instead(verb, serial, to));
     }
 
-    /// Asks the nodes with transient errors again. Late answers to the first command count as well.
+    /// Asks the nodes with transient errors again, except those that still may answer the last command (rule 16): late
+    /// answers count as well.
     pub(crate) fn ask_failed_again(&mut self, to: &mut impl Ask) {
         let serial = self.serial;
         for ballot in &mut self.ballots {
-            if matches!(&ballot.vote, BallotState::Failed(error) if !error.is_permanent()) {
+            if matches!(&ballot.vote, BallotState::Failed(error) if !error.is_permanent())
+                && !ballot.is_in_flight()
+            {
                 ballot.send(serial, to);
             }
         }
@@ -107,10 +110,10 @@ impl Round {
     }
 
     /// Gives up on the nodes whose deadline has passed.
-    fn expire(&mut self, listening: Instant) {
+    fn expire(&mut self, believed: Instant) {
         let terms = self.terms;
         for ballot in &mut self.ballots {
-            if ballot.deadline(terms).is_some_and(|deadline| deadline <= listening) {
+            if ballot.deadline(terms).is_some_and(|deadline| deadline <= believed) {
                 ballot.give_up();
             }
         }
@@ -182,8 +185,8 @@ impl Round {
     }
 
     /// The failed nodes that it could help to ask again.
-    pub(crate) fn recoverable(&self) -> impl Iterator<Item = NodeId> {
-        self.errors().filter(|(_, error)| !error.is_permanent()).map(|(node, _)| node)
+    pub(crate) fn recoverable(&self) -> impl Iterator<Item = (NodeId, &NodeError)> {
+        self.errors().filter(|(_, error)| !error.is_permanent())
     }
 
     /// Whether the vote cannot be won because of permanent errors. A full pipeline counts as one: waiters that ask

@@ -195,6 +195,12 @@ impl Core {
         self.engine.handle_timeout(now);
     }
 
+    /// Nothing that arrived can be read any more: deadlines that have passed are believed at once.
+    pub fn absence(&mut self, mono: f64, wall: f64) {
+        let now = self.now(mono, wall);
+        self.engine.handle_absence(now);
+    }
+
     /// Everything that follows from the inputs so far: see the module's documentation.
     pub fn poll(&mut self, mono: f64, wall: f64) -> Vec<f64> {
         let now = self.now(mono, wall);

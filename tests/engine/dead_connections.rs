@@ -164,3 +164,32 @@ fn a_peer_that_is_out_of_step_is_not_asked_again() {
     client.reply(":1\r\n");
     assert!(matches!(client.event(), Event::Failed { failure, .. } if failure.code == Code::Protocol));
 }
+
+#[test]
+fn the_first_command_on_a_connection_is_asked_again_too() {
+    for death in [Death::Reset, Death::Demoted] {
+        let mut client = Client::new();
+        let lock = client.acquire(one_attempt("a"));
+        client.greet();
+        client.command();
+        let again = asked_again(&mut client, death);
+        client.reply(again.granted(1));
+        assert!(granted(&client.event(), lock), "{death:?}");
+    }
+}
+
+#[test]
+fn commands_of_one_tick_keep_their_order_on_a_server_without_the_script() {
+    let mut client = Client::ready();
+    let locks: Vec<_> = (0..3).map(|_| client.acquire(one_attempt("b"))).collect();
+    let commands = client.commands();
+    let by_source: Vec<_> = commands.iter().map(Command::by_source).collect();
+    assert_eq!(by_source, [false, false, false], "the warm-up has shown that the server knows the script");
+    let mut cold = Client::new();
+    for _ in &locks {
+        cold.acquire(one_attempt("b"));
+    }
+    cold.greet();
+    let by_source: Vec<_> = cold.commands().iter().map(Command::by_source).collect();
+    assert_eq!(by_source, [true, false, false], "the first command has the source");
+}

@@ -204,3 +204,63 @@ fn silence_on_several_servers_still_decides_a_vote_after_node_timeout() {
     assert!(matches!(event, Event::Failed { failure, .. } if failure.code == Code::Quorum));
     assert!(took <= ms(100).plus(LOOK), "5 % of the lease: {took:?}");
 }
+
+#[test]
+fn a_stall_does_not_make_a_far_redlock_impatient_for_good() {
+    let mut world = Network::new(3, 1, &Policy::default());
+    for server in &mut world.servers {
+        server.mode = Mode::Slow(119);
+    }
+    let request = || Request { ttl: ms(1000), wait: ms(3000), ..request("k") };
+    let lock = world.acquire(0, request());
+    assert!(granted(&world.next_event(0, ms(5000)).unwrap().0, lock));
+    world.release(0, lock);
+    world.next_event(0, ms(5000));
+    // The event loop stands still while the answers are on their way, and a timer is due.
+    let stalled = world.acquire(0, request());
+    world.now = world.now.after(ms(400));
+    world.clients[0].engine.handle_timeout(world.now);
+    assert!(granted(&world.next_event(0, ms(5000)).unwrap().0, stalled));
+    world.release(0, stalled);
+    world.next_event(0, ms(5000));
+    let next = world.acquire(0, Request { wait: Duration::ZERO, ..request() });
+    assert!(granted(&world.next_event(0, ms(5000)).unwrap().0, next));
+}
+
+#[test]
+fn a_redlock_follows_servers_that_become_far() {
+    let mut world = Network::new(3, 1, &Policy::default());
+    world.acquire(0, one_attempt("warm-up"));
+    world.run_for(ms(1000));
+    world.events(0);
+    for server in &mut world.servers {
+        server.mode = Mode::Slow(120);
+    }
+    let lock = world.acquire(0, Request { ttl: ms(1000), wait: ms(15_000), ..request("k") });
+    let (event, _) = world.next_event(0, ms(15_000)).unwrap();
+    assert!(granted(&event, lock), "{event:?}");
+}
+
+#[test]
+fn the_end_of_a_wait_is_not_put_off_by_every_stall() {
+    for (stall, wait) in [(100, 1000), (300, 1000), (300, 3000)] {
+        let mut client = Client::ready();
+        for key in 0..20 {
+            let (_, acquire) = client.wait_for(Request { wait: ms(wait), ..request(format!("k{key}")) });
+            assert_eq!(acquire.name(), "exclusive_acquire");
+        }
+        let begun = client.now;
+        while client.events().is_empty() {
+            client.advance(ms(stall));
+            client.engine.handle_timeout(client.now);
+            for command in client.commands() {
+                client.reply(command.denied(60_000));
+            }
+            assert!(
+                client.now.since(begun) <= ms(wait + 500 + 4 * stall),
+                "stalls of {stall} ms, wait {wait} ms"
+            );
+        }
+        assert!(client.now.since(begun) >= ms(wait));
+    }
+}

@@ -3,15 +3,20 @@
 
 use redlatch::{Duration, Instant};
 
-/// A timer that fires later than this, and than an eighth of the time that passed, shows that the event loop stood still.
+/// How long a client may listen again after a stall.
+const LISTEN_AGAIN: Duration = Duration::from_millis(250);
+
+/// A timer that fires later than this may show that the event loop stood still.
 const LATENESS: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug, Default)]
 pub struct Listening {
     called: Instant,
-    /// The least that counts: of a time that ends with a late timer, half of what came before the timer was due.
+    /// For how long the client may listen again, because a timer was late.
+    again: Duration,
+    /// The least that counts: neither a time that ends with a late timer, nor what is listened again after it.
     pub least: Duration,
-    /// The most that counts: all of that, but neither the lateness, nor time that the monotonic clock did not see.
+    /// The most that counts: all time that the monotonic clock sees.
     pub most: Duration,
 }
 
@@ -20,9 +25,14 @@ impl Listening {
     pub fn advance(&mut self, now: Instant, step: Duration, due: Option<Instant>) {
         let awake = now.since(self.called).minus(step);
         let late = due.map_or(Duration::ZERO, |due| now.since(due.after(step))).min(awake);
-        let before = awake.minus(late);
         self.called = now;
-        self.least = self.least.plus(if late > LATENESS { before.part(2) } else { awake });
-        self.most = self.most.plus(if late > LATENESS.max(awake.part(8)) { before } else { awake });
+        self.most = self.most.plus(awake);
+        if late > LATENESS {
+            self.again = LISTEN_AGAIN;
+        } else {
+            let again = awake.min(self.again);
+            self.again = self.again.minus(again);
+            self.least = self.least.plus(awake.minus(again));
+        }
     }
 }

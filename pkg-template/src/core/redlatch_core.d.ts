@@ -62,6 +62,7 @@ export interface Core {
   closed(conn: number, reason: string, mono: number, wall: number): void;
   /** As `closed`, for an obstacle as in OBSTACLE, which the next connection would meet again. */
   obstructed(conn: number, obstacle: number, reason: string, mono: number, wall: number): void;
+  absence(mono: number, wall: number): void;
   timeout(mono: number, wall: number): void;
   /** ms until `timeout` must be called, or Infinity; then records of RECORD_LENGTH numbers. */
   poll(mono: number, wall: number): Float64Array;

@@ -21,8 +21,8 @@ export class CurrentRequest {
   /** Follows into this request, unless calls of another are pending, or locks of it renewed: then it is refused here. */
   isElsewhere(): boolean {
     if (!this.#isAnother()) return false;
-    // Nothing has run since that request ended, perhaps long ago.
-    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
+    // Nothing has run since that request ended, perhaps long ago, and nothing of it can be read any more.
+    if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.absence(mono, wall));
     if (this.#host.owed() > 0) return true;
     this.follow();
     return false;

@@ -19,9 +19,9 @@ use crate::{
 
 impl Hold {
     /// An extension failed: if the lock is lost before another succeeds, this is why.
-    pub(super) fn note_fault(&mut self, error: LockError, cx: &mut Context<'_>) {
+    pub(super) fn note_fault(&mut self, error: LockError, is_renewal: bool, cx: &mut Context<'_>) {
         let failure = Rc::new(error);
-        if self.renew {
+        if is_renewal {
             cx.observe(|lock| Event::RenewFailed { lock, failure: Rc::clone(&failure) });
         }
         self.fault = Some(failure);

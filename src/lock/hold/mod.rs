@@ -229,9 +229,10 @@ impl Hold {
                     || LockError::new(Code::Connection, 0, "no majority answered"),
                     |(node, error)| LockError::from_node(error, node, 0),
                 );
+                let is_renewal = self.operations.is_renewing();
                 self.operations.fail(&error, cx);
                 if extends {
-                    self.note_fault(error, cx);
+                    self.note_fault(error, is_renewal, cx);
                 }
                 if cx.handles.is_empty() {
                     return self.end_with(Report::ToNobody, &released(), cx);

@@ -57,8 +57,8 @@ impl Operations {
 
     /// Fails the re-entries whose wait is over.
     pub(super) fn expire_reentries(&mut self, cx: &mut Context<'_>) {
-        let now = cx.listening;
-        let is_over = |task: &mut Task| matches!(task, Task::Reenter(Reentry { until: Some(until), .. }) if *until <= now);
+        let by = cx.believed;
+        let is_over = |task: &mut Task| matches!(task, Task::Reenter(Reentry { until: Some(until), .. }) if *until <= by);
         for tasks in [&mut self.serving, &mut self.queued] {
             for task in tasks.extract_if(.., is_over) {
                 let text = "re-entry timed out: no server confirmed the lock within `wait`";
@@ -99,6 +99,11 @@ impl Operations {
                 cx.emit(Event::Verified { op, lock, ours: false });
             }
         }
+    }
+
+    /// Whether the round in flight serves a renewal.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.serving.contains(&Task::Renew)
     }
 
     /// The round in flight failed.

@@ -43,7 +43,7 @@ const LONGEST_RELEASE: Duration = Duration::from_millis(2 * 2000 + 1000);
 
 /// How often the engine looks at most whether anything has come before it believes a deadline: three times, and looks that
 /// are late take more than one call.
-const MOST_LOOKS: u8 = 8;
+const MOST_LOOKS: u8 = 12;
 
 #[derive(Debug)]
 struct Operation {
@@ -308,7 +308,8 @@ impl App {
     /// look whether anything has come.
     pub fn check_waits(&self, next: Option<Instant>, listened: Duration, now: Instant) {
         for lock in self.locks.iter().filter(|lock| lock.is_open()) {
-            let left = lock.settles.minus(listened).plus(Duration::from_millis(2));
+            // After a stall, the engine listens again for up to 250 ms.
+            let left = lock.settles.minus(listened).plus(Duration::from_millis(252));
             assert!(next.is_some_and(|next| next <= now.after(left)), "nobody will settle: {lock:?}");
             assert!(lock.looks < MOST_LOOKS, "not settled in time: {lock:?}");
         }

@@ -85,6 +85,11 @@ fn check(line: &[u8], password: &str, blob: bool, greeting: bool) {
         [Event::Failed { lock: failed, failure }] if *failed == lock => check_error(failure, password, line),
         // To a server that does not know HELLO, AUTH is sent next.
         [] if greeting => {}
+        // A replica's connection is dropped, and the question is asked again on a new one.
+        [] => {
+            client.drain_io();
+            assert!(!client.closed.is_empty(), "{}", line.escape_ascii());
+        }
         other => panic!("{other:?}"),
     }
 }

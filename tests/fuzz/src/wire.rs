@@ -61,8 +61,6 @@ pub struct Connection {
     by_source: BTreeSet<&'static str>,
     /// Scripts that were sent by source once, because it was not known whether the server has them: not at the first time.
     ahead: BTreeSet<&'static str>,
-    /// Scripts that were sent, and scripts that the server ran.
-    used: BTreeSet<&'static str>,
     known: BTreeSet<&'static str>,
 }
 
@@ -165,8 +163,7 @@ impl Connection {
     fn read_call(&mut self, words: &[Vec<u8>]) -> Call {
         let script = ScriptCall::read(words).expect("a script of ours");
         let name = script.name();
-        let is_first = self.used.insert(name);
-        if script.by_source && (is_first || self.known.contains(name) || !self.ahead.insert(name)) {
+        if script.by_source && (self.known.contains(name) || !self.ahead.insert(name)) {
             self.by_source.insert(name);
         }
         let nonce = script.nonce().clone();
