@@ -26,6 +26,7 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
   const exports = WebAssembly.Module.exports(module).map(({ name }) => name);
   const facade = exports.filter((name) => name.startsWith("core_")).map((name) => name.slice(5));
   assert.deepEqual(facade.sort(), [
+    "absence",
     "acquire",
     "add_node",
     "busy",
@@ -36,8 +37,11 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
     "detail",
     "extend",
     "inspect",
+    "log_in",
     "new",
     "observe",
+    "obstructed",
+    "owed",
     "poll",
     "received",
     "release",

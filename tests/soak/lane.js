@@ -6,7 +6,7 @@ import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 /** What a promise may take beyond its bound, ms, in an event loop that runs. */
 const SLACK = 250;
 /** How long the client listens after a stall, and what the timers of a busy machine add. */
-const LISTEN_AGAIN = 600;
+const LISTEN_AGAIN = 1_000;
 /** When it is looked whether the loss was told, ms after the end of validity. */
 const LOOK = 25;
 /** Within which a lane gets its lock once faults are over, ms. */
@@ -127,7 +127,7 @@ export class Lane {
     const lost = hold.lost === true;
     hold.over = true;
     this.#write("releases", { id: hold.id });
-    const outcome = await this.#bounded(hold.lock.release(), NODE_TIMEOUT, "release");
+    const outcome = await this.#bounded(hold.lock.release(), 2 * NODE_TIMEOUT + 1_000, "release");
     this.#write("released", { id: hold.id, outcome });
     if (lost && outcome !== "expired") {
       this.#write("wrong", { rule: "loss is for good", text: `a lost lock was ${outcome}` });

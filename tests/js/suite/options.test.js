@@ -26,7 +26,6 @@ function assertRefusal(error, name, input) {
 
 const badClientOptions = {
   url: [
-    "",
     " ",
     "localhost",
     "http://127.0.0.1:6379",

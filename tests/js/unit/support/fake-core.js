@@ -112,6 +112,9 @@ export class FakeCore {
   closed(id, reason) {
     this.#enter("closed", id, reason);
   }
+  absence() {
+    this.#enter("absence");
+  }
   timeout() {
     this.#enter("timeout");
   }
