@@ -60,8 +60,8 @@ impl<E: Entropy + 'static> Engine<E> {
         Ok(handle)
     }
 
-    /// Call this to release a held lock. [`Event::Released`] follows, once, at the latest after
-    /// the node timeout.
+    /// Call this to release a held lock. [`Event::Released`] follows, once, at the latest after two node timeouts (or three
+    /// round trips, if they take longer) and a second, in listening time.
     ///
     /// May be called spuriously: if the lock is not held any more, nothing happens and no event follows.
     pub fn release(&mut self, handle: HandleId, now: Instant) {

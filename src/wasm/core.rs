@@ -28,7 +28,8 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `label` stands in front of drawn tokens; empty for none. `drift` is a fraction; the others are ms, `node_timeout` 0 for the default of 5 % of the lease.
+    /// `label` stands in front of drawn tokens; empty for none. `drift` is a fraction; the others are ms, `node_timeout` 0
+    /// for the default, which depends on the lease and the number of servers.
     #[wasm_bindgen(constructor)]
     pub fn new(
         drift: f64,

@@ -13,15 +13,26 @@ export const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 const NOT_PERMITTED = new Set(["NotCapable", "PermissionDenied", "ERR_ACCESS_DENIED"]);
 
 /** What keeps connections from being made until a person changes it; undefined if the error may pass. */
-export function obstacleOf(error: unknown, depth = 0): "permission" | "certificate" | undefined {
+export function obstacleOf(error: unknown): Obstacle {
+  try {
+    return findObstacle(error, 0);
+  } catch {
+    // A foreign error whose properties throw.
+    return undefined;
+  }
+}
+
+type Obstacle = "permission" | "certificate" | undefined;
+
+function findObstacle(error: unknown, depth: number): Obstacle {
   const { code, name, errors, cause } = (error ?? {}) as Partial<Record<string, unknown>>;
   if (NOT_PERMITTED.has(String(name)) || NOT_PERMITTED.has(String(code))) return "permission";
   if (UNKNOWN_AUTHORITY.has(String(code)) || code === OTHER_NAME) return "certificate";
   // A cause may lead back to its error.
   if (depth > 3) return undefined;
   if (Array.isArray(errors)) {
-    const [first, ...others] = errors.map((each) => obstacleOf(each, depth + 1));
+    const [first, ...others] = errors.map((each) => findObstacle(each, depth + 1));
     return others.every((other) => other === first) ? first : undefined;
   }
-  return cause === undefined ? undefined : obstacleOf(cause, depth + 1);
+  return cause === undefined ? undefined : findObstacle(cause, depth + 1);
 }

@@ -75,7 +75,21 @@ test("which errors are obstacles", () => {
   assert.equal(obstacleOf(new AggregateError([named("NotCapable"), coded("ECONNREFUSED")])), undefined);
   const circle = new Error("x");
   circle.cause = circle;
-  for (const error of [circle, coded("ECONNRESET"), undefined, null, "text", 7, new AggregateError([])]) {
+  const hostile = {
+    get code() {
+      throw new Error("a getter");
+    },
+  };
+  for (const error of [
+    circle,
+    hostile,
+    coded("ECONNRESET"),
+    undefined,
+    null,
+    "text",
+    7,
+    new AggregateError([]),
+  ]) {
     assert.equal(obstacleOf(error), undefined);
   }
 });
