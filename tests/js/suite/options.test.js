@@ -86,7 +86,8 @@ for (const [name, values] of Object.entries(badClientOptions)) {
 }
 
 test("createClient refuses what is no set of options, and options it does not know", () => {
-  for (const options of [undefined, null, 5, true, [], () => {}]) {
+  // Undefined is what an environment variable is that is not set: it fails the first lock.
+  for (const options of [null, 5, true, [], () => {}]) {
     assert.throws(
       () => createClient(options),
       (error) => error instanceof TypeError && /url|options/.test(error.message),
