@@ -174,6 +174,8 @@ impl<E: Entropy + 'static> Engine<E> {
         let stalled = self.run_due(now);
         if let Some(believed) = self.patience.look(self.patient_deadlines.next(), stalled) {
             self.run_patient(believed, now);
+            // What became due during the look gets a look of its own.
+            self.patience.look(self.patient_deadlines.next(), false);
         }
         self.update_node_deadlines();
     }
