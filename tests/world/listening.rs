@@ -16,6 +16,8 @@ pub struct Listening {
     again: Duration,
     /// The least that counts: neither a time that ends with a late timer, nor what is listened again after it.
     pub least: Duration,
+    /// All time that does not end with a late timer.
+    pub calm: Duration,
     /// The most that counts: all time that the monotonic clock sees.
     pub most: Duration,
 }
@@ -30,6 +32,7 @@ impl Listening {
         if late > LATENESS {
             self.again = LISTEN_AGAIN;
         } else {
+            self.calm = self.calm.plus(awake);
             let again = awake.min(self.again);
             self.again = self.again.minus(again);
             self.least = self.least.plus(awake.minus(again));

@@ -5,6 +5,7 @@ use redlatch::{
     Request,
 };
 
+use super::world::Listening;
 use super::{
     ledger::{Answer, Ledger, OwnedLock},
     wire::Call,
@@ -33,17 +34,17 @@ struct Lock {
     wait: Duration,
     /// When the acquire or the release has to be settled: for how long the client has listened by then (rule 16).
     settles: Duration,
-    /// How often the engine was called for its timers since then.
-    looks: u8,
+    /// For how long the client had listened without a stall when the engine was first called for its timers after that.
+    overdue: Option<Duration>,
     may_end_by_itself: bool,
 }
 
 /// After two `nodeTimeout` and a second at most, an application hears of its release.
 const LONGEST_RELEASE: Duration = Duration::from_millis(2 * 2000 + 1000);
 
-/// How often the engine looks at most whether anything has come before it believes a deadline: three times, and looks that
-/// are late take more than one call.
-const MOST_LOOKS: u8 = 12;
+/// For how long the engine listens again and looks at most, without a stall in between, before it believes a deadline that
+/// has passed: 250 ms after a first stall, a quarter of that after each further one, and some looks.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 struct Operation {
@@ -86,7 +87,7 @@ impl App {
             wait: request.wait,
             // A single attempt takes as long as connections and servers take; at the end it is settled.
             settles: if request.wait > Duration::ZERO { listened.plus(request.wait) } else { Duration::MAX },
-            looks: 0,
+            overdue: None,
             may_end_by_itself: request.max_hold < Duration::MAX,
         });
     }
@@ -100,7 +101,8 @@ impl App {
     pub fn releases(&mut self, id: HandleId, listened: Duration) {
         let lock = self.lock(id);
         if lock.phase == Phase::Held {
-            (lock.phase, lock.settles, lock.looks) = (Phase::Releasing, listened.plus(LONGEST_RELEASE), 0);
+            (lock.phase, lock.settles, lock.overdue) =
+                (Phase::Releasing, listened.plus(LONGEST_RELEASE), None);
         }
     }
 
@@ -306,19 +308,25 @@ impl App {
 
     /// Whether everything is settled in time, and the engine asks to be called for it. A deadline is believed only after a
     /// look whether anything has come.
-    pub fn check_waits(&self, next: Option<Instant>, listened: Duration, now: Instant) {
+    pub fn check_waits(
+        &self,
+        next: Option<Instant>,
+        &Listening { least: listened, calm, .. }: &Listening,
+        now: Instant,
+    ) {
         for lock in self.locks.iter().filter(|lock| lock.is_open()) {
             // After a stall, the engine listens again for up to 250 ms.
             let left = lock.settles.minus(listened).plus(Duration::from_millis(252));
             assert!(next.is_some_and(|next| next <= now.after(left)), "nobody will settle: {lock:?}");
-            assert!(lock.looks < MOST_LOOKS, "not settled in time: {lock:?}");
+            let looked = lock.overdue.map_or(Duration::ZERO, |since| calm.minus(since));
+            assert!(looked <= LONGEST_LOOK, "not settled in time: {lock:?}");
         }
     }
 
     /// The engine was called for its timers.
-    pub fn looked(&mut self, listened: Duration) {
-        for lock in self.locks.iter_mut().filter(|lock| lock.is_open() && lock.settles <= listened) {
-            lock.looks += 1;
+    pub fn looked(&mut self, listening: &Listening) {
+        for lock in self.locks.iter_mut().filter(|lock| lock.is_open() && lock.settles <= listening.least) {
+            lock.overdue.get_or_insert(listening.calm);
         }
     }
 }

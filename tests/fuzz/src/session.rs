@@ -183,11 +183,11 @@ impl Session {
         self.step(None, |session| {
             session.engine.handle_timeout(session.now);
             if session.has_due_timer() {
-                // A deadline that passed while the engine looked for another one needs a look of its own.
+                // A deadline that is believed may lead to an attempt that is due at once.
                 session.engine.handle_timeout(session.now);
             }
             assert!(!session.has_due_timer(), "time is up and nothing is done");
-            session.app.looked(session.listening.least);
+            session.app.looked(&session.listening);
         });
     }
 
@@ -217,7 +217,7 @@ impl Session {
         }
         self.app.end_step(&self.written);
         self.app.check(&self.engine, &self.ledger, self.now);
-        self.app.check_waits(self.engine.poll_timeout(), self.listening.least, self.now);
+        self.app.check_waits(self.engine.poll_timeout(), &self.listening, self.now);
         self.wire.connections.values().for_each(Connection::check);
         self.serve();
     }
