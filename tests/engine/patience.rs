@@ -264,3 +264,15 @@ fn the_end_of_a_wait_is_not_put_off_by_every_stall() {
         assert!(client.now.since(begun) >= ms(wait));
     }
 }
+
+#[test]
+fn an_answer_that_is_in_the_socket_when_the_timer_fires_counts() {
+    let mut client = Client::ready();
+    let lock = client.acquire(Request { wait: ms(300), ..request("a") });
+    let acquire = client.command();
+    client.advance(ms(300));
+    client.engine.handle_timeout(client.now);
+    assert_eq!(client.events(), [], "the timer is on time, and runs before the socket is read");
+    client.reply(acquire.granted(1));
+    assert!(granted(&client.event(), lock));
+}
