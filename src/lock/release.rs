@@ -17,12 +17,9 @@ use crate::{
     event::{Event, ReleaseOutcome},
     quorum::{Round, Verdict, allowance},
     script::Verb,
-    time::Duration,
     timers::Timer,
+    topology::DIAL_PATIENCE,
 };
-
-/// The part of the application's patience that is for a new connection.
-const DIAL: Duration = Duration::from_millis(1000);
 
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Release {
@@ -37,7 +34,7 @@ impl Release {
         cx.timers.stop_all();
         let Residue { scope, waiter, longest, report } = residue;
         if report == Report::ToApplication {
-            let patience = cx.longest_round_trips().max(cx.spec.node_timeout).times(2).plus(DIAL);
+            let patience = cx.longest_round_trips().max(cx.spec.node_timeout).times(2).plus(DIAL_PATIENCE);
             cx.timers.set(Timer::Answer, cx.listening.after(patience));
         }
         cx.timers.set(Timer::GiveUp, cx.now.after(longest).after(allowance(longest, cx.policy.drift)));

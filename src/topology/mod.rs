@@ -12,7 +12,7 @@ use crate::{
     time::{Duration, Instant},
 };
 
-pub(crate) use placement::Placement;
+pub(crate) use placement::{DIAL_PATIENCE, Placement};
 
 /// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
 #[derive(Clone, Debug, Default, Hash)]

@@ -4,7 +4,7 @@ use crate::{id::NodeId, time::Duration};
 
 /// How long a connection attempt may delay a vote, at least: connecting takes longer than answering. Also how long a
 /// node may take to answer that has not answered yet.
-const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
+pub(crate) const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
 
 /// The nodes of a lock, and what follows from their number. State machines ask this value and never count nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
