@@ -5,10 +5,10 @@ use redlatch::{
     Request,
 };
 
-use super::world::Listening;
 use super::{
     ledger::{Answer, Ledger, OwnedLock},
     wire::Call,
+    world::Listening,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

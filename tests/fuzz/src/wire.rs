@@ -59,7 +59,7 @@ pub struct Connection {
     unknown: BTreeSet<&'static str>,
     /// Scripts that were sent by source.
     by_source: BTreeSet<&'static str>,
-    /// Scripts that were sent by source once, because it was not known whether the server has them: not at the first time.
+    /// Scripts that were sent by source once, because it was not known whether the server has them.
     ahead: BTreeSet<&'static str>,
     known: BTreeSet<&'static str>,
 }
