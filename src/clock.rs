@@ -17,7 +17,7 @@ const JITTER: i64 = 20_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Clock {
     last: Option<Reading>,
-    /// The `lead` of which steps were taken.
+    /// How much of `lead` [`take_step`](Self::take_step) has returned so far.
     stepped: u64,
 }
 
@@ -55,7 +55,7 @@ impl Clock {
     }
 
     fn read(&self, mono: u64, wall: u64) -> Reading {
-        // An application may supply a monotonic clock that goes back: it counts as standing still.
+        // The application may supply a monotonic clock that goes backwards: treat it as standing still.
         let mono = self.last.map_or(mono, |last| mono.max(last.mono));
         let skew = signed(wall).saturating_sub(signed(mono));
         let Some(last) = self.last else {

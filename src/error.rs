@@ -1,5 +1,5 @@
 //! Errors: an [`InvalidRequest`] is the caller's mistake, a [`NodeError`] comes from a server or the network, and a
-//! [`LockError`] is the reason for which a call of the application failed.
+//! [`LockError`] is the reason why a call of the application failed.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ pub enum Code {
     Lost,
     /// No majority of the servers granted.
     Quorum,
-    /// The connection was refused, was closed, or did not answer in time.
+    /// The connection was refused or closed, or the server did not answer in time.
     Connection,
     /// The server answered with an error reply.
     Server,
@@ -66,7 +66,7 @@ pub enum InvalidRequest {
 }
 
 impl InvalidRequest {
-    /// What is invalid, and what is accepted, as a message for people.
+    /// What is invalid, and what is accepted, as a human-readable message.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
@@ -90,7 +90,7 @@ pub enum NodeError {
     Connection {
         /// The origin of the error, if it is known.
         cause: Cause,
-        /// The message for people.
+        /// The human-readable message.
         message: Rc<str>,
     },
     /// An error reply.
@@ -103,7 +103,7 @@ pub enum NodeError {
     Overloaded,
 }
 
-/// The origin of a connection error, for hints and causes that do not depend on its text.
+/// The origin of a connection error, so that nobody has to parse its message for hints and causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -117,7 +117,7 @@ pub enum Cause {
     ConnectTimeout,
 }
 
-/// Why no connection can be made until a person changes something.
+/// Why no connection can be made until somebody changes the set-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Obstacle {
@@ -194,7 +194,7 @@ impl NodeError {
         }
     }
 
-    /// The message for people. It contains no address and no argument of a command.
+    /// The human-readable message. It contains no address and no argument of a command.
     #[must_use]
     pub(crate) fn message(&self) -> &str {
         match self {
@@ -217,7 +217,7 @@ pub struct LockError {
     pub cause: Cause,
     /// How many attempts were made.
     pub attempts: u32,
-    /// The message for people.
+    /// The human-readable message.
     pub message: Rc<str>,
     /// The first word of an error reply; empty for other errors.
     pub prefix: Rc<str>,

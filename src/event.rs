@@ -39,7 +39,7 @@ pub enum Event {
         lock: HandleId,
         /// The kind of loss.
         loss: Loss,
-        /// Why the last extension failed, if the lock expired for want of it.
+        /// Why the last extension failed, if that is why the lock expired.
         reason: Option<Rc<LockError>>,
     },
     /// The client is being closed while the application still works under the lock, which stays held and renewed until
@@ -130,7 +130,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The reason as a message for people.
+    /// The reason as a human-readable message.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {

@@ -20,8 +20,9 @@
 //! 3. **Arm one timer** for [`poll_timeout`](Engine::poll_timeout), in place of the timer before.
 //!
 //! Take the present time, `now`, from one [`Clock`], and report its steps with
-//! [`handle_clock_step`](Engine::handle_clock_step). Every method with `now` runs overdue timers before it handles its
-//! input, except those which mean that nothing came: only [`handle_timeout`](Engine::handle_timeout) runs them. Draining only partly delays things, and corrupts nothing.
+//! [`handle_clock_step`](Engine::handle_clock_step). Every method with `now` first runs the overdue timers, except those
+//! which mean that something did not come in time: only [`handle_timeout`](Engine::handle_timeout) and
+//! [`handle_absence`](Engine::handle_absence) run them. Draining only partly delays things, and corrupts nothing.
 //!
 //! # What holds, and which file keeps it
 //!
@@ -43,7 +44,7 @@
         clippy::arithmetic_side_effects,
         clippy::panic,
         clippy::as_conversions,
-        reason = "tests may fail"
+        reason = "a test may panic"
     )
 )]
 

@@ -1,36 +1,37 @@
-//! Listening time: the time line of every deadline that means "nothing came" (rule 16).
+//! Listening time: the time line of *patient* timers, which mean that something did not come in time (rule 16).
 //!
-//! An answer that has arrived may wait in a socket's buffer while the event loop stands still, and timers run before
-//! sockets are read. So listening time is that of the monotonic clock alone, the client listens again after a stall, and
-//! a deadline is believed only after a further look at the sockets:
+//! An answer that has arrived may wait in a socket's buffer while the event loop is stalled, and timers run before
+//! sockets are read. So listening time counts on the monotonic clock alone, the client listens again after a stall, and
+//! a deadline that is due is *believed*, that is, its timer runs, only after a further *look* at the sockets:
 //!
 //! ```text
 //!            due, and no stall lately                  on time, or the last look
 //!   quiet --------------------------> look for 1 ms ------------------------> believed
 //!                                          |   ^
-//!                                          '---' late: the event loop stood still again
+//!                                          '---' late: the event loop stalled again
 //! ```
 
 use crate::time::{Duration, Instant};
 
-/// How late a timer may fire before it shows a stall: 20 ms, as on a busy machine, or an eighth of the time that has passed.
+/// How late a timer may fire before that counts as a stall: 20 ms, as on a busy machine, or an eighth of the time since
+/// the last call.
 const LATENESS: Duration = Duration::from_millis(20);
 const LATENESS_PART: u64 = 8;
 
-/// How long the client listens again after a stall, at most: enough for a command that was written only after it.
+/// How long the client listens again after a stall, at most: enough for a command that was written only after the stall.
 const LISTEN_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long a look takes: an event loop reads its sockets between two timers.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A look that is late is repeated, but a deadline is believed after this many, even if the event loop is never on time.
+/// A look that ends late is repeated, but after this many a deadline is believed, even if the event loop is never on time.
 const MOST_LOOKS: u8 = 3;
 
 /// The time of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) now: Instant,
-    /// The listening time, in which patient timers are.
+    /// The listening time, which patient timers use.
     pub(crate) listening: Instant,
     /// The listening time up to which deadlines are believed, if the call is about them.
     pub(crate) believed: Instant,
@@ -41,16 +42,16 @@ pub(crate) struct Times {
 pub(crate) struct Patience {
     /// When the engine was last called.
     called: Instant,
-    /// How far the wall clock was set forward until then: this is not listening time.
+    /// How far the wall clock was set forward up to that call, in all: this is not listening time.
     stepped: Duration,
-    /// How far the wall clock was set forward since then.
+    /// How far the wall clock was set forward since that call.
     step: Duration,
-    /// The listening time until which no deadline is believed, because the event loop stood still.
+    /// The listening time until which no deadline is believed, because the event loop stalled.
     again: Instant,
     /// The listening time at which the last stall ended.
     stalled: Instant,
-    /// How long the client listens again after the next stall. Every stall leaves a quarter of it, so that deadlines end
-    /// even if the event loop is never on time. It recovers when the event loop does.
+    /// How long the client listens again after the next stall. Every stall reduces it to a quarter, so that deadlines are
+    /// believed in the end even if the event loop is never on time. It recovers when the event loop does.
     allowance: Duration,
     /// The look in progress: the listening time at which it began, and its number.
     look: Option<(Instant, u8)>,
@@ -76,8 +77,8 @@ impl Patience {
         self.step = self.step.plus(step);
     }
 
-    /// The engine is called at `now`, though its timer was due at `due`. Returns whether that shows a stall, or the machine
-    /// slept: then what arrived meanwhile is not read yet.
+    /// The engine is called at `now`; its timer is or was due at `due`. Returns whether the event loop stalled or the
+    /// machine slept: then what arrived meanwhile has not been read yet.
     pub(crate) fn advance(&mut self, now: Instant, due: Option<Instant>) -> bool {
         let step = core::mem::take(&mut self.step);
         let awake = now.since(self.called).minus(step);

@@ -25,7 +25,7 @@ pub struct Counters {
     pub released: u64,
     /// Replies to commands.
     pub round_trips: u64,
-    /// Connections that became ready, without each server's first.
+    /// Connections that became ready, not counting each server's first.
     pub reconnects: u64,
 }
 
@@ -35,7 +35,7 @@ pub enum Observed {
     /// None.
     #[default]
     Nothing,
-    /// Of each server, once, that the first connection failed while locks wait for it.
+    /// Only the failure of each server's first connection, while locks wait for it or if there are several servers.
     FirstContacts,
     /// All.
     Everything,
@@ -55,7 +55,7 @@ impl Stats {
         *counter = counter.saturating_add(1);
     }
 
-    /// Queues an event for observers. It is not even made if there are none.
+    /// Queues an event for observers. Without observers the event is not even built.
     pub(crate) fn observe(&self, event: impl FnOnce() -> Event, events: &mut VecDeque<Event>) {
         if self.observed == Observed::Everything {
             events.push_back(event());

@@ -6,8 +6,8 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// Everything that a lock does because of time alone. `Wait`, `Answer` and `Round` are in listening time, because they
-/// mean that nothing came (rule 16); the others are in the time of the caller.
+/// Everything that a lock does because of time alone. `Wait`, `Answer` and `Round` are patient: they mean that something
+/// did not come in time, so they use listening time (rule 16). The others use the caller's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
 pub(crate) enum Timer {
@@ -32,7 +32,7 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    /// Whether the timer means that nothing came, and is in listening time.
+    /// Whether the timer means that something did not come in time, so that it uses listening time.
     const fn is_patient(self) -> bool {
         matches!(self, Self::Wait | Self::Answer | Self::Round)
     }
@@ -80,24 +80,24 @@ impl TimerTable {
         self.0 = Default::default();
     }
 
-    /// When the next timer is due that is not in listening time.
+    /// When the next timer is due, of those that are not patient.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
         self.earliest(|timer| !timer.is_patient())
     }
 
-    /// When the next timer is due that is in listening time.
+    /// When the next patient timer is due, in listening time.
     #[must_use]
     pub(crate) fn next_patient(&self) -> Option<Instant> {
         self.earliest(Timer::is_patient)
     }
 
-    /// Disarms and returns the first timer that is due at `now`, of those that are not in listening time.
+    /// Disarms and returns the first timer that is due at `now`, of those that are not patient.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         self.take(now, |timer| !timer.is_patient())
     }
 
-    /// Disarms and returns the first timer that is due at this listening time.
+    /// Disarms and returns the first patient timer that is due at this listening time.
     pub(crate) fn take_due_patient(&mut self, listening: Instant) -> Option<Timer> {
         self.take(listening, Timer::is_patient)
     }
@@ -151,7 +151,7 @@ const NODE: u64 = 1 << 32;
 
 /// The owners of timers, by their next deadline.
 ///
-/// An owner may be queued earlier than its next timer is due, which costs one useless look, but never later. So the
+/// An owner may be queued earlier than its next timer is due, which costs one needless check, but never later. So the
 /// queue need not change when a lock's next timer moves further away, which is the common case.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct DeadlineQueue {

@@ -105,7 +105,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
         }
         self.update_node_deadlines();
-        // Also withdraws the events of overdue timers, which ran first.
+        // The overdue timers ran first; this also withdraws their events.
         self.forget(handle);
     }
 

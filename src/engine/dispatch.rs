@@ -19,8 +19,8 @@ use crate::{
 };
 
 impl<E: Entropy + 'static> Engine<E> {
-    /// Begins a call of the engine: runs the timers that are due and do not mean that nothing came, before any input is
-    /// handled. After a stall, data arrives before the late timer. Returns whether a stall came before this call.
+    /// Begins a call of the engine: runs the due timers, except patient ones, before any input is handled. After a stall
+    /// the driver may deliver data before it reports the late timer. Returns whether this call follows a stall.
     pub(super) fn run_due(&mut self, now: Instant) -> bool {
         let stalled = self.patience.advance(now, self.poll_timeout());
         while let Some(owner) = self.deadlines.take_due(now) {
@@ -38,7 +38,7 @@ impl<E: Entropy + 'static> Engine<E> {
         stalled
     }
 
-    /// Runs the patient timers that are due by this listening time: nothing came (rule 16).
+    /// Runs the patient timers that were due by `believed`, in listening time: what they waited for did not come (rule 16).
     pub(super) fn run_patient(&mut self, believed: Instant, now: Instant) {
         self.believed = Some(believed);
         while let Some(owner) = self.patient_deadlines.take_due(believed) {
@@ -167,10 +167,10 @@ impl<E: Entropy + 'static> Engine<E> {
             return;
         }
         let Some(spec) = self.locks.get(&seen_by).map(|lock| lock.spec().clone()) else { return };
-        // A new token: the release then deletes no key. Without randomness, a later denial gets here again.
+        // With a new token, the release deletes no key. If there is no randomness now, a later denial tries again.
         if let Ok(owner) = Owner::draw(&self.policy.label, &mut self.entropy) {
             let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
-            // The clean-up gets the waiter's lock id, because the server knows the waiter by it.
+            // The clean-up takes over the waiter's lock id, by which the server knows the waiter.
             self.begin(head, Lock::new(spec, owner, None), Start::CleanUp(residue), now);
         }
     }
@@ -227,7 +227,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 if let Some(id) = close {
                     self.topology.close(id);
                 }
-                // Once for each lock: it may ask again at once, and that new command must not fail with the old ones.
+                // One input per lock: it may resend at once, and the new command must not fail with the old ones.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 let locks = into_sorted_set(waiting.into_iter().chain(unanswered));
                 for &lock in &locks {
@@ -238,9 +238,9 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Reports the failure of a server's first connection, if one of these locks goes on waiting for that server: the
-    /// application must not learn of it only at the end of the wait. Of several servers, others may grant without it, and
-    /// nobody would learn that it is missing (rule 19).
+    /// Reports the failure of a server's first connection if one of these locks is still waiting: the application should
+    /// not have to wait for the end of `wait` to learn of it. With several servers it is always reported: the others may
+    /// grant, and nobody would notice that one is missing (rule 19).
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
         let is_waiting = |id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts

@@ -1,4 +1,4 @@
-//! Snapshots of an engine, for people and for tests.
+//! Snapshots of an engine, for humans and for tests.
 
 use serde::Serialize;
 

@@ -30,8 +30,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// All locks of one client, without I/O. See the [crate documentation](crate) for the calling protocol.
 ///
-/// Take every `now` from one [`Clock`](crate::Clock). Every method with `now` runs overdue timers before anything else,
-/// except those which mean that nothing came: only [`handle_timeout`](Self::handle_timeout) runs them (rule 16).
+/// Take every `now` from one [`Clock`](crate::Clock). Every method with `now` first runs the overdue timers, except those
+/// which mean that something did not come in time: only [`handle_timeout`](Self::handle_timeout) and
+/// [`handle_absence`](Self::handle_absence) run them (rule 16).
 ///
 /// **Feed one thing, then drain everything.** After a call of an application verb or a `handle_*` method, call every
 /// `poll_*` method until it returns `None`, in any order, before you wait for the next thing to happen. Draining only
@@ -49,10 +50,10 @@ pub struct Engine<E> {
     effects: VecDeque<Effect>,
     stats: Stats,
     deadlines: DeadlineQueue,
-    /// The deadlines that mean that nothing came, in listening time.
+    /// The deadlines of patient timers and of nodes, in listening time.
     patient_deadlines: DeadlineQueue,
     patience: Patience,
-    /// The listening time up to which deadlines are believed, while they run.
+    /// While patient timers run: the listening time up to which deadlines are believed.
     believed: Option<Instant>,
     events: VecDeque<Event>,
     /// How many locks owe the application something (rule 18).
@@ -70,7 +71,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// `retry_min` is raised to 1 ms if it is shorter, and `retry_max` to `retry_min`.
     #[must_use]
     pub fn new(mut policy: Policy, entropy: E) -> Self {
-        // Without a pause, one call would ask an unreachable server for ever.
+        // Without a pause, a single call could retry an unreachable server for ever.
         policy.retry_min = policy.retry_min.max(SHORTEST_PAUSE);
         policy.retry_max = policy.retry_max.max(policy.retry_min);
         Self {
@@ -95,8 +96,8 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Call this to get the events for observers too: contention, renewals, degraded votes, connections. At first there
-    /// are none.
+    /// Call this to choose which events for observers are reported: contention, renewals, degraded votes, connections.
+    /// By default none are.
     pub fn observe(&mut self, observed: Observed) {
         self.stats.observed = observed;
     }
@@ -140,14 +141,14 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// Call this when a connection ended, or could not be made. `reason` is for people, and appears in errors. Ignored
+    /// Call this when a connection ended, or could not be made. `reason` is human-readable, and appears in errors. Ignored
     /// if the connection was given up.
     pub fn handle_closed(&mut self, id: ConnectionId, reason: &str, now: Instant) {
         self.ended(id, Cause::Transport(id), reason, now);
     }
 
     /// Call this in place of [`handle_closed`](Self::handle_closed) if a connection could not be made for a reason that the
-    /// next one would meet again: what waits fails at once.
+    /// next one would meet again. The error is permanent: no lock waits for another connection.
     pub fn handle_obstacle(&mut self, id: ConnectionId, obstacle: Obstacle, reason: &str, now: Instant) {
         self.ended(id, Cause::Obstacle(id, obstacle), reason, now);
     }
@@ -161,9 +162,9 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// Call this before any other call with a time that is later because the wall clock was set forward or the machine
-    /// slept: [`Clock::take_step`](crate::Clock::take_step) says by how much. Leases end sooner then, but nothing counts
-    /// as late (rule 16).
+    /// Call this before any other call if the wall clock was set forward, or the machine slept, since the last one:
+    /// [`Clock::take_step`](crate::Clock::take_step) says by how much. Leases end sooner then, but nothing counts as late
+    /// (rule 16).
     pub fn handle_clock_step(&mut self, step: Duration) {
         self.patience.step(step);
     }
@@ -180,8 +181,8 @@ impl<E: Entropy + 'static> Engine<E> {
         self.update_node_deadlines();
     }
 
-    /// Call this in place of [`handle_timeout`](Self::handle_timeout) if nothing that arrived can be read any more: the
-    /// event loop of this client has ended, and another one goes on. Deadlines that have passed are believed at once.
+    /// Call this in place of [`handle_timeout`](Self::handle_timeout) if data that has arrived can no longer be read, such
+    /// as in workerd, where sockets end with the request that opened them. Deadlines that have passed are believed at once.
     pub fn handle_absence(&mut self, now: Instant) {
         self.run_due(now);
         self.run_patient(self.patience.now(), now);

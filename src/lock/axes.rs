@@ -7,7 +7,7 @@ use crate::{
     topology::Placement,
 };
 
-/// Which waiter gets a lock that is free.
+/// Which waiter gets a free lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// The first that attempts to take it.

@@ -20,7 +20,7 @@ use crate::{
 /// A lock's own parts, and what it shares with other locks.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
-    /// The listening time, in which patient timers are (rule 16).
+    /// The listening time, which patient timers use (rule 16).
     pub(crate) listening: Instant,
     /// The listening time up to which deadlines are believed.
     pub(crate) believed: Instant,
@@ -133,7 +133,7 @@ impl Context<'_> {
         }
     }
 
-    /// Withdraws the grants that the application has not heard of: the lock is released.
+    /// Withdraws the grants that were not reported to the application, because the lock is released.
     pub(super) fn withdraw_grants(&mut self) {
         for place in 0..self.handles.len() {
             if let Some(&Handle { id, phase: Phase::Granted }) = self.handles.get(place) {

@@ -16,7 +16,7 @@ impl Owner {
         Self { token: token.into(), drawn: None }
     }
 
-    /// An owner with a drawn token, behind the client's label if there is one.
+    /// An owner with a drawn token, prefixed with the client's label if there is one.
     pub(crate) fn draw(label: &str, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
         let drawn = Token::mint(entropy)?;
         let mut token = label.as_bytes().to_vec();

@@ -17,7 +17,7 @@ pub struct Policy {
     pub node_timeout: Option<Duration>,
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
-    /// Stands in front of drawn tokens, for people who look at the server. None by default.
+    /// The prefix of drawn tokens, for people who look at the keys on the server. None by default.
     pub label: Rc<str>,
 }
 

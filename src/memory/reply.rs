@@ -117,8 +117,8 @@ impl ErrorReply {
         Self::new(format!("ERR invalid expire time in '{command}' command"))
     }
 
-    /// A real server supports this, and the memory server does not. The text is not one of Redis, so that nobody takes
-    /// it for a reply of Redis.
+    /// The error for what a real server supports and the memory server does not. Redis has no error with this text, so
+    /// nobody mistakes it for one of Redis.
     pub(super) fn beyond(what: &str) -> Self {
         Self::new(format!("ERR the memory server does not know {what}"))
     }

@@ -99,8 +99,8 @@ impl Session {
         }
     }
 
-    /// Writes the reply to a command: behind `earlier`, if that was taken out before it ran, and in front of what it
-    /// pushed.
+    /// Writes the reply to a command. If `earlier`, the output from before the command ran, was taken out: between it and
+    /// what the command pushed.
     pub(super) fn write_behind(&mut self, earlier: Option<Vec<u8>>, result: &Result<Reply, ErrorReply>) {
         let Some(earlier) = earlier else { return self.write(result) };
         let pushed = core::mem::replace(&mut self.output, earlier);

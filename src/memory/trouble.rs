@@ -14,7 +14,7 @@ pub enum Trouble {
     MasterDown,
     /// The cluster is down.
     ClusterDown,
-    /// The server cannot persist, and must not write then.
+    /// The server cannot persist, so it accepts no writes.
     Misconfigured,
     /// Too few replicas are in sync.
     NoReplicas,

@@ -2,7 +2,7 @@
 
 use crate::{resp::Reply, time::Duration};
 
-/// The form of a script's reply, behind the nonce.
+/// The form of a script's reply, after the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
     /// `1, fence` or `0, pttl` or `0, pttl, joined, ahead`.
@@ -13,7 +13,7 @@ pub enum Returns {
     Count,
 }
 
-/// A script's reply behind the nonce, decoded.
+/// A script's reply after the nonce, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// Granted, with this fence.
@@ -43,7 +43,7 @@ impl Returns {
             *number = integer(element)?;
         }
         match (self, numbers.get(..reply.len())?) {
-            // A client that makes numbers of texts would also make one of some nonces: it is refused at the first grant.
+            // A client that turns strings into numbers would do so with some nonces too: it is refused at the first grant.
             (Self::FenceOrWait, &[1, fence]) if !matches!(reply, [_, Reply::Integer(_)]) => {
                 Some(Answer::Fence(u64::try_from(fence).ok().filter(|&fence| fence > 0)?))
             }

@@ -11,13 +11,13 @@ pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
     /// KEYS.
     pub(crate) keys: &'a [Vec<u8>],
-    /// ARGV behind the nonce; `None` after the last argument.
+    /// ARGV after the nonce; `None` after the last argument.
     pub(crate) arguments: Arguments<'a>,
 }
 
 type Arguments<'a> = [Option<Argument<'a>>; MOST_ARGUMENTS];
 
-/// The most arguments that a script takes behind the nonce.
+/// The most arguments that a script takes after the nonce.
 const MOST_ARGUMENTS: usize = 6;
 
 /// An element of ARGV.

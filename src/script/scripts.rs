@@ -17,7 +17,7 @@ pub struct Script {
     pub source: &'static str,
     /// SHA-1 of `source` in lower-case hexadecimal, for EVALSHA.
     pub sha1: [u8; 40],
-    /// The form of the reply behind the nonce.
+    /// The form of the reply after the nonce.
     pub returns: Returns,
     /// The key roles of KEYS, in order. Each role has one key per lock key.
     pub layout: &'static [KeyRole],

@@ -2,8 +2,8 @@
 
 use crate::{id::NodeId, time::Duration};
 
-/// How long a connection attempt may delay a vote, at least: connecting takes longer than answering. Also how long a
-/// node may take to answer that has not answered yet.
+/// How long a connection attempt may delay a vote, at least: connecting takes longer than answering. Also how long a node
+/// that has never answered may take for its first answer.
 pub(crate) const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
 
 /// The nodes of a lock, and what follows from their number. State machines ask this value and never count nodes.
@@ -62,9 +62,9 @@ impl Placement {
         matches!(self, Self::Majority(_))
     }
 
-    /// The default of `nodeTimeout`: how long to wait for one server, of a lease of `ttl`. There is no other server to
-    /// turn to on a single node, so patience only serves to notice a dead connection: a quarter of the lease, 100 ms to
-    /// 2 s. Of several nodes, one that is silent must not delay the others: 5 % of the lease, 20 ms to 1 s.
+    /// The default of `nodeTimeout`, for a lease of `ttl`: how long to wait for one server. On a single node there is no
+    /// other to turn to, so it only serves to notice a dead connection: a quarter of the lease, 100 ms to 2 s. Among
+    /// several nodes, a silent one must not delay the others: 5 % of the lease, 20 ms to 1 s.
     pub(crate) fn node_timeout(self, ttl: Duration) -> Duration {
         match self {
             Self::Single(_) => ttl.part(4).clamp(Duration::from_millis(100), Duration::from_millis(2000)),
@@ -73,7 +73,7 @@ impl Placement {
     }
 
     /// How long a round waits for the answer of a node to which three round trips take `round_trips`. `None` on a
-    /// single node: its answer is waited for as long as its connection lives.
+    /// single node: the round waits for as long as the connection lives.
     pub(crate) fn answer_patience(
         self,
         node_timeout: Duration,

@@ -28,8 +28,8 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `label` stands in front of drawn tokens; empty for none. `drift` is a fraction; the others are ms, `node_timeout` 0
-    /// for the default, which depends on the lease and the number of servers.
+    /// `label` is the prefix of drawn tokens; empty for none. `drift` is a fraction. The others are in ms; `node_timeout`
+    /// is 0 for the default, which depends on the lease and the number of servers.
     #[wasm_bindgen(constructor)]
     pub fn new(
         drift: f64,
@@ -58,8 +58,8 @@ impl Core {
         self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 
-    /// Whether `poll` also returns the records for observers from now on. At first, and without observers, the only one is
-    /// the failure of the first connection to a server, if locks wait for it.
+    /// Sets whether `poll` also returns the records for observers. By default, and without observers, the only one is the
+    /// failure of the first connection to a server, if locks wait for it or if there are several servers.
     pub fn observe(&mut self, wanted: bool) {
         self.engine.observe(if wanted { Observed::Everything } else { Observed::FirstContacts });
     }
@@ -138,7 +138,7 @@ impl Core {
         self.engine.close(&occupied, now);
     }
 
-    /// The validity of a lock that is left, in ms; 0 if it is not held.
+    /// The remaining validity of a lock, in ms; 0 if it is not held.
     #[must_use]
     pub fn remaining(&self, lock: u32, mono: f64, wall: f64) -> f64 {
         millis(self.engine.remaining(HandleId(lock), self.clock.peek(micros(mono), micros(wall))))
@@ -156,7 +156,7 @@ impl Core {
         self.engine.owed()
     }
 
-    /// The credentials for a connection that is about to be open, in place of those of its node.
+    /// Sets the credentials for a connection that is about to open, in place of those of its node.
     pub fn log_in(&mut self, connection: u32, user: String, password: String) {
         self.engine.log_in(ConnectionId(connection), user, password);
     }
@@ -173,7 +173,7 @@ impl Core {
         self.engine.handle_bytes(ConnectionId(connection), bytes, now);
     }
 
-    /// A connection ended, or could not be made. `reason` is a text for people.
+    /// A connection ended, or could not be made. `reason` is human-readable.
     pub fn closed(&mut self, connection: u32, reason: &str, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_closed(ConnectionId(connection), reason, now);
@@ -196,7 +196,7 @@ impl Core {
         self.engine.handle_timeout(now);
     }
 
-    /// Nothing that arrived can be read any more: deadlines that have passed are believed at once.
+    /// Data that has arrived can no longer be read: deadlines that have passed are believed at once.
     pub fn absence(&mut self, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
         self.engine.handle_absence(now);

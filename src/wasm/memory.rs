@@ -1,5 +1,5 @@
 //! The façade of the memory server for JavaScript: numbers and bytes, no callback. It is a wasm of its own (cargo
-//! feature `memory-wasm`), with nothing of the core in it.
+//! feature `memory-wasm`), and contains nothing of the core.
 //!
 //! `now` is the server's wall clock: ms since 1970.
 
@@ -45,7 +45,7 @@ impl MemoryServer {
     /// The sessions that have output.
     #[must_use]
     pub fn written(&self) -> Vec<u32> {
-        // The numbers came as u32.
+        // `connect` took each number as a u32, so none is left out.
         self.server
             .sessions_with_output()
             .filter_map(|SessionId(number)| u32::try_from(number).ok())

@@ -6,7 +6,7 @@
 //!      ^                                                |
 //!      '------------ Retry, or a wake-up ---------------'
 //! ```
-//! All attempts of one acquire use one token, and for the script "already mine" is a grant (rule 4). So an attempt
+//! All attempts of one acquire use one token, and the script grants what is "already mine" (rule 4). So an attempt
 //! whose reply was lost blocks nobody: the next attempt is granted. For the same reason **nothing is released between
 //! attempts** (rule 3): a release that was delayed in a dead connection's buffers would run after the grant of a later
 //! attempt, and free a valid lock. The release comes at the end, and the token is never used again.

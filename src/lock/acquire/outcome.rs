@@ -61,7 +61,7 @@ impl AttemptOutcome {
     }
 }
 
-/// Why the attempt that was in flight at the end of the wait was not decided, if that was not the time alone.
+/// Why the attempt in flight at the end of the wait was undecided, if a node had failed.
 fn reason_of(round: &Round, attempts: u32) -> Option<Rc<LockError>> {
     let (node, error) = round.error()?;
     Some(Rc::new(LockError::from_node(error, node, attempts)))
@@ -91,7 +91,7 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
 }
 
-/// A node's vote. A node that has not voted was too late: for the `wait` if the vote `is_open`, else for the decision.
+/// A node's vote. A node that has not voted missed the end of `wait` if the vote `is_open`, else the decision.
 fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
         let text = if is_open {

@@ -36,7 +36,7 @@ fn run(cx: &mut Context<'_>, script: &'static Script, keys: &[Vec<u8>], argument
     let mut call = scripts::Call::new(script, keys, arguments, &user, trouble, cx.keyspace(), now);
     let reply = scripts::run(&mut call);
     let published = call.into_published();
-    // At the end of the script, before its reply.
+    // Redis sends a script's messages when the script ends, before its reply.
     for (channel, message) in published {
         cx.server.publish(&channel, &message);
     }

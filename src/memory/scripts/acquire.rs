@@ -24,7 +24,7 @@ pub(super) struct Attempt<'a> {
     pub token: &'a [u8],
     pub lease: i64,
     pub waiter: &'a [u8],
-    /// The role of the keys that have the waiters.
+    /// The role of the keys that store the waiters.
     pub waiters: KeyRole,
     pub claim: &'a [u8],
 }

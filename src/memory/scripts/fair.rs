@@ -69,15 +69,15 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 /// The queues, and the position of a waiter in them.
 struct Queues {
     is_first: bool,
-    /// Whether nobody stands between it and the heads.
+    /// Whether the waiter comes right after the heads.
     is_second: bool,
     /// The remaining ms of the heads' position leases.
     head_lease: i64,
     /// The number of a head of the same client.
     own_head: i64,
-    /// Of each queue: whether it has a live waiter.
+    /// For each queue: whether it has a live waiter.
     has_head: Vec<bool>,
-    /// Of each queue: the dead waiters before the head.
+    /// For each queue: the dead waiters before the head.
     dead: Vec<Vec<Vec<u8>>>,
 }
 
@@ -124,9 +124,9 @@ struct Head {
 /// Who looks at a queue.
 #[derive(Clone, Copy)]
 enum Caller<'a> {
-    /// This waiter, and if it joins also the others of its client, count as alive.
+    /// This waiter counts as alive. If it joins, so do the others of its client.
     Attempts(Waiter<'a>),
-    /// This waiter does not.
+    /// This waiter does not count as alive.
     Leaves(&'a [u8]),
 }
 

@@ -31,7 +31,7 @@ pub(super) fn split_claim(claim: &[u8]) -> Option<(&[u8], f64)> {
     is_number.then(|| (claim.get(..colon).unwrap_or_default(), to_number(number)))
 }
 
-/// Of digits: as C's `strtod`; 0 of none.
+/// Parses digits as C's `strtod` does; 0 if there are none.
 fn to_number(digits: &[u8]) -> f64 {
     core::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0.0)
 }
@@ -41,7 +41,7 @@ pub(super) fn max(a: f64, b: f64) -> f64 {
     if b > a { b } else { a }
 }
 
-/// `string.match(text, '^([^:]+)')`, and the rest behind the colon.
+/// `string.match(text, '^([^:]+)')`, and the rest after the colon.
 pub(super) fn split_waiter(waiter: &[u8]) -> (&[u8], &[u8]) {
     let end = waiter.iter().position(|&byte| byte == b':').unwrap_or(waiter.len());
     let (client, rest) = waiter.split_at_checked(end).unwrap_or((waiter, b""));

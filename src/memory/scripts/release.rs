@@ -13,7 +13,7 @@ pub(super) struct Next {
     pub gone: Vec<Vec<u8>>,
 }
 
-/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `waiters` is the role of the keys that have the
+/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `waiters` is the role of the keys that store the
 /// waiters, and `next_waiter` reads the waiter to wake for a lock.
 pub(super) fn release(
     call: &mut Call<'_>,
@@ -51,7 +51,7 @@ pub(super) fn release(
     call.reply([deleted])
 }
 
-/// Who has a lock key.
+/// Who holds a lock key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Nobody,

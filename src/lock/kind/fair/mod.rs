@@ -34,7 +34,7 @@ pub(super) fn denied(round: &Round, is_first: bool, cx: &mut Context<'_>) {
         _ => None,
     });
     for (joined, ahead) in denials {
-        // The waiter had lost its position, after a stall or with the server's data. So had the others in its group.
+        // The waiter had lost its position, after a stall or with the server's data, and so had the rest of its group.
         if joined && !is_first {
             for &waiter in cx.shared.leaders.led_by(cx.spec.keys.locks(), cx.id) {
                 cx.shared.effects.push_back(Effect::Rejoin(waiter));
