@@ -11,16 +11,16 @@ const core = inlineCore(base64);
 
 /**
  * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there
- * is no WebAssembly. A URL that is undefined or empty does not count as bad here, because programs are built and tested without
- * their environment: the client's functions then reject with a TypeError.
+ * is no WebAssembly. A URL that is undefined or empty does not throw here, because programs are built and tested without their
+ * environment: the client's calls then reject with a TypeError.
  */
 export function createClient(options: string | ClientOptions): LockClient {
   return openClient(options, core.load, undefined);
 }
 
 /**
- * Compiles the WebAssembly core ahead of time, without blocking where the runtime can; otherwise the first lock compiles it,
- * which takes milliseconds. Rejects with InternalError where the runtime does not allow it.
+ * Compiles the WebAssembly core ahead of time, without blocking if the runtime can do that. Without this call, the first lock
+ * compiles it, which takes milliseconds. Rejects with InternalError where the runtime does not allow it.
  */
 export function ready(): Promise<void> {
   return core.ready();

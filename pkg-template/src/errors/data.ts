@@ -10,7 +10,7 @@ export interface ErrorData {
   readonly node?: string;
   /** The first word of an error reply: NOAUTH, READONLY, ... */
   readonly prefix?: string;
-  /** The reason behind the error, if there is one. */
+  /** The underlying error, if there is one. */
   readonly cause?: ErrorData;
 }
 

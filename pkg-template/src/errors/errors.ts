@@ -72,7 +72,7 @@ export abstract class LockError extends Error {
   }
 }
 
-/** Not acquired within `wait`. `cause` is the error of the servers that could not be asked at the end, if there is one. */
+/** The lock was not acquired within `wait`. `cause` is the error of a server that failed in the last attempt, if there is one. */
 export class LockTimeoutError extends LockError {
   override readonly code = "LOCK_TIMEOUT";
   /** How many attempts were made: how often the servers were asked for the lock. */
@@ -89,12 +89,12 @@ export class LockTimeoutError extends LockError {
 }
 
 /**
- * The lock's validity ended, or the server says that this owner no longer holds it. `cause` is the reason, if there is one
- * beside the message: why the last renewal failed, or that the client was closed.
+ * The lock's validity ended, or the server says that this owner no longer holds it. `cause`, if there is one, is the error of
+ * the last failed extension, or a ClosedError.
  */
 export class LockLostError extends LockError {
   override readonly code = "LOCK_LOST";
-  /** Wall-clock time in ms at which the loss was noticed. */
+  /** Wall-clock time at which the loss was noticed, in ms since 1970. */
   readonly since: number;
   /** Only on the error with which `using` rejects: what the body returned. */
   declare readonly result?: unknown;
@@ -113,13 +113,13 @@ export class LockLostError extends LockError {
 export interface Vote {
   /** The server, as host:port or the path of its socket. */
   readonly node: string;
-  /** The server granted the lock, another owner holds it there, or the server could not be asked. */
+  /** The server granted the lock, another owner holds it there, or the server failed or did not answer. */
   readonly outcome: "granted" | "held" | "failed";
   /** The reason for `"failed"`; absent otherwise. */
   readonly error?: LockError;
 }
 
-/** Too few of several servers granted the lock, and some could not be asked. `cause` is the first of their errors, if any. */
+/** Too few of several servers granted the lock, and some failed or did not answer. `cause` is the first of their errors, if any. */
 export class QuorumError extends LockError {
   override readonly code = "LOCK_QUORUM";
   /** One entry per server, in the order of `nodes`. */
@@ -135,7 +135,7 @@ export class QuorumError extends LockError {
   }
 }
 
-/** The connection was refused, was closed or timed out. `cause` is the socket's error, if there is one. */
+/** A connection was refused or closed, or a server did not answer in time. `cause` is the socket's error, if there is one. */
 export class ConnectionError extends LockError {
   override readonly code = "LOCK_CONNECTION";
   /** The server, as host:port or the path of its socket. */
@@ -186,7 +186,10 @@ export class ProtocolError extends LockError {
   }
 }
 
-/** A limit is reached: too many calls are waiting already. */
+/**
+ * A limit is reached: the client has 100 000 locks that are held, waited for or being released, or 65 536 commands wait for
+ * replies from one server.
+ */
 export class OverloadedError extends LockError {
   override readonly code = "LOCK_OVERLOADED";
 
@@ -204,7 +207,7 @@ export class ClosedError extends LockError {
   }
 }
 
-/** The WebAssembly core failed: a bug in this package. */
+/** The WebAssembly core failed, which is a bug in this package, or could not be loaded. */
 export class InternalError extends LockError {
   override readonly code = "LOCK_INTERNAL";
 

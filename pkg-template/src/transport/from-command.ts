@@ -7,16 +7,16 @@ import { commandTransport } from "./command-transport.js";
  * to its reply or rejects with the server's error.
  *
  * The client remains the application's: it logs in and chooses the database, and closing the lock client does not close it.
- * It brings no wake-ups, so waiters poll. Commands on one lock wait for each other, because clients with several
- * connections, or over HTTP, may reorder them. If the client has its own key prefix, that comes before the locks' prefix; in a cluster it must have none, because it would
- * move keys out of their lock's slot (CROSSSLOT): set the lock client's `prefix` instead.
+ * It carries no wake-ups, so waiters poll. Commands on one lock wait for each other, because clients with several
+ * connections, or over HTTP, may reorder them. If the client has a key prefix of its own, that comes before the locks' prefix.
+ * In a cluster it must have none, because it would move keys out of their lock's slot (CROSSSLOT): set the lock client's
+ * `prefix` instead.
  *
- * Arguments that are not UTF-8 (from names with lone surrogates) are passed as bytes, as a Buffer where there is one; all
- * others as strings. The type says strings, for that is what the clients' own types take; they all take bytes as well.
+ * Arguments that are not UTF-8 (from keys with lone surrogates) are passed as bytes, as a Buffer where there is one; all
+ * others as strings. The type says strings, because that is what the clients' own types accept; all of them accept bytes too.
  *
- * A client that resends commands after a broken connection, or queues them until there is one, may take a lock whose
- * acquire was abandoned long ago, for the length of its lease. The settings below turn that off; these clients are tested
- * with them.
+ * A client that resends commands after a connection broke, or queues them until there is one, may take a lock whose acquire
+ * was abandoned long ago, and keep it for a whole lease. The settings below turn that off; these clients are tested with them.
  *
  * @example ioredis 5 and 6: `new Redis({ autoResendUnfulfilledCommands: false, enableOfflineQueue: false })`
  * fromCommand(([name, ...args]) => redis.call(name, ...args))
@@ -24,7 +24,7 @@ import { commandTransport } from "./command-transport.js";
  * fromCommand((args) => redis.sendCommand(args))
  * @example Bun: `new RedisClient(url, { enableOfflineQueue: false })`
  * fromCommand(([name, ...args]) => redis.send(name, args))
- * @example Valkey GLIDE, as it comes
+ * @example Valkey GLIDE, with its default settings
  * fromCommand((args) => glide.customCommand(args))
  * @example \@upstash/redis: `new Redis({ url, token, automaticDeserialization: false, retry: false })`; or `fromRest`
  * fromCommand((args) => redis.exec(args))

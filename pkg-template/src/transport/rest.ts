@@ -8,9 +8,9 @@ import { type Fetch, restRequests } from "./rest-requests.js";
 export interface RestOptions {
   /** `https://...`; `http://` to another machine needs `allowPlaintextAuth`. */
   url: string;
-  /** Sent as `Authorization: Bearer <token>`. It must be allowed to write. */
+  /** Sent as `Authorization: Bearer <token>`. A read-only token is not enough. */
   token: string;
-  /** The runtime's own by default. When it rejects, the outcome of the commands is unknown. */
+  /** The `fetch` function to use; the runtime's own by default. If it rejects, the outcome of the commands counts as unknown. */
   fetch?: Fetch;
 }
 
@@ -19,13 +19,15 @@ const OPTIONS = new Set<string>(["url", "token", "fetch"] satisfies (keyof RestO
 /**
  * Redis over HTTP, as Upstash and serverless-redis-http offer it, for runtimes without sockets. Commands that are written
  * together share a request; at most four requests are in flight at a time. There are no wake-ups, so waiters poll, with one
- * command per attempt. Set `nodeTimeout` to the time that a request may take if that is more than its default. Keys and tokens must be valid Unicode, because the request is JSON.
+ * command per attempt. If a request may take longer than the default of `nodeTimeout`, set `nodeTimeout` to that time. Keys
+ * and tokens must be valid Unicode, because the request is JSON.
  *
- * HTTP keeps no order: if a request is abandoned after `nodeTimeout`, and the endpoint runs it after the clean-up that
- * follows, the lock stays taken for its `ttl`. Allow requests enough time, and use a short `ttl`.
+ * HTTP keeps no order: if a request is abandoned after `nodeTimeout`, and the endpoint runs it only after the clean-up that
+ * followed, the lock stays taken for its `ttl`. Allow requests enough time, and use a short `ttl`.
  *
- * Throws TypeError for bad options. If `url` or `token` is undefined or empty, as an environment variable is that is not set,
- * the client is made, and its functions reject with a TypeError that says so. A rejected token shows as a ServerError with prefix `WRONGPASS`.
+ * Throws TypeError for bad options. If `url` or `token` is undefined or empty because an environment variable is not set, the
+ * client is created all the same, and its calls reject with a TypeError that says so. A rejected token appears as a ServerError
+ * with prefix `WRONGPASS`.
  *
  * @example
  * createClient({ transport: fromRest({ url: UPSTASH_REDIS_REST_URL, token: UPSTASH_REDIS_REST_TOKEN }) })

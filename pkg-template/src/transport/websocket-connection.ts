@@ -4,7 +4,7 @@ import type { Connection, Transport } from "../types/transport.js";
 export interface WebSocketLike {
   /** The client sets it to `"arraybuffer"`. */
   binaryType: string;
-  /** Sends one binary frame: a Uint8Array, whose declaration differs before and after TypeScript 5.7. */
+  /** Sends one binary frame. It always gets a Uint8Array, whose declaration differs before and after TypeScript 5.7. */
   send(bytes: never): void;
   /** Starts the closing handshake. */
   close(): void;

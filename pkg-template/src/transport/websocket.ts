@@ -20,15 +20,15 @@ const OPTIONS = new Set<string>(["WebSocket", "protocols"] satisfies (keyof WebS
 
 /**
  * Redis through a bridge that forwards binary WebSocket frames to a TCP server and back, for runtimes without sockets, such
- * as browsers. Everyone who can use the bridge can use Redis: the bridge must authenticate its users, and the server's ACL
+ * as browsers. Anyone who can use the bridge can use Redis: the bridge must authenticate its users, and the server's ACL
  * should allow no more than locks need. `examples/websocket-bridge.mjs` is a bridge for development.
  *
- * `bridge` is the `ws://` or `wss://` URL of the bridge, or a function that returns one for a server's address, which
- * createClient and each connection call. A query may hold a token: errors show only the host.
+ * `bridge` is the `ws://` or `wss://` URL of the bridge, or a function that returns one for a server's address; createClient
+ * calls it, and so does each connection. The URL's query may contain a token: errors show only the host.
  *
- * TLS to the server is up to the bridge, so `tls` is refused, and so is `rediss:` unless `bridge` is a function, for which
- * `address.tls` says that TLS is wanted. A password, a query or subprotocols need a `wss://` bridge, or one on this machine,
- * unless `allowPlaintextAuth` is set.
+ * TLS to the server is up to the bridge, so `tls` is refused. A `rediss://` URL is refused too, unless `bridge` is a function,
+ * which then sees `address.tls`. A password, a query or subprotocols need a `wss://` bridge, or one on this machine, unless
+ * `allowPlaintextAuth` is set.
  *
  * Throws TypeError for bad arguments, and where the runtime has no WebSocket.
  *

@@ -5,7 +5,8 @@ import type { Transport } from "./transport.js";
 export interface MemoryServerOptions {
   /**
    * The server's wall clock: ms since 1970; by default the runtime's, as it was when the package was loaded. It decides when
-   * leases end on the server, and it may jump. If it throws or returns anything else, connections end with a TypeError as the cause.
+   * leases end on the server, and it may jump. If it throws or returns anything else, connections end with
+   * its error, or a TypeError, as the cause.
    */
   now?: () => number;
 }
@@ -14,7 +15,7 @@ export interface MemoryServerOptions {
 export interface MemoryServer {
   /**
    * A transport to this server, whatever the URL. Any number of clients may use it: they share the keys, and wake each
-   * other. Round trips take no turn of the event loop, so timers cannot fire in a loop that awaits nothing else.
+   * other. A round trip takes no turn of the event loop, so timers do not fire in a loop that awaits nothing but locks.
    */
   readonly transport: Transport;
   /** The keys that exist now, by database and name. */

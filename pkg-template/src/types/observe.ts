@@ -6,9 +6,9 @@ import type { LockErrorCode } from "../errors/errors.js";
  * with fractions. A `fence` is a decimal string, `null` for Redlock.
  */
 export type LockEvent =
-  /** Another owner held the lock at the first attempt: the acquire waits, or fails if `wait` is 0. */
+  /** Another owner held the lock at the first attempt. The acquire now waits; if its `wait` is 0, it fails. */
   | { readonly type: "contended"; readonly keys: readonly string[] }
-  /** A lock was granted, re-entered or adopted, after `waited` ms and so many attempts. */
+  /** A lock was acquired, re-entered or adopted, after `waited` ms and `attempts` attempts. */
   | {
       readonly type: "acquired";
       readonly keys: readonly string[];
@@ -16,20 +16,20 @@ export type LockEvent =
       readonly waited: number;
       readonly attempts: number;
     }
-  /** An acquire got no lock within its `wait`. A single attempt (`wait: 0`) never times out. */
+  /** Others held the lock for all of an acquire's `wait`. A single attempt (`wait: 0`) never times out. */
   | {
       readonly type: "timed-out";
       readonly keys: readonly string[];
       readonly waited: number;
       readonly attempts: number;
     }
-  /** A lease was renewed automatically; `rtt` is how long the servers took. */
+  /** A lease was renewed automatically; `rtt` is how long the servers took to answer, in ms. */
   | { readonly type: "renewed"; readonly keys: readonly string[]; readonly rtt: number }
-  /** An automatic renewal failed. It is tried again until the lease ends; if that happens, this is the cause of the loss. */
+  /** An automatic renewal failed. It is retried until the lease ends; the last such error is then the cause of the loss. */
   | { readonly type: "renew-failed"; readonly keys: readonly string[]; readonly error: ErrorData }
-  /** A majority agreed, but `missing` servers could not be asked. */
+  /** A majority granted or extended a Redlock, but `missing` servers could not be reached or failed. */
   | { readonly type: "degraded"; readonly keys: readonly string[]; readonly missing: number }
-  /** A lock was lost after `held` ms: its signal has aborted with a LockLostError, of which `error` is the data. */
+  /** A lock was lost after `held` ms: its signal has aborted with a LockLostError; `error` is that error as data. */
   | {
       readonly type: "lost";
       readonly keys: readonly string[];
@@ -47,7 +47,7 @@ export type LockEvent =
     }
   /** The connection to a server is ready for use. `node` is host:port or the path of the socket. */
   | { readonly type: "connection"; readonly node: string; readonly state: "ready" }
-  /** The connection to a server has ended, or could not be made. `reason` is for people; `error` says the same as data. */
+  /** The connection to a server has ended, or could not be made: `reason` is the message, `error` the whole error as data. */
   | {
       readonly type: "connection";
       readonly node: string;
@@ -78,15 +78,15 @@ export interface NodeSnapshot {
   readonly state: "down" | "connecting" | "ready";
   /** How many commands are waiting for their replies. */
   readonly pending: number;
-  /** Whether the server wakes waiters when it is their turn (RESP3). If not, they poll. */
+  /** Whether the server wakes waiters when it is their turn (RESP3). If not, waiters poll. */
   readonly wakes: boolean;
-  /** The last error of this server, which may be long over; `null` if there was none. */
+  /** The last error of this server, which may have passed long ago; `null` if there was none. */
   readonly fault: NodeFault | null;
 }
 
 /** An error of a server: an error reply, or the end of a connection. */
 export interface NodeFault {
-  /** As {@link LockError.code}. */
+  /** As `code` of a LockError. */
   readonly code: LockErrorCode;
   /** The first word of an error reply (NOAUTH, READONLY, ...); absent for other errors. */
   readonly prefix?: string;
@@ -120,9 +120,9 @@ export interface Counters {
   readonly attempts: number;
   /** Acquires that found the lock held at the first attempt. */
   readonly contended: number;
-  /** Grants. */
+  /** Locks acquired or adopted. */
   readonly acquired: number;
-  /** Automatic renewals. */
+  /** Automatic renewals that succeeded. */
   readonly renewed: number;
   /** Lost locks. */
   readonly lost: number;

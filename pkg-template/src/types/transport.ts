@@ -2,33 +2,33 @@
  * The public types of connections to servers.
  */
 
-/** Pluggable socket: bytes in, bytes out. */
+/** How a client reaches its servers: a pluggable socket, bytes in, bytes out. */
 export interface Transport {
   /**
    * How bytes reach the server. `"stream"`, the default: a byte stream of the client's own, on which the client logs in and
-   * receives messages, and on which commands run in the order of sending. `"commands"`: single commands on another
-   * program's session, which may overtake each other; waiters poll then.
+   * receives messages, and on which commands run in the order of sending. `"commands"`: single commands over another client
+   * or over HTTP, which may overtake each other; waiters poll then.
    */
   readonly carrier?: "stream" | "commands";
-  /** Whether a password may be sent over it (to that address). By default only with TLS or on this machine. */
+  /** Whether a password may be sent over it, to that address. By default only with TLS, or to this machine. */
   readonly secure?: boolean | ((address: Address) => boolean);
   /**
-   * Whether it sends credentials of its own, such as a token in a URL; like a password, these are refused where it is not
-   * `secure`. By default true if it carries commands.
+   * Whether it sends credentials of its own, such as a token in a URL. Like a password, these are refused where the transport
+   * is not `secure`. By default true if `carrier` is `"commands"`.
    */
   readonly credentials?: boolean | ((address: Address) => boolean);
   /** The server's name in errors when no URL is given. Only for a transport that leads to one server, whatever the address. */
   readonly name?: string;
   /**
-   * Set when something that it needs is not set, such as an environment variable with its URL. createClient takes it, and all
-   * that needs the server rejects with a TypeError of this text.
+   * A message, if something that the transport needs is missing, such as the environment variable with its URL. createClient
+   * accepts such a transport, and every call that needs the server rejects with a TypeError with this message.
    */
   readonly missing?: string;
-  /** If it cannot serve an address as given, returns the reason: createClient then throws a TypeError with that text. */
+  /** Returns the reason if it cannot serve an address as given: createClient then throws a TypeError with that message. */
   refuses?(address: Address): string | undefined;
   /**
    * Opens a connection; the promise resolves when bytes can be written, and rejects when that fails. When `signal` aborts,
-   * the connection is no longer wanted and must be dropped. After a call of `close`, the client ignores everything else.
+   * the connection is no longer wanted and must be dropped. After `handler.close` was called, the client ignores all other calls.
    */
   connect(
     address: Address,
@@ -43,9 +43,9 @@ export interface Connection {
   write(bytes: Uint8Array): void;
   /** Drops the connection at once. */
   close(): void;
-  /** From now on the connection keeps the process alive, as it does at first. Optional, together with `unref`. */
+  /** From now on the connection keeps the process alive, as a new connection does. Optional; give it together with `unref`. */
   ref?(): void;
-  /** From now on the connection does not keep the process alive: the client is owed nothing over it. */
+  /** From now on the connection does not keep the process alive, because the application waits for nothing from it. */
   unref?(): void;
 }
 
@@ -57,7 +57,7 @@ export interface Address {
   readonly port: number;
   /** Whether to use TLS and verify the server's certificate. */
   readonly tls: boolean;
-  /** How to verify the server, and the client's certificate; empty for the defaults. */
+  /** How to verify the server, and the client's certificate; an empty object for the defaults. */
   readonly tlsOptions: TlsOptions;
   /** The path of the unix socket, or `null`. */
   readonly path: string | null;

@@ -12,15 +12,15 @@ export interface ClientOptions {
    * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS (`valkey://` and `valkeys://` are
    * the same), or a unix socket as `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are
    * percent-decoded; an IPv6 host goes in brackets. The port is 6379 by default. Required, unless `transport` is given. If it
-   * is undefined or empty, as an environment variable is that is not set, the client is made, and its functions reject with a
-   * TypeError that says so.
+   * is undefined or empty because an environment variable is not set, the client is created all the same, and its calls reject
+   * with a TypeError that says so.
    */
   url?: string;
-  /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss:` URLs. */
+  /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss://` URLs. */
   tls?: TlsOptions;
   /**
-   * Asked for the credentials of each connection, when it is made, in place of those in the URL: for tokens that end after
-   * minutes. It may be async; `connectTimeout` counts from its call. What it throws is the `cause` of a ConnectionError.
+   * Called for each new connection, and returns the credentials that replace those in the URL: for tokens that expire after
+   * minutes. It may be async; `connectTimeout` counts from the call. What it throws becomes the `cause` of a ConnectionError.
    */
   credentials?: () => Credentials | Promise<Credentials>;
   /**
@@ -30,7 +30,7 @@ export interface ClientOptions {
   allowPlaintextAuth?: boolean;
   /**
    * The servers, as an alternative to `url`: at least one, each listed once. With two or more, which must be independent
-   * (no replicas), every lock of this client is a Redlock: it is held when a majority has granted it.
+   * (no replicas of each other), every lock of this client is a Redlock: it is held when a majority has granted it.
    */
   nodes?: (string | NodeOptions)[];
   /**
@@ -41,27 +41,29 @@ export interface ClientOptions {
   /** The prefix of every key, `"lock:"` by default; `""` to share keys with other libraries. */
   prefix?: string;
   /**
-   * Who this client is, for people who look at the server: at most 64 characters of printable ASCII, none by default. Drawn
-   * tokens are then `label/hex`, so that `redis-cli get lock:invoice:42` shows who holds the lock. It is no secret.
+   * A name for this client, for people who look at the server: at most 64 characters of printable ASCII, none by default.
+   * Random tokens are then `label/hex`, so that `redis-cli get lock:invoice:42` shows who holds the lock. It is not a secret.
    */
   label?: string;
   /** Default lease: ms, integer, at least 100. By default 10 000 for locks that are renewed, and 30 000 for others. */
   ttl?: number;
   /**
    * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default lease of
-   * a renewed lock, so that a holder that died costs no waiter its turn. It counts the time in which the client can listen: a
-   * stall of the event loop makes no waiter late.
+   * a renewed lock, so the death of a holder that renews costs no waiter its turn. Stalls of the event loop do not count.
    */
   wait?: number;
-  /** Bounds of the random pause between two attempts: ms, integers, `1 <= min <= max`; 50 and 250 by default. */
+  /**
+   * Bounds of the random pause between two attempts of a waiter that polls: ms, integers, `1 <= min <= max`; 50 and 250 by
+   * default. A waiter that gets wake-ups pauses for one to four times `max`.
+   */
   retry?: { min?: number; max?: number };
-  /** The allowed clock-rate error, as a share of ttl: 0 to 0.5, 0.01 by default. 2 ms are added. */
+  /** How far the rates of two clocks may differ, as a share of ttl: 0 to 0.5, 0.01 (1 %) by default. 2 ms are added. */
   drift?: number;
   /**
    * How long each server may take to answer: ms, integer, at least 1. By default a quarter of ttl, between 100 ms and 2 s, with
-   * one server, and 5 % of ttl, between 20 ms and 1 s, with several. A server may always take three round trips, at most
-   * `connectTimeout`. With one server, a connection that is silent for longer counts as dead, and what was asked is asked once
-   * more on a new one; with several, the vote goes on without that server. As for `wait`, stalls of the event loop do not count.
+   * one server, and 5 % of ttl, between 20 ms and 1 s, with several. A server may always take as long as three round trips, up
+   * to `connectTimeout`. With one server, a connection that is silent for longer counts as dead, and its unanswered commands are
+   * sent once more on a new one. With several, the vote goes on without that server. Stalls of the event loop do not count.
    */
   nodeTimeout?: number;
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
@@ -75,7 +77,7 @@ export interface ClientOptions {
   observe?: (event: LockEvent) => void;
   /**
    * The clocks and timers of this client. By default the runtime's own, as they were when the package was loaded: fake timers
-   * that a test installs later stop neither leases nor renewals. Fake timers that were there before are followed.
+   * that a test installs later stop neither leases nor renewals. Fake timers that were installed before control them.
    */
   clock?: Clock;
 }
@@ -99,9 +101,9 @@ export interface NodeOptions {
 }
 
 /**
- * Makes and keeps locks. Connects on first use. The process stays alive while something is owed: pending calls, held locks that
- * are renewed or whose `signal` was looked at, and a `close` in progress. An open connection alone does not keep it alive, except
- * where the transport cannot tell the runtime so, as over a WebSocket.
+ * Makes and keeps locks. Connects on first use. Pending calls, held locks that are renewed or whose `signal` was read, and a
+ * `close` in progress keep the process alive. An open connection alone does not, except where the transport has no means to
+ * tell the runtime so, as over a WebSocket.
  */
 export interface LockClient extends AsyncDisposable {
   /**
@@ -116,9 +118,9 @@ export interface LockClient extends AsyncDisposable {
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
   /**
-   * As {@link acquire}, but resolves to `null`, and leaves nothing behind, when others hold the lock for all of `wait`. That
-   * is 0 by default, whatever the client's `wait`: one attempt. Rejects as {@link acquire} does when the servers cannot be
-   * asked.
+   * Like {@link acquire}, but resolves to `null` when others hold the lock for all of `wait`, and then leaves nothing behind.
+   * `wait` is 0 by default, whatever the client's `wait`: one attempt. Rejects as {@link acquire} does when the servers cannot
+   * be asked.
    */
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
   /**
@@ -136,15 +138,16 @@ export interface LockClient extends AsyncDisposable {
   /**
    * Takes over a lock that another client, or another process, has acquired: `handle` is the result of the lock's `toJSON()`,
    * possibly sent as JSON, and this client must have the same prefix. The lease is extended to `ttl`, the handle's by
-   * default. It then belongs to both holders, so the first must no longer renew or release it. `token` and `fair` come from
-   * the handle; the other options are as in `acquire`.
+   * default. From then on the lock belongs to this client: the other may believe in it until its own lease ends, but its
+   * release, its loss or its exit does not free the lock. `token` and `fair` come from the handle; the other options are as in
+   * `acquire`.
    *
    * Rejects with LockLostError when the lock is no longer held under that token, with TypeError for a bad handle, and
    * otherwise as `acquire` does.
    */
   adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock>;
   /**
-   * Adds an observer, as the option `observe` does; returns a function that removes it. Events from before are not repeated.
+   * Adds an observer, as the option `observe` does; returns a function that removes it. Earlier events are not repeated.
    * Throws a TypeError when `fn` is not a function.
    */
   observe(fn: (event: LockEvent) => void): () => void;
@@ -180,16 +183,16 @@ export interface AcquireOptions {
    * they share no order of arrival. An acquire of the same keys without `fair` is still excluded, but may overtake.
    */
   fair?: boolean;
-  /** Renew at a third of `ttl` until released. False by default, true in `using`. */
+  /** Extends the lease whenever a third of `ttl` has passed, until the release. False by default, true in `using`. */
   renew?: boolean;
-  /** The longest time to hold the lock, which is lost after it: ms, integer, at least 1, or `Infinity`, the default. */
+  /** The longest time to hold the lock; after it, the lock is lost: ms, integer, at least 1, or `Infinity`, the default. */
   maxHold?: number;
   /**
-   * The owner's token, not empty; by default 160 fresh random bits per acquisition, behind the client's `label`. The same token re-enters a lock that
-   * this client already holds under it. Anyone who knows the token can release the lock.
+   * The owner's token, not empty; by default 160 fresh random bits per acquisition, after the client's `label`. The same token
+   * re-enters a lock that this client already holds under it. Anyone who knows the token can release the lock.
    */
   token?: string;
-  /** An abort rejects with `signal.reason`; clean-up goes on in the background. */
+  /** When it aborts before the lock is acquired, the call rejects with `signal.reason`, and cleans up in the background. */
   signal?: AbortSignal;
 }
 
@@ -210,12 +213,12 @@ export interface Lock extends AsyncDisposable {
   readonly remaining: number;
   /**
    * Aborts with LockLostError when the lock is lost, before its validity ends, and when the client is closed while the
-   * lock is held. A release does not abort it. After the process was suspended, it may already be aborted when you first
-   * read it: check `signal.aborted` before you add a listener, or pass it to an API that does, such as `fetch`.
+   * lock is held. A release does not abort it. It may already be aborted when you first read it, for example after the process
+   * was suspended: check `signal.aborted` before you add a listener, or pass it to an API that does, such as `fetch`.
    */
   readonly signal: AbortSignal;
   /**
-   * Extends the lease to at least `ttl` ms from now (integer, at least 100; by default as acquired). It never shortens the
+   * Extends the lease to at least `ttl` ms from now (integer, at least 100; by default that of the acquire). It never shortens the
    * lease, and renewals keep using the `ttl` of the acquire. Rejects with LockLostError when the lock is no longer held or
    * has been released, with another LockError when the servers could not be asked (the lease is then unchanged), and with
    * TypeError or RangeError for a bad `ttl`.
@@ -228,9 +231,9 @@ export interface Lock extends AsyncDisposable {
   verify(): Promise<boolean>;
   /**
    * Releases the lock; after re-entry, only the last release frees it. Idempotent, and never rejects: resolves to
-   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when no server answered (the lock then
-   * ends with its lease at the latest), or when the connection died before the answer, and the server, asked again, found
-   * nothing.
+   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when neither was confirmed in time. Then
+   * too few servers answered, and the lock ends with its lease at the latest; or the release was sent again because a
+   * connection had died, and found nothing, so the first one may have freed the lock.
    */
   release(): Promise<"released" | "expired" | "unknown">;
   /** Plain data that represents this lock. It contains the token: treat it as a secret. */
@@ -251,13 +254,13 @@ export interface LockHandle {
   readonly ttl: number;
 }
 
-/** The source of time and timers for a client. */
+/** A client's source of time and timers. */
 export interface Clock {
   /** Monotonic time in ms, with fractions if there are any. */
   now(): number;
   /** Wall-clock time in ms since 1970. It may jump. */
   wall(): number;
-  /** Calls `callback` once after `delay` ms; being early is harmless. */
+  /** Calls `callback` once after `delay` ms; a call that comes early is harmless. */
   setTimeout(callback: () => void, delay: number): unknown;
   /** Cancels the call for which `setTimeout` returned `handle`; harmless when it has run. */
   clearTimeout(handle: unknown): void;

@@ -16,8 +16,8 @@ let compiled: WebAssembly.Module | undefined;
  * compile WebAssembly.
  *
  * Only promises carry the bytes, so fake timers cannot delay them. The server and its clients use the clocks and timers that
- * there were when the package was loaded: fake timers that are installed later change nothing. To turn the time, pass `now` to
- * the server and `clock` to the clients.
+ * were there when the package was loaded: fake timers that are installed later have no effect. To control the time, pass `now`
+ * to the server and `clock` to the clients.
  *
  * @example
  * const server = createMemoryServer();
