@@ -91,7 +91,7 @@ class Client implements LockClient {
       throw error;
     }
     const loss = lock.lossBefore(await leave());
-    // The body did its work without the lock, perhaps beside another holder: its caller must not take that for a success.
+    // The body did its work without the lock, perhaps while another held it: its caller must not mistake that for success.
     if (loss !== undefined) throw Object.assign(loss, { result });
     return result;
   }
@@ -118,7 +118,7 @@ class Client implements LockClient {
     await this.close();
   }
 
-  /** The state for people. Looking at a client must not throw. */
+  /** The state as `console.log` shows it. Logging a client must not throw. */
   #shown(): object {
     try {
       return this.inspect();

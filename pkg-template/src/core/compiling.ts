@@ -1,7 +1,7 @@
 /** Compiles the WebAssembly that is inlined in the package, and explains where a runtime does not allow it. */
 import { InternalError } from "../errors/errors.js";
 
-/** Decodes base64. A plain loop: Uint8Array.from takes tens of milliseconds for as many bytes, on every cold start. */
+/** Decodes base64. A plain loop: Uint8Array.from takes tens of milliseconds for this many bytes, on every cold start. */
 export function decode(base64: string): Uint8Array {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
@@ -9,7 +9,7 @@ export function decode(base64: string): Uint8Array {
   return bytes;
 }
 
-/** Throws where there is no WebAssembly: better at once than at the first lock. */
+/** Throws where there is no WebAssembly: better now than at the first lock. */
 export function requireWebAssembly(): void {
   if (typeof WebAssembly !== "undefined") return;
   throw new InternalError(
@@ -28,7 +28,7 @@ export function explain<T>(compile: () => T): T {
   };
   try {
     const compiled = compile();
-    // Not by instanceof: the promise may be of another realm than this file.
+    // Not by instanceof: the promise may come from another realm.
     const { then } = compiled as { then?: unknown };
     return typeof then === "function" ? (Promise.resolve(compiled).catch(failed) as T) : compiled;
   } catch (error) {

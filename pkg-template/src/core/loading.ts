@@ -83,7 +83,7 @@ async function fetched<T>(source: T | Promise<T>): Promise<T> {
   }
 }
 
-/** A web server may answer with a page when the file is missing. */
+/** A web server may answer with an HTML page when the file is missing. */
 function wasmIn(source: ArrayBuffer | ArrayBufferView): Uint8Array {
   const bytes = ArrayBuffer.isView(source)
     ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)

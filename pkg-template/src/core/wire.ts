@@ -15,7 +15,7 @@ export const KIND = {
    * when the record of a reason follows
    */
   failed: 2,
-  /** lock, kind of loss, 1 when the record of a reason follows; with a string for people */
+  /** lock, kind of loss, 1 when the record of a reason follows; with a human-readable string */
   lost: 3,
   /** lock, outcome */
   released: 4,
@@ -35,7 +35,7 @@ export const KIND = {
   renewed: 11,
   /** lock, number of missing servers */
   degraded: 12,
-  /** node, 0 when ready, 1 when ended: the record of a reason follows. The first failure at a server comes always */
+  /** node, 0 when ready, 1 when ended: the record of a reason follows. First failures are reported without observers too */
   connection: 13,
   /** lock, then the error as in `failed` */
   renewFailed: 14,

@@ -41,7 +41,7 @@ export class NodeConnection {
     this.#owner = owner;
   }
 
-  /** `ask` asks the application for credentials, if that is to be done. */
+  /** `ask`, if given, asks the application for credentials. */
   dial(transport: Transport, address: Address, ask?: () => Promise<Login>): void {
     this.#plaintext = !address.tls && address.path === null && transport.carrier !== "commands";
     const handler = {
@@ -100,7 +100,7 @@ export class NodeConnection {
     } catch (error) {
       this.#close(error, NO_LOGIN);
     }
-    // Also after an answer that is too late.
+    // The answer may also have come after the connection was dropped.
     this.#dial.signal.throwIfAborted();
   }
 

@@ -11,7 +11,7 @@ import type { NodeInfo } from "./to-error.js";
 /** A server with what is known about it for errors. */
 export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"]; asking: boolean };
 
-/** A server of which nothing is known yet. */
+/** A server about which nothing is known yet. */
 export function known(node: Node): KnownNode {
   return { ...node, tls: node.address.tls, lastError: undefined, asking: false };
 }
@@ -106,7 +106,7 @@ export class Connections implements ConnectionOwner {
     this.#drain.now();
   }
 
-  /** Notes the end of a connection; returns the reason with the name of the server, which sockets' messages often have. */
+  /** Notes the end of a connection; returns the reason with the name of the server, unless it contains the name already. */
   #ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
     this.#open.delete(id);
     const node = this.#nodes[index];

@@ -2,7 +2,7 @@
 export interface Drained {
   /** Comes first. */
   begin(): void;
-  /** Does what follows from past inputs; true if there may be more. Foreign code runs in it, which may feed. */
+  /** Does what follows from past inputs; true if there may be more. It runs foreign code, which may feed new inputs. */
   round(): boolean;
   /** Comes when nothing is left. */
   end(): void;

@@ -157,7 +157,7 @@ export class Driver implements LockDriver {
     return this.#observer.observe(observe);
   }
 
-  /** The current state. Throws an InternalError when the core fails over it. */
+  /** The current state. Throws an InternalError if that makes the core trap. */
   inspect(): ClientSnapshot {
     const state = this.#final ?? this.#host.feed((core) => core.inspect());
     if (state instanceof InternalError) throw state;
@@ -165,8 +165,8 @@ export class Driver implements LockDriver {
   }
 
   /**
-   * Ends everything, with at most `timeout` ms for the bodies of `using` and for clean-up. Must be called once, and nothing
-   * but calls about the locks of those bodies after it.
+   * Ends everything, with at most `timeout` ms for the bodies of `using` and for clean-up. Call it once, and after it only
+   * what concerns the locks of those bodies.
    */
   close(timeout: number): Promise<void> {
     this.#request.follow();

@@ -27,7 +27,7 @@ export class Pending {
   readonly #driver: LockDriver;
   readonly #toError: (record: ErrorRecord, call: Call) => LockError;
   readonly #observer: Observer;
-  /** The locks of which the application waits for the end. */
+  /** The locks whose end the application waits for. */
   readonly #watched = new Set<number>();
 
   constructor(
@@ -175,17 +175,17 @@ export class Pending {
   /** False when no release was waiting for its outcome. */
   #settleRelease(lock: HeldLock, outcome: ReleaseOutcome): boolean {
     if (!lock.settleRelease(outcome)) return false;
-    if (this.#observer.any) this.#observer.add({ type: "released", ...this.#told(lock), outcome });
+    if (this.#observer.any) this.#observer.add({ type: "released", ...this.#endOf(lock), outcome });
     return true;
   }
 
   #lose(lock: HeldLock, message: string, cause?: Error): void {
     const error = lock.lose(message, cause);
-    if (this.#observer.any) this.#observer.add({ type: "lost", ...this.#told(lock), error: dataOf(error) });
+    if (this.#observer.any) this.#observer.add({ type: "lost", ...this.#endOf(lock), error: dataOf(error) });
   }
 
   /** What the events about the end of a lock have in common. */
-  #told({ keys, fenceText: fence, granted }: HeldLock): {
+  #endOf({ keys, fenceText: fence, granted }: HeldLock): {
     keys: readonly string[];
     fence: string | null;
     held: number;

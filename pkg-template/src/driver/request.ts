@@ -3,8 +3,8 @@ import type { CoreHost } from "./core-host.js";
 import type { Timer } from "./timer.js";
 
 /**
- * The request in which the client works. In workerd, I/O belongs to the request that began it: in any other request, a socket stays
- * silent and a timer never fires. Elsewhere, everything is one request.
+ * The request in which the client works. In workerd, I/O belongs to the request that began it: in any other request, a
+ * socket stays silent and a timer never fires. In other runtimes, everything counts as one request.
  */
 export class CurrentRequest {
   readonly #host: CoreHost;
@@ -18,10 +18,13 @@ export class CurrentRequest {
     this.#connections = connections;
   }
 
-  /** Follows into this request, unless calls of another are pending, or locks of it renewed: then it is refused here. */
+  /**
+   * True if the client must be refused in this request, because another one has pending calls or renewed locks. Otherwise
+   * moves the client to this request.
+   */
   isElsewhere(): boolean {
     if (!this.#isAnother()) return false;
-    // Nothing has run since that request ended, perhaps long ago, and nothing of it can be read any more.
+    // No timer has run since that request ended, perhaps long ago, and what its sockets received can no longer be read.
     if (this.#host.core !== undefined) this.#host.feed((core, mono, wall) => core.absence(mono, wall));
     if (this.#host.owed() > 0) return true;
     this.follow();
@@ -29,8 +32,8 @@ export class CurrentRequest {
   }
 
   /**
-   * Moves the client to this request, if it works in another. Leaves the connections and the timer of that one behind: from
-   * here, nothing comes of them any more.
+   * Moves the client to this request, if it works in another. Leaves the connections and the timer of the other one
+   * behind: they no longer do anything in this request.
    */
   follow(): void {
     if (!this.#isAnother()) return;

@@ -38,8 +38,8 @@ export function toLockError(
   return locate(errorOf(record, nodes, since, keys), site);
 }
 
-/** An error that is nobody's rejection, but a cause or a vote. */
-export function behind(
+/** An error that no call rejects with: a cause, or the error in a vote. */
+export function nestedError(
   record: ErrorRecord | undefined,
   nodes: readonly NodeInfo[],
   since: number,
@@ -55,7 +55,7 @@ function errorOf(
   keys: readonly string[],
 ): LockError {
   const { code, attempts, prefix, message } = record;
-  const cause = behind(record.reason, nodes, since, keys);
+  const cause = nestedError(record.reason, nodes, since, keys);
   const node = nodes[record.node] ?? allOf(nodes);
   const located = `${node.name}: ${message}`;
   switch (code) {
@@ -90,7 +90,7 @@ function hintFor(prefix: string, { transport }: NodeInfo): string {
     : "";
 }
 
-/** The error of a whole client, for one of its calls. */
+/** An error of the whole client, as one of its calls rejects with it. */
 export function errorForCall(error: ClosedError | InternalError, { keys, site }: Call): LockError {
   const { message, cause } = error;
   const Type = error instanceof InternalError ? InternalError : ClosedError;
@@ -122,12 +122,12 @@ function voteOf(
   keys: readonly string[],
 ): Vote {
   const name = nodes[node]?.name ?? "";
-  const failure = behind(error, nodes, 0, keys);
+  const failure = nestedError(error, nodes, 0, keys);
   if (failure !== undefined) return { node: name, outcome: "failed", error: failure };
   return { node: name, outcome: outcome === VOTE.granted ? "granted" : "held" };
 }
 
-/** A call in a request, of a client that another request uses: see CurrentRequest. */
+/** The error of a call from one request while another request uses the client: see CurrentRequest. */
 export function otherRequest(nodes: readonly NodeInfo[], { keys, site }: Call): ConnectionError {
   return locate(new ConnectionError(ELSEWHERE, allOf(nodes).name, { keys }), site);
 }
@@ -135,7 +135,7 @@ export function otherRequest(nodes: readonly NodeInfo[], { keys, site }: Call): 
 const ELSEWHERE =
   "another request uses this client, and in this runtime I/O belongs to the request that began it; call createClient in each request, or keep the client in a Durable Object";
 
-/** For an error that does not concern one server alone. */
+/** All servers as one, for an error that concerns more than one. */
 function allOf(nodes: readonly NodeInfo[]): NodeInfo {
   return {
     name: nodes.map(({ name }) => name).join(", "),

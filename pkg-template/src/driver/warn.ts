@@ -1,10 +1,10 @@
-/** The parts of a runtime's globals with which it tells people something. */
+/** The globals through which a runtime can warn. */
 interface Globals {
   readonly process?: { emitWarning?(message: string, options: { type: string; code: string }): void };
   readonly console?: { warn(message: string): void };
 }
 
-/** Tells the people who run the process, once for each call: as a process warning where there is such a thing. */
+/** Warns whoever runs the process: with a process warning where there is such a thing, otherwise on the console. */
 export function warn(message: string, code: string): void {
   const { process, console } = globalThis as Globals;
   try {

@@ -1,4 +1,7 @@
-/** For edge runtimes that compile no WebAssembly, as Vercel's: their bundlers make a module of `?module`. They have no sockets. */
+/**
+ * For edge runtimes that compile no WebAssembly themselves, such as Vercel's: their bundlers compile the file imported with
+ * `?module`. They have no sockets.
+ */
 import { openClient } from "../client.js";
 import { compiledCore } from "../core/loading.js";
 import module from "../core.wasm?module";

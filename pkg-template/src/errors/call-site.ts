@@ -5,7 +5,7 @@ export interface CallSite {
   readonly stack?: string;
 }
 
-/** The site of an error that is nobody's rejection, but a cause or a vote: frames would tell nothing. */
+/** The site of an error that no call rejects with, such as a cause: frames would tell nothing. */
 export const NOWHERE: CallSite = Object.freeze({});
 
 /** A call of the application, as its errors describe it. */
@@ -18,7 +18,7 @@ export interface Call {
 type Capture = (target: object, verb?: Function) => void;
 
 const errors: { readonly captureStackTrace?: Capture; stackTraceLimit?: number } = Error;
-/** V8 and JavaScriptCore have it, newer Firefoxes too. */
+/** V8, JavaScriptCore and newer versions of Firefox have it. */
 const capture = errors.captureStackTrace;
 
 /** Enough to find the call. Each frame costs up to a microsecond, and few calls need theirs. */

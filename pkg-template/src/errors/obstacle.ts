@@ -9,10 +9,10 @@ export const UNKNOWN_AUTHORITY = new Set([
 /** The code of a certificate for another name. */
 export const OTHER_NAME = "ERR_TLS_CERT_ALTNAME_INVALID";
 
-/** Deno's names, and Node.js's code, of errors for want of a permission of the runtime. */
+/** Deno's names, and Node.js's code, of errors about a missing permission of the runtime. */
 const NOT_PERMITTED = new Set(["NotCapable", "PermissionDenied", "ERR_ACCESS_DENIED"]);
 
-/** What keeps connections from being made until a person changes it; undefined if the error may pass. */
+/** What prevents every connection until somebody changes the set-up; undefined if the error may be transient. */
 export function obstacleOf(error: unknown): Obstacle {
   try {
     return findObstacle(error, 0);

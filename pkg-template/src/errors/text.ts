@@ -1,4 +1,4 @@
-/** Short text for whatever a transport threw, for people to read. */
+/** A short human-readable text for whatever a transport threw. */
 export function reasonOf(error: unknown): string {
   return textOf(error).slice(0, 500);
 }

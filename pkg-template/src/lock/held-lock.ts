@@ -16,7 +16,7 @@ export interface Origin {
 
 /** The driver, as far as a lock uses it. */
 export interface LockDriver {
-  /** Stands in front of drawn tokens; empty for none. */
+  /** The prefix of drawn tokens; empty for none. */
   readonly label: string;
   remaining(id: number): number;
   /** A read found that a deadline has passed: the core must run soon. */
@@ -54,7 +54,7 @@ export class HeldLock implements Lock {
   readonly #site: CallSite;
   readonly #grant: Grant;
   #token: string | undefined;
-  /** Cleared once and for ever, by the first of a release, a loss, and a clock past the validity. */
+  /** Cleared once and for all, by whichever comes first: a release, a loss, or a clock past the end of validity. */
   #held = true;
   #loss: LockLostError | undefined;
   #lossReason = "";

@@ -1,6 +1,6 @@
 type Inspect = (value: unknown, options?: unknown) => string;
 
-/** What Node.js and Bun call to show an object, and what Deno calls. */
+/** The methods that Node.js and Bun, and Deno, call to show an object. */
 const NODE = Symbol.for("nodejs.util.inspect.custom");
 const DENO = Symbol.for("Deno.customInspect");
 

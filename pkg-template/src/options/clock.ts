@@ -19,8 +19,9 @@ const loadedClock: Clock = {
 };
 
 /**
- * The runtime's own clocks and timers, as they were when the package was loaded. If fake timers were there before (Sinon's, which
- * Jest and Vitest use too, have a property `clock`), they are to turn the time, and what takes their place later is.
+ * The runtime's own clocks and timers, as they were when the package was loaded. If fake timers were installed before that
+ * (Sinon's, which Jest and Vitest use too, have a property `clock`), the test means them to drive the client: then it uses
+ * whatever is installed at each call.
  */
 export const systemClock: Clock = "clock" in begin ? presentClock : loadedClock;
 

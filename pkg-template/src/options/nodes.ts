@@ -115,7 +115,7 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport, missing };
 }
 
-/** What is not set, if anything. An option that is not even named is a mistake of the program's, and is refused at once. */
+/** What is not set, if anything. An option that is not even named is a mistake in the program, and is refused at once. */
 function missingIn(node: NodeOptions, name: string, own: Transport | undefined): string | undefined {
   if (own?.missing !== undefined) return own.missing;
   const isOptional = own !== undefined && node.url === undefined;
@@ -200,7 +200,7 @@ function parseTls(value: unknown, name: string): TlsOptions | undefined {
   return ca === undefined ? strings : { ...strings, ca: authorities as string[] };
 }
 
-/** An empty one would switch the check of the name off in some runtimes, and TLS has no addresses for names. */
+/** An empty name would turn off the name check in some runtimes, and TLS does not allow an IP address as a server name. */
 function serverName(name: string, value: unknown): void {
   const given = check(name, value, "string");
   if (/[a-z]/i.test(given) && /^[a-z0-9._-]+$/i.test(given)) return;

@@ -84,7 +84,7 @@ export function nameOf(address: Address): string {
 
 type Refuse = (problem: string) => TypeError;
 
-/** What stands around a URL that was read from a file or a variable, and does not belong to it. */
+/** What surrounds a URL by mistake, such as the line break at the end of the file that it was read from. */
 function wrappingOf(url: string): string | undefined {
   const [edge] = /^\s|\s$/.exec(url) ?? [];
   if (edge !== undefined) {

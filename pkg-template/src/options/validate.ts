@@ -22,8 +22,8 @@ export function check<T extends keyof Types>(
 }
 
 /**
- * If `value` is what an environment variable gives that is not set, a text that says so. A program that is built or tested
- * without its environment must load, so this is told by what it asks for first, not by what it passes the value to.
+ * A message, if `value` is what an unset environment variable yields. A program must load even when it is built or tested
+ * without its environment, so the first request to a server fails with this message, and not createClient.
  */
 export function unset(name: string, value: unknown): string | undefined {
   if (value !== undefined && value !== "") return undefined;

@@ -37,7 +37,7 @@ export function commandTransport(open: Open, { secret, ...info }: CommandTranspo
                 if (!stop.signal.aborted) handler.data(encoded);
               },
               (error: unknown) => {
-                // The commands behind it fail too, because only the order tells whose a reply is.
+                // The commands after it fail too, because only the order tells which command a reply answers.
                 if (!stop.signal.aborted) handler.close(error);
                 stop.abort();
               },

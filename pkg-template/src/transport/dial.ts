@@ -6,13 +6,13 @@ import { explainTls } from "./tls.js";
 // Taken when the package is loaded: a test's fake timers must not stop a connect.
 const { setTimeout, clearTimeout } = globalThis;
 
-/** How long an address is tried alone before the next one is tried beside it, ms (RFC 8305). */
+/** How long an address is tried alone before the next one is tried in parallel, ms (RFC 8305). */
 const HEAD_START = 250;
 
 /**
- * Opens a socket to the first address of a host that accepts, with `open`. Another address is tried when one fails, and beside
- * one that takes longer than the head start, which goes on: how long the whole may take is up to the signal alone. Node.js's
- * own way gives each address 250 ms, and Deno's waits for the first one as long as the kernel does.
+ * Opens a socket, with `open`, to the first address of a host that accepts. The next address is tried when one fails or
+ * takes longer than the head start, which does not end the slow attempt: only the signal limits the time. Node.js's own
+ * way gives each address 250 ms, and Deno's waits for the first one as long as the kernel does.
  *
  * `use` is called as soon as a socket has emitted `event`, before it emits anything else.
  */
@@ -49,7 +49,7 @@ export async function dial<T>(
       const host = hosts[next];
       next += 1;
       if (host !== undefined) {
-        // First, because an attempt that throws advances by itself.
+        // Before the attempt, because one that throws advances by itself.
         if (next < hosts.length) timer = setTimeout(advance, HEAD_START);
         attempt(host);
       } else if (sockets.size === 0) {
@@ -76,7 +76,7 @@ export async function dial<T>(
       socket.on("error", (error) => {
         failure = error;
       });
-      // It follows every error.
+      // "close" follows every "error".
       socket.once("close", () => {
         if (settled) return;
         sockets.delete(socket);

@@ -23,7 +23,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** Sends commands to a REST endpoint at `base`. Commands that have to wait are sent together in the next request. */
+/** Sends commands to a REST endpoint at `base`. Commands that have to wait share the next request. */
 export function restRequests(base: string, token: string, fetch: Fetch): Open {
   const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
 
