@@ -3,9 +3,9 @@
 import { counter } from "./counter.js";
 import { dim, print, showSummary } from "./display.js";
 import { inheritance } from "./inheritance.js";
-import { line } from "./line.js";
 import { outage } from "./outage.js";
 import { philosophers } from "./philosophers.js";
+import { queue } from "./queue.js";
 import { openStage } from "./stage.js";
 
 async function showKinds(stage) {
@@ -16,7 +16,7 @@ async function showKinds(stage) {
   return [
     ...(await counter(stage, servers)),
     ...(await inheritance(stage)),
-    ...(await line(stage)),
+    ...(await queue(stage)),
     ...(await philosophers(stage)),
     ...(await outage(stage, servers)),
   ];

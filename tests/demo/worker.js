@@ -41,14 +41,14 @@ const roles = {
     await lock.release();
   },
   async keep() {
-    await locks.using("line", { fair: true }, async () => {
+    await locks.using("queue", { fair: true }, async () => {
       say({ holds: true });
       await redis.send("BLPOP", "let go", 30);
     });
   },
   async queue({ place }) {
     await redis.send("BLPOP", `arrive:${place}`, 30);
-    await locks.using("line", { fair: true }, async () => {
+    await locks.using("queue", { fair: true }, async () => {
       await redis.send("RPUSH", "served", place);
       await pause(20);
     });

@@ -83,7 +83,7 @@ const longest = {
   "examples.test.js": "programs that outwait leases",
   "suite/lasting.test.js": "leases and positions that outlast themselves several times",
   "suite/fair-leaving.test.js": "position leases that run out",
-  "suite/fair-places.test.js": "position leases that run out",
+  "suite/fair-positions.test.js": "position leases that run out",
   "packaging/installing.test.js": "npm, and the package on each runtime",
   "unit/types.test.js": "the TypeScript compiler, several times",
   "rest.test.js": "deadlines that pass",

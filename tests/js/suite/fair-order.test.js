@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
 import { rejection, settles, until } from "../support/conditions.js";
-import { lineUp, standInLine } from "../support/line.js";
 import { startWorker } from "../support/processes.js";
+import { joinQueue, queueUp } from "../support/queue.js";
 import { startRedis } from "../support/redis.js";
-import { assertAllExpire, inLine, keysLeft } from "../support/server-state.js";
+import { assertAllExpire, keysLeft, queueLength } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
@@ -19,8 +19,8 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
   const key = freshKey();
   const holder = await openClient(t, own, QUICK).acquire(key, { fair: true });
   const script = new URL("../workers/queuer.js", import.meta.url);
-  // Four processes of very different patience: the order must not depend on who asks most often. The line takes longer than
-  // places in it are kept (3 s; 12 s for the last), and each process is served more often than the patient ones ask.
+  // Four processes that poll at very different rates: the order must not depend on which polls most often. The queue takes
+  // longer than its position leases (3 s; 12 s for the last), and each process is served more often than the slowest polls.
   const retries = [
     { min: 1, max: 5 },
     { min: 5, max: 50 },
@@ -36,7 +36,7 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
     const token = at % 2 === 0 ? String(1_000 - at) : "~".repeat(201 - at);
     const worker = (at * 7 + (at >> 3)) % workers.length;
     await own.send("RPUSH", `orders:${worker}`, JSON.stringify([at, token]));
-    await until(async () => (await inLine(own, key)) === at + 1, { every: 1, what: `ticket ${at}` });
+    await until(async () => (await queueLength(own, key)) === at + 1, { every: 1, what: `ticket ${at}` });
   }
   await holder.release();
   for (const at of count(4)) await own.send("RPUSH", `orders:${at}`, "go home");
@@ -50,7 +50,7 @@ test("rule 9: 200 waiters of four processes are served in order of arrival, what
   assert.deepEqual(
     (await keysLeft(own)).filter((name) => name !== "served"),
     [],
-    "nobody is left in line",
+    "nobody is left in the queue",
   );
   await assertAllExpire(own, ["served"]);
 });
@@ -62,7 +62,7 @@ test("rule 9: a newcomer never overtakes, neither by trying nor by asking while 
   const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
   const client = openClient(t, redis, QUICK);
   const served = [];
-  const turns = await lineUp(redis, key, count(40), () => client.acquire(key, { fair: true }), served);
+  const turns = await queueUp(redis, key, count(40), () => client.acquire(key, { fair: true }), served);
 
   const pusher = openClient(t, redis, QUICK);
   let barged = 0;
@@ -82,7 +82,7 @@ test("rule 9: a newcomer never overtakes, neither by trying nor by asking while 
       served.push("late");
       await lock.release();
     });
-  await settles(Promise.all([...turns, late]), 20_000, "the line");
+  await settles(Promise.all([...turns, late]), 20_000, "the queue");
   over = true;
   await barging;
   assert.deepEqual(served, [...count(40), "late"]);
@@ -93,7 +93,7 @@ test("rule 9: waiters of one client and of several with the same name of key, bu
   const [a, b] = [freshKey(), freshKey()];
   const client = openClient(t, redis, QUICK);
   const [one, two] = await Promise.all([a, b].map((key) => client.acquire(key, { fair: true })));
-  const waiting = await standInLine(redis, a, () => client.acquire(a, { fair: true }));
+  const waiting = await joinQueue(redis, a, () => client.acquire(a, { fair: true }));
   assert.equal(await two.release(), "released");
   const again = await client.acquire(b, { fair: true, wait: 0 });
   await again.release();
@@ -101,7 +101,7 @@ test("rule 9: waiters of one client and of several with the same name of key, bu
   await (await settles(waiting.promise)).release();
 });
 
-test("rule 10: tryAcquire leaves no trace: not on a free key once released, not on a held one, not behind a line", async (t) => {
+test("rule 10: tryAcquire leaves no trace: not on a free key once released, not on a held one, not behind a queue", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis, QUICK);
   const lock = await client.tryAcquire(key, { fair: true });
@@ -118,19 +118,19 @@ test("rule 10: tryAcquire leaves no trace: not on a free key once released, not 
     "not even a fence counter",
   );
 
-  const { promise } = await standInLine(redis, stranger, () => client.acquire(stranger, { fair: true }));
+  const { promise } = await joinQueue(redis, stranger, () => client.acquire(stranger, { fair: true }));
   assert.equal(await openClient(t, redis, QUICK).tryAcquire(stranger, { fair: true }), null);
-  assert.equal(await inLine(redis, stranger), 1);
+  assert.equal(await queueLength(redis, stranger), 1);
   await redis.send("DEL", `lock:${stranger}`);
   await (await settles(promise)).release();
   assert.deepEqual(await keysLeft(redis, `*${stranger}*`), []);
 });
 
-test("rule 10: every helper key expires, while there is a line and after it", async (t) => {
+test("rule 10: every derived key expires, while there is a queue and after it", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis, QUICK);
   const holder = await client.acquire(key, { fair: true });
-  const { promise } = await standInLine(redis, key, () => client.acquire(key, { fair: true, wait: 60_000 }));
+  const { promise } = await joinQueue(redis, key, () => client.acquire(key, { fair: true, wait: 60_000 }));
   await assertAllExpire(redis);
   await holder.release();
   const lock = await settles(promise);
@@ -140,7 +140,7 @@ test("rule 10: every helper key expires, while there is a line and after it", as
   assert.deepEqual(await keysLeft(redis, `*${key}*`), []);
 });
 
-test("rule 8: fences grow along the line", async (t) => {
+test("rule 8: fences grow along the queue", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis, QUICK);
   const locks = count(20).map(() =>
@@ -153,20 +153,20 @@ test("rule 8: fences grow along the line", async (t) => {
   for (const at of count(19)) assert.ok(fences[at + 1] > fences[at], fences.join(" "));
 });
 
-test("rule 9: fair with several keys: one's turn must have come in every line", async (t) => {
+test("rule 9: fair with several keys: a waiter must be the head of every queue", async (t) => {
   const [a, b, c] = [freshKey(), freshKey(), freshKey()];
   const client = openClient(t, redis, QUICK);
   const holder = await client.acquire(a, { fair: true });
   const served = [];
-  const both = await lineUp(redis, b, ["a and b"], () => client.acquire([a, b], { fair: true }), served);
-  // b is free, but whoever came first waits for it.
-  const only = await lineUp(redis, b, ["b"], () => client.acquire(b, { fair: true }), served);
+  const both = await queueUp(redis, b, ["a and b"], () => client.acquire([a, b], { fair: true }), served);
+  // b is free, but the first waiter in its queue comes first.
+  const only = await queueUp(redis, b, ["b"], () => client.acquire(b, { fair: true }), served);
   assert.equal(await client.tryAcquire(b, { fair: true }), null);
   const free = await client.acquire(c, { fair: true, wait: 0 });
   await free.release();
   assert.deepEqual(served, []);
   await holder.release();
-  await settles(Promise.all([...both, ...only]), 5_000, "both lines");
+  await settles(Promise.all([...both, ...only]), 5_000, "both queues");
   assert.deepEqual(served, ["a and b", "b"]);
   for (const key of [a, b]) assert.deepEqual(await keysLeft(redis, `*${key}*`), []);
 });

@@ -1,4 +1,4 @@
-// The scripts of the fair lock, asked directly: what no client of the package can be made to do at will.
+// The scripts of the fair lock, called directly: for what no client of the package can be made to do at will.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -13,8 +13,8 @@ const [ACQUIRE, RELEASE] = ["fair_acquire", "fair_release"].map(sourceOf);
 const derived = (key, name) => `{${key}}:redlatch:${name}:${key}`;
 const keysOf = (key) => [key, ...["fence", "queue", "places"].map((name) => derived(key, name))];
 
-/** Asks for `key` in the name of a waiter "client:number", for whom its name is the token; [1, fence] or [0, hint]. */
-async function ask(key, waiter, { lease = 20_000, place = 10_000, join = 1 } = {}) {
+/** Acquires `key` for a waiter "client:number", whose name is also its token; resolves to [1, fence] or [0, hint, ...]. */
+async function ask(key, waiter, { lease = 20_000, position = 10_000, join = 1 } = {}) {
   const [nonce, ...answer] = await redis.send(
     "EVAL",
     ACQUIRE,
@@ -24,7 +24,7 @@ async function ask(key, waiter, { lease = 20_000, place = 10_000, join = 1 } = {
     waiter,
     lease,
     waiter,
-    place,
+    position,
     join,
     "",
   );
@@ -36,30 +36,30 @@ async function release(key, waiter) {
   return (await redis.send("EVAL", RELEASE, 4, ...keysOf(key), "n", waiter, waiter, ""))[1];
 }
 
-test("rule 11: the sleep hint is never 0, up to the very end of lease and place", async () => {
+test("rule 11: the hint is never 0, up to the very end of lease and position lease", async () => {
   let rounds = 0;
   for (let tries = 0; rounds < 40; tries += 1) {
-    assert.ok(tries < 400, `only ${rounds} rounds in which the lease did not end before the next question`);
+    assert.ok(tries < 400, `only ${rounds} rounds in which the lease did not end before the next call`);
     const key = freshKey();
     assert.equal((await ask(key, "holder:1", { lease: 20 }))[0], 1);
-    if ((await ask(key, "dead:1", { place: 30 }))[0] === 1) continue;
+    if ((await ask(key, "dead:1", { position: 30 }))[0] === 1) continue;
     rounds += 1;
     for (;;) {
-      const [granted, hint] = await ask(key, "live:1", { place: 1_000 });
+      const [granted, hint] = await ask(key, "live:1", { position: 1_000 });
       if (granted === 1) break;
       assert.ok(hint >= 1, `a hint of ${hint}`);
     }
   }
 });
 
-test("rule 11: behind a key that never expires the hint says so", async () => {
+test("rule 11: the hint for a key that never expires says so", async () => {
   const key = freshKey();
   await redis.send("SET", key, "for ever");
   assert.deepEqual(await ask(key, "c:1"), [0, -1, 1, 0]);
   await redis.send("DEL", key);
 });
 
-test("rule 4: asking again neither loses nor doubles a place, and the owner gets the same fence", async () => {
+test("rule 4: a repeated acquire neither loses nor doubles a position, and the owner gets the same fence", async () => {
   const key = freshKey();
   const first = await ask(key, "a:1");
   for (const _ of [1, 2, 3]) for (const waiter of ["c:1", "b:1", "d:1"]) await ask(key, waiter);
@@ -83,7 +83,7 @@ test("rule 9: order is arrival, not the names of clients, waiters or tokens", as
   await release(key, "holder:1");
   const served = [];
   while (served.length < waiters.length) {
-    // Everybody asks, the last to arrive first.
+    // All poll, the last to arrive first.
     for (const waiter of [...waiters].reverse().filter((each) => !served.includes(each))) {
       const [granted] = await ask(key, waiter);
       if (granted === 0) continue;
@@ -95,7 +95,7 @@ test("rule 9: order is arrival, not the names of clients, waiters or tokens", as
   assert.deepEqual(served, waiters);
 });
 
-test("rule 10: a try never stands in line, and purges nobody who lives", async () => {
+test("rule 10: a try never joins the queue, and purges no live waiter", async () => {
   const key = freshKey();
   await ask(key, "holder:1");
   await ask(key, "a:1");
@@ -109,7 +109,7 @@ test("rule 10: a try never stands in line, and purges nobody who lives", async (
 test("rule 10: 250 dead heads: every call does a bounded part, and the live one is served soon", async () => {
   const key = freshKey();
   await ask(key, "holder:1");
-  for (let at = 0; at < 250; at += 1) await ask(key, `dead${at}:1`, { place: 1 });
+  for (let at = 0; at < 250; at += 1) await ask(key, `dead${at}:1`, { position: 1 });
   await ask(key, "live:1");
   await release(key, "holder:1");
   let asked = 1;
@@ -120,7 +120,7 @@ test("rule 10: 250 dead heads: every call does a bounded part, and the live one 
   assert.ok(asked <= 4, `${asked} calls`);
 });
 
-test("rule 9: a waiter that got a new place in line is told so, and only then", async () => {
+test("rule 9: the reply tells a waiter when it has joined the queue, and only then", async () => {
   const key = freshKey();
   await redis.send("SET", key, "another", "PX", 10_000);
   const joined = async () => (await ask(key, "c:1"))[2];
@@ -132,7 +132,7 @@ test("rule 9: a waiter that got a new place in line is told so, and only then", 
   await redis.send("DEL", key);
 });
 
-test("rule 9: who stands behind another waiter of its own client is told which", async () => {
+test("rule 9: the reply names another waiter of the same client that is the head of the queue", async () => {
   const key = freshKey();
   await redis.send("SET", key, "another", "PX", 10_000);
   const ahead = async (waiter) => (await ask(key, waiter))[3];
@@ -146,7 +146,7 @@ test("rule 9: who stands behind another waiter of its own client is told which",
 test("rule 10: clients that are gone are forgotten", async () => {
   const key = freshKey();
   await redis.send("SET", key, "another", "PX", 10_000);
-  for (let client = 0; client < 20; client += 1) await ask(key, `gone${client}:1`, { place: 1 });
+  for (let client = 0; client < 20; client += 1) await ask(key, `gone${client}:1`, { position: 1 });
   await until(async () => {
     await ask(key, "here:1");
     return (await redis.send("ZCARD", derived(key, "places"))) === 1;
@@ -154,7 +154,7 @@ test("rule 10: clients that are gone are forgotten", async () => {
   await redis.send("DEL", key);
 });
 
-test("rule 10: the holder is not in the line, and every key of the lock expires", async () => {
+test("rule 10: the holder is not in the queue, and every key of the lock expires", async () => {
   const key = freshKey();
   await ask(key, "a:1");
   assert.equal(await redis.send("EXISTS", derived(key, "queue")), 0);
@@ -165,7 +165,7 @@ test("rule 10: the holder is not in the line, and every key of the lock expires"
   await assertAllExpire(redis);
 });
 
-test("rule 4: release frees only what the token holds, and gives up the waiter's place", async () => {
+test("rule 4: release frees only what the token holds, and gives up the waiter's position", async () => {
   const key = freshKey();
   await ask(key, "a:1");
   await ask(key, "b:1");

@@ -3,40 +3,40 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
 import { settles, until } from "../support/conditions.js";
-import { lineUp } from "../support/line.js";
+import { queueUp } from "../support/queue.js";
 import { startRedis } from "../support/redis.js";
-import { assertAllExpire, inLine, scriptCalls } from "../support/server-state.js";
+import { assertAllExpire, queueLength, scriptCalls } from "../support/server-state.js";
 
 // The heartbeats' and the renewals' worth of time; 60 s would show no more.
 const RENEWED = 20_000;
 const TTL = 1_500;
-/** Seven times the lease of a place: max(12 * retry.max, 3000) ms. */
+/** Seven position leases of max(12 * retry.max, 3000) ms. */
 const WAITED = 7 * 3_000;
 
 describe("lasting", { concurrency: true, timeout: 60_000 }, () => {
-  test("rule 9: a live waiter that waits seven times its place's lease keeps its place", async (t) => {
+  test("rule 9: a live waiter that waits for seven position leases keeps its position", async (t) => {
     const redis = await startRedis(t);
     const quick = { retry: { min: 5, max: 10 }, ttl: 60_000, wait: 60_000 };
     const key = freshKey();
     const holder = await openClient(t, redis, quick).acquire(key, { fair: true });
     const served = [];
-    // Each with a client of its own, so that each must keep its place by its own word; and two that share one.
+    // Three with clients of their own, each of which must keep its position by its own polls; and two that share a client.
     const shared = openClient(t, redis, quick);
     const acquire = (name) =>
       (/shared/.test(name) ? shared : openClient(t, redis, quick)).acquire(key, { fair: true });
     const names = ["one", "shared 1", "two", "shared 2", "three"];
-    const turns = await lineUp(redis, key, names, acquire, served);
+    const turns = await queueUp(redis, key, names, acquire, served);
     const end = performance.now() + WAITED;
     await until(
       async () => {
-        assert.equal(await inLine(redis, key), names.length);
+        assert.equal(await queueLength(redis, key), names.length);
         return performance.now() > end;
       },
       { within: WAITED + 5_000, every: 250 },
     );
-    turns.push(...(await lineUp(redis, key, ["newcomer"], acquire, served)));
+    turns.push(...(await queueUp(redis, key, ["newcomer"], acquire, served)));
     await holder.release();
-    await settles(Promise.all(turns), 5_000, "the line");
+    await settles(Promise.all(turns), 5_000, "the queue");
     assert.deepEqual(served, [...names, "newcomer"]);
     await assertAllExpire(redis);
   });

@@ -62,7 +62,7 @@ test("fair locks are served in the order of arrival, whichever client they are o
   const holder = await clients[0].acquire("job", { fair: true });
   const served = [];
   const turns = [];
-  const inLine = () => server.keys().find(({ key }) => key === queueOf("job"))?.value.length ?? 0;
+  const queueLength = () => server.keys().find(({ key }) => key === queueOf("job"))?.value.length ?? 0;
   for (let at = 0; at < 12; at += 1) {
     turns.push(
       clients[at % 3].acquire("job", { fair: true, token: String(100 - at) }).then(async (lock) => {
@@ -70,10 +70,10 @@ test("fair locks are served in the order of arrival, whichever client they are o
         await lock.release();
       }),
     );
-    await until(() => inLine() === at + 1, { every: 1, what: `ticket ${at}` });
+    await until(() => queueLength() === at + 1, { every: 1, what: `ticket ${at}` });
   }
   await holder.release();
-  await settles(Promise.all(turns), 5_000, "the line");
+  await settles(Promise.all(turns), 5_000, "the queue");
   assert.deepEqual(
     served,
     Array.from({ length: 12 }, (_, at) => at),

@@ -93,7 +93,7 @@ for (const [where, server] of [
       }
       assert.equal(await server.send("DBSIZE"), names.length * 2, "a lock and a fence counter each");
       for (const name of names) assert.equal(await client.tryAcquire(name, { fair }), null, show(name));
-      // With somebody in wait for each, every kind of helper key exists.
+      // With a waiter for each, every kind of derived key exists.
       const rival = openClient(t, server, { wait: 60_000 });
       const waiting = names.map((name) => rival.acquire(name, { fair }));
       const each = fair ? 4 : 3;
@@ -135,7 +135,7 @@ test("rule 12: in a cluster several keys of one slot are one lock, and of severa
   }
 });
 
-test("rule 13: a name that could be a helper key of another is refused before a byte is sent", async (t) => {
+test("rule 13: a name that could be a derived key of another is refused before a byte is sent", async (t) => {
   const client = openClient(t, "redis://127.0.0.1:1", { prefix: "" });
   for (const name of ["{a}:redlatch:fence:a", "{a}:redlatch:queue:a", "{b}:redlatch:waiters:{b}c"]) {
     const error = await rejection(client.acquire(name));

@@ -1,19 +1,19 @@
-// What waiting costs: how soon a release reaches the next waiter, and how many commands waiters send. tests/runtimes runs this file
-// with nothing beside it.
+// What waiting costs: how soon a release reaches the next waiter, and how many commands waiters send. tests/runtimes runs
+// this file alone.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { freshKey, openClient } from "../support/clients.js";
 import { settles, until } from "../support/conditions.js";
 import { startRedis } from "../support/redis.js";
-import { afterFirstCall, inLine, scriptCalls } from "../support/server-state.js";
+import { afterFirstCall, queueLength, scriptCalls } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
-/** No poll of these comes before 4 s are over: with wake-ups they are at one to four times `retry.max`. */
+/** These do not poll within 4 s: waiters with wake-ups poll after one to four times `retry.max`. */
 const RARELY = { retry: { min: 2_000, max: 4_000 }, ttl: 60_000, wait: 60_000 };
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
-/** How many commands of waiters a server is sent in a second. */
+/** How many commands waiters send to a server in a second. */
 async function callsPerSecond(server) {
   const started = performance.now();
   const before = await scriptCalls(server);
@@ -84,8 +84,8 @@ test("rule 11: 500 fair waiters of five clients ask with one command per client"
   const turns = Array.from({ length: 500 }, (_, at) =>
     clients[at % 5].acquire(key, { fair: true }).then((lock) => lock.release()),
   );
-  // When all stand in line, each has asked for itself, and the first of each client asks for all.
-  await until(async () => (await inLine(own, key)) === 500, { within: 20_000, what: "the line" });
+  // When all are in the queue, each has made its first attempt, and from then on each client's leader polls for all.
+  await until(async () => (await queueLength(own, key)) === 500, { within: 20_000, what: "the queue" });
   const asked = await callsPerSecond(own);
   assert.ok(asked > 0 && asked <= 5 * 12, `${asked} heartbeats in a second`);
   const before = await scriptCalls(own);

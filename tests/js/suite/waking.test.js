@@ -8,7 +8,7 @@ import { startRedis } from "../support/redis.js";
 import { afterFirstCall, assertAllExpire, callsOf, scriptCalls } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
-/** No poll of these comes before 4 s are over: with wake-ups they are at one to four times `retry.max`. */
+/** These do not poll within 4 s: waiters with wake-ups poll after one to four times `retry.max`. */
 const RARELY = { retry: { min: 2_000, max: 4_000 }, ttl: 60_000, wait: 60_000 };
 /** ms: without its poll a waiter would wait for the whole of `wait`. */
 const SOON = 10_000;
@@ -96,7 +96,7 @@ test("rule 11: SUBSCRIBE denied by ACL costs wake-ups and nothing else", async (
     assert.equal(await lock.release(), "released");
     await (await settles(promise, SOON, "the poll")).release();
   }
-  // One who may not publish, and another who waits for the message in vain.
+  // One client may not publish, and another waits for the message in vain.
   const key = freshKey();
   const lock = await openClient(t, url, OFTEN).acquire(key);
   const { promise } = await afterFirstCall(own, () => openClient(t, own, OFTEN).acquire(key));

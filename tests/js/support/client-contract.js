@@ -4,7 +4,7 @@ import { assertLockError, everythingShown } from "./assertions.js";
 import { freshKey, openClient } from "./clients.js";
 import { rejection, settles, until } from "./conditions.js";
 import { forwardingTo, startFakeServer } from "./fake-server.js";
-import { standInLine } from "./line.js";
+import { joinQueue } from "./queue.js";
 import { startRedis } from "./redis.js";
 import { ConnectionError, fromCommand, LockError, ServerError } from "./redlatch.js";
 import { ALL } from "./rights.js";
@@ -112,7 +112,7 @@ export const CHECKS = {
     const served = [];
     const turns = [];
     for (const [name, client] of [theirs, ours, theirs, ours].entries()) {
-      const { promise } = await standInLine(redis, key, () => client.acquire(key, { fair: true }));
+      const { promise } = await joinQueue(redis, key, () => client.acquire(key, { fair: true }));
       turns.push(
         promise.then(async (lock) => {
           served.push(name);
@@ -121,7 +121,7 @@ export const CHECKS = {
       );
     }
     await holder.release();
-    await settles(Promise.all(turns), 5_000, "the line");
+    await settles(Promise.all(turns), 5_000, "the queue");
     assert.deepEqual(served, [0, 1, 2, 3]);
   },
 

@@ -35,17 +35,17 @@ export async function assertAllExpire(server, ours = []) {
   );
 }
 
-/** The keys on that server, but for fence counters and heartbeats of those who waited, which outlive lock and line. */
+/** The keys on that server, except fence counters and position leases, which outlive the lock and its queue. */
 export async function keysLeft(server, pattern = "*") {
   const names = await server.send("KEYS", pattern);
   return names.filter((name) => !/:redlatch:(fence|places):/.test(name));
 }
 
-/** Where the server keeps the line of fair waiters for a key without braces. */
+/** The key of the fair queue for a lock key without braces. */
 export const queueOf = (key) => `{lock:${key}}:redlatch:queue:lock:${key}`;
 
-/** How many wait in line for the key. */
-export const inLine = (server, key) => server.send("ZCARD", queueOf(key));
+/** How many waiters are in the queue of the key. */
+export const queueLength = (server, key) => server.send("ZCARD", queueOf(key));
 
 const LUA = new URL("../../../lua/", import.meta.url);
 

@@ -1,4 +1,4 @@
-// Stands in line for a fair lock whenever it is told to, and notes on the server when it was its turn; holds it for `hold` ms.
+// Joins the queue of a fair lock whenever it is told to, records its turn on the server, and holds the lock for `hold` ms.
 import { setTimeout as pause } from "node:timers/promises";
 import { input, say } from "../support/processes.js";
 import { adminClient } from "../support/raw-client.js";

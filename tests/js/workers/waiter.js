@@ -1,4 +1,4 @@
-// Waits for one lock, and says when it stands in line, when it is served and how it ended.
+// Waits for one lock, and says when it is in the queue, when it is served and how it ended.
 import { setTimeout as pause } from "node:timers/promises";
 import { input, say } from "../support/processes.js";
 import { createClient } from "../support/redlatch.js";

@@ -1,23 +1,23 @@
-// Scene: eight processes stand in line for a fair lock, and are served in the order in which they came.
+// Scene: eight processes queue for a fair lock, and are served in the order in which they arrived.
 import { until } from "../js/support/conditions.js";
-import { inLine } from "../js/support/server-state.js";
+import { queueLength } from "../js/support/server-state.js";
 import { bold, print } from "./display.js";
 import { result } from "./stage.js";
 
 const PROCESSES = 8;
 
-export async function line({ redis, start }) {
-  print(bold(`3. ${PROCESSES} processes in line for a fair lock; one of them is killed while it waits`));
+export async function queue({ redis, start }) {
+  print(bold(`3. ${PROCESSES} processes in the queue of a fair lock; one of them is killed while it waits`));
   const [holder] = await start("keep", [{}]);
   await holder.said((message) => message.holds);
   const processes = Array.from({ length: PROCESSES }, (_, at) => ({ place: at + 1 }));
   const workers = await start("queue", processes);
-  // They arrive in an order of their own: not that of their numbers.
+  // They arrive in another order than that of their numbers.
   const arrival = [3, 8, 1, 6, 4, 7, 2, 5];
   for (const [at, place] of arrival.entries()) {
     await redis.send("RPUSH", `arrive:${place}`, "now");
-    await until(async () => (await inLine(redis, "line")) === at + 1, {
-      what: `place ${at + 1} in the line`,
+    await until(async () => (await queueLength(redis, "queue")) === at + 1, {
+      what: `place ${at + 1} in the queue`,
     });
   }
   const killed = arrival[2];
@@ -34,7 +34,7 @@ export async function line({ redis, start }) {
     served.slice(at).some((later) => alive.indexOf(later) < alive.indexOf(place)),
   );
   return [
-    result("fair line, order", alive.join(" "), served.join(" "), served.join() === alive.join()),
-    result("fair line, overtakings", 0, overtakings.length, overtakings.length === 0),
+    result("fair queue, order", alive.join(" "), served.join(" "), served.join() === alive.join()),
+    result("fair queue, overtakings", 0, overtakings.length, overtakings.length === 0),
   ];
 }

@@ -1,37 +1,37 @@
-// A live waiter keeps its place in a fair line, whatever other clients, its own connection and its other waiters do.
+// A live waiter keeps its position in a fair queue, whatever other clients, its own connection and its other waiters do.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { freshKey, openClient } from "../support/clients.js";
 import { rejection, settles, until } from "../support/conditions.js";
-import { lineUp, standInLine } from "../support/line.js";
 import { startWorker } from "../support/processes.js";
 import { startProxy } from "../support/proxy.js";
+import { joinQueue, queueUp } from "../support/queue.js";
 import { startRedis } from "../support/redis.js";
-import { inLine, queueOf } from "../support/server-state.js";
+import { queueLength, queueOf } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const QUICK = { retry: { min: 5, max: 10 }, ttl: 20_000, wait: 30_000 };
 
-test("rule 9: an impatient client that comes and goes does not cost a patient one its place", async (t) => {
+test("rule 9: an impatient client that comes and goes does not cost a patient one its position", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
-  // Heartbeats every 15 to 60 s, and a lease of 180 s on its place.
+  // It polls every 15 to 60 s, and has a position lease of 180 s.
   const patient = openClient(t, redis, { ...QUICK, retry: { min: 1_000, max: 15_000 } });
   const served = [];
-  const turns = await lineUp(redis, key, ["patient"], () => patient.acquire(key, { fair: true }), served);
+  const turns = await queueUp(redis, key, ["patient"], () => patient.acquire(key, { fair: true }), served);
   const impatient = openClient(t, redis, QUICK);
   await rejection(impatient.acquire(key, { fair: true, wait: 50 }));
-  // Longer than the impatient one's line would be remembered (four leases of 3 s), and shorter than the patient one's pause.
+  // Longer than the impatient one's queue would be kept (four leases of 3 s), and shorter than the patient one's pause.
   await pause(12_500);
-  assert.equal(await inLine(redis, key), 1, "the patient one still has its place");
-  turns.push(...(await lineUp(redis, key, ["late"], () => impatient.acquire(key, { fair: true }), served)));
+  assert.equal(await queueLength(redis, key), 1, "the patient one still has its position");
+  turns.push(...(await queueUp(redis, key, ["late"], () => impatient.acquire(key, { fair: true }), served)));
   await holder.release();
-  await settles(Promise.all(turns), 10_000, "the line");
+  await settles(Promise.all(turns), 10_000, "the queue");
   assert.deepEqual(served, ["patient", "late"]);
 });
 
-test("rule 9: a connection that is cut does not cost its waiters their places", async (t) => {
+test("rule 9: a connection that is cut does not cost its waiters their positions", async (t) => {
   const key = freshKey();
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
   const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
@@ -40,7 +40,7 @@ test("rule 9: a connection that is cut does not cost its waiters their places", 
   const served = [];
   const turns = [];
   const stand = async (name, client) =>
-    turns.push(...(await lineUp(redis, key, [name], () => client.acquire(key, { fair: true }), served)));
+    turns.push(...(await queueUp(redis, key, [name], () => client.acquire(key, { fair: true }), served)));
   await stand(0, unlucky);
   await stand(1, other);
   await stand(2, unlucky);
@@ -50,11 +50,11 @@ test("rule 9: a connection that is cut does not cost its waiters their places", 
   await until(() => proxy.connections > before, { what: "another connection" });
   await until(async () => (await redis.send("CLIENT", "LIST")).split("name=redlatch").length - 1 >= 3);
   await holder.release();
-  await settles(Promise.all(turns), 10_000, "the line");
+  await settles(Promise.all(turns), 10_000, "the queue");
   assert.deepEqual(served, [0, 1, 2, 3]);
 });
 
-test("rule 10: a waiter that left while its server was out of reach is not kept in line by its client's others", {
+test("rule 10: a waiter that left while its server was unreachable is not kept in the queue by its client's others", {
   timeout: 30_000,
 }, async (t) => {
   const key = freshKey();
@@ -68,10 +68,10 @@ test("rule 10: a waiter that left while its server was out of reach is not kept 
     nodeTimeout: 300,
   });
   const controller = new AbortController();
-  const leaver = await standInLine(redis, key, () =>
+  const leaver = await joinQueue(redis, key, () =>
     client.acquire(key, { fair: true, signal: controller.signal }),
   );
-  const stayer = await standInLine(redis, key, () => client.acquire(key, { fair: true }));
+  const stayer = await joinQueue(redis, key, () => client.acquire(key, { fair: true }));
   proxy.deaf = true;
   proxy.cut();
   controller.abort(new Error("changed my mind"));
@@ -83,11 +83,11 @@ test("rule 10: a waiter that left while its server was out of reach is not kept 
   await holder.release();
   const lock = await settles(stayer.promise, 8_000, "the turn of the waiter that stayed");
   await lock.release();
-  await until(async () => (await inLine(redis, key)) === 0);
+  await until(async () => (await queueLength(redis, key)) === 0);
 });
 
 for (const wakes of [true, false]) {
-  test(`rule 11: a process that slept beyond its place's lease: all its waiters are served (wake-ups: ${wakes})`, {
+  test(`rule 11: a process that slept for longer than its position lease: all its waiters are served (wake-ups: ${wakes})`, {
     timeout: 30_000,
   }, async (t) => {
     const key = freshKey();
@@ -108,15 +108,15 @@ for (const wakes of [true, false]) {
     };
     await redis.send("DEL", "served");
     const other = openClient(t, redis, QUICK);
-    await standInLine(redis, key, () => order("first"));
-    const between = await standInLine(redis, key, () => other.acquire(key, { fair: true }));
-    await standInLine(redis, key, () => order("last"));
+    await joinQueue(redis, key, () => order("first"));
+    const between = await joinQueue(redis, key, () => other.acquire(key, { fair: true }));
+    await joinQueue(redis, key, () => order("last"));
 
     sleeper.signal("SIGSTOP");
     // The dead head is purged by whoever asks next; the one between stands first then.
-    await until(async () => (await inLine(redis, key)) <= 2, { within: 8_000, what: "the purge" });
+    await until(async () => (await queueLength(redis, key)) <= 2, { within: 8_000, what: "the purge" });
     sleeper.signal("SIGCONT");
-    await until(async () => (await inLine(redis, key)) === 3, { within: 8_000, what: "the return" });
+    await until(async () => (await queueLength(redis, key)) === 3, { within: 8_000, what: "the return" });
     await holder.release();
     await (await settles(between.promise, 5_000, "the one between")).release();
     await redis.send("RPUSH", `orders:${wakes}`, "go home");
@@ -125,7 +125,7 @@ for (const wakes of [true, false]) {
   });
 }
 
-test("rule 9: thousands of waiters of one client whose places are lost all get new ones, and one asks for all", async (t) => {
+test("rule 9: thousands of waiters of one client whose positions are lost all get new ones, and one polls for all", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis, QUICK).acquire(key, { fair: true });
   const client = openClient(t, redis, { ttl: 20_000, wait: 60_000 });
@@ -133,20 +133,20 @@ test("rule 9: thousands of waiters of one client whose places are lost all get n
   const all = 3_000;
   for (let each = 0; each < all; each += 1)
     client.acquire(key, { fair: true }).catch((error) => failures.push(error));
-  await until(async () => (await inLine(redis, key)) === all);
+  await until(async () => (await queueLength(redis, key)) === all);
   await redis.send("DEL", queueOf(key));
-  await until(async () => failures.length > 0 || (await inLine(redis, key)) === all, { within: 10_000 });
+  await until(async () => failures.length > 0 || (await queueLength(redis, key)) === all, { within: 10_000 });
   assert.deepEqual(failures, []);
   await client.close({ timeout: 5_000 });
-  await until(async () => (await inLine(redis, key)) === 0);
+  await until(async () => (await queueLength(redis, key)) === 0);
   await holder.release();
 });
 
-test("rule 4: a place that a late command left is given up, and touches no lock of others", async (t) => {
+test("rule 4: a position that a late command left is given up, and no lock of others is touched", async (t) => {
   const key = freshKey();
   const client = openClient(t, redis, QUICK);
   await redis.send("SET", `lock:${key}`, "", "PX", 20_000);
-  const { promise } = await standInLine(redis, key, () => client.acquire(key, { fair: true }));
+  const { promise } = await joinQueue(redis, key, () => client.acquire(key, { fair: true }));
   const [waiter] = await redis.send("ZRANGE", queueOf(key), 0, 0);
   const left = `${waiter.split(":")[0]}:999999`;
   await redis.send("ZADD", queueOf(key), 0, left);
