@@ -1,4 +1,5 @@
-// redlatch beside other lock libraries, in one run: pairs per second, Redlock, one lock that many want, and cold starts. --quick for a short one.
+// Compares redlatch with other lock libraries in one run: acquire+release pairs per second, Redlock, one contended lock, and
+// cold starts. --quick makes it short.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { startWorker } from "../js/support/processes.js";
@@ -20,7 +21,7 @@ const script = new URL("pairs.js", import.meta.url);
 const cleanUps = [];
 const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
 
-/** What `measure(name)` gives for each name, `rounds` times. The order turns with each round: no one is always first. */
+/** The results of `measure(name)` for each name, `rounds` times. The order rotates with each round: none is always first. */
 async function alternate(names, measure) {
   const results = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
@@ -34,7 +35,7 @@ async function alternate(names, measure) {
   return results;
 }
 
-/** The middle one of each name's figures, and the best of the peers. */
+/** The median of each name's figures, and the best of the peers. */
 function medians(results, figure) {
   const by = (name) => median(results[name].map(figure));
   return { by, best: (choose) => choose(...PEERS.filter((name) => results[name]).map(by)) };

@@ -1,4 +1,4 @@
-// What it costs to begin: import, client and first lock, on each runtime, by cold starts.
+// Measures cold starts on each runtime: import, client and first lock.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -15,7 +15,7 @@ import { median, printTable } from "./table.js";
 const script = fileURLToPath(new URL("cold.js", import.meta.url));
 const LIBRARIES = ["redlatch", "ioredis + redlock-universal"];
 
-/** Those that start as processes: the command, and the condition under which they find the package's entry. */
+/** The runtimes that start as processes: the command, and the condition under which they find the package's entry. */
 const RUNTIMES = {
   [`Node ${process.versions.node}`]: { command: [process.execPath], condition: "node" },
   "Node 22": { command: [programs.node22], condition: "node" },
@@ -72,7 +72,7 @@ async function startProcess({ command: [program, ...args], condition }, library,
   return JSON.parse(stdout);
 }
 
-/** Time stands still in workerd while it computes: it is measured from outside, less what the same costs when all is loaded. */
+/** workerd's clock stands still while it computes, so it is timed from outside, minus the same request once all is loaded. */
 async function startInWorkerd(packed, url) {
   const cleanUps = [];
   try {
@@ -94,7 +94,7 @@ async function startInWorkerd(packed, url) {
   }
 }
 
-/** Each in a page of its own; what Chromium has kept of the files from page to page is faster for it, as on a second visit. */
+/** Each in its own page. What Chromium has cached of the files since the first page makes it faster, as on a second visit. */
 async function openPages(scope, packed, url) {
   const site = await startSite(scope, pageSite(packed, "cold.js"));
   const bridge = await startBridge(scope, [url]);

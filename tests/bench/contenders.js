@@ -7,13 +7,13 @@ const LEASE = 30_000;
 /** For peers that count their attempts. */
 const FOR_EVER = 1_000_000;
 
-// What a lock by hand costs on ioredis: no retries, no events, no errors of its own. No library on ioredis can be faster.
+// What a handwritten lock costs on ioredis: no retries, no events, no error classes. No library on ioredis can be faster.
 const TAKE = "return redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2], 'NX')";
 const FREE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0";
 
 async function connectIoredis(ports, busy) {
   const { Redis } = await import("ioredis");
-  // What serves the peers best: with many in flight one write for a whole tick is faster, with one it only costs.
+  // As suits the peers best: with many commands in flight, one write per tick is faster; with one, it only costs.
   const connections = ports.map(
     (port) => new Redis({ host: "127.0.0.1", port, lazyConnect: true, enableAutoPipelining: busy }),
   );
@@ -136,7 +136,7 @@ export const contenders = {
   },
 };
 
-/** Ours, in its two manners. */
+/** Our two kinds of lock. */
 export const OURS = ["redlatch", "redlatch, fair"];
 /** Measured beside the others as a limit; it neither waits nor votes. */
 export const LIMIT = "ioredis EVALSHA";

@@ -1,4 +1,4 @@
-// One lock and many who wait for it: how soon it passes on, in what order, and what that costs the server.
+// One lock and many waiters: how soon it is handed on, in what order, and what that costs the server.
 import { setTimeout as pause } from "node:timers/promises";
 import { startWorker } from "../js/support/processes.js";
 import { adminClient } from "../js/support/raw-client.js";

@@ -5,7 +5,7 @@ import { contenders } from "./contenders.js";
 const { name, ports, lanes, ms, warmUp } = input();
 const { take, close } = await contenders[name].open(ports, lanes > 1);
 
-/** Runs all lanes for so many ms; the number of pairs. */
+/** Runs all lanes for that many ms; returns the number of pairs. */
 async function drive(duration) {
   const end = performance.now() + duration;
   let pairs = 0;
@@ -28,6 +28,6 @@ const pairs = await drive(ms);
 const seconds = (performance.now() - began) / 1_000;
 const { user, system } = process.cpuUsage(cpu);
 say({ perSecond: pairs / seconds, cpuPerPair: (user + system) / pairs });
-// Some peers do not end by themselves once they were busy.
+// Some peers keep the process alive once they have been used.
 await Promise.race([close(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
 process.exit();

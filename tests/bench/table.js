@@ -2,7 +2,7 @@
 
 export const median = (values) => quantile(values, 0.5);
 
-/** The value below which that share of the values lies, interpolated. */
+/** The quantile of the values for that share, interpolated. */
 export function quantile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (sorted.length - 1) * share;

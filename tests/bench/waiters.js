@@ -1,4 +1,4 @@
-// Some of those who want one lock, in a process of its own: each comes when it is told to, holds for a ms, releases.
+// A process with some of one lock's waiters: each acquires when it is told to, holds the lock for a ms, and releases it.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { input, say } from "../js/support/processes.js";
 import { adminClient } from "../js/support/raw-client.js";
@@ -19,7 +19,7 @@ async function wait(place) {
   return { place, taken, left };
 }
 
-// A round trip of every kind before it counts.
+// To warm up: a round trip of every kind before it counts.
 await (await take(`warm-up:${orders}`))();
 say({ ready: true });
 const turns = [];
@@ -34,7 +34,8 @@ for (;;) {
     await release();
   } else {
     turns.push(wait(Number(order)));
-    // Some libraries write a turn later. What is sent behind their first attempt says that it has arrived.
+    // Some libraries write a turn of the event loop later. The reply to a command sent after their first attempt shows that the
+    // attempt has arrived.
     await turn();
     await turn();
     await boss.send("RPUSH", "arrived", order);

@@ -3,10 +3,10 @@ import { Redis as Upstash } from "@upstash/redis";
 import type { GlideClient } from "@valkey/valkey-glide";
 import type { Redis as Ioredis5 } from "ioredis5";
 import type { Redis as Ioredis6 } from "ioredis6";
-import { fromCommand, type Transport } from "redlatch";
 import { createClient as createClient4 } from "redis4";
 import { createClient as createClient5 } from "redis5";
 import { createClient as createClient6 } from "redis6";
+import { fromCommand, type Transport } from "redlatch";
 
 declare const ioredis: Ioredis5 & Ioredis6;
 declare const glide: GlideClient;
@@ -23,7 +23,7 @@ export const transports: Transport[] = [
   fromCommand((args) => redis6.sendCommand(args)),
   fromCommand((args) => glide.customCommand(args)),
   fromCommand((args) => upstash.exec(args)),
-  // Whoever says what is true, and whoever wrote a cast, may go on.
+  // A parameter of the true type compiles, and so does a cast.
   fromCommand((args: (string | Uint8Array)[]) => Promise.resolve(args)),
   fromCommand((args) => redis6.sendCommand(args as string[])),
 ];

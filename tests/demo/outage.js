@@ -25,7 +25,7 @@ export async function outage({ redis, start, startRedis }, servers) {
     await pause(ms);
     const entries = (await count()) - before;
     phases.push(entries);
-    print(`  ${name}: the lock was had ${entries} times in ${ms / 1_000} s`);
+    print(`  ${name}: the lock was acquired ${entries} times in ${ms / 1_000} s`);
   };
   await phase("five servers up   ", 1_500);
   const doomed = servers.slice(3);
@@ -42,7 +42,7 @@ export async function outage({ redis, start, startRedis }, servers) {
   return [
     result(
       "Redlock through the outage",
-      "had in every phase",
+      "acquired in every phase",
       phases.join(", "),
       phases.every((had) => had > 0),
     ),

@@ -1,4 +1,4 @@
-// What the scenes of the demo play with: servers, processes, and the end of both.
+// What the scenes of the demo use: servers and processes, and how both end.
 import { startWorker } from "../js/support/processes.js";
 import { startRedis } from "../js/support/redis.js";
 

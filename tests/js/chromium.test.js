@@ -45,13 +45,13 @@ test("redlatch/slim with a fetched core.wasm", async () => {
   assert.deepEqual(await page.call("slimLocks", bridge.url, freshKey()), { value: "released" });
 });
 
-test("without a transport, a browser is told what to give", async () => {
+test("without a transport, the error in a browser says what to pass", async () => {
   const error = await page.call("withoutTransport");
   assert.equal(error.name, "TypeError");
   assert.match(error.message, /no TCP sockets; use fromWebSocket/);
 });
 
-test("a bridge that is down, or whose URL is bad, is told of without the token in the URL", async () => {
+test("the error about a bridge that is down, or whose URL is bad, does not show the URL's token", async () => {
   const host = `127.0.0.1:${await freePort()}`;
   const down = await page.call("locks", `ws://${host}/?token=s3cret`, freshKey());
   assert.equal(down.code, "LOCK_CONNECTION");

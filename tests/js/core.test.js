@@ -1,4 +1,4 @@
-// What the wasm wants from the world, and what it offers to it.
+// What the wasm imports, and what it exports.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ const inline = await import(pathToFileURL(join(packageFolder, "dist/core/inline.
 const [base64] = Object.values(inline);
 const module = new WebAssembly.Module(Buffer.from(base64, "base64"));
 
-test("the wasm imports randomness, what inspect() builds, errors and the glue's own, nothing else", () => {
+test("the wasm imports randomness, what inspect() builds, errors and what the glue needs, nothing else", () => {
   const imports = WebAssembly.Module.imports(module).map(({ name }) => name.replace(/_[0-9a-f]{16}$/, ""));
   assert.deepEqual([...new Set(imports)].sort(), [
     "__wbg_Error",

@@ -8,7 +8,7 @@ const PAGE = new URL("../../www/guide/guarantees.md", import.meta.url);
 /** [file](path) "name", "name" */
 const REFERENCE = /\[([^\]]+)\]\(([^)]+)\) ("[^"]+"(?:, "[^"]+")*)/g;
 
-/** The items with a dash, each up to the next one or an empty line: { claim, tests: what stands behind "Tests:" }. */
+/** The items with a dash, each up to the next one or an empty line: { claim, tests: what follows "Tests:" }. */
 const items = readFileSync(PAGE, "utf8")
   .split(/\n(?=- )|\n\n/)
   .filter((block) => block.startsWith("- "))

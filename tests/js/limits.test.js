@@ -7,7 +7,7 @@ import { freshKey, openClient } from "./support/clients.js";
 import { aborted, settles, until } from "./support/conditions.js";
 import { nobody, startRedis } from "./support/redis.js";
 
-/** Both believe, and whoever writes with the fence of the first is told from the second. */
+/** Both believe in the lock, and a write with the fence of the first can be told from one with that of the second. */
 function assertTwoBelieve(first, second) {
   assert.equal(first.held, true);
   assert.equal(second.held, true);
@@ -51,7 +51,7 @@ test("a server that evicts: two holders, and the renewal tells the first", async
     (await server.send("INFO", "memory")).split("\r\n").map((line) => line.split(":")),
   );
   await server.send("CONFIG", "SET", "maxmemory", Number(used) + 1_000_000);
-  // What others store pushes out whatever ends first: the lock.
+  // Other data evicts whatever expires first: the lock.
   await until(async () => {
     await server.send("SET", freshKey("cache"), "x".repeat(50_000), "PX", 3_600_000);
     return (await server.send("EXISTS", `lock:${key}`)) === 0;

@@ -71,7 +71,7 @@ async function cycle(lane, at) {
   }
 }
 
-/** Runs so many cycles on all lanes at once. */
+/** Runs that many cycles on all lanes at once. */
 async function run(count) {
   let left = count;
   await Promise.all(
@@ -86,7 +86,7 @@ async function run(count) {
 }
 
 async function measure() {
-  // What was released is still being cleaned up after for a moment.
+  // Clean-up after the releases takes a moment longer.
   for (let turn = 0; turn < 5; turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     globalThis.gc();

@@ -16,7 +16,7 @@ for (const name of ["ioredis 5", "ioredis 6", "node-redis 4", "node-redis 5", "n
   }
 }
 
-test("ioredis as it comes sends a command again whose reply was lost: what its settings are for", async (t) => {
+test("ioredis with its defaults resends a command whose reply was lost, which the documented settings prevent", async (t) => {
   const asItComes = { autoResendUnfulfilledCommands: true, enableOfflineQueue: true };
   const open = (scope, options) => clients["ioredis 6"](scope, { ...options, ...asItComes });
   const check = CHECKS["a command whose reply is lost is not sent again, but asked anew by us"](

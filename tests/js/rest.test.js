@@ -35,7 +35,7 @@ async function failure(client, endpoint) {
   return error;
 }
 
-test("a lock's whole life, one request for each step and one for all that is asked at once", async (t) => {
+test("a lock's whole life: one request for each step, and one for all commands of one tick", async (t) => {
   const { endpoint, client } = await start(t);
   for (const fair of [false, true]) {
     const key = freshKey();
@@ -132,7 +132,7 @@ test("a server that has forgotten the scripts", async (t) => {
   for (const lock of locks) assert.equal(await lock.release(), "released");
 });
 
-test("names of every shape, but for those that JSON cannot carry, which fail alone", async (t) => {
+test("keys of every shape: those that JSON cannot carry fail, without the others", async (t) => {
   const { client } = await start(t);
   const ours = openClient(t, redis);
   for (const name of ["a\0b", "\r\n", "🔒", "{🔒}", "\ufeffa", '"\\', "\u2028", "x".repeat(65_536)]) {
@@ -145,7 +145,7 @@ test("names of every shape, but for those that JSON cannot carry, which fail alo
   assert.equal(await fine.value.release(), "released");
 });
 
-test("errors of the server behind", async (t) => {
+test("errors of the server behind the endpoint", async (t) => {
   const { endpoint, client } = await start(t);
   const key = freshKey();
   await redis.send("RPUSH", `lock:${key}`, "not a lock");
@@ -216,7 +216,7 @@ for (const [what, interfere, says] of [
   });
 }
 
-test("an endpoint that has had too many requests is asked again", async (t) => {
+test("a request that the endpoint refuses as one too many is repeated", async (t) => {
   const { endpoint, client } = await start(t);
   endpoint.interfere = html(429);
   assert.equal((await failure(client, endpoint)).prefix, "TRYAGAIN");
@@ -258,7 +258,7 @@ test("an endpoint that is slow: the attempt ends in time, and what it may have t
   await until(async () => (await redis.send("EXISTS", `lock:${key}`)) === 0, { what: "the clean-up" });
 });
 
-test("a token in clear goes to this machine only, unless that is allowed", () => {
+test("a token is sent in plaintext to this machine only, unless that is allowed", () => {
   const make = (url, more) => createClient({ transport: fromRest({ url, token: "canary" }), ...more });
   for (const url of ["http://127.0.0.1:1", "http://localhost", "HTTP://[::1]:8", "https://db.example"])
     make(url);
@@ -305,7 +305,7 @@ test("Upstash's own client, as documented", async (t) => {
   }
 });
 
-test("Upstash's own client, as it comes, makes numbers of texts: refused at the first lock", async (t) => {
+test("Upstash's own client with its defaults turns strings into numbers: refused at the first lock", async (t) => {
   const upstash = await startUpstash(t);
   const client = openClient(t, undefined, { transport: fromCommand((args) => upstash.exec(args)), ...QUICK });
   assert.ok((await rejection(client.tryAcquire(freshKey()))) instanceof ProtocolError);

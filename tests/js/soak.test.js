@@ -16,7 +16,7 @@ import { rawClient } from "./support/raw-client.js";
 
 const linux = process.platform === "linux";
 
-test("five runtimes contend while everything around them is broken: no rule is", {
+test("five runtimes contend while everything around them fails, and no rule is broken", {
   timeout: 120_000,
   skip: !linux,
 }, async (t) => {
@@ -30,7 +30,7 @@ test("five runtimes contend while everything around them is broken: no rule is",
   assert.ok(counts.lost > 0 && counts.renewed > 0, JSON.stringify(counts));
 });
 
-test("clients that believe in a lock until they release it are found out", {
+test("clients that believe in a lock until they release it are detected", {
   timeout: 120_000,
   skip: !linux,
 }, async (t) => {
@@ -42,7 +42,7 @@ test("clients that believe in a lock until they release it are found out", {
   );
 });
 
-test("a server that is killed while it is being started is away for as long as was meant", async (t) => {
+test("a server that is killed while it is being started stays down for as long as planned", async (t) => {
   const server = await startServer(t, { group: "redlock", keeps: false });
   const { port } = server.redis;
   const looks = [];
@@ -137,7 +137,7 @@ test("fences that do not grow, losses without a cause and keys that another rele
   assert.deepEqual(gone(500, "unknown"), []);
 });
 
-/** What a lane says that asks, and goes on as `after(lane)` says, until it complains; resolves with the rule that it names. */
+/** Runs a lane with this `acquire`, as `after(lane)` says, until it reports a violation; resolves to the broken rule. */
 async function complaint(acquire, after = (lane) => lane.run()) {
   const said = [];
   const random = { within: (_, high) => high, chance: () => false, weighted: (choices) => choices.at(-1)[1] };
@@ -152,7 +152,7 @@ async function complaint(acquire, after = (lane) => lane.run()) {
   return rule;
 }
 
-/** Gives `lock` to the first who asks. */
+/** An acquire that grants `lock` once, and then never settles. */
 function once(lock) {
   let asked = 0;
   return () => {
@@ -178,7 +178,7 @@ function lockWith(faults) {
   };
 }
 
-test("promises that do not settle, and losses that are not told in time, are complained of", {
+test("promises that do not settle, and losses that are not reported in time, are violations", {
   skip: !linux,
 }, async () => {
   assert.equal(await complaint(once(NEVER)), "settles");
@@ -193,7 +193,7 @@ test("promises that do not settle, and losses that are not told in time, are com
   assert.equal(await complaint(once(lockWith({ ...lost(), release: () => NEVER }))), "settles");
 });
 
-test("a lane that gets no lock though faults are over is complained of", {
+test("a lane that gets no lock after the last fault is a violation", {
   skip: !linux,
 }, async () => {
   const refuse = () => Promise.reject(Object.assign(new Error("held"), { code: "LOCK_TIMEOUT" }));

@@ -56,7 +56,7 @@ async function startOwnBridge(scope, serve) {
   return `ws://127.0.0.1:${server.address().port}`;
 }
 
-test("without a server's URL, it is called by the bridge's host", async (t) => {
+test("without a server's URL, errors name the bridge's host", async (t) => {
   const client = openClient(t, bridge.url);
   assert.equal(await (await client.acquire(freshKey())).release(), "released");
   assert.equal(client.inspect().nodes[0].node, bridge.url.slice("ws://".length));
@@ -73,7 +73,7 @@ test("a bridge that is down", async (t) => {
   assert.doesNotMatch(everythingShown(error), /s3cret/);
 });
 
-test("the WebSocket of the runtime's own, and what each says of a bridge that is down", async (t) => {
+test("the runtime's own WebSocket, and its error for a bridge that is down", async (t) => {
   const script = new URL("workers/websocket-locker.js", import.meta.url);
   const runs = { node22: [], node24: [], deno: ["run", "--quiet", "--allow-all"], bun: ["run"] };
   const host = `127.0.0.1:${await freePort()}`;
@@ -100,7 +100,7 @@ test("a URL that WebSocket does not take", async (t) => {
   assert.doesNotMatch(everythingShown(error), /s3cret/);
 });
 
-test("a bridge that nobody answers at", async (t) => {
+test("a bridge that never answers", async (t) => {
   const accepted = [];
   const deaf = createServer((socket) => accepted.push(socket.on("error", () => {}).resume()));
   await new Promise((resolve) => deaf.listen(0, "127.0.0.1", resolve));
@@ -175,7 +175,7 @@ test("subprotocols are offered", async (t) => {
   assert.equal(offered, "redis,other");
 });
 
-test("what is refused at once", () => {
+test("arguments that are refused at once", () => {
   const refused = (call, says) =>
     assert.throws(call, (error) => error instanceof TypeError && says.test(error.message));
   const overBridge = (url, options) =>
@@ -275,7 +275,7 @@ function knock(path, headers = {}) {
   });
 }
 
-test("bridge: leads nowhere but to its servers, and lets in no strange pages", async () => {
+test("bridge: connects to its servers only, and admits no foreign pages", async () => {
   const { port } = new URL(servers.main);
   const path = `/127.0.0.1:${port}`;
   assert.equal(await knock(path), "open");
@@ -291,7 +291,7 @@ test("bridge: leads nowhere but to its servers, and lets in no strange pages", a
   }
 });
 
-test("bridge: --origin lets a page in", async (t) => {
+test("bridge: --origin admits a page", async (t) => {
   const own = await startBridge(t, [servers.main], {
     args: ["--port", "0", "--origin", "https://app.example"],
   });
@@ -325,7 +325,7 @@ test("bridge: text is refused", async () => {
   assert.equal(code, 1003);
 });
 
-test("bridge: as many bytes as there are, both ways", async (t) => {
+test("bridge: any number of bytes, both ways", async (t) => {
   const client = openClient(
     t,
     toServer,

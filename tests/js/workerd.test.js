@@ -1,4 +1,4 @@
-// The package in workerd: the conformance tests, and what is particular there.
+// The package in workerd: the conformance tests, and what is specific to workerd.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";

@@ -85,7 +85,7 @@ async function withVite(entry, folder, { build, ...options }) {
   await vite({
     root: dirname(entry),
     configFile: false,
-    // Else it draws its progress on standard output, which belongs to the test runner.
+    // Otherwise it draws its progress on standard output, which belongs to the test runner.
     logLevel: "warn",
     customLogger: { ...silent, hasErrorLogged: () => false },
     build: {

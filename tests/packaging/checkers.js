@@ -1,4 +1,4 @@
-// What others check packages with before they are published.
+// The common checks of a package before it is published.
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";

@@ -23,7 +23,7 @@ function refuseHiddenSkips(jobs) {
 const began = performance.now();
 const args = process.argv.slice(2).filter((arg) => arg !== "--all");
 const [runtimePart = "", filePart = ""] = args;
-// Who names a file wants it wherever it can run.
+// A file that is named runs wherever it can.
 const all = process.argv.includes("--all") || filePart !== "";
 const selected = runtimes.filter(({ name }) => name.toLowerCase().includes(runtimePart.toLowerCase()));
 const jobs = jobsOf(selected, { all }).filter(({ file }) => file.includes(filePart));

@@ -50,7 +50,7 @@ export class Breaker {
     const server = this.#stage.servers[fault.server];
     const link = this.#stage.links[fault.client][fault.server];
     const lasts = () => pause(fault.for);
-    // What waits for something to happen counts when it does.
+    // A fault that hits the next reply counts when that reply comes.
     if (!kind.startsWith("reply ")) this.#count(kind);
     this.#write({ ...fault, at: now(), planned: fault.at });
     switch (kind) {
@@ -73,7 +73,7 @@ export class Breaker {
         link.deaf = fault.way;
         await lasts();
         link.deaf = false;
-        // What was not passed on is missing in these streams.
+        // Bytes that were not passed on are missing from these streams.
         link.cut();
         break;
       case "bytes in pieces":

@@ -7,7 +7,7 @@ import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 const SLACK = 250;
 /** How long the client listens after a stall, and what the timers of a busy machine add. */
 const LISTEN_AGAIN = 1_000;
-/** When it is looked whether the loss was told, ms after the end of validity. */
+/** How long after the end of validity it is checked that the loss was reported, ms. */
 const LOOK = 25;
 /** Within which a lane gets its lock once faults are over, ms. */
 const RECOVERY = 20_000;
@@ -24,7 +24,7 @@ export class Lane {
   #running;
   #ending = false;
 
-  /** `credulous`: believes in a lock until it is released, which is wrong, and has to be found out. */
+  /** `credulous`: believes in a lock until it is released, which is wrong, and must be detected. */
   constructor(kind, client, { random, write, credulous }) {
     this.#kind = kind;
     this.#client = client;
@@ -157,7 +157,7 @@ export class Lane {
     if (hold.lock.held) this.#write("wrong", { rule: "loss is for good", text: "held after its loss" });
   }
 
-  /** The loss is to be told before timers that are due later than the end of validity: this loop's own lateness does not count. */
+  /** The loss must be reported before any timer due after the end of validity: this loop's own lateness does not count. */
   async #watchLoss(hold) {
     while (!hold.over) {
       const { until } = hold;
@@ -165,7 +165,7 @@ export class Lane {
       await turns();
       if (hold.over || hold.lost || hold.until > until) continue;
       const late = now() - until;
-      // The late answer to an extension that was given up lengthens the lease too, and nobody is told.
+      // The late answer to an extension that was given up lengthens the lease too, without an event.
       if (hold.lock.held) {
         this.#believe(hold, "renewed");
         continue;

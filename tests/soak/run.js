@@ -14,7 +14,7 @@ import { described } from "./summary.js";
 import { Wire } from "./wire.js";
 
 const FAULTS_PER_SECOND = 14;
-/** For how many violations it is kept what went over the connections: some 20 MB each. */
+/** For how many violations the traffic on all connections is kept: some 20 MB each. */
 const WIRES = 3;
 /** How long all clients may take to come to an end without faults, ms. */
 const ENDING = 40_000;
@@ -100,7 +100,7 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
   return { violations, counts, faults: breaker.counts, byRuntime, seconds, seed, folder };
 }
 
-/** Who is told to end does so with code 0; nobody else ends, but by being killed. */
+/** A client that is told to end exits with code 0; no other client ends unless it is killed. */
 export function endedEarly(client, checker) {
   const { code, signal, output } = client.ended;
   client.ended = undefined;

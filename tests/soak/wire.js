@@ -1,4 +1,4 @@
-// Everything that lately went over the connections, for who wants to know how a violation came about.
+// Everything that went over the connections lately, to find out how a violation came about.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { now } from "./host-time.js";
 
@@ -20,7 +20,7 @@ export class Wire {
     };
   }
 
-  /** A line of JSON for each chunk; the bytes as latin1. One by one: all in one text may be too long for a text. */
+  /** A line of JSON for each chunk; the bytes as latin1. One by one, because all of them may exceed the longest string. */
   writeTo(path) {
     const file = openSync(path, "w");
     for (const { bytes, ...more } of this.#passed) {

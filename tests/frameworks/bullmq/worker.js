@@ -1,4 +1,4 @@
-// A worker of BullMQ. Jobs of one account must not run at the same time, whatever worker has them.
+// A worker of BullMQ. Jobs of one account must not run at the same time, whichever workers run them.
 const { Worker } = require("bullmq");
 const { createClient } = require("redlatch");
 

@@ -1,4 +1,4 @@
-// Failures of servers, and the errors that tell of them.
+// Failures of servers, and the errors that report them.
 import { equal, matches, ok, rejects, throws, until } from "./check.js";
 
 export const errors = {

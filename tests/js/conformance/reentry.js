@@ -1,4 +1,4 @@
-// Acquiring again with a token that this client holds the same keys under.
+// Acquiring again with a token under which this client holds the same keys.
 import { equal } from "./check.js";
 
 export const reentry = {

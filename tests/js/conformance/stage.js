@@ -1,4 +1,4 @@
-// What a conformance test has to play with: clients, keys, and a hand on the servers.
+// What a conformance test works with: clients, keys, and control over the servers.
 
 let keys = 0;
 
@@ -32,7 +32,7 @@ export function openStage(redlatch, { control, servers }, optionsFor) {
       keys += 1;
       return `${name}-${crypto.randomUUID().slice(0, 8)}-${keys}`;
     },
-    /** Runs a command on a server, past the package. */
+    /** Runs a command on a server, without the package. */
     send: (...command) => tell("main", "send", ...command),
     sendTo: (name, ...command) => tell(name, "send", ...command),
     /** "stop" (as by a crash), "start", "pause", "resume" or "restore"; a server that was changed is restored at the end. */

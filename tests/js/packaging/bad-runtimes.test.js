@@ -1,4 +1,4 @@
-// Runtimes in which there is something missing: errors by type, which name what can be done.
+// Runtimes that lack something: typed errors that say what can be done.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ for (const [name, command] of [...jitless, ["Deno", [deno, ...flags, "--v8-flags
   });
 }
 
-test("no WebAssembly, and the core is to be had beforehand: so say ready of both entries", async (t) => {
+test("no WebAssembly: ready() of both entries says so", async (t) => {
   const { WebAssembly } = globalThis;
   t.after(() => Object.assign(globalThis, { WebAssembly }));
   const [inline, slim] = [await entry("browser.js"), await entry("slim/browser.js")];

@@ -108,7 +108,7 @@ test("the README's sizes are those of make size", async () => {
   });
 });
 
-test("nothing tells of the machine that built it, and no source map is promised", () => {
+test("nothing reveals the machine that built the package, and no source map is referenced", () => {
   const root = fileURLToPath(new URL("../../../", import.meta.url));
   const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();
   const host = new URL(registry).hostname;

@@ -9,7 +9,7 @@ import { tcpTransport } from "../support/transport.js";
 
 const redis = await startRedis({ after });
 
-/** ms: an abort is heard of without an answer by any server, each of which has 2 s. */
+/** ms: an abort settles the call without an answer from any server, each of which may take 2 s. */
 const AT_ONCE = 1_500;
 /** The lease is half a minute: a key that is gone within seconds was cleaned up and did not expire. */
 const TTL = 30_000;

@@ -72,7 +72,7 @@ test("a name with several addresses is served by the one that answers", async (t
   assert.ok(performance.now() - started >= 650, "not earlier");
 });
 
-test("an address that needs longer than its head start is waited for, beside one that never answers", async (t) => {
+test("an address that needs longer than its head start is waited for, while another never answers", async (t) => {
   const wake = await fallAsleep(t);
   // Both are silent, until one of them wakes up: its kernel takes the second SYN, a second after the first.
   names.set("slow.test", ["127.0.0.3", "127.0.0.3"]);
@@ -83,7 +83,7 @@ test("an address that needs longer than its head start is waited for, beside one
   assert.equal(await (await waiting).release(), "released");
 });
 
-test("if no address accepts, each one's error is told", async (t) => {
+test("if no address accepts, the error of each is reported", async (t) => {
   names.set("nobody.test", ["127.0.0.1", "127.0.0.2"]);
   const client = openClient(t, `redis://nobody.test:${nobody[0].port}`);
   const error = await rejection(client.acquire(freshKey(), { wait: 0 }));

@@ -51,7 +51,7 @@ for (const [how, [ttl, end]] of Object.entries(ends)) {
       const first = await client.acquire(key, { ttl, ...options });
       const adopted = await openClient(t, redis).adopt(wire(first), { ttl: 20_000 });
       await end(first, client);
-      // Behind whatever was sent to end it.
+      // After whatever was sent to end it.
       assert.equal(await adopted.verify(), true);
       assert.equal(await openClient(t, redis).tryAcquire(key), null);
       await client.close();

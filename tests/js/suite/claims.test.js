@@ -1,4 +1,4 @@
-// Tokens of the application's own, used again: commands of an earlier use that were given up, and run late.
+// The application's own tokens, used again: commands of an earlier use that were given up, and run late.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
@@ -9,7 +9,7 @@ const redis = await startRedis({ after });
 
 const derived = (key, names) => names.map((name) => `{${key}}:redlatch:${name}:${key}`);
 
-/** The scripts of one kind, asked directly in the name of a claim: [granted, fence or hint], and how many were freed. */
+/** The scripts of one kind, called directly with a claim; resolve to [granted, fence or hint], and to how many were freed. */
 const KINDS = {
   exclusive: {
     keys: (key) => [key, ...derived(key, ["fence", "waiters"])],
@@ -63,7 +63,7 @@ for (const [kind, { keys, acquire: asked }] of Object.entries(KINDS)) {
     assert.equal(await release(key, "d:1"), 1);
   });
 
-  test(`an acquire without a claim, which runs late, leaves that of who adopted the lock (${kind})`, async () => {
+  test(`an acquire without a claim, which runs late, leaves the claim of the adopter (${kind})`, async () => {
     const key = freshKey();
     const [, fence] = await acquire(key, "");
     await redis.send("EVAL", sourceOf("extend"), 2, ...keys(key).slice(0, 2), "n", "token", 20_000, "d:1");
@@ -74,7 +74,7 @@ for (const [kind, { keys, acquire: asked }] of Object.entries(KINDS)) {
     assert.equal(await release(key, "c:2"), 1, "a new lock has no claim");
   });
 
-  test(`who finds no claim releases what the token holds (${kind})`, async () => {
+  test(`a release that finds no claim frees what the token holds (${kind})`, async () => {
     const key = freshKey();
     await acquire(key, "");
     assert.equal(await release(key, "c:2"), 1);

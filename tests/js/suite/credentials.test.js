@@ -1,4 +1,4 @@
-// Credentials that the application gives at each connect.
+// Credentials for which the application is asked at each connect.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assertLockError, everythingShown } from "../support/assertions.js";
@@ -58,7 +58,7 @@ test("what the function throws is the cause of a ConnectionError, and its text i
   }
 });
 
-test("what is no login is refused, and not shown", async (t) => {
+test("a value that is not a login is refused, and not shown", async (t) => {
   for (const given of [
     undefined,
     null,
@@ -97,7 +97,7 @@ test("a promise that never settles is waited for no longer than connectTimeout; 
   assert.equal(peer.connections, 0);
 });
 
-test("they are not sent in plaintext to another machine, nor for a client that logs in itself", () => {
+test("credentials are not sent in plaintext to another machine, nor for a client that logs in itself", () => {
   const credentials = () => ({ password: "canary" });
   assert.throws(() => createClient({ url: "redis://db.example", credentials }), /plaintext/);
   createClient({ url: "rediss://db.example", credentials });

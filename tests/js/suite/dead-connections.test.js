@@ -50,7 +50,7 @@ for (const [name, die] of Object.entries(deaths)) {
     assert.equal(await through(() => lock.verify()), true);
     await lock.extend(TTL);
     const outcome = await through(() => lock.release());
-    // Of a command that reached the server before the cut, nobody knows whether it was carried out.
+    // Nobody knows whether a command that reached the server before the cut was carried out.
     assert.ok(outcome === "released" || name.startsWith("is cut"), outcome);
     assert.equal(await redis.send("EXISTS", `lock:${lock.keys[0]}`), 0);
     const next = await through(() => client.acquire(freshKey(), { ttl: TTL, wait: 3_000 }));
@@ -69,7 +69,7 @@ test("rule 17: a silent connection is noticed by a waiting acquire too", async (
   assert.ok(performance.now() - began < 2_000 + 1_500, "nodeTimeout is at most 2 s");
 });
 
-test("rule 17: a failover behind one name: the try is asked again at the new master", async (t) => {
+test("rule 17: a failover behind one name: the try is repeated on the new master", async (t) => {
   const old = await startRedis(t);
   const next = await startRedis(t);
   const name = { host: "127.0.0.1", port: old.port };
@@ -85,7 +85,7 @@ test("rule 17: a failover behind one name: the try is asked again at the new mas
   assert.equal(await lock.release(), "released");
 });
 
-test("rule 17: a thousand commands in flight are all asked again", async (t) => {
+test("rule 17: a thousand commands in flight are all repeated", async (t) => {
   const proxy = await startProxy(t, target);
   const client = openClient(t, proxy, defaults);
   await (await client.acquire(freshKey())).release();

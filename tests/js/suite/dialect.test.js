@@ -1,4 +1,4 @@
-// Peers that say in words of their own, or by hanging up, that they dislike HELLO; and peers that are replicas.
+// Peers that refuse HELLO in words of their own, or by hanging up; and peers that are replicas.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assertLockError } from "../support/assertions.js";
@@ -56,7 +56,7 @@ test("rule 14: a peer that hangs up in RESP2 too fails a try, with the cause, af
   assert.equal(peer.connections, 2);
 });
 
-test("rule 14: a replica has the keys, and is no server for locks", async (t) => {
+test("rule 14: a replica has the keys, but is not used for locks", async (t) => {
   const master = await startRedis(t, { config: { "repl-diskless-sync-delay": 0 } });
   const replica = await startRedis(t, { config: { replicaof: ["127.0.0.1", master.port] } });
   const key = freshKey();

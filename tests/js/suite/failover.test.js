@@ -35,7 +35,7 @@ test("a replica that had a lock refuses others, and its owner goes on with it", 
   assert.equal(await adopted.release(), "released");
 });
 
-test("rule 13: a demoted master has the key still, and its word does not count", async (t) => {
+test("rule 13: a demoted master still has the key, but its answer does not count", async (t) => {
   const { master, replica } = await startPair(t);
   const client = openClient(t, master);
   const lock = await client.acquire(freshKey(), { ttl: 20_000 });
@@ -58,7 +58,7 @@ test("rule 13: a verification leaves the lease as it was, however much of it is 
   }
 });
 
-test("split brain: a master that asks for replicas gives no lock alone, and its holder hears of the end in time", async (t) => {
+test("split brain: a master that requires replicas grants no lock alone, and its holder learns of the loss in time", async (t) => {
   const config = { "min-replicas-to-write": 1, "min-replicas-max-lag": 1 };
   const { master, replica } = await startPair(t, config);
   const key = freshKey();

@@ -1,4 +1,4 @@
-// Every way in which a server can refuse has its class, its code, and a message a person can act on.
+// Every way in which a server can refuse has its class, its code, and a message that one can act on.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assertLockError } from "../support/assertions.js";
@@ -13,7 +13,7 @@ import { NEEDED } from "../support/rights.js";
 const redis = await startRedis({ after });
 const guarded = await startRedis({ after }, { password: "right" });
 
-/** Where asking again may help, `wait` passes in full. */
+/** Where another attempt may help, `wait` passes in full. */
 const SHORT = 1_000;
 
 /** The error of tryAcquire and that of acquire with a short wait: the same kind, and never a plain "no". */
@@ -86,7 +86,7 @@ test("wrong password on a server without HELLO", async (t) => {
   assert.equal(await lock.release(), "released");
 });
 
-test("rule 14: a final refusal is told at once, not after `wait`", async (t) => {
+test("rule 14: a permanent error is reported at once, not after `wait`", async (t) => {
   const key = freshKey();
   await redis.send("RPUSH", `lock:${key}`, "not a lock");
   await redis.send("ACL", "SETUSER", "barred", "on", ">pw", "~*", "&*", "+@all", "-eval", "-evalsha");

@@ -1,4 +1,4 @@
-// Clients of other programs that change what they carry.
+// Other clients that change the commands or the replies that they carry.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assertLockError } from "../support/assertions.js";
@@ -31,7 +31,7 @@ for (const fair of [false, true]) {
   });
 }
 
-test("a client with a key prefix of its own: used as it is on one server, and named in a cluster", async (t) => {
+test("a client with a key prefix of its own: works on one server, and is explained by the error in a cluster", async (t) => {
   const cluster = await startRedis(t, { config: { "cluster-enabled": "yes" } });
   await cluster.send("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
   await until(async () => /cluster_state:ok/.test(await cluster.send("CLUSTER", "INFO")), {

@@ -119,7 +119,7 @@ test("the wall clock counts too: a machine that slept has no lock left", async (
   assert.equal(lock.remaining, 0);
 });
 
-test("rule 6: a process that is stopped while a grant is told hears of the loss all the same", async (t) => {
+test("rule 6: a process that is stopped while a grant is reported still learns of the loss", async (t) => {
   const seen = new Set();
   for (let reading = 0; reading < 12; reading += 1) {
     let readings = Number.NEGATIVE_INFINITY;
@@ -150,7 +150,7 @@ test("rule 6: a process that is stopped while a grant is told hears of the loss 
   assert.deepEqual([...seen].sort(), ["lost at first sight", "not lost yet"]);
 });
 
-test("rule 6: a loss is told once", async (t) => {
+test("rule 6: a loss is reported once", async (t) => {
   const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 1_000 });
   let told = 0;
   lock.signal.addEventListener("abort", () => (told += 1));

@@ -1,4 +1,4 @@
-// redlatch/memory: locks without a server process, between clients of one program, on clocks that the test turns.
+// redlatch/memory: locks without a server process, between clients of one program, on clocks that the test steers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryServer } from "redlatch/memory";
@@ -8,7 +8,7 @@ import { ConnectionError, LockLostError, LockTimeoutError } from "../support/red
 import { queueOf } from "../support/server-state.js";
 import { steeredClock } from "../support/steered-clock.js";
 
-/** No poll of these comes before the test's patience ends. */
+/** These never poll within a test. */
 const RARELY = { retry: { min: 20_000, max: 40_000 }, wait: 60_000 };
 const names = (server) => server.keys().map(({ key }) => key);
 const open = (t, { transport }, options = {}) => openClient(t, undefined, { transport, ...options });
@@ -155,7 +155,7 @@ test("a lock is adopted by another client", async (t) => {
   assert.equal(await lock.verify(), false);
 });
 
-test("a database of the URL's is one of its own", async (t) => {
+test("the database that a URL names is separate from the others", async (t) => {
   const server = createMemoryServer();
   await open(t, server).acquire("job");
   assert.notEqual(await open(t, server, { url: "redis://memory/3" }).tryAcquire("job"), null);
@@ -166,7 +166,7 @@ test("a database of the URL's is one of its own", async (t) => {
   );
 });
 
-test("timers that stand still hold nothing up", async (t) => {
+test("locks do not depend on timers that stand still", async (t) => {
   const { setTimeout } = globalThis;
   const server = createMemoryServer();
   const client = open(t, server);

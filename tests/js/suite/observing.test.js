@@ -11,7 +11,7 @@ import { LockLostError } from "../support/redlatch.js";
 const PASSWORD = "canary-password";
 const redis = await startRedis({ after }, { password: PASSWORD });
 
-/** A client and the events it told of. */
+/** A client, and the events that it has reported. */
 function watched(t, server, options = {}) {
   const events = [];
   const client = openClient(t, server, {
@@ -36,7 +36,7 @@ test("a plain life: connection, acquired, released", async (t) => {
   assert.ok(waited > 0 && held > 0);
 });
 
-test("contended is told once per acquire, however long it waits", async (t) => {
+test("contended is reported once per acquire, however long it waits", async (t) => {
   const key = freshKey();
   const holder = await openClient(t, redis).acquire(key);
   const { client, events, types } = watched(t, redis, {
@@ -59,7 +59,7 @@ test("contended is told once per acquire, however long it waits", async (t) => {
   await holder.release();
 });
 
-test("renewed is told for each renewal, lost with the data of the error that the signal has", async (t) => {
+test("renewed is reported for each renewal, lost with the data of the signal's error", async (t) => {
   const { client, events, types } = watched(t, redis);
   const key = freshKey();
   const lock = await client.acquire(key, { ttl: 1_500, renew: true });
@@ -78,7 +78,7 @@ test("renewed is told for each renewal, lost with the data of the error that the
   assert.equal(types().filter((type) => type === "lost").length, 1);
 });
 
-test("the end of a connection and the next one are told", async (t) => {
+test("the end of a connection and the next connection are reported", async (t) => {
   const proxy = await startProxy(t, { host: "127.0.0.1", port: redis.port });
   const { client, events } = watched(t, redis.url.replace(String(redis.port), String(proxy.port)));
   await (await client.acquire(freshKey())).release();

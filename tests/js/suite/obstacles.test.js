@@ -1,4 +1,4 @@
-// What no later connection would do better is reported at once, however long the caller would wait.
+// An error that every later connection would meet too is reported at once, however long the caller would wait.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, test } from "node:test";

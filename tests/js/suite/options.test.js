@@ -85,7 +85,7 @@ for (const [name, values] of Object.entries(badClientOptions)) {
   });
 }
 
-test("createClient refuses what is no set of options, and options it does not know", () => {
+test("createClient refuses anything but an object of known options", () => {
   // Undefined is what an environment variable is that is not set: it fails the first lock.
   for (const options of [null, 5, true, [], () => {}]) {
     assert.throws(

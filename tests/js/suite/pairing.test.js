@@ -107,7 +107,7 @@ test("rule 7: the grant of one lock, replayed as the answer for another, grants 
   assert.ok(proxy.connections >= 2, "the connection was burned");
 });
 
-test("rule 7: two replies that changed places", async (t) => {
+test("rule 7: two replies in the wrong order", async (t) => {
   const taken = await takenKey(t);
   for (let round = 0; round < 10; round += 1) {
     const proxy = await startProxy(t, target);

@@ -1,4 +1,4 @@
-// Our own absence, or a late yes, must not cost a lock (rule 16).
+// A stall of our own event loop, or a late grant, must not cost a lock (rule 16).
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
@@ -11,7 +11,7 @@ const target = { host: "127.0.0.1", port: redis.port };
 /** As a program without the option has it. */
 const defaults = { nodeTimeout: undefined };
 
-/** Lets the client write what it was asked for, and then keeps the event loop busy. */
+/** Lets the client write its commands, and then keeps the event loop busy. */
 async function writeThenStall(ms) {
   await Promise.resolve();
   await new Promise((resolve) => setImmediate(resolve));

@@ -152,7 +152,7 @@ test("the default lease of a lock that is renewed is shorter than the default wa
   assert.equal(await own.using(freshKey(), (lock) => lock.toJSON().ttl), 3_000);
 });
 
-test("rule 19: what a client's close does to its calls is told with their keys", async (t) => {
+test("rule 19: the errors of calls that close() ends name their keys", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const holder = await openClient(t, redis).acquire(key);
@@ -222,7 +222,7 @@ test("rule 19: a renewed lock that is lost says why it was not renewed: silence"
   assert.ok(lock.signal.reason.cause instanceof ConnectionError, String(lock.signal.reason.cause));
 });
 
-test("rule 19: the first refusal of a server is told at once, to observers or as a warning", async (t) => {
+test("rule 19: the first refusal of a server is reported at once, to observers or as a warning", async (t) => {
   const url = `redis://127.0.0.1:${await freePort()}`;
   const events = [];
   const observed = openClient(t, url, {
@@ -255,7 +255,7 @@ test("rule 19: the first refusal of a server is told at once, to observers or as
   assert.match(warnings[0].message, /ECONNREFUSED/);
 });
 
-test("label: people see on the server who holds a lock, and the application sees the same token", async (t) => {
+test("label: the key on the server shows who holds a lock, and the application sees the same token", async (t) => {
   const client = openClient(t, redis, { label: "web/1 (blue)" });
   const key = freshKey();
   const lock = await client.acquire(key, { renew: true });

@@ -1,4 +1,5 @@
-// A node of a cluster sends commands for keys that it has not elsewhere. That is told as it is; nobody goes there.
+// A node of a cluster redirects commands for keys that it does not have. The error passes the redirect on; the client does
+// not follow it.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { assertLockError, everythingShown } from "../support/assertions.js";

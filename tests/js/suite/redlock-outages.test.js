@@ -29,7 +29,7 @@ const slow = await times(3, async (at) => {
   const answer = await forwardingTo(healthy[at]);
   return startFakeServer(scope, async (args, connection) => {
     const reply = await answer(args, connection);
-    // It does what it is asked for, and tells of it later than a server may.
+    // It carries out the command, and replies later than a server may.
     if (args[0].startsWith("EVAL")) await pause(2 * NODE_TIMEOUT);
     return reply;
   });

@@ -195,7 +195,7 @@ test("rule 5: servers that forget one after the other do not lose a renewed Redl
 });
 
 for (const count of [2, 3]) {
-  test(`rule 3: a reply lost after the SET, ${count} servers: no orphan, and the lock is had`, async (t) => {
+  test(`rule 3: a reply lost after the SET, ${count} servers: no orphan, and the lock is acquired`, async (t) => {
     const key = freshKey();
     const proxies = await proxied(t, servers.slice(0, count));
     const client = await readyClient(t, proxies, { ...QUICK, nodeTimeout: 100 });
@@ -229,7 +229,7 @@ test("rule 1: validity counts from the winning attempt's sending, not from repli
   // At least one answer's time is gone, and what went into earlier attempts is not.
   assert.ok(remaining <= 30_000 - 302 - 245, `remaining ${remaining}`);
   assert.ok(remaining > 30_000 - 302 - 2_000, `remaining ${remaining}`);
-  assert.ok(granted - started > 2_900, `the lock was had after ${granted - started} ms`);
+  assert.ok(granted - started > 2_900, `the lock was acquired after ${granted - started} ms`);
   const left = await Promise.all(three.map((server) => server.send("PTTL", `lock:${key}`)));
   assert.ok(lock.remaining <= Math.max(...left), `remaining ${lock.remaining}, but servers say ${left}`);
   for (const proxy of proxies) proxy.delay = 0;
@@ -278,7 +278,7 @@ test("QuorumError has a vote for each server, in their order, each with its own 
   await servers[0].send("DEL", `lock:${key}`);
 });
 
-test("a minority that is down is observed as degraded, and the lock is had", async (t) => {
+test("a minority that is down is observed as degraded, and the lock is acquired", async (t) => {
   const events = [];
   const client = openClient(t, [...three.slice(0, 2), DOWN], {
     ...QUICK,

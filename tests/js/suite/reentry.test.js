@@ -1,4 +1,4 @@
-// Acquiring again with a token that this client holds the same keys under: one lease, and the last release frees it.
+// Acquiring again with a token under which this client holds the same keys: one lease, and the last release frees the lock.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { NOT_OURS } from "../support/assertions.js";
@@ -48,7 +48,7 @@ for (const [kind, server, options, count = 1] of kinds) {
   });
 }
 
-test("a minted token re-enters as well", async (t) => {
+test("a drawn token re-enters as well", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const outer = await client.acquire(key);
@@ -128,7 +128,7 @@ for (const fate of ["deleted", "deleted and taken by somebody else"]) {
     await settles(
       Promise.all([aborted(outer.signal), aborted(inner.signal)]),
       5_000,
-      "the loss, told to both",
+      "the loss, reported to both",
     );
     for (const lock of [outer, inner]) {
       assert.ok(lock.signal.reason instanceof LockLostError);
@@ -142,7 +142,7 @@ for (const fate of ["deleted", "deleted and taken by somebody else"]) {
   });
 }
 
-test("rule 6: the loss of a lease that was entered thrice is told to each, once", async (t) => {
+test("rule 6: the loss of a lock that was entered three times is reported to each holder once", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();
   const locks = [];

@@ -123,7 +123,7 @@ for (const [what, fail] of Object.entries(failures)) {
   });
 }
 
-test("a client and a lock, looked at", async (t) => {
+test("a client and a lock, inspected", async (t) => {
   const client = openClient(t, url(ports.open));
   const lock = await client.acquire(freshKey());
   assertClean(client, "the client");

@@ -1,4 +1,4 @@
-// The runtime's own sockets: what they cannot take at once arrives all the same, and whom they keep waiting.
+// The runtime's own sockets: what they cannot take at once still arrives, and they do not keep the process alive.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ for (const [way, options] of Object.entries(ways)) {
     redis.pause();
     const names = Array.from({ length: 160 }, (_, at) => freshKey(`${at}-`.padEnd(60_000, "x")));
     const taking = [];
-    // In many writes: those behind one that is stuck must neither overtake it nor come between its parts.
+    // In many writes: those after one that is stuck must neither overtake it nor come between its parts.
     for (const name of names) {
       taking.push(client.acquire(name, { wait: 0 }));
       taking.at(-1).catch(() => {});

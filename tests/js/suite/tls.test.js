@@ -94,14 +94,14 @@ test("an expired certificate is refused", async (t) => {
 });
 
 for (const [version, { url, port }] of Object.entries({ "TLS 1.3": strict, "TLS 1.2": strict12 })) {
-  test(`${version}: a server that wants a certificate of ours`, async (t) => {
+  test(`${version}: a server that requires a client certificate`, async (t) => {
     await accepted(t, url, { ca, cert, key });
     await refused(t, { url, port }, { ca }, /tls\.cert and tls\.key/);
     await refused(t, { url, port }, { ca, cert: stranger.cert, key: stranger.key }, /refuses/, /tls\.cert/);
   });
 }
 
-test("a certificate of ours and a server name together", async (t) => {
+test("a client certificate and a server name together", async (t) => {
   const both = await startTls(ours.issue(["DNS:redis.internal"]), { "tls-auth-clients": "yes" });
   await accepted(t, both.url, { ca, cert, key, servername: "redis.internal" });
 });
@@ -115,7 +115,7 @@ test("a key that cannot be used is not shown", async (t) => {
   }
 });
 
-test("no authority at all, and an address for a name, are refused before anything is sent", () => {
+test("an empty list of authorities, and an IP address as server name, are refused before anything is sent", () => {
   // There are runtimes that take an empty list for their own authorities.
   for (const tls of [{ ca: [] }, { servername: "127.0.0.1" }, { servername: "::1" }, { servername: "" }]) {
     assert.throws(() => createClient({ url: server.url, tls }), TypeError, JSON.stringify(tls));
@@ -130,7 +130,7 @@ test("TLS to a port that does not speak it", async (t) => {
   assertLockError(error, { type: ConnectionError, code: "LOCK_CONNECTION", says: [/TLS/] });
 });
 
-test("plain TCP to a port that wants TLS", async (t) => {
+test("plain TCP to a port that requires TLS", async (t) => {
   const error = await rejection(openClient(t, `redis://127.0.0.1:${server.port}`).tryAcquire(freshKey()));
   assertLockError(error, { type: ConnectionError, code: "LOCK_CONNECTION", says: [/rediss:\/\//] });
 });

@@ -1,4 +1,4 @@
-// A server that cannot be reached: each runtime has words of its own for it, and the package's error has them.
+// A server that cannot be reached: each runtime words that differently, and the package's error contains those words.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertLockError } from "../support/assertions.js";

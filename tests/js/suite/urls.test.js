@@ -25,7 +25,7 @@ test("a database", async (t) => {
   assert.match(await seenByServer(t, `${redis.url}/`), /\bdb=0\b/);
 });
 
-test("the connection has a name, so that an operator knows whose it is", async (t) => {
+test("the connection has a name that tells an operator which program it belongs to", async (t) => {
   assert.match(await seenByServer(t, redis.url), /\bname=redlatch/);
 });
 

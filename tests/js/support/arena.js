@@ -44,7 +44,7 @@ export async function startContest(scope, redis, { rounds, races }) {
   barrier.expect(names.length);
   const input = { arena: site.url, url: redis.url, rounds, races };
   const done = Promise.all(names.map((name) => contestants[name]({ ...input, name })));
-  // Whoever awaits it is told; nobody else has to be.
+  // Only those who await it need to learn of a failure.
   done.catch(() => {});
   return { names, results, done };
 }

@@ -216,7 +216,7 @@ export const CHECKS = {
     let cut;
     const real = await forwardingTo(redis, (args, connection) => {
       if (!args[0].startsWith("EVAL") || cut !== undefined) return undefined;
-      // The nonce, which stands behind the keys.
+      // The nonce, which follows the keys.
       cut = args[3 + Number(args[2])];
       connection.cut();
       return null;

@@ -1,4 +1,4 @@
-// Finding whole RESP frames in a stream, written apart from the package so that its mistakes cannot hide here.
+// Finds whole RESP frames in a stream. Written independently of the package, so that its mistakes cannot hide here.
 
 const AGGREGATES = new Map([
   ["*", 1],
@@ -8,7 +8,7 @@ const AGGREGATES = new Map([
 ]);
 const BULKS = new Set(["$", "=", "!"]);
 
-/** Offset behind the frame that starts at `start`, or -1 when it is not complete yet. */
+/** The offset after the frame that starts at `start`, or -1 if it is not complete yet. */
 export function frameEnd(buffer, start = 0) {
   let open = 1;
   let at = start;

@@ -133,7 +133,7 @@ function openLink(proxy, near, far) {
     }
     if (sent >= end) {
       pumping = false;
-      // A FIN behind the bytes, not a reset: the bytes before the cut must arrive.
+      // A FIN after the bytes, not a reset: the bytes before the cut must arrive.
       near.end();
       far.destroy();
       return;

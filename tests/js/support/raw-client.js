@@ -5,7 +5,7 @@ import { decodeFrame, encodeCommand, frameSplitter } from "./frames.js";
 
 process.env.REDLATCH_TESTS_PASSWORD ??= randomUUID();
 
-/** Who looks at the tests' servers and changes them, in all processes of a test; never whom the package logs in as. */
+/** The user as whom tests inspect and change their servers, in all processes of a test. The package never logs in as it. */
 export const ADMIN = { user: "tests-admin", password: process.env.REDLATCH_TESTS_PASSWORD };
 
 /** As {@link rawClient}, to a server that a test has started, and with every right there. */

@@ -22,7 +22,7 @@ export async function freePort() {
   return port;
 }
 
-/** Servers where nobody listens, now or later: below the ports that systems give out, a free one of which may be taken meanwhile. */
+/** Addresses where nobody listens, now or later: their ports are below the range from which systems hand out free ones. */
 export const nobody = Array.from({ length: 7 }, (_, at) => ({
   port: 1 + at,
   url: `redis://127.0.0.1:${1 + at}`,

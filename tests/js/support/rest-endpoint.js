@@ -81,7 +81,7 @@ export async function startRestEndpoint(scope, redis, { token = "rest-token" } =
   return Object.assign(endpoint, { port, url: `http://127.0.0.1:${port}`, stop, start: () => listen(port) });
 }
 
-/** Upstash's client asks for texts in base64, but for the word OK. */
+/** Upstash's client asks for strings in base64, except for OK. */
 function encoded(value, encoding) {
   if (encoding !== "base64") return value;
   if (typeof value === "string" && value !== "OK") return Buffer.from(value).toString("base64");

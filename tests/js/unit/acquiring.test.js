@@ -28,7 +28,7 @@ test("the caller's token is kept", async () => {
   assert.equal((await promise).token, "mine\ud800");
 });
 
-test("failures carry what the core tells, each with its own details", async () => {
+test("failures carry what the core reports, each with its own details", async () => {
   const { client, core, first, feed } = await connected();
   const second = client.acquire("second");
   core.details.push("not acquired within 5 ms (7 attempts)", "NOAUTH", "NOAUTH Authentication required.");
@@ -106,7 +106,7 @@ test("an aborted signal sends nothing", async () => {
   assert.equal(cores.length, 0);
 });
 
-test("what the core refuses is the request's own fault, and no trap", async () => {
+test("a request that the core refuses is invalid, and no trap", async () => {
   const { client, core, abandoned } = await connected();
   const reserved = new TypeError("key: is reserved");
   core.acquire = () => {
@@ -116,7 +116,7 @@ test("what the core refuses is the request's own fault, and no trap", async () =
   assert.deepEqual(abandoned, []);
 });
 
-test("without a fence of the core's there is none", async () => {
+test("without a fence from the core, the lock has none", async () => {
   const { client, feed } = await connected({ url: undefined, nodes: ["redis://h:1", "redis://g:2"] });
   const promise = client.acquire("k");
   feed([fake.KIND.granted, 2, 0, 0, ...TOKEN]);

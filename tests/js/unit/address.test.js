@@ -108,7 +108,7 @@ for (const [url, wrapping] of [
   ['"redis://:canary@h"', /is in quotation marks/],
   ["'redis://:canary@h'", /is in quotation marks/],
 ]) {
-  test(`names what stands around ${JSON.stringify(url)}`, () => {
+  test(`names what surrounds ${JSON.stringify(url)}`, () => {
     assert.throws(
       () => parseUrl(url, "url"),
       (error) => {

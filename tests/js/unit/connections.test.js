@@ -37,7 +37,7 @@ test("all of one tick is drained once and written once", async () => {
   assert.equal(core.count("poll") - polls, 2, "one with records, one that finds nothing left");
 });
 
-test("a dial that fails is told to the core, and its error is the cause", async () => {
+test("a dial that fails is reported to the core, and its error is the cause", async () => {
   const { client, cores, transport } = start();
   const promise = client.acquire("k");
   cores[0].queue(fake.KIND.connect, 9, 0);
@@ -98,7 +98,7 @@ for (const [what, connect] of [
   });
 }
 
-test("after its end a connection is not heard any more", async () => {
+test("whatever comes from a connection after its end is ignored", async () => {
   const { core, dial } = await connected();
   dial.handler.data(Buffer.from("early"));
   dial.handler.close(new Error("reset"));
@@ -112,7 +112,7 @@ test("after its end a connection is not heard any more", async () => {
   assert.equal(dial.connection.closed, 1);
 });
 
-test("a connection that ends before a word came may be one to a server that wants TLS", async () => {
+test("a connection that ends before anything was received may be one to a server that requires TLS", async () => {
   const { core, dial } = await connected();
   dial.handler.close(new Error("reset"));
   const [[, , reason]] = core.calls.filter(([name]) => name === "closed");

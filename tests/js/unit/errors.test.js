@@ -105,7 +105,7 @@ test("the core's errors become LockErrors with all their properties", () => {
   assert.equal(toLockError(record(99, "new"), [node], 9).code, "LOCK_INTERNAL");
 });
 
-test("an error by the transport has the transport's own as its cause, if that ended the same connection", () => {
+test("a connection error has the transport's error as its cause, if that ended the same connection", () => {
   const error = new Error("connect ECONNREFUSED h:1");
   const nodes = [{ ...node, lastError: { connection: 3, error } }];
   const refused = record(CODE.connection, error.message, {

@@ -1,4 +1,4 @@
-// What other clients answer, and how they fail, without any of them.
+// What other clients answer, and how they fail, imitated without any of them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
@@ -10,7 +10,7 @@ import { call, openSession } from "./support/session.js";
 const unhandled = [];
 process.on("unhandledRejection", (error) => unhandled.push(error));
 
-/** What the core is told when `send` does this: { said } or { ended }. */
+/** What the core gets when `send` does this: { said } or { ended }. */
 async function outcomeOf(send, command = call("the-key")) {
   const session = await openSession(fromCommand(send));
   session.ask(command);
@@ -170,7 +170,7 @@ test("replies keep the order of the commands, whichever comes first", async () =
   }
 });
 
-test("one that fails ends the session, with whoever waits behind it", async () => {
+test("a command that fails ends the session, and fails the commands after it", async () => {
   const waiting = [];
   const session = await openSession(
     fromCommand(() => new Promise((resolve, reject) => waiting.push({ resolve, reject }))),
@@ -185,7 +185,7 @@ test("one that fails ends the session, with whoever waits behind it", async () =
   assert.equal(session.said, "", "nothing more, once the session is over");
 });
 
-test("after the end, nothing is told, and no rejection goes unhandled", async () => {
+test("after the end, nothing is reported, and no rejection goes unhandled", async () => {
   const waiting = [];
   const session = await openSession(
     fromCommand(() => new Promise((resolve, reject) => waiting.push({ resolve, reject }))),
@@ -223,7 +223,7 @@ test("a key that is called like an error changes nothing about the error", async
   assert.equal(said, "-NOSCRIPT No *** script.\r\n");
 });
 
-test("names come as text where they are UTF-8, else as a Buffer, which all clients take", async () => {
+test("arguments are strings where they are UTF-8, else Buffers, which all clients take", async () => {
   const seen = [];
   const session = await openSession(fromCommand(async (args) => seen.push(args)));
   const names = ["plain", "a\0b", "\ufeff", "\r\n$1\r\n", "🔒", "x".repeat(65_536)];

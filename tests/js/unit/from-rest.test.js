@@ -51,7 +51,7 @@ test("a command is a request, and those that are written at once are one", async
   assert.equal(session.said, "*2\r\n$1\r\n1\r\n:1\r\n$1\r\n2\r\n-WRONGTYPE x\r\n");
 });
 
-test("four requests at a time; what waits meanwhile goes together in the next", async () => {
+test("four requests at a time; the commands that wait meanwhile share the next", async () => {
   const { session, requests } = await startSession();
   for (let index = 0; index < 150; index += 1) session.ask(call(`k${index}`));
   assert.equal(requests.length, 4);
@@ -102,7 +102,7 @@ for (const [status, body, said] of [
     ]),
   ),
 ]) {
-  test(`an answer that is one: HTTP ${status}, ${JSON.stringify(body)}`, async () => {
+  test(`an answer that tells the outcome: HTTP ${status}, ${JSON.stringify(body)}`, async () => {
     assert.equal((await outcomeOf(status, body)).said, said);
   });
 }

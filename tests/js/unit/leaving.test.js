@@ -92,7 +92,7 @@ test("Node's transport: an address that cannot even be tried leaves no timer beh
   assert.equal(timers(), before);
 });
 
-test("a listener under which the core traps: the poisoned core is not called any more", async () => {
+test("a listener in which the core traps: the poisoned core is not called any more", async () => {
   const { core, cores, lock, client, feed } = await holding();
   lock.signal.addEventListener("abort", () => {
     core.trapIn = "acquire";

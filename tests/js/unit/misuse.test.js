@@ -20,7 +20,7 @@ test("an extension that a release overtakes rejects, and is no loss: the signal 
   assert.equal(lock.signal.aborted, false);
 });
 
-test("close tells those who hold a lock, and not those who have let go of it", async () => {
+test("close aborts the signals of held locks, and not those of released locks", async () => {
   const { client, core, lock, feed } = await holding();
   const second = client.acquire("second");
   feed([fake.KIND.granted, 2, 0, 1, ...TOKEN]);
@@ -109,7 +109,7 @@ for (const [what, reason] of [
   });
 }
 
-test("many acquisitions wait with one signal: no warning of a leak, and all hear of the abort", async () => {
+test("many acquires share one signal: no warning of a leak, and the abort ends all", async () => {
   const warnings = [];
   const onWarning = (warning) => warnings.push(warning.name);
   process.on("warning", onWarning);

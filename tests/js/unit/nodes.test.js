@@ -1,4 +1,4 @@
-// Which servers a client is for, by which way, and what must not go there.
+// Which servers a client uses, over which transports, and what must not be sent there.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
@@ -111,7 +111,7 @@ const remote = [
   "redis://:secret@0.0.0.0",
 ];
 
-test("a password goes in clear to this machine only", () => {
+test("a password is sent in plaintext to this machine only", () => {
   for (const url of local) parse({ url });
   for (const url of remote) {
     assertRefused({ url }, TypeError, /^url: .*in plaintext.*rediss:.*allowPlaintextAuth: true/);
@@ -151,7 +151,7 @@ test("a transport says itself whether it is secure", () => {
   }
 });
 
-test("transports of single commands: theirs is the login, and REST must be encrypted", () => {
+test("transports of single commands log in themselves, and REST must be encrypted", () => {
   parse({ transport: commands() });
   parse({ transport: commands(), url: "redis://redis.example" });
   for (const url of ["redis://:secret@127.0.0.1", "redis://u:secret@127.0.0.1", "redis://127.0.0.1/2"]) {
@@ -255,7 +255,7 @@ test("what was given in the wrong place is not repeated: it may be a URL with a 
   }
 });
 
-test("a bridge's own token goes in clear to this machine only", () => {
+test("a bridge's own token is sent in plaintext to this machine only", () => {
   class WebSocket {}
   const bridged = (url, more) => ({ transport: fromWebSocket(url, { WebSocket, ...more }) });
   parse(bridged("ws://bridge.example"));

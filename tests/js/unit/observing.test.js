@@ -5,7 +5,7 @@ import { connected, start, TOKEN } from "./support/harness.js";
 
 const { settle } = fake;
 
-test("what happens is told in order, as plain data with keys, durations and reasons", async () => {
+test("events are reported in order, as plain data with keys, durations and reasons", async () => {
   const events = [];
   const { client, clock, core, feed } = await connected({
     observe: (event) => events.push(event),
@@ -80,7 +80,7 @@ test("what happens is told in order, as plain data with keys, durations and reas
   assert.deepEqual(JSON.parse(JSON.stringify(events)), expected, "plain data");
 });
 
-test("observers come and go, and the core is told of the first and of the last", async () => {
+test("observers come and go, and the core learns of the first and of the last", async () => {
   const { client, core, feed } = await connected();
   const [first, second] = [[], []];
   const removeFirst = client.observe(({ type }) => first.push(type));
@@ -102,7 +102,7 @@ test("observers come and go, and the core is told of the first and of the last",
   assert.throws(() => client.observe("yes"), TypeError);
 });
 
-test("a wait that is over is told with its attempts, a single attempt is not", async () => {
+test("a wait that is over is reported with its attempts, a single attempt is not", async () => {
   const events = [];
   const { client, clock, core, feed } = await connected({
     observe: (event) => events.push(event),
@@ -135,7 +135,7 @@ test("without observers the failure of a first contact is a warning", async () =
   assert.match(warnings[0].message, /h:1: NOAUTH/);
 });
 
-test("nobody is told before the losses are announced, and what is thrown there becomes one warning", async () => {
+test("observers are called after the losses are announced, and what they throw becomes one warning", async () => {
   const order = [];
   const warnings = [];
   const listener = (warning) => warnings.push(warning);
@@ -176,7 +176,7 @@ test("an observer may use the client", async () => {
   assert.equal((await inner).fence, 2n);
 });
 
-test("a trap and a close are told as well", async () => {
+test("a trap and a close are reported as well", async () => {
   const events = [];
   const { client, core, first, feed } = await connected({
     observe: ({ type, outcome }) => events.push([type, outcome]),
@@ -219,7 +219,7 @@ test("inspect is plain data: nodes, locks, waiters, counters; no credentials, no
   assert.deepEqual(client.inspect().locks, [], "what is being released is not held");
 });
 
-test("inspect before the first use dials nobody, and after the end tells the last counters", async () => {
+test("inspect before the first use dials nobody, and after the end returns the last counters", async () => {
   const { client, cores, transport } = start();
   assert.equal(client.inspect().nodes[0].node, "h:1");
   assert.equal(transport.dials.length, 0);

@@ -62,7 +62,7 @@ for (const [options, type, name] of badClientOptions) {
   });
 }
 
-test("createClient refuses what is no options, and no server", () => {
+test("createClient refuses anything but options, and options without a server", () => {
   for (const value of [null, 5, [], () => {}, new URL(SERVER)])
     assert.throws(() => createClient(value), refuses(TypeError, "createClient"));
   assert.throws(() => createClient({}), refuses(TypeError, "url"));
@@ -107,7 +107,7 @@ for (const [is, value] of Object.entries(notSet)) {
         rejects,
       );
       await assert.rejects(client.adopt(HANDLE), rejects);
-      // What is wrong with the request itself is told first, as ever.
+      // What is wrong with the request itself is still reported first.
       await assert.rejects(client.acquire(""), RangeError);
       await assert.rejects(
         client.acquire("k", { signal: AbortSignal.abort("enough") }),
@@ -117,7 +117,7 @@ for (const [is, value] of Object.entries(notSet)) {
       await client.close();
       await assert.rejects(client.acquire("k"), { code: "LOCK_CLOSED" });
     }
-    // Whatever else is wrong is told at once, and so is what was not even named.
+    // Anything else that is wrong is reported at once, and so is an option that was not even named.
     for (const [options, name] of [
       [{ url: value, ttl: 5 }, "ttl"],
       [{ url: value, urll: SERVER }, "urll"],
@@ -135,7 +135,7 @@ for (const [is, value] of Object.entries(notSet)) {
   });
 }
 
-test("createClient takes the accepted, the bounds included", () => {
+test("createClient accepts valid options, including the bounds", () => {
   const transport = new FakeTransport();
   for (const options of [
     SERVER,

@@ -1,4 +1,4 @@
-// redlatch/slim, which is given its wasm: what it takes, and what it says to all else.
+// redlatch/slim, which is given its wasm: what it takes, and how it refuses anything else.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -46,7 +46,7 @@ for (const [what, make] of Object.entries(sources)) {
   });
 }
 
-test("before ready, createClient says what is missing", async () => {
+test("before ready(), createClient says what is missing", async () => {
   const { createClient, ready } = await fresh();
   const expected = { name: "TypeError", message: /await ready\(/ };
   assert.throws(() => createClient(redis.url), expected);

@@ -131,7 +131,7 @@ test("wherever it traps, every promise settles, and the next call works", async 
     assert.match(await lock.release(), /^(released|unknown|expired)$/);
     if (plan.trapIn !== undefined) unreached.push(method);
   }
-  // Only another request of workerd comes there.
+  // Only called from another request in workerd.
   assert.deepEqual(unreached, ["absence"]);
   assert.deepEqual(unhandled, []);
 });

@@ -60,7 +60,7 @@ for (const [what, { compiler = "now", ...own }] of Object.entries(programs)) {
   });
 }
 
-test("the declarations lean on no other package's", () => {
+test("the declarations need no other package's", () => {
   const dist = path("../../../pkg/dist");
   for (const name of readdirSync(dist, { recursive: true }).filter((each) => /\.d\.c?ts$/.test(each))) {
     const text = readFileSync(join(dist, name), "utf8");

@@ -1,4 +1,4 @@
-// The numbers that cross the boundary stand in two lists, one for each language: they must be the same.
+// The numbers that cross the boundary are listed twice, once in each language: the lists must agree.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";

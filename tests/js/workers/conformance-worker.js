@@ -1,5 +1,5 @@
-// The conformance tests, and what is particular to workerd, as a worker. Each request is a test of its own, for sockets
-// belong to the request that opened them.
+// The conformance tests, and what is specific to workerd, as a worker. Each request runs one test, because sockets belong to
+// the request that opened them.
 import * as redlatch from "redlatch";
 import core from "redlatch/core.wasm";
 import * as slim from "redlatch/slim";

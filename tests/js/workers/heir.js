@@ -8,7 +8,7 @@ try {
   const lock = await client.adopt(handle, options);
   say({ adopted: true, fence: String(lock.fence), keys: lock.keys, remaining: lock.remaining });
   for (const verb of verbs) say({ verb, answer: (await lock[verb]()) ?? null, held: lock.held });
-  // A majority's word is enough for the answer; the others are to hear of it too.
+  // A majority's answer is enough for the result, but the other servers must get the command too.
   if (verbs.includes("release")) await client.close();
 } catch (error) {
   say({ failed: error.name, code: error.code });

@@ -1,4 +1,4 @@
-// Takes a lock in Deno with what it was allowed, and says what that was. Needs no more than the package does.
+// Takes a lock in Deno with the permissions that it has, and prints them. Needs no more than the package does.
 import { createClient } from "redlatch";
 
 const client = createClient({ ...JSON.parse(Deno.args[0]), wait: 0 });

@@ -1,4 +1,4 @@
-// Does one thing with a client, never closes it, and has nothing else to do: whether it goes on is up to the client.
+// Does one thing with a client, never closes it, and has nothing else to do: only the client can keep the process alive.
 import { until } from "../support/conditions.js";
 import { input, say } from "../support/processes.js";
 import { createClient, fromRest } from "../support/redlatch.js";

@@ -1,5 +1,5 @@
-// Runs a worker in workerd, by miniflare. It needs Node.js 22. It ends with its standard input, for workerd would outlive
-// a host that is killed.
+// Runs a worker in workerd, by miniflare. It needs Node.js 22. It ends with its standard input, because workerd would
+// outlive a host that is killed.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
