@@ -27,13 +27,22 @@ impl Ask for Context<'_> {
         self.spec.placement.answer_patience(self.spec.node_timeout, round_trips)
     }
 
+    fn is_busy(&self, node: NodeId) -> bool {
+        self.in_flight.has(node)
+    }
+
     fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked {
         let registers = kind::registers(node, self);
         let owner_id = self.owner_id();
         let call = kind::call(verb, registers, &owner_id, self.spec, self.owner, self.policy);
         let silence = self.spec.placement.silence(self.spec.node_timeout);
         let tag = Tag { lock: self.id, serial };
-        self.shared.topology.ask(node, tag, &Command { call, silence }, self.listening)
+        let asked = self.shared.topology.ask(node, tag, &Command { call, silence }, self.listening);
+        // A single node's vote ends a round, so that nothing is in flight when the next begins.
+        if matches!(asked, Asked::Sent) && self.spec.placement.grants_in_part() {
+            self.in_flight.add(node, serial);
+        }
+        asked
     }
 }
 

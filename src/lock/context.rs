@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{effects::Effect, kind::fair::leader::Leaders, owner::Owner, policy::Policy, spec::Spec};
+use super::{
+    effects::Effect, in_flight::InFlight, kind::fair::leader::Leaders, owner::Owner, policy::Policy,
+    spec::Spec,
+};
 use crate::{
     entropy::Entropy,
     error::LockError,
@@ -32,6 +35,7 @@ pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) timers: &'a mut TimerTable,
     pub(crate) serial: &'a mut u32,
+    pub(crate) in_flight: &'a mut InFlight,
     pub(crate) shared: Shared<'a>,
 }
 

@@ -16,6 +16,7 @@ mod context;
 mod effects;
 mod failure;
 mod hold;
+mod in_flight;
 mod input;
 mod kind;
 mod owner;
@@ -39,6 +40,7 @@ use context::Context;
 pub(crate) use context::Shared;
 pub(crate) use effects::Effect;
 use hold::Hold;
+use in_flight::InFlight;
 pub(crate) use input::{Input, Operation, Reentry, Start};
 pub(crate) use kind::fair::leader::Leaders;
 pub(crate) use owner::Owner;
@@ -56,6 +58,7 @@ pub(crate) struct Lock {
     state: State,
     timers: TimerTable,
     serial: u32,
+    in_flight: InFlight,
     /// The handles of the lock, granted or still pending. More than one after re-entry.
     pub(crate) handles: Vec<Handle>,
     /// The time for which this lock is in the deadline queue.
@@ -83,12 +86,13 @@ impl Lock {
             state: State::New,
             timers: TimerTable::default(),
             serial: 0,
+            in_flight: InFlight::default(),
             queued_at: None,
             patient_at: None,
         }
     }
 
-    /// Makes one transition.
+    /// Handles an input. If a node has thereby answered the last command in flight, it may be asked the next question.
     pub(crate) fn handle(
         &mut self,
         input: Input<'_>,
@@ -98,26 +102,30 @@ impl Lock {
         times: Times,
     ) {
         let Times { now, listening, believed } = times;
-        let Self { spec, owner, handles, state, timers, serial, .. } = self;
-        let mut cx =
-            Context { now, listening, believed, id, spec, owner, handles, policy, timers, serial, shared };
+        let Self { spec, owner, handles, state, timers, serial, in_flight, .. } = self;
+        let mut cx = Context {
+            now,
+            listening,
+            believed,
+            id,
+            spec,
+            owner,
+            handles,
+            policy,
+            timers,
+            serial,
+            in_flight,
+            shared,
+        };
         let cx = &mut cx;
-        let input = match input {
-            Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),
-            other => other,
+        let answered = match &input {
+            Input::Heard(heard) => cx.in_flight.end(heard),
+            _ => None,
         };
-        *state = match core::mem::replace(state, State::Done) {
-            State::New => match input {
-                Input::Start(Start::Attempt) => next(Acquire::begin(cx), State::Acquire, cx),
-                Input::Start(Start::Parked) => next(Acquire::begin_parked(cx), State::Acquire, cx),
-                Input::Start(Start::CleanUp(residue)) => release(residue, cx),
-                _ => State::New,
-            },
-            State::Acquire(acquire) => next(acquire.handle(input, cx), State::Acquire, cx),
-            State::Hold(hold) => next(hold.handle(input, cx), State::Hold, cx),
-            State::Release(release) => next(release.handle(input, cx), State::Release, cx),
-            State::Done => State::Done,
-        };
+        state.handle(input, cx);
+        if let Some(node) = answered.filter(|&node| !cx.in_flight.has(node)) {
+            state.handle(Input::Heard(Heard::Free(node)), cx);
+        }
         if self.is_done() {
             self.timers.stop_all();
         }
@@ -216,6 +224,28 @@ impl Lock {
             State::Hold(hold) => hold.remaining(&self.spec, now),
             _ => Duration::ZERO,
         }
+    }
+}
+
+impl State {
+    /// Makes one transition.
+    fn handle(&mut self, input: Input<'_>, cx: &mut Context<'_>) {
+        let input = match input {
+            Input::Timer(Timer::Round) => Input::Heard(Heard::Timeout),
+            other => other,
+        };
+        *self = match core::mem::replace(self, Self::Done) {
+            Self::New => match input {
+                Input::Start(Start::Attempt) => next(Acquire::begin(cx), Self::Acquire, cx),
+                Input::Start(Start::Parked) => next(Acquire::begin_parked(cx), Self::Acquire, cx),
+                Input::Start(Start::CleanUp(residue)) => release(residue, cx),
+                _ => Self::New,
+            },
+            Self::Acquire(acquire) => next(acquire.handle(input, cx), Self::Acquire, cx),
+            Self::Hold(hold) => next(hold.handle(input, cx), Self::Hold, cx),
+            Self::Release(release) => next(release.handle(input, cx), Self::Release, cx),
+            Self::Done => Self::Done,
+        };
     }
 }
 

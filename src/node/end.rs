@@ -19,7 +19,8 @@ const FIRST_ANSWER: Duration = Duration::from_millis(1000);
 
 impl Node {
     /// The driver reports that the connection ended, or could not be made. A server that hangs up on HELLO is dialed
-    /// once more, in RESP2, and the locks go on waiting.
+    /// again, and the locks go on waiting: in RESP2 if it has refused HELLO, or hung up twice. Once may be chance, and
+    /// RESP2 costs the wake-ups.
     pub(crate) fn closed(
         &mut self,
         id: ConnectionId,
@@ -35,7 +36,10 @@ impl Node {
         if let State::Up(connection) = &self.state
             && let Some(until) = connection.may_dislike_hello()
         {
-            self.state = State::Dialing { id: dial(), until, dialect: Dialect::Resp2 };
+            let is_disliked =
+                connection.dialect == Dialect::Resp2 || core::mem::replace(&mut self.hung_up, true);
+            let dialect = if is_disliked { Dialect::Resp2 } else { Dialect::Resp3 };
+            self.state = State::Dialing { id: dial(), until, dialect };
             return None;
         }
         Some(self.end(NodeError::connection(cause, reason), None, false, entropy, now))
@@ -129,6 +133,7 @@ impl Node {
             }
             State::Down => Vec::new(),
         };
+        self.hung_up = false;
         self.last_error = Some(error.clone());
         self.fault = Some(error.clone());
         News::Down {

@@ -68,6 +68,8 @@ pub(crate) struct Node {
     was_ready: bool,
     /// Until when new connections begin in RESP2, because the server disliked HELLO.
     resp2_until: Option<Instant>,
+    /// Whether the server hung up on the last HELLO.
+    hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
     used: Instant,
     /// The time for which this node is in the deadline queue.
@@ -96,6 +98,7 @@ impl Node {
             round_trips: None,
             was_ready: false,
             resp2_until: None,
+            hung_up: false,
             used: Instant::default(),
             queued_at: None,
         }
@@ -264,6 +267,7 @@ impl Node {
         {
             self.resp2_until = Some(now.after(RESP2_MEMORY));
         }
+        self.hung_up = false;
         let again = core::mem::replace(&mut self.was_ready, true);
         News::Ready { waiting: core::mem::take(&mut self.waiting), again }
     }

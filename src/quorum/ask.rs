@@ -22,6 +22,9 @@ pub(crate) trait Ask {
     /// How long the node may take to answer; `None` for as long as its connection lives.
     fn patience(&mut self, node: NodeId) -> Option<Duration>;
 
+    /// Whether the node may still answer an earlier command of the lock (rule 16).
+    fn is_busy(&self, node: NodeId) -> bool;
+
     /// Sends the command of the round with this serial number.
     fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked;
 }

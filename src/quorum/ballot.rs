@@ -18,8 +18,6 @@ pub(crate) struct Ballot {
     sent: Option<Instant>,
     /// What the node is asked to do: the verb of the round, unless it has to take back its vote.
     verb: Verb,
-    /// Whether the last command may still be answered, though the round may have given up on it.
-    in_flight: bool,
     /// Whether the question was repeated because a connection had ended. That happens once (rule 17).
     repeated: bool,
 }
@@ -29,6 +27,9 @@ pub(crate) struct Ballot {
 pub(crate) enum BallotState {
     /// Not asked on the present connection, which is being made since this listening time.
     Waiting(Instant),
+    /// To be asked once the node has answered an earlier command of the lock (rule 16), since this listening time and
+    /// with the patience of `Asked`.
+    Behind(Instant, Option<Duration>),
     /// Asked at this listening time. The round gives up after the patience; `None` to wait for as long as the connection
     /// lives.
     Asked(Instant, Option<Duration>),
@@ -42,7 +43,7 @@ impl Ballot {
     /// Asks the node.
     pub(super) fn ask(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Self {
         let vote = BallotState::Waiting(to.listening());
-        let mut ballot = Self { node, vote, sent: None, verb, in_flight: false, repeated: false };
+        let mut ballot = Self { node, vote, sent: None, verb, repeated: false };
         ballot.send(serial, to);
         ballot
     }
@@ -52,12 +53,16 @@ impl Ballot {
         Self { vote: BallotState::Answered(answer), sent: Some(now), ..self }
     }
 
-    /// Sends the command, or waits until the node is ready for it.
+    /// Sends the command, or waits until the node is ready for it. Only a release does not wait for the answer to an
+    /// earlier command: the sooner it is sent, the more likely it arrives before the process ends.
     pub(super) fn send(&mut self, serial: u32, to: &mut impl Ask) {
+        if to.is_busy(self.node) && !matches!(self.verb, Verb::Release(_)) {
+            self.vote = BallotState::Behind(to.listening(), to.patience(self.node));
+            return;
+        }
         match to.ask(self.node, serial, self.verb) {
             Asked::Sent => {
                 self.sent = Some(to.now());
-                self.in_flight = true;
                 self.vote = BallotState::Asked(to.listening(), to.patience(self.node));
             }
             Asked::Waiting => self.vote = BallotState::Waiting(to.listening()),
@@ -88,19 +93,27 @@ impl Ballot {
         }
     }
 
+    /// The node has answered the command before.
+    pub(super) fn on_free(&mut self, serial: u32, to: &mut impl Ask) {
+        if matches!(self.vote, BallotState::Behind(..)) {
+            self.send(serial, to);
+        }
+    }
+
     /// The connection ended. The token makes it harmless to ask again, so a command without an answer is repeated on a
     /// new connection, once (rule 17).
     pub(super) fn on_down(&mut self, error: &NodeError, serial: u32, to: &mut impl Ask) {
-        self.in_flight = false;
         match self.vote {
-            BallotState::Asked(..) if !self.repeated && error.calls_for_new_connection() => {
+            BallotState::Behind(..) | BallotState::Asked(..)
+                if !self.repeated && error.calls_for_new_connection() =>
+            {
                 self.repeated = true;
                 self.send(serial, to);
                 if let BallotState::Failed(_) = self.vote {
                     self.vote = BallotState::Failed(error.clone());
                 }
             }
-            BallotState::Asked(..) | BallotState::Waiting(_) => {
+            BallotState::Behind(..) | BallotState::Asked(..) | BallotState::Waiting(_) => {
                 self.vote = BallotState::Failed(error.clone());
             }
             BallotState::Answered(_) | BallotState::Failed(_) => {}
@@ -109,7 +122,6 @@ impl Ballot {
 
     /// The node answered, perhaps after the round had given up on it.
     pub(super) fn on_reply(&mut self, reply: Result<Answer, NodeError>) {
-        self.in_flight = false;
         let is_open = matches!(self.vote, BallotState::Asked(..) | BallotState::Failed(_));
         if is_open && self.sent.is_some() {
             self.vote = match reply {
@@ -122,7 +134,9 @@ impl Ballot {
     /// The listening time at which the round gives up on the node, by the terms of the vote.
     pub(super) fn deadline(&self, terms: Terms) -> Option<Instant> {
         match self.vote {
-            BallotState::Asked(since, patience) => patience.map(|patience| since.after(patience)),
+            BallotState::Behind(since, patience) | BallotState::Asked(since, patience) => {
+                patience.map(|patience| since.after(patience))
+            }
             BallotState::Waiting(since) if self.repeated => Some(since.after(terms.redial)),
             BallotState::Waiting(since) => terms.dial.map(|dial| since.after(dial)),
             BallotState::Answered(_) | BallotState::Failed(_) => None,
@@ -132,7 +146,7 @@ impl Ballot {
     /// Gives up on the node. A late answer still counts.
     pub(super) fn give_up(&mut self) {
         let text = match self.vote {
-            BallotState::Asked(_, Some(patience)) => {
+            BallotState::Behind(_, Some(patience)) | BallotState::Asked(_, Some(patience)) => {
                 format!("no answer within {} ms (nodeTimeout)", patience.as_millis())
             }
             _ if self.repeated => {
@@ -149,11 +163,6 @@ impl Ballot {
             BallotState::Answered(answer) => self.sent.map(|sent| (sent, answer)),
             _ => None,
         }
-    }
-
-    /// Whether the last command may still be answered.
-    pub(super) const fn is_in_flight(&self) -> bool {
-        self.in_flight
     }
 
     /// Whether the question was put more than once, so that the first command may have been carried out too.

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) enum Heard<'a> {
     /// The node is ready for commands.
     Ready(NodeId),
+    /// The node has answered the lock's last command.
+    Free(NodeId),
     /// The connection to the node ended or could not be made.
     Down(NodeId, &'a NodeError),
     /// The node answered the round with this serial number.
@@ -69,6 +71,7 @@ impl Round {
         let serial = self.serial;
         match heard {
             Heard::Ready(node) => self.at(node, |ballot| ballot.on_ready(serial, to)),
+            Heard::Free(node) => self.at(node, |ballot| ballot.on_free(serial, to)),
             Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
             Heard::Timeout => self.expire(to.believed()),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
@@ -97,7 +100,7 @@ impl Round {
         let serial = self.serial;
         for ballot in &mut self.ballots {
             if matches!(&ballot.vote, BallotState::Failed(error) if !error.is_permanent())
-                && !ballot.is_in_flight()
+                && !to.is_busy(ballot.node)
             {
                 ballot.send(serial, to);
             }
@@ -124,7 +127,9 @@ impl Round {
         let mut tally = Tally::default();
         for ballot in &self.ballots {
             let votes = match ballot.vote {
-                BallotState::Waiting(_) | BallotState::Asked(..) => &mut tally.pending,
+                BallotState::Waiting(_) | BallotState::Behind(..) | BallotState::Asked(..) => {
+                    &mut tally.pending
+                }
                 BallotState::Failed(_) => &mut tally.failed,
                 BallotState::Answered(answer) if is_yes(answer, self.terms.keys) => &mut tally.yes,
                 BallotState::Answered(_) => &mut tally.no,
@@ -162,7 +167,9 @@ impl Round {
 
     /// Whether an answer is still pending.
     pub(crate) fn is_asking(&self) -> bool {
-        self.ballots.iter().any(|ballot| matches!(ballot.vote, BallotState::Asked(..)))
+        let is_pending =
+            |ballot: &Ballot| matches!(ballot.vote, BallotState::Behind(..) | BallotState::Asked(..));
+        self.ballots.iter().any(is_pending)
     }
 
     /// How many nodes could not be asked, or failed to answer.

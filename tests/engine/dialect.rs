@@ -61,14 +61,20 @@ fn refusals_of_the_client_or_of_everybody_end_the_handshake() {
     }
 }
 
+/// The server hangs up on the HELLO that is written over a new connection.
+fn hang_up_on_hello(client: &mut Client, reason: &str) {
+    client.connect();
+    assert_eq!(client.command().name(), "HELLO");
+    client.disconnect(reason);
+}
+
 #[test]
-fn a_server_that_hangs_up_on_hello_is_tried_once_in_resp2_and_the_try_goes_on() {
+fn a_server_that_hangs_up_on_hello_twice_is_tried_in_resp2_and_the_try_goes_on() {
     for (password, database, first) in [("s3cret", 3, "AUTH"), ("", 3, "SELECT"), ("", 0, "PING")] {
         let mut client = client("", password, database);
         client.acquire(one_attempt("a"));
-        client.connect();
-        client.commands();
-        client.disconnect("closed");
+        hang_up_on_hello(&mut client, "closed");
+        hang_up_on_hello(&mut client, "closed");
         client.connect();
         assert_eq!(client.command().name(), first);
         client.reply(if first == "PING" { "+PONG\r\n" } else { "+OK\r\n" });
@@ -81,12 +87,42 @@ fn a_server_that_hangs_up_on_hello_is_tried_once_in_resp2_and_the_try_goes_on() 
 }
 
 #[test]
-fn a_server_that_hangs_up_in_resp2_too_fails_the_try_and_is_asked_for_resp3_again() {
+fn a_connection_that_ends_once_during_hello_costs_no_wake_ups() {
     let mut client = Client::new();
+    client.acquire(one_attempt("a"));
+    hang_up_on_hello(&mut client, "reset by a load balancer");
+    client.connect();
+    assert_eq!(client.command().name(), "HELLO");
+    client.reply(HELLO_REPLY);
+    assert_eq!(client.command().name(), "SUBSCRIBE");
+    client.reply("-NOPERM no channels\r\n");
+    grants(&mut client);
+    client.disconnect("an idle connection");
+    client.acquire(one_attempt("b"));
+    hang_up_on_hello(&mut client, "again, an hour later");
+    client.connect();
+    assert_eq!(client.command().name(), "HELLO", "they are not counted together");
+}
+
+#[test]
+fn a_server_that_refuses_hello_and_hangs_up_is_tried_in_resp2_at_once() {
+    let mut client = client("", "s3cret", 0);
     client.acquire(one_attempt("a"));
     client.connect();
     client.commands();
-    client.disconnect("closed early");
+    client.reply("-ERR unsupported command\r\n");
+    client.commands();
+    client.disconnect("closed");
+    client.connect();
+    assert_eq!(client.command().name(), "AUTH");
+}
+
+#[test]
+fn a_server_that_hangs_up_in_resp2_too_fails_the_try_and_is_asked_for_resp3_again() {
+    let mut client = Client::new();
+    client.acquire(one_attempt("a"));
+    hang_up_on_hello(&mut client, "closed early");
+    hang_up_on_hello(&mut client, "closed early");
     client.connect();
     assert_eq!(client.command().name(), "PING");
     client.disconnect("closed again");

@@ -125,7 +125,7 @@ impl Simulation<'_> {
         for (_, words) in split_words(bytes) {
             if let Some(call) = ScriptCall::read(&words) {
                 self.observer.written(client, &call)?;
-                self.validity.written((client, self.links[&id].server), id, call, now);
+                self.validity.written((client, self.links[&id].server), id, call, now)?;
             }
         }
         Ok(())

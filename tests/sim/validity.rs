@@ -8,7 +8,7 @@ use redlatch::{
     resp::{Limits, Reply, Scanner, decode},
 };
 
-use crate::{network::LinkId, world::ScriptCall};
+use crate::{network::LinkId, observer::Violation, world::ScriptCall};
 
 /// A script call that a client wrote.
 #[derive(Clone)]
@@ -47,6 +47,14 @@ impl Default for Wire {
     }
 }
 
+impl Wire {
+    /// Whether a call about this lock waits for its reply. A release ends the lock: a later one may have its token.
+    fn is_asking(&self, lock: &Owned) -> bool {
+        let about = |sent: &&Sent| owned(lock.0, &sent.call) == *lock;
+        self.calls.iter().rfind(about).is_some_and(|last| !last.call.releases())
+    }
+}
+
 /// A client's lock: the client, the token, and the lock keys.
 type Owned = (usize, Vec<u8>, Vec<Vec<u8>>);
 
@@ -57,35 +65,55 @@ pub struct Validity {
     numbers: u64,
     wires: BTreeMap<LinkId, Wire>,
     parts: BTreeMap<Owned, Vec<Part>>,
+    /// When the last call about a lock was written to any server.
+    last: BTreeMap<Owned, Instant>,
 }
 
 impl Validity {
     pub fn new(servers: usize, drift: u32) -> Self {
-        Self { servers, drift: drift.into(), numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
+        Self {
+            servers,
+            drift: drift.into(),
+            numbers: 0,
+            wires: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
     }
 
-    /// A client writes a call at this time of its clock.
+    /// A client writes a call at this time of its clock. Of one lock, one command is in flight on a connection, and a
+    /// release behind it (rule 16).
     pub fn written(
         &mut self,
         (client, server): (usize, usize),
         link: LinkId,
         call: ScriptCall,
         now: Instant,
-    ) {
+    ) -> Result<(), Violation> {
         self.numbers += 1;
         let mut sent = Sent { call, number: self.numbers, at: now };
         if sent.call.releases() {
             self.forget((client, server), &sent);
         }
+        let lock = owned(client, &sent.call);
+        let last = self.last.entry(lock.clone()).or_default();
         let wire = self.wires.entry(link).or_default();
         wire.greeted = true;
+        if !sent.call.releases() && !wire.broken && wire.is_asking(&lock) {
+            let text =
+                format!("client {client} sends {} before its last command is answered", sent.call.name());
+            return Err(Violation::new("one command in flight", text));
+        }
         if sent.call.by_source
             && let Some(first) =
                 wire.unknown.iter().position(|(first, read)| *read == now && is_same(&first.call, &sent.call))
         {
-            sent.at = wire.unknown.remove(first).0.at;
+            // Unless the other servers were asked again meanwhile: then this is a new call too.
+            sent.at = Some(wire.unknown.remove(first).0.at).filter(|at| *at >= *last).unwrap_or(now);
         }
+        *last = sent.at.max(*last);
         wire.calls.push_back(sent);
+        Ok(())
     }
 
     /// A client reads bytes of a connection.

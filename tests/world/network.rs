@@ -67,7 +67,6 @@ impl Server {
     }
 
     fn carry_out(&mut self, session: SessionId, bytes: &[u8], now: Instant) -> Vec<u8> {
-        self.commands += read_commands(bytes).len();
         self.memory.set_trouble((self.mode == Mode::Refusing).then_some(Trouble::Loading));
         self.memory.receive(session, bytes, now);
         self.memory.take_output(session)
@@ -240,6 +239,7 @@ impl Network {
     /// Bytes arrive at a server, which replies.
     fn arrive(&mut self, client: usize, id: ConnectionId, node: NodeId, session: SessionId, bytes: &[u8]) {
         let server = &mut self.servers[node.0 as usize];
+        server.commands += read_commands(bytes).len();
         let delay = match server.mode {
             Mode::Hung | Mode::Unreachable => return,
             Mode::Down => return self.post(ms(0), client, id, Parcel::Refused),

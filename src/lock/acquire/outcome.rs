@@ -105,7 +105,7 @@ fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
         BallotState::Answered(Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
         BallotState::Answered(_) => Vote::Granted,
         BallotState::Failed(error) => Vote::Failed(error.clone()),
-        BallotState::Asked(..) => late("no answer"),
+        BallotState::Behind(..) | BallotState::Asked(..) => late("no answer"),
         BallotState::Waiting(_) => late("no connection"),
     }
 }

@@ -135,6 +135,10 @@ impl Hold {
                     // The node was not ready when others granted the lock. A grant from it still makes the lock safer.
                     self.last.handle(Heard::Ready(node), cx);
                 }
+                if let (Heard::Free(node), None) = (&heard, &self.round) {
+                    // Nor had it answered the command before.
+                    self.last.handle(Heard::Free(*node), cx);
+                }
                 match self.round.take_if(|round| round.handle(heard, cx)) {
                     Some(round) => self.settle(round, cx),
                     None => Step::Stay(self),

@@ -49,7 +49,11 @@ impl Hold {
     /// majority lost its data, the lock is lost: another owner may have held it meanwhile.
     pub(super) fn regain(&mut self, cx: &mut Context<'_>) {
         let extends = matches!(self.last.verb, Verb::Extend(ttl) if ttl > Duration::ZERO);
-        if !extends || self.last.verdict() != Verdict::Won || self.end(cx.spec) <= cx.now {
+        if self.round.is_some()
+            || !extends
+            || self.last.verdict() != Verdict::Won
+            || self.end(cx.spec) <= cx.now
+        {
             return;
         }
         let denied = |&(_, _, answer): &(NodeId, Instant, Answer)| answer == Answer::Flag(false);

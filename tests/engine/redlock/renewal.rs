@@ -102,6 +102,42 @@ fn a_vote_that_another_owner_took_meanwhile_is_not_taken_back() {
 }
 
 #[test]
+fn a_vote_is_not_taken_back_unless_a_majority_confirms_the_lock() {
+    let mut world = warm(3, 1);
+    let lock = world.acquire(0, short(0));
+    assert!(granted(world.next_event(0, ms(100))));
+    world.servers[0].clear();
+    set(&mut world, &[Mode::Slow(300), Mode::Hung, Mode::Hung]);
+    world.extend(0, lock, ms(2000));
+    let (event, took) = world.next_event(0, ms(1000)).unwrap();
+    assert!(matches!(event, Event::OperationFailed { .. }) && took < ms(200), "{event:?} after {took:?}");
+    world.run_for(ms(300));
+    assert_eq!(world.holders("k")[0], None, "it has answered that it lost the lock, and the others nothing");
+    assert!(believes(&world, 0, lock), "they may still have it");
+}
+
+#[test]
+fn a_server_that_has_not_answered_gets_no_further_command_of_the_lock() {
+    for (mode, later) in [(Mode::Hung, 1), (Mode::Slow(300), 2)] {
+        let mut world = warm(3, 1);
+        let lock = world.acquire(0, Request { ttl: ms(30_000), ..short(0) });
+        assert!(granted(world.next_event(0, ms(100))));
+        world.servers[0].mode = mode;
+        let before = world.servers[0].commands;
+        for _ in 0..10 {
+            world.extend(0, lock, ms(30_000));
+            assert!(matches!(world.next_event(0, ms(100)), Some((Event::Extended { .. }, _))));
+        }
+        assert_eq!(world.servers[0].commands - before, 1, "{mode:?}");
+        world.run_for(ms(500));
+        assert_eq!(world.servers[0].commands - before, later, "{mode:?}: the last extension follows");
+        world.release(0, lock);
+        world.run_for(ms(10));
+        assert_eq!(world.servers[0].commands - before, later + 1, "{mode:?}: the release waits for nothing");
+    }
+}
+
+#[test]
 fn grants_after_the_majority_count() {
     let mut world = warm(3, 1);
     set(&mut world, &[Mode::Up, Mode::Up, Mode::Slow(50)]);

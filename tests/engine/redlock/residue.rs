@@ -61,6 +61,20 @@ fn a_server_that_answers_with_errors_gets_no_release_for_every_attempt() {
 }
 
 #[test]
+fn a_server_that_has_not_answered_gets_no_further_attempt() {
+    let mut world = warm(3, 2);
+    let held = world.acquire(1, Request { ttl: ms(30_000), ..short(0) });
+    assert!(granted(world.next_event(1, ms(100))));
+    world.servers[0].mode = Mode::Hung;
+    let before = world.servers[0].commands;
+    world.acquire(0, Request { ttl: ms(30_000), ..short(60_000) });
+    world.run_for(ms(3000));
+    assert_eq!(world.servers[0].commands - before, 2, "the first attempt and its release");
+    world.release(1, held);
+    assert!(granted(world.next_event(0, ms(1000))), "of the other two");
+}
+
+#[test]
 fn a_grant_without_a_reply_is_released_before_the_next_attempt() {
     let mut world = warm(3, 1);
     world.servers[0].loses_reply = true;
