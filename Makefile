@@ -68,7 +68,7 @@ test-all: FUZZ_SECONDS := 20
 test-all: export SEEDS := 10000
 test-all: $(FRAMEWORKS) test ## the same with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
 
-bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## pairs per second and cold starts, beside other lock libraries (ARGS=--quick)
+bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## redlatch beside other lock libraries: speed, waiting, memory, cold starts (ARGS=--quick, ARGS=--help)
 	@node tests/bench/bench.js $(ARGS)
 
 fuzz: nightly ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)

@@ -1,45 +1,77 @@
 // One lock and many waiters: how soon it is handed on, in what order, and what that costs the server.
+//
+// A contest is a series of heats in the same processes. In each, one process holds the lock, the waiters arrive one after the
+// other, so that the order of their arrival is known, and then the holder releases. The first heats do not count: gaps of cold code are
+// several times as long.
 import { setTimeout as pause } from "node:timers/promises";
-import { startWorker } from "../js/support/processes.js";
-import { adminClient } from "../js/support/raw-client.js";
-import { callsOf } from "../js/support/server-state.js";
-import { contenders } from "./contenders.js";
+import { adminClient } from "../../js/support/raw-client.js";
+import { callsOf } from "../../js/support/server-state.js";
+import { commandsOf } from "../contenders/index.js";
+import { start } from "./sample.js";
+import { median } from "./statistics.js";
+import { warmUp } from "./steady.js";
 
 const PROCESSES = 4;
-const script = new URL("waiters.js", import.meta.url);
+const KEY = "bench:contended";
+const LISTS = Array.from({ length: PROCESSES }, (_, at) => `orders:${at}`);
+/** The holder's acquire and release in each heat, which are not contended. */
+const HOLDERS_COMMANDS = 2;
 
-/** { gaps (ms), commands per acquire, overtakings } of one contest for a lock among `waiters`. */
-export async function contest(scope, redis, name, waiters) {
+/**
+ * { gaps (ms), commands per acquire, overtakings (of all heats), exclusive, warmUp } of a contest among `waiters`. `gaps`: how many at
+ * least, `seconds`: after how many no further heat begins; `warm`: when it counts, from the median gap of heat after heat.
+ */
+export async function contest(scope, redis, name, waiters, { gaps, seconds, warm }) {
   await redis.send("FLUSHALL");
-  const key = "bench:contended";
-  const port = redis.port;
-  const start = (orders) => startWorker(scope, script, { name, port, key, orders });
-  const lists = Array.from({ length: PROCESSES }, (_, at) => `orders:${at}`);
-  const holder = start("orders:holder");
-  const workers = lists.map(start);
-  await Promise.all([holder, ...workers].map((worker) => worker.said((message) => message.ready, 20_000)));
-  const boss = await adminClient({ host: "127.0.0.1", port });
-  await boss.send("RPUSH", "orders:holder", "hold");
-  await holder.said((message) => message.holds);
+  const workers = ["orders:holder", ...LISTS].map((orders) =>
+    start(scope, "waiters", { name, port: redis.port, key: KEY, orders }),
+  );
+  await Promise.all(workers.map((worker) => worker.said((message) => message.ready, 20_000)));
+  const boss = await adminClient({ host: "127.0.0.1", port: redis.port });
 
+  const warmth = await warmUp(async () => median(gapsOf(await heat(boss, waiters))), warm);
   await redis.send("CONFIG", "RESETSTAT");
+  const end = performance.now() + 1_000 * seconds;
+  const heats = [];
+  do heats.push(await heat(boss, waiters));
+  while (heats.length * (waiters - 1) < gaps && performance.now() < end);
+  const commands = (await callsOf(redis, ...commandsOf(name))) - HOLDERS_COMMANDS * heats.length;
+
+  for (const list of ["orders:holder", ...LISTS]) await boss.send("RPUSH", list, "end");
+  await Promise.all(workers.map((worker) => worker.exit));
+  boss.close();
+  return {
+    gaps: heats.flatMap(gapsOf),
+    perAcquire: commands / (heats.length * waiters),
+    overtakings: heats.map(overtakings).reduce((sum, count) => sum + count, 0),
+    exclusive: heats.flatMap(gapsOf).every((gap) => gap >= 0),
+    warmUp: warmth,
+  };
+}
+
+/** The turns of one heat, in the order of the grants. */
+async function heat(boss, waiters) {
+  await boss.send("RPUSH", "orders:holder", "hold");
+  await boss.send("BLPOP", "reports", 60);
   for (let place = 0; place < waiters; place += 1) {
-    await boss.send("RPUSH", lists[place % PROCESSES], place);
+    await boss.send("RPUSH", LISTS[place % PROCESSES], place);
     await boss.send("BLPOP", "arrived", 10);
   }
   await pause(50);
-  await boss.send("RPUSH", "orders:holder", "let go", "end");
-  for (const list of lists) await boss.send("RPUSH", list, "end");
-  const said = await Promise.all(workers.map((worker) => worker.said((message) => message.turns, 120_000)));
-  const commands = await callsOf(redis, "evalsha", "eval", ...(contenders[name].commands ?? []));
-  await Promise.all([holder, ...workers].map((worker) => worker.exit));
-  boss.close();
-
-  const turns = said.flatMap((message) => message.turns).sort((a, b) => a.taken - b.taken);
-  return {
-    gaps: turns.slice(1).map(({ taken }, at) => taken - turns[at].left),
-    perAcquire: commands / waiters,
-    overtakings: turns.slice(1).filter(({ place }, at) => place < turns[at].place).length,
-    exclusive: turns.slice(1).every(({ taken }, at) => taken >= turns[at].left),
-  };
+  await boss.send("RPUSH", "orders:holder", "let go");
+  for (const list of LISTS) await boss.send("RPUSH", list, "report");
+  const turns = [];
+  for (const _ of LISTS) {
+    const report = await boss.send("BLPOP", "reports", 120);
+    if (report === null) throw new Error("the waiters did not all get their turn in two minutes");
+    turns.push(...JSON.parse(report[1]));
+  }
+  return turns.sort((a, b) => a.taken - b.taken);
 }
+
+/** From one holder's release to the next one's grant, in ms. */
+export const gapsOf = (turns) => turns.slice(1).map(({ taken }, at) => taken - turns[at].left);
+
+/** How many waiters were granted the lock right after a waiter that had arrived later. */
+export const overtakings = (turns) =>
+  turns.slice(1).filter(({ place }, at) => place < turns[at].place).length;

@@ -3,16 +3,16 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { startBridge } from "../js/support/bridge.js";
-import { startChromium } from "../js/support/chromium.js";
-import { resolveExport, unpack } from "../js/support/packed.js";
-import { pageSite } from "../js/support/page.js";
-import { programs } from "../js/support/runtimes.js";
-import { startSite } from "../js/support/site.js";
-import { startWorkerd } from "../js/support/workerd.js";
-import { median, printTable } from "./table.js";
+import { startBridge } from "../../js/support/bridge.js";
+import { startChromium } from "../../js/support/chromium.js";
+import { resolveExport, unpack } from "../../js/support/packed.js";
+import { pageSite } from "../../js/support/page.js";
+import { programs } from "../../js/support/runtimes.js";
+import { startSite } from "../../js/support/site.js";
+import { startWorkerd } from "../../js/support/workerd.js";
+import { makeTable, medianColumn } from "../measure/table.js";
 
-const script = fileURLToPath(new URL("cold.js", import.meta.url));
+const script = fileURLToPath(new URL("../workers/cold.js", import.meta.url));
 const LIBRARIES = ["redlatch", "ioredis + redlock-universal"];
 
 /** The runtimes that start as processes: the command, and the condition under which they find the package's entry. */
@@ -24,46 +24,55 @@ const RUNTIMES = {
   Bun: { command: [programs.bun, "run"], condition: "bun" },
 };
 
-/** Prints the table. `starts` of each; servers, workerd and Chromium end with `scope`. */
-export async function coldStarts(scope, { url, port }, starts) {
-  const packed = unpack(scope);
-  const contests = Object.entries(RUNTIMES).flatMap(([runtime, how]) =>
-    LIBRARIES.map((library) => ({
-      runtime,
-      library,
-      start: () => startProcess(how, library, port, packed),
-    })),
-  );
-  const library = "redlatch";
-  contests.push({ runtime: "workerd", library, start: () => startInWorkerd(packed, url) });
-  const open = await openPages(scope, packed, url);
-  contests.push({ runtime: "Chromium, unbundled, over a bridge", library, start: open });
+const IN_PROCESSES = Object.keys(RUNTIMES).flatMap((runtime) =>
+  LIBRARIES.map((library) => ({ name: `${runtime}: ${library}`, runtime, library, role: roleOf(library) })),
+);
+const WORKERD = { name: "workerd: redlatch", role: "ours" };
+const CHROMIUM = { name: "Chromium, unbundled, over a bridge: redlatch", role: "ours" };
+const CONTESTANTS = [...IN_PROCESSES, WORKERD, CHROMIUM];
 
-  const results = contests.map(() => []);
-  for (let round = 0; round < starts; round += 1) {
-    for (const [index, { start }] of contests.entries()) {
-      results[index].push(await start());
-      process.stderr.write(".");
-    }
-  }
-  process.stderr.write("\n");
-  const rows = contests.map((contest, index) => {
-    const middle = (figure, unit = 1) => {
-      const values = results[index].map((result) => result[figure]);
-      return values.some((value) => value === undefined) ? "" : (median(values) / unit).toFixed(1);
-    };
-    return [
-      `${contest.runtime}: ${contest.library}`,
-      middle("made"),
-      middle("locked"),
-      middle("memory", 2 ** 20),
-    ];
-  });
-  printTable(
-    `cold starts, median of ${starts}: from before the import to the client and to the first lock, and the memory by then`,
-    ["", "client ms", "lock ms", "MiB"],
-    rows,
-  );
+const FIGURES = {
+  made: { of: ({ made }) => made, unit: "ms" },
+  locked: { of: ({ locked }) => locked, unit: "ms" },
+  memory: { of: ({ memory }) => memory / 2 ** 20, unit: "MiB" },
+};
+
+const COLUMNS = [
+  medianColumn("client ms", "made", 1),
+  medianColumn("lock ms", "locked", 1),
+  medianColumn("MiB", "memory", 1),
+];
+
+export const cold = {
+  name: "cold",
+  about: "from before the import to the client and to the first lock, on each runtime",
+  sizes: { full: { starts: 3 }, quick: { starts: 1 } },
+  samples: (rounds, size) => CONTESTANTS.length * cold.sizes[size].starts * rounds,
+  secondsEach: { full: 0.6, quick: 0.9 },
+  async run(bench, { starts }) {
+    const { scope } = bench;
+    const [{ url, port }] = await bench.servers(1);
+    const packed = unpack(scope);
+    const open = await openPages(scope, packed, url);
+    const begin = Object.fromEntries([
+      ...IN_PROCESSES.map(({ name, runtime, library }) => [
+        name,
+        () => startProcess(RUNTIMES[runtime], library, port, packed),
+      ]),
+      [WORKERD.name, () => startInWorkerd(packed, url)],
+      [CHROMIUM.name, open],
+    ]);
+    const count = starts * bench.rounds;
+    const names = CONTESTANTS.map(({ name }) => name);
+    const results = await bench.interleave(names, (name) => begin[name](), count);
+    const title = `cold starts, median of ${count}: from before the import to the client and to the first lock, and the memory by then`;
+    const all = { contestants: CONTESTANTS, results, figures: FIGURES, columns: COLUMNS };
+    return [bench.print(makeTable({ id: "cold", title, ...all }))];
+  },
+};
+
+function roleOf(library) {
+  return library === "redlatch" ? "ours" : "peer";
 }
 
 async function startProcess({ command: [program, ...args], condition }, library, port, packed) {

@@ -1,33 +1,67 @@
-// One measurement in a process of its own: `lanes` pairs in flight, each lane with a key of its own, for `ms`.
-import { input, say } from "../js/support/processes.js";
-import { contenders } from "./contenders.js";
+// One measurement in a process of its own: `lanes` pairs in flight, each lane with a key of its own, or with `keys` keys.
+//
+// `warm` is the rule for the warm-up, `ms` the duration of the measurement. With `silent`, the last server is made to hang between the two,
+// and the measurement begins `silent` ms later.
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
+import { input, say } from "../../js/support/processes.js";
+import { commandsOf, open } from "../contenders/index.js";
+import { openMeter, used } from "../measure/meter.js";
+import { warmUp } from "../measure/steady.js";
 
-const { name, ports, lanes, ms, warmUp } = input();
-const { take, close } = await contenders[name].open(ports, lanes > 1);
+const { name, ports, lanes, keys = 1, ms, warm, silent } = input();
+const { take } = await open(name, { ports, lanes, silent: silent !== undefined });
+// A server that hangs cannot be asked.
+const meter = await openMeter(silent === undefined ? ports : ports.slice(0, -1), commandsOf(name));
 
-/** Runs all lanes for that many ms; returns the number of pairs. */
-async function drive(duration) {
-  const end = performance.now() + duration;
-  let pairs = 0;
-  await Promise.all(
-    Array.from({ length: lanes }, async (_, lane) => {
-      while (performance.now() < end) {
-        const release = await take(`bench:${lane}`);
-        await release();
-        pairs += 1;
-      }
-    }),
-  );
-  return pairs;
+let pairs = 0;
+let failures = 0;
+let failure;
+
+async function run(lane) {
+  const key = keys === 1 ? `bench:${lane}` : Array.from({ length: keys }, (_, at) => `bench:${lane}:${at}`);
+  for (;;) {
+    try {
+      const release = await take(key);
+      await release();
+      pairs += 1;
+    } catch (error) {
+      failures += 1;
+      failure ??= error;
+      await turn();
+    }
+  }
 }
 
-await drive(warmUp);
-const cpu = process.cpuUsage();
-const began = performance.now();
-const pairs = await drive(ms);
-const seconds = (performance.now() - began) / 1_000;
-const { user, system } = process.cpuUsage(cpu);
-say({ perSecond: pairs / seconds, cpuPerPair: (user + system) / pairs });
-// Some peers keep the process alive once they have been used.
-await Promise.race([close(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+/** Pairs per second of one slice. */
+async function slice() {
+  const [before, began] = [pairs, performance.now()];
+  await pause(warm.slice);
+  return ((pairs - before) * 1_000) / (performance.now() - began);
+}
+
+for (let lane = 0; lane < lanes; lane += 1) run(lane);
+const warmth = await warmUp(slice, warm);
+if (failure) throw failure;
+if (silent !== undefined) {
+  say({ warm: true });
+  await meter.server.send("BLPOP", "bench:silent", 60);
+  await pause(silent);
+}
+
+const start = { ...(await meter.read()), pairs, failures };
+await pause(ms);
+const end = { ...(await meter.read()), pairs, failures };
+if (failure && silent === undefined) throw failure;
+const sum = used(start, end);
+say({
+  result: {
+    perSecond: (sum.pairs * 1_000) / sum.ms,
+    cpuPerPair: sum.clientUs / sum.pairs,
+    serverPerPair: sum.serverUs / sum.pairs,
+    commandsPerPair: sum.commands / sum.pairs,
+    failures: sum.failures,
+    warmUp: warmth,
+  },
+});
+// The lanes still run, and some peers keep the process alive once they have been used.
 process.exit();

@@ -1,12 +1,12 @@
 // A process with some of one lock's waiters: each acquires when it is told to, holds the lock for a ms, and releases it.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
-import { input, say } from "../js/support/processes.js";
-import { adminClient } from "../js/support/raw-client.js";
-import { contenders } from "./contenders.js";
+import { input, say } from "../../js/support/processes.js";
+import { adminClient } from "../../js/support/raw-client.js";
+import { open } from "../contenders/index.js";
 
 const { name, port, key, orders } = input();
 const boss = await adminClient({ host: "127.0.0.1", port });
-const { take } = await contenders[name].open([port], true);
+const { take } = await open(name, { ports: [port], lanes: 2 });
 // A process's clock: the same for all processes of the machine.
 const now = () => Number(process.hrtime.bigint() / 1_000n) / 1_000;
 
@@ -22,16 +22,19 @@ async function wait(place) {
 // To warm up: a round trip of every kind before it counts.
 await (await take(`warm-up:${orders}`))();
 say({ ready: true });
-const turns = [];
+let turns = [];
 let release;
 for (;;) {
-  const [, order] = await boss.send("BLPOP", orders, 60);
+  const [, order] = await boss.send("BLPOP", orders, 120);
   if (order === "end") break;
   if (order === "hold") {
     release = await take(key);
-    say({ holds: true });
+    await boss.send("RPUSH", "reports", "holds");
   } else if (order === "let go") {
     await release();
+  } else if (order === "report") {
+    await boss.send("RPUSH", "reports", JSON.stringify(await Promise.all(turns)));
+    turns = [];
   } else {
     turns.push(wait(Number(order)));
     // Some libraries write a turn of the event loop later. The reply to a command sent after their first attempt shows that the
@@ -41,5 +44,4 @@ for (;;) {
     await boss.send("RPUSH", "arrived", order);
   }
 }
-say({ turns: await Promise.all(turns) });
 process.exit();
