@@ -150,9 +150,9 @@ impl Ballot {
                 format!("no answer within {} ms (nodeTimeout)", patience.as_millis())
             }
             _ if self.repeated => {
-                "the connection ended without an answer, and there is no new one in time".to_owned()
+                "the connection ended without an answer, and no new one was ready in time".to_owned()
             }
-            _ => "no connection in time for a majority".to_owned(),
+            _ => "no connection was ready in time for the vote".to_owned(),
         };
         self.vote = BallotState::Failed(NodeError::connection(Cause::Unknown, &text));
     }

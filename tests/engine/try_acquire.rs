@@ -83,7 +83,7 @@ fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
     client.acquire(one_attempt("a"));
     client.command();
     let alone = next_failure(&mut client);
-    assert!(alone.contains("no new one in time"), "{alone}");
+    assert!(alone.contains("no new one was ready in time"), "{alone}");
     client.acquire(Request { wait: ms(1000), ..request("b") });
     let repeated = next_failure(&mut client);
     assert_eq!(&*repeated, "no connection within the wait of 1000 ms");

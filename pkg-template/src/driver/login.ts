@@ -18,5 +18,5 @@ export async function askLogin(credentials: () => Credentials | Promise<Credenti
     typeof given === "object" && given !== null
       ? `username: ${typeof username}, password: ${typeof password}`
       : kindOf(given);
-  throw new TypeError(`credentials must return { username?, password } with strings; got ${got}`);
+  throw new TypeError(`credentials must return { username?, password }, both strings; got ${got}`);
 }

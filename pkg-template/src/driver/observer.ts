@@ -99,6 +99,6 @@ export class Observer {
   #warn(error: unknown): void {
     if (this.#warned) return;
     this.#warned = true;
-    warn(`an observer failed, and the locks went on: ${reasonOf(error)}`, "REDLATCH_OBSERVER");
+    warn(`an observer failed, which does not affect the locks: ${reasonOf(error)}`, "REDLATCH_OBSERVER");
   }
 }

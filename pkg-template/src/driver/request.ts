@@ -40,7 +40,9 @@ export class CurrentRequest {
     this.enter();
     this.#timer.clear();
     for (const id of this.#connections.abandonAll()) {
-      this.#host.feed((core, mono, wall) => core.closed(id, "it belonged to another request", mono, wall));
+      this.#host.feed((core, mono, wall) =>
+        core.closed(id, "the connection belonged to another request", mono, wall),
+      );
     }
   }
 

@@ -89,7 +89,7 @@ function wrappingOf(url: string): string | undefined {
   const [edge] = /^\s|\s$/.exec(url) ?? [];
   if (edge !== undefined) {
     const where = url.startsWith(edge) ? "begins" : "ends";
-    return `${where} with a ${/[\r\n]/.test(edge) ? "line break" : "blank"}`;
+    return `${where} with ${/[\r\n]/.test(edge) ? "a line break" : "whitespace"}`;
   }
   return /^(["'`]).*\1$/.test(url) ? "is in quotation marks" : undefined;
 }

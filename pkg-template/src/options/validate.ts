@@ -28,7 +28,7 @@ export function check<T extends keyof Types>(
 export function unset(name: string, value: unknown): string | undefined {
   if (value !== undefined && value !== "") return undefined;
   const is = value === undefined ? "undefined" : "an empty string";
-  return `${name} is ${is}; is the environment variable set that should hold it?`;
+  return `${name} is ${is}; is the environment variable for it set?`;
 }
 
 /** A duration in ms: an integer of at least `min`, or Infinity if `also` allows it. */

@@ -96,7 +96,7 @@ for (const bundler of ["turbopack", "webpack"]) {
     ]) {
       const { status, name, message } = await post(`${bare.url}/${route}`);
       assert.deepEqual([status, name], [500, "TypeError"], `${route}: ${message}`);
-      assert.ok(message.startsWith(`${option}; is the environment variable set`), message);
+      assert.ok(message.startsWith(`${option}; is the environment variable for it set`), message);
     }
 
     const rest = await startRestEndpoint(t, redis);

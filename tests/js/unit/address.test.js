@@ -98,13 +98,13 @@ for (const [url, type] of bad) {
 }
 
 for (const [url, wrapping] of [
-  [" redis://:canary@h", /begins with a blank/],
-  ["redis://:canary@h\t", /ends with a blank/],
+  [" redis://:canary@h", /begins with whitespace/],
+  ["redis://:canary@h\t", /ends with whitespace/],
   ["redis://:canary@h\n", /ends with a line break/],
   ["redis://:canary@h\r\n", /ends with a line break/],
   ["\nredis://:canary@h", /begins with a line break/],
-  ["\ufeffrediss://:canary@h", /begins with a blank/],
-  [" /tmp/canary.sock", /begins with a blank/],
+  ["\ufeffrediss://:canary@h", /begins with whitespace/],
+  [" /tmp/canary.sock", /begins with whitespace/],
   ['"redis://:canary@h"', /is in quotation marks/],
   ["'redis://:canary@h'", /is in quotation marks/],
 ]) {

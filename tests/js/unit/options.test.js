@@ -99,7 +99,7 @@ for (const [is, value] of Object.entries(notSet)) {
       [{ ...rest({ token: value }), nodeTimeout: 500 }, "fromRest: token"],
     ]) {
       const client = createClient(options);
-      const rejects = refuses(TypeError, `${name} is ${is}; is the environment variable set`);
+      const rejects = refuses(TypeError, `${name} is ${is}; is the environment variable for it set`);
       await assert.rejects(client.acquire("k"), rejects);
       await assert.rejects(client.tryAcquire("k"), rejects);
       await assert.rejects(
