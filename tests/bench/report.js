@@ -30,7 +30,7 @@ export function ratioTable(report) {
   const rows = report.parts.flatMap(({ tables }) => tables.flatMap(ratiosOf));
   const names = [...new Set(rows.flatMap(({ ours }) => Object.keys(ours)))];
   return {
-    title: "ratios to the best peer, of the medians above",
+    title: "ratios to the best peer, and of limits to ioredis EVALSHA, of the medians above",
     columns: [
       { head: "better", text: ({ better }) => better },
       ...names.map((head) => ({ head, text: ({ ours }) => ours[head]?.toFixed(2) ?? "-" })),

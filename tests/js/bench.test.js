@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { gapsOf, overtakings } from "../bench/measure/contest.js";
 import { fieldsOf, used } from "../bench/measure/meter.js";
 import { makeProgress } from "../bench/measure/progress.js";
+import { rateOf } from "../bench/measure/redis-benchmark.js";
 import { interleave, orderOf } from "../bench/measure/rounds.js";
 import { median, quantile, summary } from "../bench/measure/statistics.js";
 import { isSteady, warmUp } from "../bench/measure/steady.js";
@@ -98,6 +99,25 @@ test("ratios are those of the medians to the best peer's, and a limit is no peer
   assert.deepEqual(slow.ratios, { rate: 0.5, cpu: 2 });
   assert.deepEqual(fast.ratios, { rate: 1, cpu: 1 });
   assert.deepEqual(raw.ratios, { rate: 4, cpu: 0.1 });
+});
+
+test("ratios can be to others than peers, and there is none to nothing", () => {
+  const table = makeTable({
+    id: "sample",
+    title: "a title",
+    contestants,
+    results: { us: [{ a: 1, b: 5 }], slow: [{ a: 3, b: 0 }], fast: [{ a: 4, b: -1 }], raw: [{ a: 2, b: 1 }] },
+    figures: { a: { of: ({ a }) => a, better: "more" }, b: { of: ({ b }) => b, better: "less" } },
+    columns: [],
+    isBase: ({ name }) => name !== "us",
+  });
+  assert.deepEqual(table.rows[0].ratios, { a: 0.25 });
+});
+
+test("the rate of redis-benchmark is the second field of its last line", () => {
+  const head = '"test","rps","avg_latency_ms"\n';
+  assert.equal(rateOf(`${head}"EVALSHA 1d2 1 bench:__rand_int__ token","41666.67","0.018"\n`), 41_666.67);
+  assert.throws(() => rateOf(head), /no rate/);
 });
 
 test("a table is printed with the limit in brackets and dashes for what was not taken", () => {
@@ -207,7 +227,7 @@ test("the report is plain data: facts, medians, ranges and ratios, and nothing o
     ratios: { rate: 2 },
   });
   assert.deepEqual(textOf(ratioTable(report)).split("\n"), [
-    "ratios to the best peer, of the medians above",
+    "ratios to the best peer, and of limits to ioredis EVALSHA, of the medians above",
     "                better     us",
     "  sample rate     more   2.00",
   ]);

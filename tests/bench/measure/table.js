@@ -3,9 +3,10 @@ import { summary } from "./statistics.js";
 
 /**
  * Rows in the order of `contestants`, a list of { name, role } with role "ours", "peer" or "limit". `results`: the samples by name.
- * `figures`: by key, { of(sample), unit, better: "more" or "less", where a ratio to the best peer makes sense }.
+ * `figures`: by key, { of(sample), unit, better: "more" or "less", where a ratio makes sense }.
+ * `isBase`: the rows to the best of which the ratios are; by default those of peers.
  */
-export function makeTable({ id, title, contestants, results, figures, columns }) {
+export function makeTable({ id, title, contestants, results, figures, columns, isBase = isPeer }) {
   const rows = contestants.map(({ name, role }) => ({
     name,
     role,
@@ -13,8 +14,9 @@ export function makeTable({ id, title, contestants, results, figures, columns })
     ratios: {},
   }));
   for (const [key, { better }] of Object.entries(figures)) {
-    const best = better && bestPeer(rows, key, better);
-    if (!best) continue;
+    const best = better && bestOf(rows.filter(isBase), key, better);
+    // Memory may also shrink: a ratio to that says nothing.
+    if (!(best > 0)) continue;
     for (const row of rows) {
       if (row.figures[key]) row.ratios[key] = row.figures[key].median / best;
     }
@@ -22,10 +24,10 @@ export function makeTable({ id, title, contestants, results, figures, columns })
   return { id, title, figures, columns, rows };
 }
 
-function bestPeer(rows, key, better) {
-  const medians = rows.flatMap(({ role, figures }) =>
-    role === "peer" && figures[key] ? [figures[key].median] : [],
-  );
+const isPeer = ({ role }) => role === "peer";
+
+function bestOf(rows, key, better) {
+  const medians = rows.flatMap(({ figures }) => (figures[key] ? [figures[key].median] : []));
   if (medians.length > 0) return (better === "more" ? Math.max : Math.min)(...medians);
 }
 
