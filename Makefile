@@ -49,43 +49,43 @@ WASM_STRIP := --strip-debug --strip-producers --strip-target-features
 
 ##@ Goals
 .PHONY: help build demo demo-runtimes test test-all bench sim search soak fuzz fuzz-short fmt lint size clean
-help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## this list of goals
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: build-tools $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
-demo: redis-server build ## processes around one counter, without and with each kind of lock, and what happens when some die
+demo: redis-server build ## processes share one counter, without a lock and with each lock; then holders, waiters and servers are killed
 	@node tests/demo/demo.js
 
-demo-runtimes: redis-server chromium build $(RUNTIMES) ## Node.js, Deno, Bun, workerd and Chromium around one counter
+demo-runtimes: redis-server chromium build $(RUNTIMES) ## Node.js, Deno, Bun, workerd and Chromium share one counter
 	@node tests/demo/demo.js runtimes
 
-test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## everything that .ci/run checks
+test: redis-server new-log lint test-rust test-wasm build test-js test-fuzz ## every check that a change must pass (what .ci/run does)
 	@.ci/tally target/test.log
 
 test-all: JS_SET := --all
 test-all: FUZZ_SECONDS := 20
 test-all: export SEEDS := 10000
-test-all: $(FRAMEWORKS) test ## the same with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
+test-all: $(FRAMEWORKS) test ## as make test, with every test file on every runtime, 10 000 simulated worlds, and more fuzzing
 
 bench: redis-server build $(BENCH_PEERS) $(RUNTIMES) chromium ## redlatch beside other lock libraries: speed, waiting, memory, cold starts (ARGS=--quick, ARGS=--help)
 	@node tests/bench/bench.js $(ARGS)
 
-fuzz: nightly ## every fuzz target for an hour in turns of 5 minutes (DURATION=seconds)
+fuzz: nightly ## fuzzes for an hour, in turns of 5 minutes for each target (DURATION=seconds)
 	@tests/fuzz/run 300 $${DURATION:-3600}
 
-fuzz-short: nightly ## every fuzz target for 20 seconds
+fuzz-short: nightly ## fuzzes each target for 20 seconds
 	@tests/fuzz/run 20 20
 
-sim: redis-server toolchain ## random commands on real servers, SEEDS simulated worlds from SEED_BASE on, and every planted bug (half an hour)
+sim: redis-server toolchain ## random commands on real servers, simulated worlds (SEEDS=100000, SEED_BASE=0), and every planted bug (an hour)
 	FIDELITY_COMMANDS=1000000 cargo test --locked --test fidelity -- --nocapture
 	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
 	node tests/planted/run.js hunt
 
-search: toolchain ## every order of events in small worlds, in full size (minutes)
+search: toolchain ## every order of events in small worlds, in full size (some 20 minutes)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
 
-soak: redis-server build $(RUNTIMES) ## five runtimes and real servers, broken for half an hour, and nobody believes wrongly (DURATION=seconds, SEED)
+soak: redis-server build $(RUNTIMES) ## five runtimes and real servers under faults for half an hour: no two hold one lock (DURATION=seconds, SEED=n)
 	@node tests/soak/soak.js
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript
@@ -105,10 +105,10 @@ lint: rust-components wasm-target $(NODE_TOOLS) ## formatting, clippy (native an
 	@.ci/step 'imports' node tests/lint/imports.js
 	@.ci/step 'planted bugs' node tests/planted/run.js check
 
-size: build ## what the package weighs, raw and gzipped
+size: build ## the sizes of the package, raw and gzipped
 	@node pkg-template/build/size.mjs
 
-clean: ## removes what was built; the tools in .tools/ stay
+clean: ## removes what was built and npm packages; the tools in .tools/ stay
 	rm -rf target pkg pkg-template/node_modules tests/js/node_modules tests/bench/node_modules \
 	  tests/runtimes/node_modules tests/packaging/node_modules tests/clients/node_modules tests/programs/node_modules \
 	  tests/frameworks/node_modules
