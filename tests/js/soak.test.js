@@ -182,7 +182,7 @@ test("promises that do not settle, and losses that are not reported in time, are
   skip: !linux,
 }, async () => {
   assert.equal(await complaint(once(NEVER)), "settles");
-  assert.equal(await complaint(once(lockWith({}))), "loss told in time");
+  assert.equal(await complaint(once(lockWith({}))), "loss reported in time");
   const lost = () => ({ signal: AbortSignal.timeout(50) });
   assert.equal(await complaint(once(lockWith({ ...lost(), held: true }))), "loss is for good");
   assert.equal(await complaint(once(lockWith({ held: true }))), "release is for good");

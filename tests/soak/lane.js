@@ -171,7 +171,7 @@ export class Lane {
         continue;
       }
       const text = `the loss was not told ${Math.round(late)} ms after the end of validity`;
-      this.#write("wrong", { rule: "loss told in time", text });
+      this.#write("wrong", { rule: "loss reported in time", text });
       return;
     }
   }
