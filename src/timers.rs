@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_queue_looks_early_but_never_late() {
+    fn the_deadline_queue_is_early_but_never_late() {
         let mut queue = DeadlineQueue::default();
         let mut queued_at = None;
         queue.update(LOCK, &mut queued_at, Some(at(10)));

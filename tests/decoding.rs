@@ -4,7 +4,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 use proptest::prelude::*;
@@ -177,7 +177,7 @@ proptest! {
         let (whole, error, _) = scan([bytes.as_slice()]);
         let (bytewise, same_error, _) = scan(bytes.chunks(1));
         prop_assert_eq!((&whole, error), (&bytewise, same_error));
-        // What is taken for RESP2, redis-protocol takes for the same.
+        // What the scanner takes for RESP2 means the same to redis-protocol.
         let mut at = 0;
         for (length, shape, _) in whole {
             if shape == Shape::Plain {
@@ -245,7 +245,7 @@ fn invalid_lengths_are_refused_at_once() {
             let bytes = format!("{kind}{length}\r\n");
             assert_eq!(scan_whole(bytes.as_bytes()), Err(Some(Malformed::BadLength)), "{bytes:?}");
         }
-        // Without an end in sight, a header is refused before the end comes.
+        // A header that is too long is refused before its line ends.
         let endless = format!("{kind}{}", "1".repeat(20));
         assert_eq!(scan_whole(endless.as_bytes()), Err(Some(Malformed::BadLength)), "{endless:?}");
     }

@@ -4,9 +4,9 @@
 //! expiries and fencing tokens are equal to the microsecond, and nothing waits. A plain vector of steps is enough: no
 //! step needs a state to make sense in, and proptest shrinks a vector by leaving steps out.
 //!
-//! Runs against `redis-server`, and `valkey-server` where it is installed (Debian has it in bookworm-backports); what differs
-//! there, all but words, is in `run_alike` and `Server::set_own_pushes_last`. FIDELITY_COMMANDS: how many, 100 000 by default;
-//! FIDELITY_SEED: other ones, 0 by default.
+//! Runs against `redis-server`, and `valkey-server` where it is installed (Debian has it in bookworm-backports). What Valkey
+//! does differently, apart from wording, is in `run_alike` and `Server::set_own_pushes_last`. FIDELITY_COMMANDS: how many
+//! commands, 100 000 by default; FIDELITY_SEED: the seed of the random ones, 0 by default.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     missing_docs,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 #[path = "fidelity/real.rs"]
@@ -92,7 +92,7 @@ impl<'a> Pair<'a> {
         (connection, SessionId(id))
     }
 
-    /// Runs one step on both; how many commands it had.
+    /// Runs one step on both servers; returns how many commands it had.
     fn step(&mut self, step: &Step) -> Result<usize, String> {
         match step {
             Step::Time(micros) => {
@@ -113,13 +113,13 @@ impl<'a> Pair<'a> {
         Ok(0)
     }
 
-    /// Leaves out, against Valkey 8.0, what it does otherwise. The engine does neither.
+    /// Against Valkey 8.0, leaves out two cases that it handles differently. The engine causes neither.
     fn run_alike(&mut self, at: usize, commands: &[Vec<Word>]) -> Result<usize, String> {
         if !self.real.is_valkey {
             return self.run(at, commands).map(|()| commands.len());
         }
         let has = |command: &[Word], word: &str| command.contains(&Word::Text(word.into()));
-        // Without a subscription it is an error there.
+        // Without a subscription, Valkey answers with an error.
         let commands: Vec<_> =
             commands.iter().filter(|command| !has(command, "UNSUBSCRIBE")).cloned().collect();
         // A refused login behind other commands gets no reply (valkey-io/valkey#2106, and redis/redis#15640 from 7.2 on).
@@ -135,7 +135,7 @@ impl<'a> Pair<'a> {
             bytes.extend(encode(words.iter().map(Vec::as_slice)));
         }
         let now = Instant::from_micros(self.now);
-        // In two parts, wherever that is: the real server gets it in one.
+        // In two parts, split anywhere; the real server gets it in one.
         let (first, second) = bytes.split_at(bytes.len() * 2 / 3);
         let (connection, id) = &mut self.connections[at];
         if self.memory.is_closed(*id) {
@@ -148,7 +148,7 @@ impl<'a> Pair<'a> {
             .map_err(|difference| format!("{commands:?} on connection {at}:\n{difference}"))
     }
 
-    /// First those of the connection that commands were sent on: what others hear is written by then.
+    /// Compares the connection on which commands were sent first: by then, what the others receive is written.
     fn compare_output(&mut self, first: usize) -> Result<(), String> {
         for at in std::iter::once(first).chain((0..CONNECTIONS).filter(|&at| at != first)) {
             let (connection, id) = &mut self.connections[at];
@@ -165,7 +165,7 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Nothing more to be heard, and the same keys.
+    /// Checks that no output is left, and that both have the same keys.
     fn compare_state(&mut self) -> Result<(), String> {
         for at in 0..CONNECTIONS {
             self.run(at, &[vec![Word::Text(b"PING".to_vec())]])?;
@@ -195,11 +195,11 @@ fn table(keys: &redlatch::memory::Keyspace, now: u64) -> Vec<(Vec<u8>, Vec<Vec<u
         .collect()
 }
 
-/// Runs about so many commands on both.
+/// Compares the memory server with `program`, by at least that many commands.
 fn hold_against(program: &str, commands: usize) {
     let mut real = RealServer::start(program, START);
     let (sequences, run) = (Cell::new(0_usize), Cell::new(0_usize));
-    // A sequence has 230 commands on average. Counted afterwards, and too few fail the test.
+    // A sequence has 230 commands on average. They are counted, and too few fail the test.
     let cases = u32::try_from(commands / 200 + 1).unwrap();
     let config = Config { cases, source_file: Some(file!()), max_shrink_time: 60_000, ..Config::default() };
     let seed: u64 = std::env::var("FIDELITY_SEED").map_or(0, |seed| seed.parse().unwrap());
@@ -223,7 +223,7 @@ fn hold_against(program: &str, commands: usize) {
     assert!(run.get() >= commands, "too few commands in a sequence");
 }
 
-/// Also where the output of tests that pass is not shown.
+/// Prints even where the output of passing tests is hidden.
 fn say(what: std::fmt::Arguments<'_>) {
     std::io::stdout().write_all(format!("fidelity: {what}\n").as_bytes()).unwrap();
 }
@@ -239,6 +239,6 @@ fn the_memory_server_and_real_servers_reply_alike() {
     if is_installed("valkey-server") {
         hold_against("valkey-server", commands);
     } else {
-        say(format_args!("valkey-server is not installed: nothing was held against it"));
+        say(format_args!("valkey-server is not installed: nothing was compared with it"));
     }
 }

@@ -6,7 +6,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::panic,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 #[path = "world/mod.rs"]

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_may_be_decimal_strings_but_fences_are_texts() {
+    fn integers_may_be_decimal_strings_but_fences_are_strings() {
         use Reply::{Bulk, Integer, Simple};
         let read = |reply: &[Reply<'_>]| Returns::FenceOrWait.read(reply);
         assert_eq!(

@@ -88,7 +88,7 @@ fn each_lock_with_a_token_of_the_application_has_its_own_claim() {
 }
 
 #[test]
-fn a_generated_token_is_claimed_only_by_adoption() {
+fn a_drawn_token_is_claimed_only_by_adoption() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();

@@ -1,4 +1,4 @@
-//! Dead connections: a question that got no answer is put once more on a new connection (rule 17).
+//! Dead connections: a command that got no answer is repeated once, on a new connection (rule 17).
 
 use crate::world::{Client, Command, HELLO_REPLY, LOOK, NO_CHANNELS, ms, one_attempt, request};
 use redlatch::{Code, Event, HandleId, ReleaseOutcome, Request};
@@ -7,7 +7,7 @@ use redlatch::{Code, Event, HandleId, ReleaseOutcome, Request};
 #[derive(Clone, Copy, Debug)]
 enum Death {
     Reset,
-    /// The flow is forgotten without a word.
+    /// Packets are dropped from now on, and neither end is notified.
     Silent,
     /// The server became a replica, and says so.
     Demoted,
@@ -32,8 +32,8 @@ fn die(client: &mut Client, death: Death) {
     }
 }
 
-/// The connection dies under the command. Returns the command that is sent on the next one.
-fn asked_again(client: &mut Client, death: Death) -> Command {
+/// The connection dies while the command is in flight. Returns the command as it is repeated on the next connection.
+fn repeated(client: &mut Client, death: Death) -> Command {
     die(client, death);
     assert_eq!(client.events(), [], "{death:?}");
     client.greet();
@@ -45,12 +45,12 @@ fn granted(event: &Event, lock: HandleId) -> bool {
 }
 
 #[test]
-fn every_operation_is_asked_again_once() {
+fn every_operation_is_repeated_once() {
     for death in DEATHS {
         let mut client = Client::ready();
         let lock = client.acquire(one_attempt("a"));
         let first = client.command();
-        let acquire = asked_again(&mut client, death);
+        let acquire = repeated(&mut client, death);
         assert_eq!(acquire.arguments()[1], first.arguments()[1], "the token makes it harmless");
         assert_ne!(acquire.nonce(), first.nonce());
         let sent_at = client.now;
@@ -62,19 +62,19 @@ fn every_operation_is_asked_again_once() {
 
         let extending = client.engine.extend(lock, ms(10_000), client.now);
         client.command();
-        let extend = asked_again(&mut client, death);
+        let extend = repeated(&mut client, death);
         client.reply(extend.count(1));
         assert_eq!(client.event(), Event::Extended { op: extending, lock }, "{death:?}");
 
         let verifying = client.engine.verify(lock, client.now);
         client.command();
-        let verify = asked_again(&mut client, death);
+        let verify = repeated(&mut client, death);
         client.reply(verify.count(1));
         assert_eq!(client.event(), Event::Verified { op: verifying, lock, ours: true }, "{death:?}");
 
         client.engine.release(lock, client.now);
         client.command();
-        let release = asked_again(&mut client, death);
+        let release = repeated(&mut client, death);
         client.reply(release.count(1));
         assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Released }, "{death:?}");
         assert_eq!(client.engine.busy(), 0);
@@ -82,12 +82,12 @@ fn every_operation_is_asked_again_once() {
 }
 
 #[test]
-fn a_question_is_not_repeated_twice() {
+fn a_command_is_not_repeated_twice() {
     for death in [Death::Reset, Death::Demoted] {
         let mut client = Client::ready();
         client.acquire(one_attempt("a"));
         client.command();
-        asked_again(&mut client, death);
+        repeated(&mut client, death);
         die(&mut client, death);
         let event = client.event();
         let code = match death {
@@ -104,7 +104,7 @@ fn a_repeated_release_that_finds_nothing_is_unknown() {
     let lock = client.hold(request("a"));
     client.engine.release(lock, client.now);
     client.command();
-    let again = asked_again(&mut client, Death::Reset);
+    let again = repeated(&mut client, Death::Reset);
     client.reply(again.count(0));
     let unknown = Event::Released { lock, outcome: ReleaseOutcome::Unknown };
     assert_eq!(client.event(), unknown, "the first release may have deleted the key");
@@ -145,7 +145,7 @@ fn a_server_that_stays_a_replica_is_tried_again_until_the_wait_is_over() {
 }
 
 #[test]
-fn several_commands_in_flight_are_all_asked_again() {
+fn several_commands_in_flight_are_all_repeated() {
     let mut client = Client::ready();
     let locks: Vec<_> = (0..10).map(|key| client.acquire(one_attempt(format!("k{key}")))).collect();
     assert_eq!(client.commands().len(), 10);
@@ -157,7 +157,7 @@ fn several_commands_in_flight_are_all_asked_again() {
 }
 
 #[test]
-fn a_peer_that_is_out_of_step_is_not_asked_again() {
+fn a_peer_that_is_out_of_step_gets_no_repetition() {
     let mut client = Client::ready();
     client.acquire(one_attempt("a"));
     client.command();
@@ -166,13 +166,13 @@ fn a_peer_that_is_out_of_step_is_not_asked_again() {
 }
 
 #[test]
-fn the_first_command_on_a_connection_is_asked_again_too() {
+fn the_first_command_on_a_connection_is_repeated_too() {
     for death in [Death::Reset, Death::Demoted] {
         let mut client = Client::new();
         let lock = client.acquire(one_attempt("a"));
         client.greet();
         client.command();
-        let again = asked_again(&mut client, death);
+        let again = repeated(&mut client, death);
         client.reply(again.granted(1));
         assert!(granted(&client.event(), lock), "{death:?}");
     }

@@ -1,4 +1,4 @@
-//! Servers and proxies that dislike HELLO are spoken to in RESP2, and a replica is no server for locks.
+//! Servers and proxies that refuse HELLO are used in RESP2, and a replica is not used for locks.
 
 use crate::world::{Client, HELLO_REPLY, failure, ms, one_attempt, request};
 use redlatch::{Code, Endpoint, Event, Obstacle, Policy, Request};

@@ -5,7 +5,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 mod acquiring;

@@ -33,7 +33,7 @@ fn a_cancelled_acquire_is_not_sent_by_source() {
     client.engine.cancel(lock, client.now);
     assert_eq!(client.command().name(), "exclusive_release");
     client.reply(NO_SCRIPT);
-    assert!(client.commands().is_empty(), "it would run behind its own release");
+    assert!(client.commands().is_empty(), "it would run after its own release");
     client.reply(NO_SCRIPT);
     let release = client.command();
     assert!(release.by_source() && release.name() == "exclusive_release");

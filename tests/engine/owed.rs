@@ -23,7 +23,7 @@ fn a_pending_acquire_is_owed_until_its_end() {
 }
 
 #[test]
-fn a_held_lock_is_owed_while_it_is_renewed_or_asked_about() {
+fn a_held_lock_is_owed_while_it_is_renewed_or_has_a_pending_operation() {
     let mut client = Client::ready();
     let lock = client.hold(request("a"));
     assert_eq!(client.engine.owed(), 0);

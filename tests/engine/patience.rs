@@ -1,4 +1,4 @@
-//! Patience: a deadline that means "nothing came" is believed only after a look at what has arrived (rule 16).
+//! Patience: a deadline for what did not come in time is believed only after a look at what has arrived (rule 16).
 
 use crate::{
     network::{Mode, Network},
@@ -163,7 +163,7 @@ fn a_renewed_lock_on_a_far_server_is_kept() {
 }
 
 #[test]
-fn no_command_is_sent_again_behind_itself() {
+fn no_command_is_repeated_on_a_connection_that_lives() {
     let mut world = Network::new(1, 1, &Policy::default());
     world.servers[0].mode = Mode::Slow(1500);
     let lock = world.acquire(0, Request { ttl: ms(20_000), wait: ms(60_000), ..request("k") });

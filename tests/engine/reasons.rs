@@ -50,7 +50,7 @@ fn a_lock_that_expires_in_silence_says_so() {
 }
 
 #[test]
-fn a_lock_that_nobody_tried_to_extend_has_no_reason_beside_its_expiry() {
+fn a_lock_that_nobody_tried_to_extend_has_no_reason_besides_its_expiry() {
     let (mut client, lock) = held();
     client.run_for(ms(20_000));
     assert_eq!(client.events(), [Event::Lost { lock, loss: Loss::Expired, reason: None }]);

@@ -72,7 +72,7 @@ fn cancelling_a_released_handle_does_not_affect_the_other_handles() {
 }
 
 #[test]
-fn a_generated_token_can_reenter_too() {
+fn a_drawn_token_can_reenter_too() {
     let mut client = Client::ready();
     client.hold(request("a"));
     let lock = client.acquire(request("b"));

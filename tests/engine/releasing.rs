@@ -208,7 +208,7 @@ fn a_lock_cancelled_after_its_lease_ended_unseen_reports_nothing() {
 fn while_a_reply_may_still_arrive_the_next_timer_is_node_timeout() {
     let (client, _, _) = releasing();
     let next = client.engine.poll_timeout().unwrap();
-    assert_eq!(next.since(client.now), ms(2000), "nodeTimeout: there is nothing to ask again before");
+    assert_eq!(next.since(client.now), ms(2000), "nodeTimeout: nothing is repeated earlier");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct RealServer {
     folder: PathBuf,
     clock: File,
     admin: Connection,
-    /// What HELLO tells.
+    /// The version in the reply to HELLO.
     pub version: String,
     pub is_valkey: bool,
 }
@@ -48,7 +48,7 @@ impl RealServer {
         while !log.contains("accept connections") {
             assert!(lines.read_line(&mut log).unwrap() > 0, "{program} did not start:\n{log}");
         }
-        // What it logs from here on goes to nobody: a pipe that nobody reads would stop it when full.
+        // Close the pipe, so that further log lines go nowhere: an open pipe that nobody reads would block the server.
         drop(lines);
         let admin = Connection::open(&socket);
         let mut server = Self { child, folder, clock, admin, version: String::new(), is_valkey: false };
@@ -57,7 +57,7 @@ impl RealServer {
         let field = |name: &str| {
             info.lines().find_map(|line| line.strip_prefix(name).map(|value| value.trim().to_owned()))
         };
-        // Valkey tells in `redis_version` which Redis it is compatible with.
+        // In Valkey, `redis_version` is the version of Redis with which it is compatible.
         let valkey = field("valkey_version:");
         server.is_valkey = valkey.is_some();
         server.version = valkey.or_else(|| field("redis_version:")).unwrap();
@@ -152,7 +152,7 @@ pub fn encode<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     out
 }
 
-/// Errors that Valkey 8.0 tells in other words than Redis 7.0: its own, and those.
+/// Errors that Valkey 8.0 words differently from Redis 7.0: its words, and those of Redis.
 const OTHER_WORDS: [(&str, &str); 4] = [
     ("-NOSCRIPT No matching script.\r\n", "-NOSCRIPT No matching script. Please use EVAL.\r\n"),
     ("-NOPERM User bob has ", "-NOPERM this user has "),

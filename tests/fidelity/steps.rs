@@ -44,7 +44,7 @@ impl Word {
     }
 }
 
-/// The users that a sequence begins with, as rules of ACL SETUSER behind the name.
+/// The users that a sequence begins with, each with the rules for ACL SETUSER after the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Users {
     pub default_needs_password: bool,
@@ -127,7 +127,7 @@ fn waiter() -> impl Strategy<Value = Word> {
     one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12"])
 }
 
-/// Of the locks that ask under tokens that may be asked for again; mostly of none.
+/// The claim of a lock whose token may be used again; mostly none.
 fn claim() -> impl Strategy<Value = Word> {
     prop_oneof![1 => Just(text("")), 3 => one_of(&["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"])]
 }
@@ -221,7 +221,7 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
     ]
 }
 
-/// What concerns the session: who it is, how it speaks, what it hears.
+/// Commands about the session: its user, its protocol version, its subscriptions.
 fn session() -> impl Strategy<Value = Vec<Word>> {
     let words = |line: &'static str| Just(line.split(' ').map(text).collect::<Vec<_>>());
     let channel = || one_of(&["redlatch:wake:c1", "redlatch:wake:c2", "other"]);

@@ -18,7 +18,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     missing_docs,
-    reason = "tests may fail; the set of states seen is never iterated, and the clock is for the report"
+    reason = "a test may panic; the set of states seen is never iterated, and the clock is for the report"
 )]
 
 mod action;

@@ -241,7 +241,7 @@ impl State {
                 for &key in &slot.keys {
                     let other = believers.insert(key, (index, slot.owner));
                     if other.is_some_and(|other| other != (index, slot.owner)) {
-                        return Err(format!("two believe to hold {key}"));
+                        return Err(format!("two believe that they hold {key}"));
                     }
                 }
             }
@@ -272,7 +272,7 @@ impl State {
         let held = client.slots.iter().filter(|slot| matches!(slot.status, Status::Granted { .. }));
         for slot in held {
             if client.engine.remaining(slot.lock, client.now(self.tick)) == Duration::ZERO {
-                return Err(format!("client {index} was not told that its lock is lost"));
+                return Err(format!("client {index} got no event about the loss of its lock"));
             }
         }
         Ok(())

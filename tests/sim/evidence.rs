@@ -31,7 +31,7 @@ impl Evidence {
         }
     }
 
-    /// A server has executed a command. Whether it granted a lock that it had denied to be its token's before.
+    /// A server has executed a command. Returns whether it granted a lock to a token that it had said does not hold it.
     pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) -> bool {
         let mut is_back = false;
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {

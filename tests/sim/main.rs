@@ -11,7 +11,7 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     missing_docs,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 mod client;

@@ -87,7 +87,7 @@ impl Observer {
         self.calm
     }
 
-    /// Breaks a rule of worlds in which nothing fails but what a patient client waits out.
+    /// The client was impatient: a violation in worlds in which a patient client can wait out everything that fails.
     pub fn impatient(&self, text: impl FnOnce() -> String) -> Result<(), Violation> {
         if self.patient { Err(Violation::new("patience", text())) } else { Ok(()) }
     }

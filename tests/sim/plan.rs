@@ -57,9 +57,9 @@ pub struct Settings {
     pub rechunks: bool,
     /// How late timers fire at most.
     pub lateness: Micros,
-    /// In how many of a hundred cases bytes still arrive that were sent before the client closed.
+    /// The percentage of cases in which bytes still arrive that were sent before the client closed.
     pub lands_after_close: u64,
-    /// In how many of a hundred cases a connection is refused or never made.
+    /// The percentage of cases in which a connection is refused or never made.
     pub refused: u64,
     pub with_password: bool,
     pub without_channels: bool,
@@ -75,7 +75,7 @@ pub struct Settings {
 pub struct Delay {
     pub least: Micros,
     pub most: Micros,
-    /// In how many of a hundred cases it takes up to `tail` longer.
+    /// The percentage of cases in which they take up to `tail` longer.
     pub tail_chance: u64,
     pub tail: Micros,
 }

@@ -28,7 +28,7 @@ impl Rng {
         from + self.below(to - from + 1)
     }
 
-    /// True in so many of a hundred cases.
+    /// True in `percent` % of the cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! Everything that happened, as a hash by which two runs can be compared, and as text for people if wanted.
+//! Everything that happened, as a hash by which two runs can be compared, and as readable text if wanted.
 
 use redlatch::KeyRole;
 
@@ -45,7 +45,7 @@ impl Trace {
     }
 }
 
-/// Bytes for people: on one line, scripts by name.
+/// Bytes in readable form: on one line, scripts by name.
 pub fn shown(bytes: &[u8]) -> String {
     if let Some(call) = ScriptCall::parse(bytes) {
         let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();

@@ -1,5 +1,5 @@
-//! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1): a second account beside
-//! the engine's, which no re-asked command, repetition with EVAL or regained vote may exceed.
+//! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1). Computed independently of
+//! the engine, which must not exceed it, whatever commands it repeats and whichever votes it regains.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,12 +1,12 @@
-//! For how long a client has listened, by an account of the observer's own: how long it may wait, and how long it has to
-//! (rule 16).
+//! For how long a client has listened, computed independently of the engine: `least` bounds from below how long it must
+//! wait, `most` from above how long it may (rule 16).
 
 use redlatch::{Duration, Instant};
 
 /// How long a client may listen again after a stall.
 const LISTEN_AGAIN: Duration = Duration::from_millis(250);
 
-/// A timer that fires later than this may show that the event loop stood still.
+/// A timer that fires later than this may count as a stall of the event loop.
 const LATENESS: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug, Default)]
@@ -14,11 +14,11 @@ pub struct Listening {
     called: Instant,
     /// For how long the client may listen again, because a timer was late.
     again: Duration,
-    /// The least that counts: neither a time that ends with a late timer, nor what is listened again after it.
+    /// The least that may count: neither time that ends with a late timer, nor the time of listening again after it.
     pub least: Duration,
     /// All time that does not end with a late timer.
     pub calm: Duration,
-    /// The most that counts: all time that the monotonic clock sees.
+    /// The most that may count: all time that the monotonic clock sees.
     pub most: Duration,
 }
 

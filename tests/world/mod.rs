@@ -3,7 +3,7 @@
 //! - `client.rs`: an engine whose servers the test itself plays, reply by reply.
 //! - `drain.rs`: everything that an engine has to say, in the order of the TypeScript shell.
 //! - `command.rs`: commands and script calls, read by the layout of the script's KEYS; replies to them.
-//! - `listening.rs`: for how long a client has listened, by a second account.
+//! - `listening.rs`: for how long a client has listened, computed independently of the engine.
 //! - `request.rs`: requests and times. `seeded.rs`: entropy that repeats.
 //!
 //! `memory.rs` (memory servers) and `network.rs` (clients and servers with links that delay and fail) need the crate's
@@ -18,7 +18,7 @@
     clippy::panic,
     clippy::missing_panics_doc,
     missing_docs,
-    reason = "tests may fail"
+    reason = "a test may panic"
 )]
 
 mod client;

@@ -1,4 +1,4 @@
-//! Closing a client of several servers: nobody waits for a server that cannot be reached.
+//! Closing a client of several servers: it waits for no server that cannot be reached.
 
 use super::{granted, set, short, warm};
 use crate::{

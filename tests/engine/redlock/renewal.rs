@@ -97,7 +97,7 @@ fn a_vote_that_another_owner_took_meanwhile_is_not_taken_back() {
     assert_eq!(world.holders("k")[0], Some("another"));
     assert!(believes(&world, 0, lock));
     world.run_for(ms(2000));
-    assert_ne!(world.holders("k")[0], None, "asked again at later renewals");
+    assert_ne!(world.holders("k")[0], None, "requested again at later renewals");
     assert_eq!(world.holders("k")[0], world.holders("k")[1]);
 }
 

@@ -144,7 +144,7 @@ impl App {
     }
 
     fn lock(&mut self, id: HandleId) -> &mut Lock {
-        self.locks.iter_mut().find(|lock| lock.id == id).expect("a lock that was asked for")
+        self.locks.iter_mut().find(|lock| lock.id == id).expect("a lock that was requested")
     }
 
     pub fn on_event(&mut self, event: &Event, ledger: &Ledger, remaining: Duration, now: Instant) {
@@ -241,7 +241,7 @@ impl App {
             .operations
             .iter()
             .position(|operation| operation.op == op)
-            .expect("answered twice, or not asked");
+            .expect("answered twice, or not requested");
         let operation = self.operations.swap_remove(place);
         let owned = self.lock(operation.lock).owned();
         (operation, owned)
@@ -269,7 +269,7 @@ impl App {
             }
             let owned = &call.owned;
             let known = alive.contains(owned) || self.live.contains(owned);
-            assert!(known, "extends what nobody holds any more");
+            assert!(known, "extends a lock that is no longer held");
             let own = self.locks.iter().any(|lock| lock.own && lock.token.as_ref() == Some(&owned.token));
             let released = written[..index]
                 .iter()
@@ -286,13 +286,13 @@ impl App {
             let remaining = engine.remaining(lock.id, now);
             match lock.phase {
                 Phase::Held => {
-                    assert!(remaining > Duration::ZERO, "not told of the loss: {lock:?}");
+                    assert!(remaining > Duration::ZERO, "the loss was not reported: {lock:?}");
                     let validity = ledger.validity(&lock.owned().unwrap());
                     assert!(
                         now.after(remaining).as_micros() <= validity,
                         "believed in for too long: {lock:?}"
                     );
-                    assert!(in_time(validity), "nobody will tell of the loss: {lock:?}");
+                    assert!(in_time(validity), "no timer will report the loss: {lock:?}");
                 }
                 Phase::Command => {
                     // A re-entry of a held lock may have been confirmed before.

@@ -110,7 +110,7 @@ fn check_lease(held: &mut Held, first: Instant, now: Instant) {
     assert!(!*believed || now.since(first).as_micros() < VALID, "lost too late");
     let next = client.engine.poll_timeout();
     assert!(next.is_none_or(|next| next > now), "time is up and nothing is done");
-    assert!(!*believed || next.is_some_and(|next| next <= *until), "nobody will tell of the loss");
+    assert!(!*believed || next.is_some_and(|next| next <= *until), "no timer will report the loss");
     while let Some(output) = next_io(&mut client.engine) {
         if let Output::Connect(_, id) = output {
             client.engine.handle_closed(id, "refused", now);

@@ -25,9 +25,9 @@ const PHRASES: [&str; 16] = [
     " ",
 ];
 
-/// Of an error reply, to the handshake or to a command, the error shows a prefix in capitals and one line of
-/// at most 256 characters, without any part of the password wherever the server put it. Input: how to build
-/// both.
+/// From an error reply, to the handshake or to a command, the application's error shows only a prefix in
+/// capitals and one line of at most 256 characters, without any part of the password, wherever the server put
+/// it. Input: how to build both.
 pub fn error_line(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let _ = attempt(&mut u);
@@ -85,7 +85,7 @@ fn check(line: &[u8], password: &str, blob: bool, greeting: bool) {
         [Event::Failed { lock: failed, failure }] if *failed == lock => check_error(failure, password, line),
         // To a server that does not know HELLO, AUTH is sent next.
         [] if greeting => {}
-        // A replica's connection is dropped, and the question is asked again on a new one.
+        // A replica's connection is dropped, and the command is repeated on a new one.
         [] => {
             client.drain_io();
             assert!(!client.closed.is_empty(), "{}", line.escape_ascii());

@@ -40,7 +40,7 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
 fn check(names: Vec<Vec<u8>>, fair: bool) {
     let mut owners: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let accepted: Vec<_> = names.into_iter().filter(|name| accepts(name, fair)).collect();
-    // Each alone, of either kind, and all together: the derived keys are the same.
+    // Alone or together, and of either kind, lock keys have the same derived keys.
     let mut sets: Vec<_> = accepted.iter().map(|name| (vec![name.clone()], fair)).collect();
     sets.extend(accepted.first().map(|name| (vec![name.clone()], !fair)));
     sets.push((accepted.clone(), fair));
