@@ -7,8 +7,8 @@
 local nonce, token, waiter, claim = unpack(ARGV)
 local n = #KEYS / 3
 
--- The first registration that has not expired, but for the one of the waiter that leaves. It is to be removed, and with
--- it those before it.
+-- Finds the first registration that has not expired and is not that of the leaving waiter. It is removed, together with
+-- those before it.
 local function first_waiter(waiters, _, _, leaver)
   local gone, now
   for rank = 0, 99 do -- one live registration, behind expired ones

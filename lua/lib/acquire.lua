@@ -49,7 +49,7 @@ local function grant(n, mine, last, token, lease, waiter, claim, micros, counter
   local text = string.format('%.0f', fence) -- Lua's numbers reach RESP as integers only up to 2^53
   for i = 1, n do
     local ttl = mine == n and math.max(counter_ttl, left[n + i]) or counter_ttl
-    -- The first write must be one that needs memory: a server that is out of memory looks at no other.
+    -- The first write must need memory: a server checks only at the first write whether it is out of memory.
     redis.call('SET', KEYS[n + i], text .. (claim ~= '' and ' ' .. claim or claimed[i] or ''), 'PX', ttl)
     -- Before the grant: a server that denies ZREM must grant nothing.
     if dead and dead[i] then redis.call('ZREM', KEYS[2 * n + i], unpack(dead[i])) end

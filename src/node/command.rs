@@ -19,7 +19,7 @@ pub(crate) struct Command<'a> {
 pub(super) enum Form {
     /// EVALSHA, with the SHA-1.
     Hash,
-    /// EVAL, with the source text, after the server answered NOSCRIPT.
+    /// EVAL, with the source text, where the server does not have the script, or may not have it.
     Source,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn with_source(script: &Script, start: usize, out: &mut Vec<u8>) -> u
     push_bulk(&script.sha1, &mut hash);
     push_bulk(b"EVAL", &mut source);
     push_bulk(script.source.as_bytes(), &mut source);
-    // Behind the header, which ends with the first line.
+    // After the header, which ends with the first line.
     let header = out.get(start..).and_then(|command| command.iter().position(|&byte| byte == b'\n'));
     let begin = start.saturating_add(header.unwrap_or_default()).saturating_add(1);
     let end = begin.saturating_add(hash.len());
@@ -73,7 +73,7 @@ pub(super) fn with_source(script: &Script, start: usize, out: &mut Vec<u8>) -> u
     out.len().saturating_sub(before)
 }
 
-/// The words of a script call beside its keys and arguments: EVALSHA, the script, the number of keys, the nonce.
+/// The words of a script call besides its keys and arguments: EVALSHA, the script, the number of keys, the nonce.
 const FIXED_WORDS: usize = 4;
 
 /// A nonce as it is sent: 16 hexadecimal digits.

@@ -18,7 +18,7 @@ use super::{
     pipeline::{Order, Paired, Pipeline, Queued},
 };
 
-/// A server may always take so many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
+/// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
 /// repetition with EVAL, and one because some take longer than others.
 const ROUND_TRIPS: u64 = 3;
 
@@ -61,7 +61,7 @@ pub(super) enum ConnectionEvent {
     NoScript(Tag),
     /// The connection cannot be used any more.
     Ended(NodeError),
-    /// The command was refused with READONLY: the server is a replica now, and the connection of no use (rule 17).
+    /// The command was refused with READONLY: the server is a replica now, and the connection is of no use (rule 17).
     Demoted(Tag, NodeError),
 }
 
@@ -142,7 +142,7 @@ impl Connection {
                 }
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
-            // Only a master counts. The next connection may resolve the name to it.
+            // Only a master grants locks. The name may resolve to it for the next connection.
             if awaits_hello && handshake::is_replica(frame) {
                 return ConnectionEvent::Ended(server_error(handshake::REPLICA, endpoint));
             }
@@ -188,7 +188,7 @@ impl Connection {
                 Paired::NoScript(tag) => ConnectionEvent::NoScript(tag),
                 Paired::Error(tag, line) => {
                     let error = server_error(line, endpoint);
-                    // The next connection may resolve the name to the new master.
+                    // The name may resolve to the new master for the next connection.
                     if error.calls_for_new_connection() {
                         return ConnectionEvent::Demoted(tag, error);
                     }
@@ -200,9 +200,9 @@ impl Connection {
     }
 }
 
-/// The server answered at `heard` what it was asked at `asked`. A shorter time counts at once: longer ones may include a
-/// stall. A longer time counts for an eighth, so that the value follows a route that became longer, and only for a
-/// command that was sent alone: others waited in a queue.
+/// Updates the round-trip time: a command sent at `asked` was answered at `heard`. A shorter time is taken over at once,
+/// because longer ones may include a stall. Of a longer time, an eighth of the difference is added, so that the value
+/// follows a route that became longer; and only for a command that was sent alone, because others waited in a queue.
 fn measure(round_trip: &mut Option<Duration>, (asked, queued): (Instant, Queued), heard: Instant) {
     let passed = heard.since(asked);
     *round_trip = Some(match *round_trip {

@@ -14,7 +14,7 @@ use crate::{
 /// How long a connection stays open without a command, unless something is owed.
 const LONGEST_IDLE: Duration = Duration::from_millis(5 * 60 * 1000);
 
-/// How long a server may always take that has not answered anything yet, as over another client's session.
+/// How long a server may always take for its first answer, if no handshake came before, as over another client's session.
 const FIRST_ANSWER: Duration = Duration::from_millis(1000);
 
 impl Node {
@@ -101,8 +101,8 @@ impl Node {
         News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
     }
 
-    /// Ends the connection. The command `refused` may be asked again, like those that have no answer. `close` asks the
-    /// driver to close the connection, unless the driver reported the end itself.
+    /// Ends the connection. The command `refused` may be repeated, like those without an answer. `close` asks the driver
+    /// to close the connection, unless the driver reported the end itself.
     pub(super) fn end(
         &mut self,
         error: NodeError,
@@ -119,10 +119,10 @@ impl Node {
                     let is_first = self.backoff.allows_at_once();
                     self.backoff.failed(now, entropy);
                     if is_first && connection.is_ready() {
-                        // The question that was on the way is repeated at once (rule 17).
+                        // The command that was in flight is repeated at once (rule 17).
                         self.backoff.allow();
                     }
-                    // A server that was upgraded is asked for RESP3 again.
+                    // The server may have been upgraded: RESP3 is tried again.
                     self.resp2_until = None;
                 }
                 refused.into_iter().chain(connection.pipeline.into_tags()).collect()

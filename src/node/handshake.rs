@@ -50,7 +50,7 @@ impl Handshake {
             Dialect::Resp3 => Self::hello(endpoint, out),
             Dialect::Resp2 => match Self::auth(endpoint, out) {
                 Next::Await(step) => step,
-                // A reply to this shows that the server talks to us at all.
+                // A reply to PING shows that the server talks to us at all.
                 Next::Done | Next::Refused(_) | Next::Mismatch => {
                     encode(&[b"PING"], out);
                     Self::Ping
@@ -129,13 +129,13 @@ fn refuses_client(line: &[u8], endpoint: &Endpoint) -> bool {
         || prefix == "NOAUTH" && !endpoint.has_credentials()
 }
 
-/// Whether a reply to HELLO says that the server is a replica. Servers that accept writes though they copy another one
-/// have other names for it.
+/// Whether a reply to HELLO says that the server is a replica. Servers that copy another one but accept writes give their
+/// role another name.
 pub(super) fn is_replica(hello: Frame<'_>) -> bool {
     value_of(hello, b"role").is_some_and(|role| [b"replica".as_slice(), b"slave"].contains(&role))
 }
 
-/// What a replica's reply to HELLO amounts to: the error that it would answer to a write.
+/// What a replica's reply to HELLO counts as: the error with which it would answer a write.
 pub(super) const REPLICA: &[u8] = b"READONLY the server says that it is a replica; locks need the master";
 
 #[cfg(test)]

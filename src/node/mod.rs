@@ -10,7 +10,7 @@
 //! connection that does not exist yet (rule 7): the lock waits and sends its command once the server is ready, with a
 //! validity counted from then.
 //!
-//! All times here are listening times (rule 16): a connection counts as dead when nothing came though the client listened.
+//! All times here are listening times (rule 16): a connection counts as dead if the client has listened and nothing came.
 
 mod backoff;
 mod command;
@@ -40,7 +40,7 @@ pub use news::{NodeFault, NodeSnapshot};
 /// The prefix of a client's channel, where the scripts publish wake-ups.
 const CHANNEL: &[u8] = b"redlatch:wake:";
 
-/// For how long a server that disliked HELLO is spoken to in RESP2. Then it may have been upgraded.
+/// For how long a server that refused HELLO, or hung up on it, is used in RESP2. By then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
 
 /// The most commands in flight on one connection. Further commands are refused as overload.
@@ -56,17 +56,17 @@ pub(crate) struct Node {
     backoff: Backoff,
     /// Why the last connection ended. Locks get this error while the backoff allows no new connection.
     last_error: Option<NodeError>,
-    /// Whether it was reported that the first connection failed.
+    /// Whether the failure of the first connection was reported.
     first_failure: bool,
-    /// The last error of any kind, for people.
+    /// The last error of any kind, for snapshots.
     fault: Option<NodeError>,
     /// The locks that wait until the server is ready or cannot be reached.
     waiting: Vec<LockId>,
-    /// How long the server may always take to answer, by its last connection.
+    /// How long the server may always take to answer, as measured on its last connection.
     round_trips: Option<Duration>,
     /// Whether an earlier connection was ready.
     was_ready: bool,
-    /// Until when new connections begin in RESP2, because the server disliked HELLO.
+    /// Until when new connections begin in RESP2, because the server refused HELLO or hung up on it.
     resp2_until: Option<Instant>,
     /// Whether the server hung up on the last HELLO.
     hung_up: bool,

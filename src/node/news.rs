@@ -64,7 +64,7 @@ pub struct NodeFault {
     pub code: &'static str,
     /// The first word of an error reply; empty for other errors.
     pub prefix: String,
-    /// The message for people.
+    /// The human-readable message.
     pub message: String,
 }
 

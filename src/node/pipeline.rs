@@ -80,7 +80,7 @@ pub(crate) struct Pipeline {
 /// Whether the server has a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Known {
-    /// One command used it, and has no answer yet. `unsent` is where its bytes begin in those that are not sent.
+    /// One command used it, and has no answer yet. `unsent` is where its bytes begin among those not sent yet.
     Asked {
         unsent: Option<usize>,
     },

@@ -13,7 +13,7 @@ pub(crate) trait Ask {
     /// The present time, taken before anything is sent.
     fn now(&self) -> Instant;
 
-    /// The present listening time, in which the deadlines of a round are (rule 16).
+    /// The present listening time, which the deadlines of a round use (rule 16).
     fn listening(&self) -> Instant;
 
     /// The listening time up to which deadlines are believed.
@@ -37,6 +37,6 @@ pub(crate) struct Terms {
     pub(crate) keys: usize,
     /// How long a connection attempt may delay the vote; `None` until it succeeds or fails.
     pub(crate) dial: Option<Duration>,
-    /// The same for a connection that replaces a dead one, to repeat a question.
+    /// The same for a connection that replaces a dead one, to repeat a command.
     pub(crate) redial: Duration,
 }

@@ -18,7 +18,7 @@ pub(crate) struct Ballot {
     sent: Option<Instant>,
     /// What the node is asked to do: the verb of the round, unless it has to take back its vote.
     verb: Verb,
-    /// Whether the question was repeated because a connection had ended. That happens once (rule 17).
+    /// Whether the command was repeated because a connection had ended. That happens once (rule 17).
     repeated: bool,
 }
 
@@ -70,7 +70,7 @@ impl Ballot {
         }
     }
 
-    /// Asks the node for something else than the round's verb.
+    /// Asks the node for something other than the round's verb.
     pub(super) fn send_instead(&mut self, verb: Verb, serial: u32, to: &mut impl Ask) {
         self.verb = verb;
         self.send(serial, to);
@@ -165,7 +165,7 @@ impl Ballot {
         }
     }
 
-    /// Whether the question was put more than once, so that the first command may have been carried out too.
+    /// Whether the command was repeated on a new connection, so that the first one may have been carried out too.
     pub(super) const fn is_repeated(&self) -> bool {
         self.repeated
     }

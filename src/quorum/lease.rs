@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_node_counts_again_only_after_a_new_grant_that_was_asked_for() {
+    fn a_revoked_node_counts_again_only_after_a_new_grant_that_was_requested() {
         let mut lease = Lease::new(Placement::Majority(3));
         for node in [0, 1] {
             lease.granted(NodeId(node), at(70));

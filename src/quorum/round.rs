@@ -88,7 +88,7 @@ impl Round {
         self.at(node, |ballot| ballot.on_reply(reply));
     }
 
-    /// Asks one node for something else than the round's verb.
+    /// Asks one node for something other than the round's verb.
     pub(crate) fn ask_instead(&mut self, node: NodeId, verb: Verb, to: &mut impl Ask) {
         let serial = self.serial;
         self.at(node, |ballot| ballot.send_instead(verb, serial, to));

@@ -1,4 +1,4 @@
-//! How a held lock ends: it is lost, for a reason that the application hears (rule 19), or released.
+//! How a held lock ends: it is lost, for a reason that is reported to the application (rule 19), or released.
 
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ impl Hold {
 
     pub(super) fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
         cx.count(|counters| &mut counters.lost);
-        // A lock that was taken from us, or that we gave up, was not lost for want of an extension.
+        // A lock that was taken from us, or that we gave up, was not lost because an extension failed.
         let reason = if loss == Loss::Expired { self.why_expired(cx) } else { None };
         for handle in cx.handles.clone() {
             match handle.phase {

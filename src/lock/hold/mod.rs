@@ -243,7 +243,7 @@ impl Hold {
                 }
                 self.last = round;
                 if self.renew && extends {
-                    // In shorter steps until validity ends (rule 5).
+                    // Retries come in ever shorter steps until validity ends (rule 5).
                     let left = self.validity.since(cx.now).part(RENEWAL_PART);
                     let pause = left.min(cx.spec.ttl.part(RENEWAL_PART)).max(SHORTEST_RETRY);
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
