@@ -1,4 +1,4 @@
-// A job that changes a row of a SQL database under a lock, and stays right when the lock is lost on the way: each statement
+// A job that changes a row of a SQL database under a lock, and stays correct if the lock is lost meanwhile: each statement
 // carries the lock's fence, and does nothing if the row has seen a newer one.
 //   node fenced-sql.mjs ACCOUNT AMOUNT [MS: how long the work takes]
 // node:sqlite comes with Node.js from 22.13 on; the statements work on PostgreSQL too, with $1, $2 in place of ?1, ?2.
@@ -12,8 +12,8 @@ const database = new DatabaseSync(process.env.DATABASE ?? "accounts.db");
 database.exec(`PRAGMA busy_timeout = 5000;
   CREATE TABLE IF NOT EXISTS accounts (id TEXT PRIMARY KEY, balance INTEGER NOT NULL, fence BIGINT NOT NULL)`);
 
-// Reading leaves the fence in the row. Without that, a holder from the past could still write between our reading and our
-// writing, and we would overwrite what it wrote.
+// Reading stores the fence in the row. Without that, an earlier holder could still write between our reading and our writing,
+// and we would overwrite its value.
 const CLAIM = database.prepare(`
   INSERT INTO accounts (id, balance, fence) VALUES (?1, 0, ?2)
   ON CONFLICT (id) DO UPDATE SET fence = excluded.fence WHERE accounts.fence <= excluded.fence
@@ -24,12 +24,12 @@ const SAVE = database.prepare(`
 try {
   await locks.using(`account:${account}`, { ttl: 1_000, wait: 30_000 }, async ({ fence }) => {
     const row = CLAIM.get(account, fence);
-    if (row === undefined) throw new Error("somebody with a newer lock has this account");
+    if (row === undefined) throw new Error("a newer holder has this account");
     console.log(`claimed at ${row.balance}`);
     await work(Number(takes));
     const balance = row.balance + Number(amount);
     if (SAVE.run(account, balance, fence).changes !== 1) {
-      throw new Error("somebody with a newer lock has this account");
+      throw new Error("a newer holder has this account");
     }
     console.log(`saved ${balance}`);
   });

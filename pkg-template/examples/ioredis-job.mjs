@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { createClient, fromCommand } from "redlatch";
 
 const redis = new Redis(process.env.REDIS_URL ?? "redis://127.0.0.1:6379", {
-  // A command that was given up must not be sent later, or twice: it might take a lock that nobody waits for any more.
+  // A command that was given up must not be sent later, or twice: it might take a lock that no call waits for any more.
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
 });
@@ -11,8 +11,8 @@ redis.on("error", (error) => console.error(`redis: ${error.message}`));
 
 const locks = createClient({ transport: fromCommand(([name, ...args]) => redis.call(name, ...args)) });
 
-// Both do nothing if somebody with a newer lock was here. Reading leaves the fence as well: otherwise a holder from the past could
-// still write between our reading and our writing, and we would overwrite what it wrote.
+// Both do nothing if a newer holder was here. Reading stores the fence as well: otherwise an earlier holder could still write
+// between our reading and our writing, and we would overwrite its value.
 const CLAIM = `
   if tonumber(redis.call('HGET', KEYS[1], 'fence') or 0) > tonumber(ARGV[1]) then return false end
   redis.call('HSET', KEYS[1], 'fence', ARGV[1])
@@ -23,14 +23,14 @@ const SAVE = `
   return 1`;
 async function guarded(script, ...args) {
   const reply = await redis.eval(script, 1, ...args);
-  if (reply === null) throw new Error("somebody with a newer lock has been here already");
+  if (reply === null) throw new Error("a newer holder has been here already");
   return reply;
 }
 
 const account = process.argv[2] ?? "42";
 await locks.using(`account:${account}`, { ttl: 5_000, wait: 30_000 }, async (lock) => {
   const before = Number(await guarded(CLAIM, `balance:${account}`, String(lock.fence)));
-  // Whatever takes its time. It is renewed meanwhile; if it is lost all the same, `lock.signal` says so.
+  // Stands for the work. The lock is renewed meanwhile; if it is lost all the same, `lock.signal` aborts.
   await new Promise((resolve) => setTimeout(resolve, 20));
   lock.signal.throwIfAborted();
   await guarded(SAVE, `balance:${account}`, String(lock.fence), String(before + 1));

@@ -1,5 +1,5 @@
 // A route handler for runtimes without sockets (Vercel Edge, Next.js, ...): the lock goes over HTTP, to Upstash or to
-// serverless-redis-http. In Next.js, this is app/orders/route.js; elsewhere, whatever takes a Request and gives a Response.
+// serverless-redis-http. In Next.js, this is app/orders/route.js; elsewhere, any function from a Request to a Response.
 import { createClient, fromRest } from "redlatch";
 
 export const runtime = "edge";
@@ -14,13 +14,13 @@ const locks = createClient({
   nodeTimeout: 2_000,
 });
 
-/** Charges an order, unless another request is at it: then the answer is 409, and the caller may come again. */
+/** Charges an order, unless another request is doing that: then the response is 409, and the caller may retry. */
 export async function POST(request) {
   const { order } = await request.json();
   const lock = await locks.tryAcquire(`order:${order}`, { ttl: 15_000 });
-  if (lock === null) return Response.json({ order, problem: "it is being charged" }, { status: 409 });
+  if (lock === null) return Response.json({ order, problem: "the order is being charged" }, { status: 409 });
   try {
-    // The lock keeps others away; the fence keeps this request away, if it should wake up after its lease.
+    // The lock keeps others out; the fence lets the service refuse this request if it resumes after its lease.
     const { status } = await fetch(process.env.PAYMENTS_URL, {
       method: "POST",
       body: JSON.stringify({ order, fence: String(lock.fence) }),

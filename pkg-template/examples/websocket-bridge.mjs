@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-// A bridge for development: what comes in binary WebSocket frames goes to a Redis server, and back. It is what browsers
-// need to reach a server by fromWebSocket. Needs Node.js 20 or later and the package ws (npm install ws).
+// A bridge for development: it forwards binary WebSocket frames to a Redis server, and the replies back, so that browsers can
+// reach the server with fromWebSocket. Needs Node.js 20 or later and the package ws (npm install ws).
 //
-// It is no gateway for production: there, whoever connects has to show who they are, on top of what is checked here.
+// It is no gateway for production, which must also authenticate its users.
 import { createServer } from "node:http";
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -11,17 +11,18 @@ import { WebSocketServer } from "ws";
 
 const USAGE = `Usage: node websocket-bridge.mjs [options] redis://HOST[:PORT] ...
 
-Passes WebSocket connections on to the Redis servers that are named, and to no others.
-The path says to which: ws://127.0.0.1:8080/HOST:PORT. Just / leads to the first.
-A server that is given as rediss:// is spoken to in TLS; NODE_EXTRA_CA_CERTS=FILE
-names an authority of your own. Clients log in themselves: give no passwords here.
+Forwards WebSocket connections to the given Redis servers, and to no others.
+The path selects the server: ws://127.0.0.1:8080/HOST:PORT; / is the first one.
+A rediss:// server is reached over TLS; NODE_EXTRA_CA_CERTS=FILE names a
+certificate authority of your own. Clients log in themselves: give no passwords.
 
-  --port PORT      where to listen, 8080 by default; 0 for any free port
-  --host ADDRESS   on which address, 127.0.0.1 by default: only this machine
-  --origin ORIGIN  lets pages of that origin in, such as https://app.example;
-                   may be repeated. Pages of this machine are let in anyway,
-                   and so is what is no page and thus has no origin.
-  --help           this text
+  --port PORT      the port to listen on, 8080 by default; 0 for any free port
+  --host ADDRESS   the address to listen on; 127.0.0.1 by default, so that only
+                   this machine can connect
+  --origin ORIGIN  admits pages of that origin, such as https://app.example; may
+                   be repeated. Pages served from this machine, and clients that
+                   send no origin because they are no pages, are always admitted.
+  --help           prints this text
 
 In the page:  createClient({ transport: fromWebSocket("ws://127.0.0.1:8080") })`;
 
@@ -55,7 +56,7 @@ function readServers(urls) {
   const servers = new Map();
   for (const text of urls) {
     const url = URL.canParse(text) ? new URL(text) : undefined;
-    // What is refused is not repeated: it may hold a password.
+    // A refused URL is not repeated: it may contain a password.
     if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "")
       fail("a server must be given as redis://HOST[:PORT] or rediss://HOST[:PORT]");
     if (url.username + url.password !== "") fail("a server must be given without user and password");
@@ -115,7 +116,7 @@ server.on("upgrade", (request, stream, head) => {
   const { origin } = request.headers;
   // Any page that a browser shows can speak to this machine: only known ones may lead to the servers.
   if (origin !== undefined && !LOCAL_PAGE.test(origin) && !origins.includes(origin)) {
-    console.error(`refused a page of ${JSON.stringify(origin.slice(0, 100))}; --origin would let it in`);
+    console.error(`refused a page of ${JSON.stringify(origin.slice(0, 100))}; --origin would admit it`);
     return refuse("403 Forbidden");
   }
   const path = request.url.replace(/\?.*/s, "");

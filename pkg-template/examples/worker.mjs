@@ -10,16 +10,19 @@ export default {
       return await locks.using(`seat:${seat}`, { ttl: 10_000, wait: 2_000 }, (lock) => book(env, seat, lock));
     } catch (error) {
       if (!(error instanceof LockTimeoutError)) throw error;
-      return new Response("somebody else is at this seat", { status: 409, headers: { "retry-after": "1" } });
+      return new Response("this seat is being booked already", {
+        status: 409,
+        headers: { "retry-after": "1" },
+      });
     } finally {
-      // The answer goes out while the connection is still being closed.
+      // The response is sent while the connection is still being closed.
       context.waitUntil(locks.close());
     }
   },
 };
 
 async function book(env, seat, lock) {
-  // The service refuses a fence that is smaller than one it has seen: a holder from the past cannot undo a later booking.
+  // The service refuses a fence that is smaller than one it has seen: an earlier holder cannot undo a later booking.
   const booking = { seat, fence: String(lock.fence) };
   const { status } = await fetch(env.BOOKINGS_URL, {
     method: "POST",

@@ -124,7 +124,7 @@ test("deno-report.js, in Deno", { timeout: 60_000 }, async (t) => {
       cwd: program,
     });
   const parts = ["orders reported", "customers reported", "stock reported"];
-  const refused = "another machine makes it, or has made it";
+  const refused = "another machine is making the report, or has made it";
   const first = start();
   // The other machine's clock is behind by that much.
   await pause(600);
@@ -173,7 +173,7 @@ test("ioredis-job.mjs, in ten processes at once", { timeout: 60_000 }, async (t)
     more: ["7"],
   });
   assert.equal((await late.exit).code, 1);
-  assert.match(late.output.join("\n"), /somebody with a newer lock has been here already/);
+  assert.match(late.output.join("\n"), /a newer holder has been here already/);
   assert.equal(await redis.send("HGET", "balance:7", "value"), "10");
 });
 
@@ -201,7 +201,7 @@ test("fenced-sql.mjs, in four processes at once, and with one that is stopped fo
   await until(() => second.output.includes("claimed at 4"), { within: 20_000 });
   first.signal("SIGCONT");
   assert.equal((await first.exit).code, 1, first.output.join("\n"));
-  assert.equal(first.output.at(-1), "somebody with a newer lock has this account");
+  assert.equal(first.output.at(-1), "a newer holder has this account");
   assert.equal((await second.exit).code, 0, second.output.join("\n"));
   assert.equal(second.output.at(-1), "saved 5");
 });

@@ -121,7 +121,7 @@ function missingIn(node: NodeOptions, name: string, own: Transport | undefined):
   const isOptional = own !== undefined && node.url === undefined;
   if (isOptional || !("url" in node)) return undefined;
   const problem = unset(name, node.url);
-  return problem && `${problem} (the server's URL, such as "redis://127.0.0.1:6379")`;
+  return problem && `${problem} Expected the server's URL, such as "redis://127.0.0.1:6379"`;
 }
 
 function parseEndpoint(url: unknown, name: string, transport: Transport | undefined): Endpoint {
