@@ -237,6 +237,8 @@ pub enum Vote {
     Held,
     /// The server did not answer, or answered with an error.
     Failed(NodeError),
+    /// The other votes decided before this server was connected or had answered. It need not be at fault.
+    Undecided,
 }
 
 impl LockError {

@@ -74,6 +74,7 @@ pub(super) const fn vote(vote: &Vote) -> f64 {
         Vote::Granted => 0.0,
         Vote::Held => 1.0,
         Vote::Failed(_) => 2.0,
+        Vote::Undecided => 3.0,
     }
 }
 

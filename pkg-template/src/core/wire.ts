@@ -75,7 +75,7 @@ export const CAUSE = { unknown: 0, transport: 1, connectTimeout: 2, obstacle: 3 
 export const OBSTACLE = { permission: 1, certificate: 2 } as const;
 
 /** The outcomes of a server's vote. */
-export const VOTE = { granted: 0, held: 1, failed: 2 } as const;
+export const VOTE = { granted: 0, held: 1, failed: 2, undecided: 3 } as const;
 
 /** The reasons for a loss. */
 export const LOSS = { expired: 1, notOurs: 2, maxHold: 3, closed: 4 } as const;

@@ -1,5 +1,5 @@
 import type { ErrorRecord, VoteRecord } from "../core/records.js";
-import { CAUSE, CODE, VOTE } from "../core/wire.js";
+import { CAUSE, CODE } from "../core/wire.js";
 import { type Call, locate, NOWHERE } from "../errors/call-site.js";
 import {
   ClosedError,
@@ -65,8 +65,8 @@ function errorOf(
       return new LockLostError(message, since, { cause, keys });
     case CODE.quorum: {
       const votes = record.votes.map((vote) => voteOf(vote, nodes, keys));
-      const first = votes.find(({ error }) => error !== undefined)?.error;
-      return new QuorumError(message, votes, { cause: first, keys });
+      const blamed = record.votes.findIndex((vote) => vote.node === record.reason?.node);
+      return new QuorumError(message, votes, { cause: votes[blamed]?.error, keys });
     }
     case CODE.connection:
       return connectionError(record, node, keys);
@@ -116,6 +116,8 @@ const UNSETTLED = "; the promise of the credentials function has not settled";
 /** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
 const SILENT = "; does the server speak TLS on this port, as rediss:// requires?";
 
+const OUTCOMES: readonly Vote["outcome"][] = ["granted", "held", "failed", "undecided"];
+
 function voteOf(
   { node, outcome, error }: VoteRecord,
   nodes: readonly NodeInfo[],
@@ -124,7 +126,7 @@ function voteOf(
   const name = nodes[node]?.name ?? "";
   const failure = nestedError(error, nodes, 0, keys);
   if (failure !== undefined) return { node: name, outcome: "failed", error: failure };
-  return { node: name, outcome: outcome === VOTE.granted ? "granted" : "held" };
+  return { node: name, outcome: OUTCOMES[outcome] ?? "undecided" };
 }
 
 /** The error of a call from one request while another request uses the client: see CurrentRequest. */

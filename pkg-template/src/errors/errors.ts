@@ -113,13 +113,16 @@ export class LockLostError extends LockError {
 export interface Vote {
   /** The server, as host:port or the path of its socket. */
   readonly node: string;
-  /** The server granted the lock, another owner holds it there, or the server failed or did not answer. */
-  readonly outcome: "granted" | "held" | "failed";
+  /**
+   * The server granted the lock, another owner holds it there, the server failed or did not answer, or the others had decided
+   * the vote before this server was connected or had answered.
+   */
+  readonly outcome: "granted" | "held" | "failed" | "undecided";
   /** The reason for `"failed"`; absent otherwise. */
   readonly error?: LockError;
 }
 
-/** Too few of several servers granted the lock, and some failed or did not answer. `cause` is the first of their errors, if any. */
+/** Too few of several servers granted the lock, and some failed or did not answer. `cause` is the error of one that failed. */
 export class QuorumError extends LockError {
   override readonly code = "LOCK_QUORUM";
   /** One entry per server, in the order of `nodes`. */

@@ -81,30 +81,40 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
         return error;
     }
     let count = |kind: fn(&Vote) -> bool| votes.iter().filter(|(_, vote)| kind(vote)).count();
-    let text = format!(
+    let mut text = format!(
         "no majority of {} servers: {} granted, {} held by another, {} failed",
         votes.len(),
         count(|vote| matches!(vote, Vote::Granted)),
         count(|vote| matches!(vote, Vote::Held)),
         count(|vote| matches!(vote, Vote::Failed(_)))
     );
-    LockError { votes, ..LockError::new(Code::Quorum, attempts, &text) }
+    let undecided = count(|vote| matches!(vote, Vote::Undecided));
+    if undecided > 0 {
+        text.push_str(&format!(", {undecided} undecided"));
+    }
+    // A server's own fault says more than the end of the wait.
+    let late = || {
+        votes.iter().find_map(|(node, vote)| match vote {
+            Vote::Failed(error) => Some((*node, error)),
+            _ => None,
+        })
+    };
+    let reason =
+        round.error().or_else(late).map(|(node, error)| Rc::new(LockError::from_node(error, node, attempts)));
+    LockError { votes, reason, ..LockError::new(Code::Quorum, attempts, &text) }
 }
 
-/// A node's vote. A node that has not voted missed the end of `wait` if the vote `is_open`, else the decision.
+/// A node's vote. A node that has not voted missed the end of `wait` if the vote `is_open`; else it is undecided.
 fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
-        let text = if is_open {
-            format!("{what} within the wait of {wait} ms")
-        } else {
-            format!("{what} before the other votes decided")
-        };
+        let text = format!("{what} within the wait of {wait} ms");
         Vote::Failed(NodeError::connection(Cause::Unknown, &text))
     };
     match ballot {
         BallotState::Answered(Answer::Wait { .. } | Answer::Flag(false)) => Vote::Held,
         BallotState::Answered(_) => Vote::Granted,
         BallotState::Failed(error) => Vote::Failed(error.clone()),
+        _ if !is_open => Vote::Undecided,
         BallotState::Behind(..) | BallotState::Asked(..) => late("no answer"),
         BallotState::Waiting(_) => late("no connection"),
     }

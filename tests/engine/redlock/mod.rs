@@ -10,8 +10,8 @@ use crate::{
     world::{LOOK, ms, one_attempt, request},
 };
 use redlatch::{
-    Code, Duration, Event, HandleId, InvalidRequest, LockError, Observed, Policy, ReleaseOutcome, Request,
-    Vote,
+    Code, Duration, Event, HandleId, InvalidRequest, LockError, NodeId, Observed, Policy, ReleaseOutcome,
+    Request, Vote,
 };
 
 /// A lease of 2 s: servers have 100 ms to answer.
@@ -135,12 +135,53 @@ fn a_failed_attempt_reports_how_each_server_voted() {
     assert_eq!(failure.code, Code::Quorum);
     let votes: Vec<_> = failure.votes.iter().map(|(node, vote)| (node.0, vote.clone())).collect();
     assert!(matches!(votes[0], (0, Vote::Held)) && matches!(votes[1], (1, Vote::Granted)), "{votes:?}");
-    assert!(votes[2..].iter().all(|(_, vote)| matches!(vote, Vote::Failed(_))), "{votes:?}");
+    assert!(votes[2..4].iter().all(|(_, vote)| matches!(vote, Vote::Failed(_))), "{votes:?}");
+    // Nobody waits for the fifth: three votes cannot be had any more.
+    assert!(matches!(votes[4], (4, Vote::Undecided)), "{votes:?}");
     assert!(
-        failure.message.contains("5 servers: 1 granted, 1 held by another, 3 failed"),
+        failure.message.contains("5 servers: 1 granted, 1 held by another, 2 failed, 1 undecided"),
         "{}",
         failure.message
     );
+}
+
+/// The first server is healthy: it must not be blamed for what the others decide before its answer is there.
+#[test]
+fn a_server_whose_vote_was_not_waited_for_is_undecided() {
+    for cold in [false, true] {
+        let mut world = if cold { Network::new(3, 1, &Policy::default()) } else { warm(3, 1) };
+        let others = if cold { Mode::Down } else { Mode::Refusing };
+        set(&mut world, &[if cold { Mode::Unreachable } else { Mode::Slow(50) }, others, others]);
+        world.acquire(0, short(0));
+        let error = failure(world.next_event(0, ms(2000)));
+        let votes: Vec<_> = error.votes.iter().map(|(node, vote)| (node.0, vote.clone())).collect();
+        assert!(matches!(votes[0], (0, Vote::Undecided)), "{votes:?}");
+        assert!(votes[1..].iter().all(|(_, vote)| matches!(vote, Vote::Failed(_))), "{votes:?}");
+        let counts = "3 servers: 0 granted, 0 held by another, 2 failed, 1 undecided";
+        assert!(error.message.contains(counts), "{}", error.message);
+        let reason = error.reason.expect("the error of a server that failed");
+        assert_eq!(reason.node, Some(NodeId(1)));
+    }
+}
+
+/// The end of `wait` is the cause only where no server failed by itself.
+#[test]
+fn a_servers_own_fault_is_the_cause_before_the_end_of_the_wait() {
+    let cause = |modes: &[Mode]| {
+        let mut world = warm(3, 1);
+        set(&mut world, modes);
+        world.acquire(0, short(30));
+        let error = failure(world.next_event(0, ms(2000)));
+        assert_eq!(error.code, Code::Quorum, "{error:?}");
+        assert!(!error.message.contains("undecided"), "{}", error.message);
+        let reason = error.reason.expect("a cause");
+        (reason.node, reason.message.to_string())
+    };
+    let (node, text) = cause(&[Mode::Slow(60), Mode::Slow(60), Mode::Refusing]);
+    assert_eq!(node, Some(NodeId(2)), "{text}");
+    assert!(!text.contains("the wait"), "{text}");
+    let (node, text) = cause(&[Mode::Slow(60); 3]);
+    assert_eq!((node, text.as_str()), (Some(NodeId(0)), "no answer within the wait of 30 ms"));
 }
 
 #[test]

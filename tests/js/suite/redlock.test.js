@@ -250,8 +250,8 @@ test("QuorumError has a vote for each server, in their order, each with its own 
       [servers[0], servers[1], DOWN, guarded].map(({ port }) => String(port)),
     );
     // With two out of reach a majority of three is impossible: the others' answers may not have been waited for.
-    assert.match(error.votes[0].outcome, /^(held|failed)$/);
-    assert.match(error.votes[1].outcome, /^(granted|failed)$/);
+    assert.match(error.votes[0].outcome, /^(held|undecided)$/);
+    assert.match(error.votes[1].outcome, /^(granted|undecided)$/);
     assert.deepEqual(
       error.votes.slice(2).map(({ outcome }) => outcome),
       ["failed", "failed"],
@@ -276,6 +276,18 @@ test("QuorumError has a vote for each server, in their order, each with its own 
   });
   await until(async () => (await servers[1].send("EXISTS", `lock:${key}`)) === 0, { what: "no residue" });
   await servers[0].send("DEL", `lock:${key}`);
+});
+
+test("a QuorumError blames the servers that failed, and not one that was not waited for", async (t) => {
+  const client = openClient(t, [servers[0], ...nobody.slice(0, 2)], QUICK);
+  const error = await rejection(client.tryAcquire(freshKey()));
+  assertLockError(error, { type: QuorumError, code: "LOCK_QUORUM", says: [/\b0 held by another, 2 failed\b/] });
+  // The first server has answered, or the others were quicker: then its vote is undecided, and no error.
+  assert.match(error.message, /: (1 granted, .* 2 failed|0 granted, .* 2 failed, 1 undecided)$/);
+  assert.match(error.votes[0].outcome, /^(granted|undecided)$/);
+  assert.equal("error" in error.votes[0], false);
+  assert.equal(error.cause, error.votes[1].error);
+  assert.equal(error.cause.cause.code, "ECONNREFUSED");
 });
 
 test("a minority that is down is observed as degraded, and the lock is acquired", async (t) => {

@@ -133,7 +133,7 @@ test("a TLS handshake without an answer: the message asks for TLS at the other e
 
 test("a QuorumError has one vote per server, each with its own error", () => {
   const reset = new Error("h:3: read ECONNRESET");
-  const nodes = ["h:1", "h:2", "h:3", "h:4", "h:5", "h:6", "h:7"].map((name) => ({ ...node, name }));
+  const nodes = ["h:1", "h:2", "h:3", "h:4", "h:5", "h:6", "h:7", "h:8"].map((name) => ({ ...node, name }));
   nodes[2].lastError = { connection: 8, error: reset };
   const failed = (index, code, message, more) => ({
     node: index,
@@ -151,10 +151,17 @@ test("a QuorumError has one vote per server, each with its own error", () => {
     failed(4, CODE.overloaded, "full"),
     failed(5, CODE.server, "ERR is wrong", { prefix: "ERR" }),
     failed(6, CODE.server, "granted by a liar", { prefix: "granted" }),
+    { node: 7, outcome: VOTE.undecided, error: undefined },
   ];
-  const error = toLockError(record(CODE.quorum, "no majority of 7 servers", { node: -1, votes }), nodes, 9);
+  // The core says whose error is the cause.
+  const reason = record(CODE.protocol, "depth", { node: 3 });
+  const error = toLockError(
+    record(CODE.quorum, "no majority of 8 servers", { node: -1, votes, reason }),
+    nodes,
+    9,
+  );
   assert.ok(error instanceof errors.QuorumError);
-  assert.equal(error.message, "no majority of 7 servers");
+  assert.equal(error.message, "no majority of 8 servers");
   assert.deepEqual(
     error.votes.map(({ node, outcome, error }) => [node, outcome, error?.code, error?.message]),
     [
@@ -165,12 +172,13 @@ test("a QuorumError has one vote per server, each with its own error", () => {
       ["h:5", "failed", "LOCK_OVERLOADED", "full"],
       ["h:6", "failed", "LOCK_SERVER", "h:6: ERR is wrong"],
       ["h:7", "failed", "LOCK_SERVER", "h:7: granted by a liar"],
+      ["h:8", "undecided", undefined, undefined],
     ],
   );
   assert.equal("error" in error.votes[0], false);
   assert.equal(error.votes[2].error.cause, reset);
   assert.equal(error.votes[5].error.prefix, "ERR");
-  assert.equal(error.cause, error.votes[2].error);
+  assert.equal(error.cause, error.votes[3].error);
 });
 
 test("an error that does not concern one server alone names them all", () => {
