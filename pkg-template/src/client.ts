@@ -17,7 +17,7 @@ type Body<T> = (lock: Lock) => T | Promise<T>;
 
 /** Implements every entry's createClient: the entry supplies the wasm, and the runtime's sockets if it has any. */
 export function openClient(
-  options: string | ClientOptions,
+  options: string | ClientOptions | undefined,
   load: CoreLoader,
   sockets: Transport | undefined,
 ): LockClient {
@@ -108,7 +108,7 @@ class Client implements LockClient {
     return this.#driver.inspect();
   }
 
-  async close(options?: { timeout?: number }): Promise<void> {
+  async close(options?: { timeout?: number | undefined }): Promise<void> {
     const timeout = parseCloseOptions(options);
     this.#closed ??= this.#driver.close(timeout);
     return this.#closed;

@@ -14,7 +14,7 @@ const core = inlineCore(base64);
  * is no WebAssembly. A URL that is undefined or empty does not throw here, because programs are built and tested without their
  * environment: the client's calls then reject with a TypeError.
  */
-export function createClient(options: string | ClientOptions): LockClient {
+export function createClient(options: string | ClientOptions | undefined): LockClient {
   return openClient(options, core.load, undefined);
 }
 

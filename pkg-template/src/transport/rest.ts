@@ -7,11 +7,11 @@ import { type Fetch, restRequests } from "./rest-requests.js";
 /** Options of {@link fromRest}. */
 export interface RestOptions {
   /** `https://...`; `http://` to another machine needs `allowPlaintextAuth`. */
-  url: string;
+  url: string | undefined;
   /** Sent as `Authorization: Bearer <token>`. A read-only token is not enough. */
-  token: string;
+  token: string | undefined;
   /** The `fetch` function to use; the runtime's own by default. If it rejects, the outcome of the commands counts as unknown. */
-  fetch?: Fetch;
+  fetch?: Fetch | undefined;
 }
 
 const OPTIONS = new Set<string>(["url", "token", "fetch"] satisfies (keyof RestOptions)[]);

@@ -8,9 +8,9 @@ export type { WebSocketLike };
 /** Options of {@link fromWebSocket}. */
 export interface WebSocketOptions {
   /** The constructor to use, such as the one of the package `ws`; the runtime's own by default. */
-  WebSocket?: WebSocketConstructor;
+  WebSocket?: WebSocketConstructor | undefined;
   /** Subprotocols to offer to the bridge; none by default. */
-  protocols?: string | string[];
+  protocols?: string | string[] | undefined;
 }
 
 /** The part of a WebSocket constructor that is used. */

@@ -8,7 +8,7 @@ export interface MemoryServerOptions {
    * leases end on the server, and it may jump. If it throws or returns anything else, connections end with
    * its error, or a TypeError, as the cause.
    */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /** A Redis in memory. */

@@ -69,11 +69,11 @@ export interface Address {
  */
 export interface TlsOptions {
   /** The certificate authorities to trust instead of the runtime's own. */
-  ca?: string | readonly string[];
+  ca?: string | readonly string[] | undefined;
   /** The client's certificate, if the server requires one; together with `key`. */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of `cert`, without a passphrase. */
-  key?: string;
+  key?: string | undefined;
   /** The name in the server's certificate, if it is not the URL's host. */
-  servername?: string;
+  servername?: string | undefined;
 }

@@ -15,77 +15,77 @@ export interface ClientOptions {
    * is undefined or empty because an environment variable is not set, the client is created all the same, and its calls reject
    * with a TypeError that says so.
    */
-  url?: string;
+  url?: string | undefined;
   /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss://` URLs. */
-  tls?: TlsOptions;
+  tls?: TlsOptions | undefined;
   /**
    * Called for each new connection, and returns the credentials that replace those in the URL: for tokens that expire after
    * minutes. It may be async; `connectTimeout` counts from the call. What it throws becomes the `cause` of a ConnectionError.
    */
-  credentials?: () => Credentials | Promise<Credentials>;
+  credentials?: (() => Credentials | Promise<Credentials>) | undefined;
   /**
    * Allows a password to be sent without TLS to a server that is not on this machine, for trusted networks. False by
    * default: createClient throws a TypeError rather than expose the password on the network.
    */
-  allowPlaintextAuth?: boolean;
+  allowPlaintextAuth?: boolean | undefined;
   /**
    * The servers, as an alternative to `url`: at least one, each listed once. With two or more, which must be independent
    * (no replicas of each other), every lock of this client is a Redlock: it is held when a majority has granted it.
    */
-  nodes?: (string | NodeOptions)[];
+  nodes?: readonly (string | NodeOptions | undefined)[] | undefined;
   /**
    * Opens the connections; the runtime's own sockets by default. Required where the runtime has none, as in browsers: see
    * {@link fromWebSocket}, {@link fromRest} and {@link fromCommand}.
    */
-  transport?: Transport;
+  transport?: Transport | undefined;
   /** The prefix of every key, `"lock:"` by default; `""` to share keys with other libraries. */
-  prefix?: string;
+  prefix?: string | undefined;
   /**
    * A name for this client, for people who look at the server: at most 64 characters of printable ASCII, none by default.
    * Random tokens are then `label/hex`, so that `redis-cli get lock:invoice:42` shows who holds the lock. It is not a secret.
    */
-  label?: string;
+  label?: string | undefined;
   /** Default lease: ms, integer, at least 100. By default 10 000 for locks that are renewed, and 30 000 for others. */
-  ttl?: number;
+  ttl?: number | undefined;
   /**
    * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default lease of
    * a renewed lock, so the death of a holder that renews costs no waiter its turn. Stalls of the event loop do not count.
    */
-  wait?: number;
+  wait?: number | undefined;
   /**
    * Bounds of the random pause between two attempts of a waiter that polls: ms, integers, `1 <= min <= max`; 50 and 250 by
    * default. A waiter that gets wake-ups pauses for one to four times `max`.
    */
-  retry?: { min?: number; max?: number };
+  retry?: { min?: number | undefined; max?: number | undefined } | undefined;
   /** How far the rates of two clocks may differ, as a share of ttl: 0 to 0.5, 0.01 (1 %) by default. 2 ms are added. */
-  drift?: number;
+  drift?: number | undefined;
   /**
    * How long each server may take to answer: ms, integer, at least 1. By default a quarter of ttl, between 100 ms and 2 s, with
    * one server, and 5 % of ttl, between 20 ms and 1 s, with several. A server may always take as long as three round trips, up
    * to `connectTimeout`. With one server, a connection that is silent for longer counts as dead, and its unanswered commands are
    * sent once more on a new one. With several, the vote goes on without that server. Stalls of the event loop do not count.
    */
-  nodeTimeout?: number;
+  nodeTimeout?: number | undefined;
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
-  connectTimeout?: number;
+  connectTimeout?: number | undefined;
   /**
    * Receives events, for logs and metrics; see {@link LockEvent}. It is called in the middle of the client's work, after
    * promises have settled and losses have been announced, so it must be quick. What it throws becomes a warning of the
    * process, once. More observers may be added with {@link LockClient.observe}. While there is none, the failure of the first
    * connection to a server becomes a warning of the process.
    */
-  observe?: (event: LockEvent) => void;
+  observe?: ((event: LockEvent) => void) | undefined;
   /**
    * The clocks and timers of this client. By default the runtime's own, as they were when the package was loaded: fake timers
    * that a test installs later stop neither leases nor renewals. Fake timers that were installed before control them.
    */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 /** How to log in to a server. */
 export interface Credentials {
   /** The ACL user; the default user if it is omitted or empty. */
-  username?: string;
+  username?: string | undefined;
   /** The password or token; empty for none. */
   password: string;
 }
@@ -93,11 +93,11 @@ export interface Credentials {
 /** One server in {@link ClientOptions.nodes}. */
 export interface NodeOptions {
   /** As {@link ClientOptions.url}. Required, unless `transport` is given. */
-  url?: string;
+  url?: string | undefined;
   /** As {@link ClientOptions.tls}, for this server. */
-  tls?: TlsOptions;
+  tls?: TlsOptions | undefined;
   /** As {@link ClientOptions.transport}, for this server, such as its own client or its own REST endpoint. */
-  transport?: Transport;
+  transport?: Transport | undefined;
 }
 
 /**
@@ -164,7 +164,7 @@ export interface LockClient extends AsyncDisposable {
    * more, and then not waited for. Never rejects because of a server; idempotent. Do not await it in a body of `using`: it
    * waits for that body.
    */
-  close(options?: { timeout?: number }): Promise<void>;
+  close(options?: { timeout?: number | undefined }): Promise<void>;
 }
 
 /** Options of one acquisition. Unknown options are refused. */
@@ -173,27 +173,27 @@ export interface AcquireOptions {
    * The lease: ms, integer, at least 100. The client's `ttl` by default; if that is not given either, 10 000 with `renew` and
    * 30 000 without.
    */
-  ttl?: number;
+  ttl?: number | undefined;
   /**
    * Longest wait: ms, integer, 0 (one attempt) or more, or `Infinity`. The client's `wait` by default, 0 in `tryAcquire`.
    */
-  wait?: number;
+  wait?: number | undefined;
   /**
    * Strict FIFO by arrival at the server. False by default. A client of several servers refuses it with a TypeError, because
    * they share no order of arrival. An acquire of the same keys without `fair` is still excluded, but may overtake.
    */
-  fair?: boolean;
+  fair?: boolean | undefined;
   /** Extends the lease whenever a third of `ttl` has passed, until the release. False by default, true in `using`. */
-  renew?: boolean;
+  renew?: boolean | undefined;
   /** The longest time to hold the lock; after it, the lock is lost: ms, integer, at least 1, or `Infinity`, the default. */
-  maxHold?: number;
+  maxHold?: number | undefined;
   /**
    * The owner's token, not empty; by default 160 fresh random bits per acquisition, after the client's `label`. The same token
    * re-enters a lock that this client already holds under it. Anyone who knows the token can release the lock.
    */
-  token?: string;
+  token?: string | undefined;
   /** When it aborts before the lock is acquired, the call rejects with `signal.reason`, and cleans up in the background. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A granted lock. */

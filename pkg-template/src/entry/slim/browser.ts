@@ -12,7 +12,7 @@ const core = suppliedCore();
  * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and a TypeError until
  * {@link ready} has resolved. With a URL that is undefined or empty, the client's calls reject with a TypeError.
  */
-export function createClient(options: string | ClientOptions): LockClient {
+export function createClient(options: string | ClientOptions | undefined): LockClient {
   return openClient(options, core.loader(), undefined);
 }
 

@@ -5,6 +5,7 @@ import {
   type ClientSnapshot,
   type Clock,
   createClient,
+  fromRest,
   type Lock,
   type LockClient,
   LockError,
@@ -37,6 +38,17 @@ holds<Same<typeof nothing, Promise<void>>>();
 client.acquire("k", { tll: 5 });
 // @ts-expect-error: a url is a string
 createClient({ url: 5 });
+// An environment variable that may not be set, as its type is in Node.js.
+declare const env: Record<string, string | undefined>;
+createClient(env.REDIS_URL);
+createClient({ url: env.REDIS_URL, label: env.HOSTNAME, tls: { ca: env.REDIS_CA } });
+createClient({ nodes: [env.REDIS_A, { url: env.REDIS_B }, "redis://c"] });
+createClient({ nodes: ["redis://a", "redis://b", "redis://c"] as const });
+fromRest({ url: env.REST_URL, token: env.REST_TOKEN, fetch: undefined });
+// @ts-expect-error: but it must be named
+createClient();
+const perhaps: AbortSignal | undefined = undefined;
+client.acquire("k", { ttl: undefined, signal: perhaps });
 // @ts-expect-error: using has a body
 client.using("k", {});
 // @ts-expect-error: a handle is whole
