@@ -281,7 +281,11 @@ test("QuorumError has a vote for each server, in their order, each with its own 
 test("a QuorumError blames the servers that failed, and not one that was not waited for", async (t) => {
   const client = openClient(t, [servers[0], ...nobody.slice(0, 2)], QUICK);
   const error = await rejection(client.tryAcquire(freshKey()));
-  assertLockError(error, { type: QuorumError, code: "LOCK_QUORUM", says: [/\b0 held by another, 2 failed\b/] });
+  assertLockError(error, {
+    type: QuorumError,
+    code: "LOCK_QUORUM",
+    says: [/\b0 held by another, 2 failed\b/],
+  });
   // The first server has answered, or the others were quicker: then its vote is undecided, and no error.
   assert.match(error.message, /: (1 granted, .* 2 failed|0 granted, .* 2 failed, 1 undecided)$/);
   assert.match(error.votes[0].outcome, /^(granted|undecided)$/);
