@@ -180,7 +180,7 @@ impl<E: Entropy + 'static> Engine<E> {
         op
     }
 
-    /// The lock that a handle stands for, if the application still uses the handle.
+    /// The lock of a handle, if the application still uses the handle.
     fn lock_of(&self, handle: HandleId) -> Option<(LockId, &Lock)> {
         let id = self.handles.lock(handle);
         self.locks.get(&id).filter(|lock| lock.has(handle)).map(|lock| (id, &**lock))

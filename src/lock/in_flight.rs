@@ -1,8 +1,8 @@
-//! The commands of a lock that are in flight (rule 16: at most one for each node, and a release behind it).
+//! The commands of a lock that are in flight (rule 16: at most one for each node, which a release may follow at once).
 
 use crate::{id::NodeId, quorum::Heard};
 
-/// The nodes that still may answer a command of the lock, each with the serial number of the last round that was sent to
+/// The nodes that may still answer a command of the lock, each with the serial number of the last round that was sent to
 /// it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct InFlight(Vec<(NodeId, u32)>);
@@ -14,13 +14,12 @@ impl InFlight {
         self.0.push((node, serial));
     }
 
-    /// Whether this node still may answer a command.
+    /// Whether this node may still answer a command.
     pub(super) fn has(&self, node: NodeId) -> bool {
         self.0.iter().any(|&(each, _)| each == node)
     }
 
-    /// Removes the command that this news ends. Returns its node if that was an answer, so that the connection is still
-    /// there.
+    /// Removes the command that this news ends. Returns its node if the command was answered: then the connection lives.
     pub(super) fn end(&mut self, heard: &Heard<'_>) -> Option<NodeId> {
         let before = self.0.len();
         match *heard {

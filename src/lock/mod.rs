@@ -206,7 +206,7 @@ impl Lock {
         &self.owner
     }
 
-    /// Whether the handle stands for this lock.
+    /// Whether the handle is one of this lock's.
     pub(crate) fn has(&self, handle: HandleId) -> bool {
         self.handles.iter().any(|each| each.id == handle)
     }

@@ -1,7 +1,7 @@
 use super::{Frame, Limits, Reply, Scanner, decode};
 
-/// The string that stands behind `key` in a map, or in an array of keys and values, as RESP2 has it. `None` if there is
-/// none. What else is in the frame may have any type.
+/// The string that is the value of `key` in a map, or in an array of keys and values as RESP2 has it. `None` if there is
+/// none. Anything else in the frame may have any type.
 pub(crate) fn value_of<'a>(frame: Frame<'a>, key: &[u8]) -> Option<&'a [u8]> {
     let is_pairs = frame.bytes.first().is_some_and(|kind| b"%*".contains(kind));
     let header = frame.bytes.iter().position(|&byte| byte == b'\n').filter(|_| is_pairs)?;

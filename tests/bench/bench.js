@@ -1,4 +1,4 @@
-// redlatch beside other lock libraries, in one run. --help says what may be asked for, README.md what is measured.
+// Compares redlatch with other lock libraries in one run. --help lists the options, README.md says what is measured.
 import { existsSync } from "node:fs";
 import { relative } from "node:path";
 import { startRedis } from "../js/support/redis.js";
@@ -24,7 +24,7 @@ function makeBench({ rounds, size }, progress) {
     size,
     /** The contenders, one entry per sample, whose rate was not steady at the end of the warm-up. */
     unsteady,
-    /** That many servers, which all parts share. */
+    /** This many servers, which all parts share. */
     async servers(count) {
       const more = Array.from({ length: count - servers.length }, () => startRedis(scope, { rights: ALL }));
       servers.push(...(await Promise.all(more)));

@@ -10,7 +10,7 @@ fn granted(event: &Event, lock: HandleId) -> bool {
     matches!(event, Event::Granted { lock: granted, .. } if *granted == lock)
 }
 
-/// The event loop stands still for `span`, and then runs its timers before it reads its sockets.
+/// The event loop stalls for `span`, and then runs its timers before it reads its sockets.
 fn stall(client: &mut Client, span: Duration) {
     client.advance(span);
     client.engine.handle_timeout(client.now);
@@ -216,7 +216,7 @@ fn a_stall_does_not_make_a_far_redlock_impatient_for_good() {
     assert!(granted(&world.next_event(0, ms(5000)).unwrap().0, lock));
     world.release(0, lock);
     world.next_event(0, ms(5000));
-    // The event loop stands still while the answers are on their way, and a timer is due.
+    // The event loop stalls while the answers are on their way, and a timer is due.
     let stalled = world.acquire(0, request());
     world.now = world.now.after(ms(400));
     world.clients[0].engine.handle_timeout(world.now);

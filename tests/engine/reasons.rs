@@ -1,4 +1,4 @@
-//! A lost lock says why it was not extended, and a failure says what is behind it.
+//! A lost lock says why it was not extended, and a failure says what caused it.
 
 use crate::extend_verify::held;
 use crate::world::{Client, Command, ms, request};

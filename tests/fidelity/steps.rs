@@ -21,7 +21,7 @@ pub enum Step {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Word {
     Text(Vec<u8>),
-    /// The time in ms by then, and so many more.
+    /// The time at that step, in ms, plus this many.
     Now(i64),
 }
 

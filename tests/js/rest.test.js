@@ -93,7 +93,7 @@ test("a release waits for its acquire, which is still under way", async (t) => {
     endpoint.before = async () => {};
     aborting.abort();
     assert.equal((await given).name, "AbortError");
-    // Other keys are asked for meanwhile; by then, a release that does not wait would be under way too.
+    // Other keys are acquired meanwhile; by then, a release that does not wait would be under way too.
     const other = freshKey();
     const later = client.acquire(other, { fair });
     await until(async () => (await redis.send("EXISTS", `lock:${other}`)) === 1);

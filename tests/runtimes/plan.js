@@ -61,7 +61,7 @@ function filesOf(runtime, all) {
   return runtime.name === "Deno" ? [...files, ...testsIn("deno")] : files;
 }
 
-/** These measure, and run last, each with nothing beside it. By file: what they measure. */
+/** These measure, so they run last and alone. By file: what they measure. */
 const measuring = {
   "memory.test.js": "how much memory 100 000 cycles leave behind",
   "suite/waking-cost.test.js": "how soon waiters are woken, and how many commands they send",

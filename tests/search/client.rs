@@ -10,12 +10,12 @@ use crate::{
 /// When a world begins, in ticks: long after the epoch, like real clocks.
 const EPOCH: u64 = 1_000_000;
 
-/// The time after so many ticks.
+/// The time after that many ticks.
 pub fn instant(tick: u64) -> Instant {
     behind(tick, 0)
 }
 
-/// The same by a clock that is so many ticks behind.
+/// The same by a clock that is `lag` ticks behind.
 fn behind(tick: u64, lag: u64) -> Instant {
     Instant::default().after(ms((EPOCH + tick - lag) * TICK))
 }

@@ -8,7 +8,7 @@ use crate::world::ms;
 /// lease of one tick is possible.
 pub const TICK: u64 = 120;
 
-/// A lease of so many ticks: it has ended on the server when they have passed.
+/// A lease of that many ticks: it has ended on the server when they have passed.
 pub const fn lease(ticks: u64) -> redlatch::Duration {
     ms(ticks * TICK - 1)
 }
@@ -16,7 +16,7 @@ pub const fn lease(ticks: u64) -> redlatch::Duration {
 /// A step of a client's plan. Slots are numbered by the acquisitions of that client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// Acquires these keys and waits for so many ticks.
+    /// Acquires these keys and waits for that many ticks.
     Acquire { keys: &'static [&'static str], wait: u64 },
     /// Acquires this key with a token of the application.
     Enter { key: &'static str, token: &'static str },

@@ -19,7 +19,7 @@ pub struct SimClient {
     pub clock: ClientClock,
     pub listening: Listening,
     pub alive: bool,
-    /// Until when its event loop stands still, and the happenings that arrived meanwhile.
+    /// Until when its event loop is stalled, and the happenings that arrived meanwhile.
     pub stalled: Option<Micros>,
     pub inbox: Vec<Happening>,
     pub links: BTreeMap<ConnectionId, LinkId>,
@@ -40,7 +40,7 @@ pub struct Task {
     pub settles: Duration,
     pub stage: Stage,
     pub owner: Vec<u8>,
-    /// Whether the engine generated the token: then the token is of no use after the release.
+    /// Whether the engine drew the token: then it is never used again after the release.
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,

@@ -69,7 +69,7 @@ impl ClientClock {
         self.merged.peek(mono, wall)
     }
 
-    /// The true span after which this clock has advanced by so many microseconds.
+    /// The true span after which this clock has advanced by that many microseconds.
     pub fn true_span(&self, micros: Micros) -> Micros {
         let rate = 1_000_000 + self.rate;
         (micros as u128 * 1_000_000).div_ceil(rate as u128) as u64 + 1

@@ -54,7 +54,7 @@ mod world;
 
 use plan::Plan;
 
-/// A transcript ends with at most so many lines.
+/// A transcript ends with at most this many lines.
 const MOST_LINES: usize = 1000;
 
 /// A world, step by step.

@@ -32,7 +32,7 @@ pub struct Hold {
     pub client: usize,
     pub lock: HandleId,
     pub owner: Vec<u8>,
-    /// Whether the engine generated the token, for this lock alone.
+    /// Whether the engine drew the token, for this lock alone.
     pub minted: bool,
     /// Whether another process held it before.
     pub adopted: bool,

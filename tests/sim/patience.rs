@@ -1,6 +1,6 @@
-//! Worlds in which nothing goes wrong but what a patient client waits out (rules 16 and 17): servers are far, event loops
-//! stand still while answers arrive, idle connections die, and servers lose their data one after the other. Every lock
-//! that is free is granted there, and no lock is lost while it is renewed.
+//! Worlds in which nothing goes wrong that a patient client cannot wait out (rules 16 and 17): servers are far, event loops
+//! stall while answers arrive, idle connections die, and servers lose their data one after the other. Every lock that is
+//! free is granted there, and no lock is lost while it is renewed.
 
 use redlatch::Duration;
 
@@ -82,8 +82,8 @@ fn far(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>) {
         .collect();
 }
 
-/// Event loops stand still, some just after a command was written: the answer waits in the socket's buffer, and the timers
-/// run before it is read. Or the clock jumps.
+/// Event loops stall, some just after a command was written: the answer waits in the socket's buffer, and the timers run
+/// before it is read. Or the clock jumps.
 fn stalling(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
     let ttl = rng.pick(&[300, 1000, 4000]);
     settings.span = 10 * SECOND;

@@ -170,12 +170,12 @@ pub enum What {
         client: usize,
         by: i64,
     },
-    /// The client's event loop stands still.
+    /// The client's event loop stalls.
     Stall {
         client: usize,
         lasts: Micros,
     },
-    /// The same, and its monotonic clock stands still too.
+    /// The same, and its monotonic clock stops too.
     Suspend {
         client: usize,
         lasts: Micros,

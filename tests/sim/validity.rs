@@ -81,8 +81,8 @@ impl Validity {
         }
     }
 
-    /// A client writes a call at this time of its clock. Of one lock, one command is in flight on a connection, and a
-    /// release behind it (rule 16).
+    /// A client writes a call at this time of its clock. Of each lock, one command may be in flight on a connection,
+    /// followed by a release (rule 16).
     pub fn written(
         &mut self,
         (client, server): (usize, usize),

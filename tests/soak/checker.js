@@ -1,7 +1,7 @@
 // Puts what all clients believed beside each other, and says which rule was broken.
 import { PRECISION } from "./host-time.js";
 
-/** How long before the end of validity a loss may be told, and what a busy machine adds on the way to the log, ms. */
+/** How long before the end of validity a loss may be reported, and what a busy machine adds on the way to the log, ms. */
 const NOTICE = 40;
 /** Beliefs are compared with those that ended at most so long before them, ms: clients write late when they are stopped. */
 const MEMORY = 60_000;

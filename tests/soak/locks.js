@@ -15,7 +15,7 @@ export const SERVERS = [
   { group: "redlock", keeps: false },
 ];
 
-/** `keys(r)` draws the keys of one lock, `options(r)` how it is asked for. */
+/** `keys(r)` draws the keys of one lock, `options(r)` the options of its acquire. */
 export const LANES = [
   {
     name: "renewed",

@@ -1,4 +1,4 @@
-// One run: faults for so many seconds, then a quiet end in which everything has to settle.
+// One run: faults for some time, then a quiet end in which everything has to settle.
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -200,13 +200,13 @@ impl Command {
         self.reply(&format!(":1\r\n${}\r\n{fence}\r\n", fence.len()), 3)
     }
 
-    /// The reply that another holds the lock for so many ms; -1 for ever.
+    /// The reply that another holds the lock for `pttl` ms; -1 for ever.
     pub fn denied(&self, pttl: i64) -> String {
         self.reply(&format!(":0\r\n:{pttl}\r\n"), 3)
     }
 
-    /// The reply of a fair script that the waiter stands in the queue: whether it has joined now, and which other waiter of
-    /// its client is the head, 0 for none.
+    /// The reply of a fair script that the waiter is in the queue: whether it has joined just now, and which other waiter
+    /// of its client is the head, 0 for none.
     pub fn queued(&self, joined: bool, head: u32) -> String {
         self.reply(&format!(":0\r\n:60000\r\n:{}\r\n:{head}\r\n", u8::from(joined)), 5)
     }

@@ -58,7 +58,7 @@ export interface Core {
   log_in(conn: number, user: string, password: string): void;
   connected(conn: number, mono: number, wall: number): void;
   received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
-  /** A connection ended, or could not be made. `reason` is a short text for people. */
+  /** A connection ended, or could not be made. `reason` is short and human-readable. */
   closed(conn: number, reason: string, mono: number, wall: number): void;
   /** As `closed`, for an obstacle as in OBSTACLE, which the next connection would meet again. */
   obstructed(conn: number, obstacle: number, reason: string, mono: number, wall: number): void;

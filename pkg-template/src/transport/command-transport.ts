@@ -6,7 +6,7 @@ import { encodeError, encodeReply, readCommands } from "./resp.js";
 
 /** Describes a transport of single commands. */
 export interface CommandTransportInfo extends Pick<Transport, "name" | "secure"> {
-  /** A string that no error may show, beside the commands' arguments. */
+  /** A string that no error may show, besides the commands' arguments. */
   readonly secret?: string;
 }
 

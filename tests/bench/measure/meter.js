@@ -1,4 +1,4 @@
-// CPU time and commands of the own process and of servers, for workers, which measure themselves.
+// CPU time and commands of this process and of servers, for workers, which measure themselves.
 import { adminClient } from "../../js/support/raw-client.js";
 import { callsOf } from "../../js/support/server-state.js";
 

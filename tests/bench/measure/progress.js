@@ -31,7 +31,7 @@ export function makeProgress(parts, { write, live, now = () => performance.now()
 
   return {
     left,
-    /** The next part begins, with so many samples to take. */
+    /** The next part begins, with this many samples to take. */
     begin(count) {
       at += 1;
       partBegan = now();

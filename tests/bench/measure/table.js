@@ -15,7 +15,7 @@ export function makeTable({ id, title, contestants, results, figures, columns, i
   }));
   for (const [key, { better }] of Object.entries(figures)) {
     const best = better && bestOf(rows.filter(isBase), key, better);
-    // Memory may also shrink: a ratio to that says nothing.
+    // Memory may also shrink: a ratio to that means nothing.
     if (!(best > 0)) continue;
     for (const row of rows) {
       if (row.figures[key]) row.ratios[key] = row.figures[key].median / best;

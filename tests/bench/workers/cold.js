@@ -1,5 +1,5 @@
 // One cold start, in a process of its own: prints { made, locked } in ms from before the import to the client and to the first lock, and
-// { memory } in bytes by which the process has grown by then. Arguments: whose, the server's port, the file of redlatch's entry.
+// { memory } in bytes by which the process has grown by then. Arguments: the library, the server's port, the file of redlatch's entry.
 const [name, port, entry] = process.argv.slice(2);
 
 const libraries = {

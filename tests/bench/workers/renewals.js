@@ -10,7 +10,7 @@ import { warmUp } from "../measure/steady.js";
 
 const { name, port, count, lease, periods, warm } = input();
 const period = lease / 3;
-/** So many locks are released in the end, to see whether they are still held. */
+/** How many locks are released in the end, to see whether they are still held. */
 const PROBES = 1_000;
 
 const meter = await openMeter([port], commandsOf(name));

@@ -302,7 +302,7 @@ impl Session {
         for id in self.app.held().into_iter().step_by(2) {
             self.operate(id, 2, 0);
         }
-        // Leases end while the event loop stands still; waits go on afterwards, and what they leave has leases again.
+        // Leases end while the event loop stalls; waits go on afterwards, and what they leave has leases again.
         for _ in 0..2 {
             for _ in 0..12 {
                 self.advance(130_000_000);

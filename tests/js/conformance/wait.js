@@ -4,7 +4,7 @@ import { equal, ok, same, until } from "./check.js";
 /** ms: so long that a waiter that has the lock earlier has been woken. */
 const RARELY = { min: 8_000, max: 9_000 };
 
-/** Until the client knows that it has to wait for so many locks. */
+/** Until the client knows that it has to wait for that many locks. */
 const waits = (client, locks = 1) =>
   until(() => client.inspect().counters.contended >= locks, "the first attempt");
 

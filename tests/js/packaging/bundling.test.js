@@ -13,7 +13,7 @@ import { askWorker } from "./support/workers.js";
 
 /** More than the error classes take, and far less than the wasm or the client. */
 const ERRORS_ONLY = 8_000;
-/** More than a program takes whose wasm is beside it. */
+/** More than the size of a program whose wasm is a separate file. */
 const WITHOUT_WASM = 80_000;
 
 const project = await installedProject({ after });

@@ -1,4 +1,4 @@
-// For the measuring of cold starts: the package is imported when it is asked for, not with the page.
+// To measure cold starts: the package is imported on demand, not with the page.
 globalThis.cold = async (bridge) => {
   const start = performance.now();
   const { createClient, fromWebSocket } = await import("redlatch");

@@ -113,7 +113,7 @@ for (const wakes of [true, false]) {
     await joinQueue(redis, key, () => order("last"));
 
     sleeper.signal("SIGSTOP");
-    // The dead head is purged by whoever asks next; the one between stands first then.
+    // The dead head is purged by the next attempt of any client; then the waiter behind it is the head.
     await until(async () => (await queueLength(redis, key)) <= 2, { within: 8_000, what: "the purge" });
     sleeper.signal("SIGCONT");
     await until(async () => (await queueLength(redis, key)) === 3, { within: 8_000, what: "the return" });

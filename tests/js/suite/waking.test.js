@@ -96,7 +96,7 @@ test("rule 11: SUBSCRIBE denied by ACL costs wake-ups and nothing else", async (
     assert.equal(await lock.release(), "released");
     await (await settles(promise, SOON, "the poll")).release();
   }
-  // One client may not publish, and another waits for the message in vain.
+  // One client may not publish, and another waits for a message that never comes.
   const key = freshKey();
   const lock = await openClient(t, url, OFTEN).acquire(key);
   const { promise } = await afterFirstCall(own, () => openClient(t, own, OFTEN).acquire(key));

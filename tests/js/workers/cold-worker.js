@@ -1,4 +1,4 @@
-// For the measuring of cold starts: the package is imported by the first request that asks for it, not with the worker.
+// To measure cold starts: the package is imported by the first request that asks for it, not with the worker.
 const answers = {
   "/nothing": () => {},
   "/client": async (url) => (await import("redlatch")).createClient(url),
