@@ -18,24 +18,33 @@ const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
 function makeBench({ rounds, size }, progress) {
   const servers = [];
   const unsteady = [];
+  const failed = [];
   return {
     scope,
     rounds,
     size,
     /** The contenders, one entry per sample, whose rate was not steady at the end of the warm-up. */
     unsteady,
+    /** The contenders, one entry per sample, of which a sample failed. */
+    failed,
     /** This many servers, which all parts share. */
     async servers(count) {
       const more = Array.from({ length: count - servers.length }, () => startRedis(scope, { rights: ALL }));
       servers.push(...(await Promise.all(more)));
       return servers.slice(0, count);
     },
-    /** The results of `measure(name)` by name: `count` of each. */
+    /** The results of `measure(name)` by name: `count` of each, without those of samples that failed. */
     interleave: (names, measure, count = rounds) =>
       interleave(names, count, async (name) => {
-        const result = await measure(name);
-        progress.step(name);
-        return result;
+        try {
+          return await measure(name);
+        } catch (error) {
+          failed.push(name);
+          progress.clear();
+          console.error(`bench: a sample of ${name} failed: ${error.message}`);
+        } finally {
+          progress.step(name);
+        }
       }),
     /** Notes whether the worker was steady; returns its result. */
     warmed(name, result) {
@@ -78,10 +87,13 @@ async function run(options) {
   }
   progress.clear();
   facts.load.after = load();
-  const report = makeReport(facts, done, new Date());
+  const { unsteady, failed } = bench;
+  const report = makeReport({ ...facts, unsteady, failed }, done, new Date());
   writeReport(report, out);
   bench.print(ratioTable(report));
   console.log(`\n${tailOf(bench, facts, out)}`);
+  // Peers may fail: that is a result.
+  if (bench.failed.some((name) => name.startsWith("redlatch"))) process.exitCode = 1;
 }
 
 function headOf({ size, rounds, versions, machine, load }) {
@@ -92,12 +104,14 @@ function headOf({ size, rounds, versions, machine, load }) {
   ].join("\n");
 }
 
-function tailOf({ unsteady }, { load }, out) {
-  const lines = [`load ${load.before} to ${load.after}; all figures: ${relative(process.cwd(), out)}`];
-  if (unsteady.length > 0) {
-    const names = [...new Set(unsteady)].join(", ");
-    lines.unshift(`${unsteady.length} sample(s) were not steady when the warm-up was over: ${names}`);
-  }
+function tailOf({ unsteady, failed }, { load }, out) {
+  const lines = [];
+  const list = (names, what) => {
+    if (names.length > 0) lines.push(`${names.length} sample(s) ${what}: ${[...new Set(names)].join(", ")}`);
+  };
+  list(unsteady, "were not steady when the warm-up was over");
+  list(failed, "failed");
+  lines.push(`load ${load.before} to ${load.after}; all figures: ${relative(process.cwd(), out)}`);
   return lines.join("\n");
 }
 

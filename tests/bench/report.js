@@ -6,8 +6,8 @@ import { dataOf } from "./measure/table.js";
 /** Changes when programs that read the file have to change. */
 export const FORMAT = 1;
 
-/** `run`: { size, rounds, versions, machine, load: { before, after } }. `parts`: [{ name, seconds, tables }]. `date`: of the run. */
-export function makeReport({ size, rounds, versions, machine, load }, parts, date) {
+/** `run`: { size, rounds, versions, machine, load: { before, after }, unsteady, failed }, the last two with a name per sample. `parts`: [{ name, seconds, tables }]. `date`: of the run. */
+export function makeReport({ size, rounds, versions, machine, load, unsteady, failed }, parts, date) {
   return {
     format: FORMAT,
     date: date.toISOString(),
@@ -16,6 +16,8 @@ export function makeReport({ size, rounds, versions, machine, load }, parts, dat
     versions,
     machine,
     load,
+    unsteady,
+    failed,
     parts: parts.map(({ name, seconds, tables }) => ({ name, seconds, tables: tables.map(dataOf) })),
   };
 }

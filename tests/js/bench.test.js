@@ -61,6 +61,8 @@ test("rounds are interleaved, and their order rotates", async () => {
     return `${name}${count}`;
   });
   assert.deepEqual(results, { a: ["a1", "a4"], b: ["b2", "b3"] });
+  const some = await interleave(["a", "b"], 1, async (name) => (name === "a" ? undefined : 1));
+  assert.deepEqual(some, { a: [], b: [1] }, "what failed is left out");
 });
 
 const contestants = [
@@ -200,6 +202,8 @@ test("the report is plain data: facts, medians, ranges and ratios, and nothing o
     versions: { node: "20.0.0" },
     machine: { cores: 2 },
     load: { before: 0.1, after: 0.2 },
+    unsteady: ["slow"],
+    failed: [],
   };
   const tables = [sampleTable()];
   const report = makeReport(facts, [{ name: "pairs", seconds: 7, tables }], new Date(0));
@@ -211,6 +215,8 @@ test("the report is plain data: facts, medians, ranges and ratios, and nothing o
     "versions",
     "machine",
     "load",
+    "unsteady",
+    "failed",
     "parts",
   ]);
   assert.equal(report.date, "1970-01-01T00:00:00.000Z");

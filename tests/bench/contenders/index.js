@@ -4,6 +4,7 @@
 //   lease    ms
 //   renew    whether locks are renewed
 //   silent   whether a server may hang
+//   onLost   called for a renewed lock that was lost, where release does not tell
 // and gives
 //   take(key)   waits for the lock, of one key or a list, and resolves with a function that releases it
 //   close()     ends it

@@ -50,12 +50,14 @@ export async function openRedlockUniversal(options) {
 export async function openRedisSemaphore(options) {
   const { Mutex, RedlockMutex } = await import("redis-semaphore");
   const { connections, close } = await connectIoredis(options);
-  const { lease, renew } = options;
+  const { lease, renew, onLost } = options;
   // As often as redlatch renews, or never.
   const common = {
     lockTimeout: lease,
     refreshInterval: renew ? Math.floor(lease / 3) : 0,
     acquireTimeout: 600_000,
+    // By default it throws where nobody can catch it.
+    onLockLost: () => onLost?.(),
   };
   return {
     async take(key) {

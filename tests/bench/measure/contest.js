@@ -21,14 +21,23 @@ const HOLDERS_COMMANDS = 2;
  * { gaps (ms), commands per acquire, overtakings (of all heats), exclusive, warmUp } of a contest among `waiters`. `gaps`: how many at
  * least, `seconds`: after how many no further heat begins; `warm`: when it counts, from the median gap of heat after heat.
  */
-export async function contest(scope, redis, name, waiters, { gaps, seconds, warm }) {
+export async function contest(scope, redis, name, waiters, sizes) {
   await redis.send("FLUSHALL");
   const workers = ["orders:holder", ...LISTS].map((orders) =>
     start(scope, "waiters", { name, port: redis.port, key: KEY, orders }),
   );
-  await Promise.all(workers.map((worker) => worker.said((message) => message.ready, 20_000)));
   const boss = await adminClient({ host: "127.0.0.1", port: redis.port });
+  try {
+    await Promise.all(workers.map((worker) => worker.said((message) => message.ready, 20_000)));
+    return await runHeats(redis, boss, name, waiters, sizes);
+  } finally {
+    for (const worker of workers) worker.signal("SIGKILL");
+    await Promise.all(workers.map((worker) => worker.exit));
+    boss.close();
+  }
+}
 
+async function runHeats(redis, boss, name, waiters, { gaps, seconds, warm }) {
   const warmth = await warmUp(async () => median(gapsOf(await heat(boss, waiters))), warm);
   await redis.send("CONFIG", "RESETSTAT");
   const end = performance.now() + 1_000 * seconds;
@@ -36,10 +45,6 @@ export async function contest(scope, redis, name, waiters, { gaps, seconds, warm
   do heats.push(await heat(boss, waiters));
   while (heats.length * (waiters - 1) < gaps && performance.now() < end);
   const commands = (await callsOf(redis, ...commandsOf(name))) - HOLDERS_COMMANDS * heats.length;
-
-  for (const list of ["orders:holder", ...LISTS]) await boss.send("RPUSH", list, "end");
-  await Promise.all(workers.map((worker) => worker.exit));
-  boss.close();
   return {
     gaps: heats.flatMap(gapsOf),
     perAcquire: commands / (heats.length * waiters),

@@ -38,7 +38,7 @@ export async function samplePairs(bench, servers, name, contest, { ms, warm }) {
 
   const last = servers.at(-1);
   try {
-    await worker.said((message) => message.warm, 120_000);
+    await worker.said((message) => message.warm, 60_000);
     last.pause();
     await servers[0].send("RPUSH", "bench:silent", "now");
     return bench.warmed(name, await resultOf(worker));

@@ -7,11 +7,15 @@ const folder = new URL("../workers/", import.meta.url);
 export const start = (scope, name, input, options) =>
   startWorker(scope, new URL(`${name}.js`, folder), input, options);
 
-/** Waits for the worker's `result` and for its end. */
-export async function resultOf(worker, within = 120_000) {
-  const { result } = await worker.said((message) => message.result, within);
-  await worker.exit;
-  return result;
+/** Waits for the worker's `result` and for its end; it ends in any case. */
+export async function resultOf(worker, within = 300_000) {
+  try {
+    const { result } = await worker.said((message) => message.result, within);
+    return result;
+  } finally {
+    worker.signal("SIGKILL");
+    await worker.exit;
+  }
 }
 
 /** As {@link start} and {@link resultOf}. */

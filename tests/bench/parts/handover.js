@@ -22,7 +22,7 @@ const COLUMNS = [
   medianColumn("p99 ms", "p99", 2),
   medianColumn("commands/acquire", "perAcquire", 1),
   medianColumn("overtakings", "overtakings", 0),
-  { head: "exclusive", text: ({ figures }) => (figures.exclusive.min === 1 ? "yes" : "NO") },
+  { head: "exclusive", text: ({ figures }) => ({ 0: "NO", 1: "yes" })[figures.exclusive?.min] ?? "-" },
 ];
 
 export const handover = {
@@ -31,10 +31,10 @@ export const handover = {
   contestants: contestants(isLibrary),
   sizes: {
     full: { gaps: 1_000, seconds: 30, warm: { span: 3, change: 0.1, atMost: 6_000 } },
-    quick: { gaps: 150, seconds: 1, warm: { span: 1, change: 0.2, atMost: 500 } },
+    quick: { gaps: 150, seconds: 0.6, warm: { span: 1, change: 0.2, atMost: 300 } },
   },
   samples: (rounds) => WAITERS.length * handover.contestants.length * rounds,
-  secondsEach: { full: 14, quick: 3 },
+  secondsEach: { full: 14, quick: 2 },
   async run(bench, sizes) {
     const [redis] = await bench.servers(1);
     const tables = [];

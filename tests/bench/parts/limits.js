@@ -29,12 +29,12 @@ export const limits = {
     quick: {
       lanes: [1, 512],
       draws: 5_000,
-      ms: 300,
-      warm: { slice: 60, span: 3, change: 0.1, atMost: 600 },
+      ms: 250,
+      warm: { slice: 50, span: 3, change: 0.1, atMost: 350 },
     },
   },
   samples: (rounds, size) => limits.sizes[size].lanes.length * limits.contestants.length * rounds,
-  secondsEach: { full: 7, quick: 1 },
+  secondsEach: { full: 7, quick: 0.9 },
   async run(bench, { lanes: all, draws, ...sizes }) {
     const servers = await bench.servers(1);
     const contestants = (await hasRedisBenchmark()) ? limits.contestants : inNode;

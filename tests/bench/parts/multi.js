@@ -8,10 +8,10 @@ export const multi = {
   contestants: contestants(({ several }) => several),
   sizes: {
     full: { ms: 2_000, warm: { slice: 250, span: 4, change: 0.03, atMost: 8_000 } },
-    quick: { ms: 300, warm: { slice: 60, span: 3, change: 0.1, atMost: 500 } },
+    quick: { ms: 250, warm: { slice: 50, span: 3, change: 0.1, atMost: 350 } },
   },
   samples: (rounds) => multi.contestants.length * rounds,
-  secondsEach: { full: 7, quick: 1.2 },
+  secondsEach: { full: 7, quick: 0.9 },
   async run(bench, sizes) {
     const contest = { id: "multi/10", where: "1 server, 10 keys each", lanes: 64, keys: 10 };
     const servers = await bench.servers(1);

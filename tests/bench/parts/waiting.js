@@ -50,7 +50,7 @@ export const waiting = {
         { count: 10_000, contestants: ours },
       ],
       ms: 800,
-      seconds: 3,
+      seconds: 2,
       warm: { slice: 200, span: 2, change: 0.2, atMost: 1_200 },
     },
   },

@@ -14,7 +14,11 @@ const period = lease / 3;
 const PROBES = 1_000;
 
 const meter = await openMeter([port], commandsOf(name));
-const { take } = await open(name, { ports: [port], lanes: count, lease, renew: true });
+let lost = 0;
+const onLost = () => {
+  lost += 1;
+};
+const { take } = await open(name, { ports: [port], lanes: count, lease, renew: true, onLost });
 const releases = await takeMany(take, count);
 
 async function measure(ms) {
@@ -37,7 +41,7 @@ say({
     clientUs: sum.clientUs / renewals,
     serverUs: sum.serverUs / renewals,
     commandsPerSecond: (sum.commands * 1_000) / sum.ms,
-    lost: probes.filter(({ status }) => status === "rejected").length,
+    lost: lost + probes.filter(({ status }) => status === "rejected").length,
     warmUp: warmth,
   },
 });

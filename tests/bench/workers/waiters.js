@@ -26,7 +26,6 @@ let turns = [];
 let release;
 for (;;) {
   const [, order] = await boss.send("BLPOP", orders, 120);
-  if (order === "end") break;
   if (order === "hold") {
     release = await take(key);
     await boss.send("RPUSH", "reports", "holds");
@@ -44,4 +43,3 @@ for (;;) {
     await boss.send("RPUSH", "arrived", order);
   }
 }
-process.exit();
