@@ -22,12 +22,12 @@ export const pairs = {
       const contest = { id: `pairs/${lanes}`, where: "1 server(s)", lanes };
       tables.push(bench.print(await comparePairs(bench, pairs.contestants, servers, contest, sizes)));
     }
-    tables.push(bench.print(serverTable(tables)));
+    bench.print(serverTable(tables));
     return tables;
   },
 };
 
-/** The server's CPU time per pair, from the tables of pairs. */
+/** The server's CPU time per pair, which the tables of pairs have no column for. */
 function serverTable(tables) {
   const title = `CPU of the server per pair (INFO cpu), 1 server, ${LANES.join(", ")} in flight: us, and ratio to the best peer`;
   const of = (lanes) => tables[LANES.indexOf(lanes)].rows;
