@@ -32,8 +32,8 @@ pub enum Event {
         /// The reason.
         failure: LockError,
     },
-    /// The lock ended without a release (rule 6). Reported once; the handle is no longer valid, except after
-    /// [`Loss::Closed`], which [`Released`](Self::Released) follows.
+    /// The lock ended without a release, or its release found that it had (rule 6). Reported once; the handle is no longer
+    /// valid, except after [`Loss::Closed`], which [`Released`](Self::Released) follows.
     Lost {
         /// The handle.
         lock: HandleId,
@@ -48,7 +48,7 @@ pub enum Event {
         /// The handle.
         lock: HandleId,
     },
-    /// Result of [`release`](crate::Engine::release). The handle is no longer valid.
+    /// Result of [`release`](crate::Engine::release), like [`Lost`](Self::Lost). The handle is no longer valid.
     Released {
         /// The handle.
         lock: HandleId,
@@ -125,6 +125,8 @@ pub enum Loss {
     NotOurs,
     /// The longest hold that the application allowed is over.
     MaxHold,
+    /// The servers answered to the release that the token no longer held the lock.
+    Gone,
     /// The client was closed. [`Event::Released`] follows.
     Closed,
 }
@@ -138,6 +140,9 @@ impl Loss {
             Self::NotOurs => {
                 "the server says that the lock is no longer ours: it expired there, or its key was deleted or taken"
             }
+            Self::Gone => {
+                "the lock was no longer ours when it was released: it had expired, or its key was deleted or taken"
+            }
             Self::Closed => "the client was closed while the lock was held",
             Self::MaxHold => "the lock was held for as long as maxHold allows",
         }
@@ -149,7 +154,7 @@ impl Loss {
 pub enum ReleaseOutcome {
     /// The servers deleted the keys.
     Released,
-    /// The token no longer held the keys. This is not an error.
+    /// The token no longer held the keys, of a lock whose loss was reported before. This is not an error.
     Expired,
     /// There was no answer in time, or the answer does not tell. Clean-up continues in the background.
     Unknown,

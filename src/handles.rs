@@ -21,6 +21,8 @@ pub(crate) enum Phase {
     Granted,
     /// The grant was reported. From here on an early end is a loss; before, it is a failed acquire.
     Informed,
+    /// The loss was reported, and the outcome of the release follows: the client was closed.
+    Lost,
 }
 
 impl Handle {

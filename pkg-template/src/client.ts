@@ -90,7 +90,8 @@ class Client implements LockClient {
       await leave();
       throw error;
     }
-    const loss = lock.lossBefore(await leave());
+    await leave();
+    const { loss } = lock;
     // The body did its work without the lock, perhaps while another held it: its caller must not mistake that for success.
     if (loss !== undefined) throw Object.assign(loss, { result });
     return result;

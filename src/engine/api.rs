@@ -61,7 +61,8 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Call this to release a held lock. [`Event::Released`] follows, once, at the latest after two node timeouts (or three
-    /// round trips, if they take longer) and a second, in listening time.
+    /// round trips, if they take longer) and a second, in listening time. In its place [`Event::Lost`] follows if the lock is
+    /// gone.
     ///
     /// May be called spuriously: if the lock is not held any more, nothing happens and no event follows.
     pub fn release(&mut self, handle: HandleId, now: Instant) {
@@ -143,6 +144,9 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.events.push_back(Event::Closing { lock: handle.id });
             } else {
                 self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed, reason: None });
+                if let Some(lock) = self.locks.get_mut(&self.handles.lock(handle.id)) {
+                    lock.tell(handle.id, Phase::Lost);
+                }
                 self.release(handle.id, now);
             }
         }

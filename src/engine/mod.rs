@@ -12,7 +12,7 @@ use crate::{
     entropy::Entropy,
     error::{Cause, Obstacle},
     event::Event,
-    handles::Handles,
+    handles::{Handles, Phase},
     id::{ConnectionId, LockId, NodeId},
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
@@ -200,7 +200,7 @@ impl<E: Entropy + 'static> Engine<E> {
         if let Event::Granted { lock: handle, .. } = event
             && let Some(lock) = self.locks.get_mut(&self.handles.lock(handle))
         {
-            lock.inform(handle);
+            lock.tell(handle, Phase::Informed);
         }
         Some(event)
     }

@@ -211,10 +211,10 @@ impl Lock {
         self.handles.iter().any(|each| each.id == handle)
     }
 
-    /// The grant to this handle is about to be reported to the application.
-    pub(crate) fn inform(&mut self, handle: HandleId) {
+    /// The application is about to be told something about this handle.
+    pub(crate) fn tell(&mut self, handle: HandleId, phase: Phase) {
         if let Some(entry) = self.handles.iter_mut().find(|each| each.id == handle) {
-            entry.phase = Phase::Informed;
+            entry.phase = phase;
         }
     }
 

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     entropy::jitter,
     error::NodeError,
-    event::{Event, ReleaseOutcome},
+    event::{Event, Loss, ReleaseOutcome},
+    handles::Phase,
     quorum::{Round, Verdict, allowance},
     script::Verb,
     timers::Timer,
@@ -101,7 +102,7 @@ impl Release {
         Step::Stay(self)
     }
 
-    /// Reports the outcome to the application, once.
+    /// Reports the outcome to the application, once. A lock that is gone was lost (rule 6).
     fn report(&mut self, outcome: ReleaseOutcome, cx: &mut Context<'_>) {
         if core::mem::replace(&mut self.report, Report::ToNobody) == Report::ToNobody {
             return;
@@ -112,7 +113,12 @@ impl Release {
         }
         while let Some(handle) = cx.handles.first().copied() {
             cx.forget(handle.id);
-            cx.emit(Event::Released { lock: handle.id, outcome });
+            if outcome == ReleaseOutcome::Expired && handle.phase == Phase::Informed {
+                cx.count(|counters| &mut counters.lost);
+                cx.emit(Event::Lost { lock: handle.id, loss: Loss::Gone, reason: None });
+            } else {
+                cx.emit(Event::Released { lock: handle.id, outcome });
+            }
         }
     }
 }

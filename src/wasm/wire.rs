@@ -85,6 +85,7 @@ pub(super) const fn loss(loss: Loss) -> f64 {
         Loss::NotOurs => 2.0,
         Loss::MaxHold => 3.0,
         Loss::Closed => 4.0,
+        Loss::Gone => 5.0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Releasing: the outcome for the application, and the clean-up that continues after it.
 
 use crate::world::{Client, Command, LOOK, ms, request};
-use redlatch::{Event, HandleId, ReleaseOutcome, Request};
+use redlatch::{Event, HandleId, Loss, ReleaseOutcome, Request};
 
 fn releasing() -> (Client, HandleId, Command) {
     let mut client = Client::ready();
@@ -17,14 +17,32 @@ fn released(lock: HandleId, outcome: ReleaseOutcome) -> Vec<Event> {
     vec![Event::Released { lock, outcome }]
 }
 
+/// The loss of a lock whose release found it gone.
+fn gone(lock: HandleId) -> Vec<Event> {
+    vec![Event::Lost { lock, loss: Loss::Gone, reason: None }]
+}
+
 #[test]
-fn released_and_expired_are_distinct_outcomes() {
-    for (deleted, outcome) in [(1, ReleaseOutcome::Released), (0, ReleaseOutcome::Expired)] {
+fn a_release_that_finds_the_lock_gone_reports_a_loss() {
+    for deleted in [1, 0] {
         let (mut client, lock, release) = releasing();
         client.reply(release.count(deleted));
-        assert_eq!(client.events(), released(lock, outcome));
+        let outcome = if deleted == 1 { released(lock, ReleaseOutcome::Released) } else { gone(lock) };
+        assert_eq!(client.events(), outcome);
         assert_eq!(client.engine.busy(), 0);
     }
+}
+
+#[test]
+fn a_lock_that_a_close_has_ended_is_not_lost_again_by_its_release() {
+    let mut client = Client::ready();
+    let lock = client.hold(request("a"));
+    client.engine.close(&[], client.now);
+    assert_eq!(client.event(), Event::Lost { lock, loss: Loss::Closed, reason: None });
+    let release = client.command();
+    client.reply(release.count(0));
+    assert_eq!(client.events(), released(lock, ReleaseOutcome::Expired));
+    assert_eq!(client.engine.inspect().counters.lost, 0);
 }
 
 #[test]
@@ -36,7 +54,7 @@ fn a_lock_of_several_keys_is_released_if_all_were_ours() {
     assert_eq!(release.keys()[..3], ["a", "b", "{a}:redlatch:fence:a"]);
     assert_eq!(release.keys()[4..], ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"]);
     client.reply(release.count(1));
-    assert_eq!(client.events(), released(lock, ReleaseOutcome::Expired));
+    assert_eq!(client.events(), gone(lock));
 }
 
 #[test]
@@ -221,6 +239,7 @@ fn only_released_locks_are_counted_as_released() {
     client.engine.release(lock, client.now);
     let release = client.command();
     client.reply(release.count(0));
-    assert_eq!(client.event(), Event::Released { lock, outcome: ReleaseOutcome::Expired });
-    assert_eq!(client.engine.inspect().counters.released, 1);
+    assert_eq!(client.events(), gone(lock));
+    let counters = client.engine.inspect().counters;
+    assert_eq!((counters.released, counters.lost), (1, 1));
 }

@@ -138,14 +138,15 @@ impl Client {
             Event::Granted { lock, fence, .. } => (lock, Status::Granted { fence }, "granted"),
             Event::Failed { lock, failure } => (lock, Status::Over, name_of(&failure.code)),
             Event::Lost { lock, loss: Loss::Expired, .. } => (lock, Status::Over, "lost"),
+            Event::Lost { lock, loss: Loss::Gone, .. } => (lock, Status::Over, "expired"),
             Event::Lost { lock, .. } => (lock, Status::Over, "not ours"),
             Event::Released { lock, outcome } => (
                 lock,
                 Status::Over,
                 match outcome {
                     ReleaseOutcome::Released => "released",
-                    ReleaseOutcome::Expired => "expired",
                     ReleaseOutcome::Unknown => "unknown",
+                    ReleaseOutcome::Expired => unreachable!("no client of the search is closed"),
                 },
             ),
             Event::Extended { .. } | Event::OperationFailed { .. } => {

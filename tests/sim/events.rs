@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use redlatch::{Code, Duration, Event, HandleId, Instant, LockError, Loss};
+use redlatch::{Code, Duration, Event, HandleId, Instant, LockError, Loss, ReleaseOutcome};
 
 use crate::{
     client::{Stage, Task},
@@ -13,12 +13,7 @@ use crate::{
 
 impl Simulation<'_> {
     pub fn on_event(&mut self, client: usize, event: Event, now: Instant) -> Result<(), Violation> {
-        let twice = |what: &str, lock: HandleId, stage: Stage| {
-            Violation::new(
-                "settled once",
-                format!("client {client} hears {what} of {lock:?}, which is {stage:?}"),
-            )
-        };
+        let twice = |what: &str, lock: HandleId, stage: Stage| twice(client, what, lock, stage);
         match event {
             Event::Granted { lock, fence, token, .. } => {
                 let task = self.task(client, lock)?;
@@ -71,6 +66,10 @@ impl Simulation<'_> {
                 self.check_patience(client, lock, &failure)?;
                 self.observer.count("failed");
             }
+            Event::Lost { lock, loss: Loss::Gone, .. } => {
+                self.on_released(client, lock, ReleaseOutcome::Expired)?
+            }
+            Event::Released { lock, outcome } => self.on_released(client, lock, outcome)?,
             Event::Lost { lock, loss, .. } => {
                 let task = self.task(client, lock)?;
                 if !matches!(task.stage, Stage::Held | Stage::Releasing) {
@@ -97,30 +96,9 @@ impl Simulation<'_> {
                     Loss::Expired => "lost by time",
                     Loss::NotOurs => "lost by reply",
                     Loss::MaxHold => "lost by maxHold",
-                    // No client of the simulation is closed.
-                    Loss::Closed => return Err(twice("a close", lock, Stage::Over)),
+                    // No client of the simulation is closed, and what the release found is handled above.
+                    Loss::Closed | Loss::Gone => return Err(twice("a close", lock, Stage::Over)),
                 });
-            }
-            Event::Released { lock, outcome } => {
-                let task = self.task(client, lock)?;
-                if task.stage != Stage::Releasing {
-                    return Err(twice("a release", lock, task.stage));
-                }
-                task.stage = Stage::Over;
-                let task = &self.clients[client].tasks[&lock];
-                let shared = self.observer.let_go(&task.owner, client)
-                    || self.observer.taken_over(&task.owner, client);
-                if outcome == redlatch::ReleaseOutcome::Released && task.minted {
-                    let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
-                    self.observer.evidence.check_released(&task.owner, keys.len())?;
-                }
-                if self.observer.is_calm() && outcome != redlatch::ReleaseOutcome::Released && !shared {
-                    return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
-                }
-                if outcome != redlatch::ReleaseOutcome::Released {
-                    self.observer.impatient(|| format!("{lock:?} of client {client}: {outcome:?}"))?;
-                }
-                self.observer.count("released");
             }
             // The event names the handle that is held longest; what counts is the operation's own id.
             Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OperationFailed { op, .. }
@@ -136,6 +114,35 @@ impl Simulation<'_> {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// A release has ended.
+    fn on_released(
+        &mut self,
+        client: usize,
+        lock: HandleId,
+        outcome: ReleaseOutcome,
+    ) -> Result<(), Violation> {
+        let task = self.task(client, lock)?;
+        if task.stage != Stage::Releasing {
+            return Err(twice(client, "a release", lock, task.stage));
+        }
+        task.stage = Stage::Over;
+        let task = &self.clients[client].tasks[&lock];
+        let shared =
+            self.observer.let_go(&task.owner, client) || self.observer.taken_over(&task.owner, client);
+        if outcome == ReleaseOutcome::Released && task.minted {
+            let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
+            self.observer.evidence.check_released(&task.owner, keys.len())?;
+        }
+        if self.observer.is_calm() && outcome != ReleaseOutcome::Released && !shared {
+            return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
+        }
+        if outcome != ReleaseOutcome::Released {
+            self.observer.impatient(|| format!("{lock:?} of client {client}: {outcome:?}"))?;
+        }
+        self.observer.count("released");
         Ok(())
     }
 
@@ -228,4 +235,9 @@ impl Simulation<'_> {
         };
         self.clients[client].tasks.get_mut(&lock).ok_or_else(unknown)
     }
+}
+
+/// A handle's fate is reported again.
+fn twice(client: usize, what: &str, lock: HandleId, stage: Stage) -> Violation {
+    Violation::new("settled once", format!("client {client} hears {what} of {lock:?}, which is {stage:?}"))
 }

@@ -78,7 +78,7 @@ export const OBSTACLE = { permission: 1, certificate: 2 } as const;
 export const VOTE = { granted: 0, held: 1, failed: 2, undecided: 3 } as const;
 
 /** The reasons for a loss. */
-export const LOSS = { expired: 1, notOurs: 2, maxHold: 3, closed: 4 } as const;
+export const LOSS = { expired: 1, notOurs: 2, maxHold: 3, closed: 4, gone: 5 } as const;
 
 /** The outcomes of a release. */
 export const RELEASE_OUTCOME = { released: 0, expired: 1, unknown: 2 } as const;

@@ -165,9 +165,9 @@ export class Pending {
       this.#lose(lock, message, new ClosedError("the client was closed", { keys: lock.keys }));
     } else {
       this.#take(id);
-      this.#settleRelease(lock, "expired");
       const cause = reason && this.#toError(reason, { keys: lock.keys, site: NOWHERE });
       this.#lose(lock, message, cause);
+      this.#settleRelease(lock, "expired");
     }
     return lock;
   }

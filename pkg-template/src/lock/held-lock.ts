@@ -30,9 +30,6 @@ export interface LockDriver {
   release(lock: HeldLock): void;
 }
 
-const GONE =
-  "the lock was no longer ours when it was released: it had expired, or its key was deleted or taken";
-
 /** A drawn token as it is stored on the server. */
 function labelled(label: string, token: string): string {
   return label === "" ? token : `${label}/${token}`;
@@ -167,11 +164,6 @@ export class HeldLock implements Lock {
   /** The loss, once there is one. */
   get loss(): LockLostError | undefined {
     return this.#loss;
-  }
-
-  /** For `using`: the loss, if the lock was lost before it was released with that outcome. */
-  lossBefore(outcome: ReleaseOutcome): LockLostError | undefined {
-    return this.#loss ?? (outcome === "expired" ? this.lose(GONE) : undefined);
   }
 
   /** For the driver: the error of an operation on a lock that is not held. */

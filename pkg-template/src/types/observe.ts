@@ -29,7 +29,10 @@ export type LockEvent =
   | { readonly type: "renew-failed"; readonly keys: readonly string[]; readonly error: ErrorData }
   /** A majority granted or extended a Redlock, but `missing` servers could not be reached or failed. */
   | { readonly type: "degraded"; readonly keys: readonly string[]; readonly missing: number }
-  /** A lock was lost after `held` ms: its signal has aborted with a LockLostError; `error` is that error as data. */
+  /**
+   * A lock was lost after `held` ms: its signal has aborted with a LockLostError; `error` is that error as data. A release that
+   * finds the lock gone is a loss too.
+   */
   | {
       readonly type: "lost";
       readonly keys: readonly string[];
@@ -37,7 +40,10 @@ export type LockEvent =
       readonly held: number;
       readonly error: ErrorData;
     }
-  /** A release has ended `held` ms after the grant, with the same outcome as its promise. */
+  /**
+   * A release has ended `held` ms after the grant, with the same outcome as its promise; `"expired"` comes right behind the
+   * `lost` event, unless that came when the client was closed. A lock that is lost before its release has only the `lost` event.
+   */
   | {
       readonly type: "released";
       readonly keys: readonly string[];

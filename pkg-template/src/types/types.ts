@@ -213,8 +213,9 @@ export interface Lock extends AsyncDisposable {
   readonly remaining: number;
   /**
    * Aborts with LockLostError when the lock is lost, before its validity ends, and when the client is closed while the
-   * lock is held. A release does not abort it. It may already be aborted when you first read it, for example after the process
-   * was suspended: check `signal.aborted` before you add a listener, or pass it to an API that does, such as `fetch`.
+   * lock is held. A release does not abort it, unless it finds the lock gone. It may already be aborted when you first read
+   * it, for example after the process was suspended: check `signal.aborted` before you add a listener, or pass it to an API
+   * that does, such as `fetch`.
    */
   readonly signal: AbortSignal;
   /**

@@ -52,8 +52,8 @@ impl Hold {
                     cx.emit(Event::Lost { lock: handle.id, loss, reason: reason.clone() });
                 }
                 Phase::Granted => cx.fail(handle.id, too_late(self.attempts)),
-                // A pending re-entry fails with the operations.
-                Phase::Asking => {}
+                // A pending re-entry fails with the operations. One that was lost is being released.
+                Phase::Asking | Phase::Lost => {}
             }
         }
         if loss == Loss::NotOurs {

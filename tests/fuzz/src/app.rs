@@ -185,7 +185,13 @@ impl App {
                 lock.phase = Phase::Over;
                 let owned = lock.owned().unwrap();
                 let denials = ledger.ever(&owned, |entry| entry.answer == Answer::NotOurs);
+                let keys = owned.keys.len() as u64;
+                let is_gone = |answer: &Answer| matches!(answer, Answer::Released(count) if *count < keys);
                 match loss {
+                    Loss::Gone => {
+                        let gone = ledger.ever(&owned, |entry| is_gone(&entry.answer));
+                        assert!(gone > ledger.nodes as usize - ledger.quorum(), "gone by nobody's answer");
+                    }
                     Loss::NotOurs => assert!(denials > ledger.nodes as usize - ledger.quorum()),
                     Loss::MaxHold => assert!(lock.own || lock.may_end_by_itself),
                     _ => {}

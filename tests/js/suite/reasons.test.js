@@ -110,6 +110,31 @@ test("rule 19: using rejects also when only the release finds that the lock is g
   assert.equal(await redis.send("GET", `lock:${key}`), "another's");
 });
 
+test("rule 6: a release that finds the lock gone is one loss, for the signal and for observers", async (t) => {
+  for (const servers of [redis, [redis, await startRedis(t), await startRedis(t)]]) {
+    const events = [];
+    const client = openClient(t, servers, { observe: (event) => events.push(event) });
+    const key = freshKey();
+    const lock = await client.acquire(key);
+    const { signal } = lock;
+    for (const server of [servers].flat()) await server.send("DEL", `lock:${key}`);
+    const ended = events.length;
+    assert.equal(await lock.release(), "expired");
+    assert.ok(signal.reason instanceof LockLostError);
+    const { fence } = events.find(({ type }) => type === "acquired");
+    const told = events.slice(ended).map(({ held, error, ...event }) => {
+      assert.ok(held > 0 && (error === undefined || error.code === "LOCK_LOST"));
+      return event;
+    });
+    assert.deepEqual(told, [
+      { type: "lost", keys: [key], fence },
+      { type: "released", keys: [key], fence, outcome: "expired" },
+    ]);
+    const { lost, released } = client.inspect().counters;
+    assert.deepEqual([lost, released], [1, 0]);
+  }
+});
+
 test("rule 19: the body's error wins over the loss, and a lock that the body released was not lost", async (t) => {
   const client = openClient(t, redis);
   const key = freshKey();

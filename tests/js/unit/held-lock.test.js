@@ -127,12 +127,9 @@ test("using releases always; its outcome is the body's, unless the lock was lost
   };
   assert.equal(await run(() => 5), 5);
   assert.equal(await run(async () => 6, fake.KIND.released, 2), 6);
-  for (const [record, outcome] of [
-    [fake.KIND.lost, 1],
-    [fake.KIND.released, 1],
-  ]) {
+  for (const loss of [fake.LOSS.expired, fake.LOSS.gone]) {
     await assert.rejects(
-      run(() => 7, record, outcome),
+      run(() => 7, fake.KIND.lost, loss),
       ({ code, keys, result }) => code === "LOCK_LOST" && keys[0] === "k" && result === 7,
     );
   }

@@ -23,10 +23,10 @@ test("events are reported in order, as plain data with keys, durations and reaso
   await settle();
   clock.time += 30;
   const noperm = [fake.CODE.server, 0, fake.CAUSE.unknown, 0, 0, 0, 0];
-  core.details.push("NOPERM", "NOPERM no", "expired", "NOPERM", "NOPERM no", "reset");
+  core.details.push("NOPERM", "NOPERM no", "gone", "expired", "NOPERM", "NOPERM no", "reset");
   feed(
     [fake.KIND.renewFailed, 1, ...noperm],
-    [fake.KIND.released, 2, 1],
+    [fake.KIND.lost, 2, fake.LOSS.gone],
     [fake.KIND.lost, 1, 1, 1],
     [fake.KIND.reason, 0, ...noperm],
     [fake.KIND.connection, 0, 1],
@@ -46,6 +46,11 @@ test("events are reported in order, as plain data with keys, durations and reaso
     code: "LOCK_CONNECTION",
     node: "h:1",
   };
+  const gone = {
+    name: "LockLostError",
+    message: 'lock "a", "b": gone',
+    code: "LOCK_LOST",
+  };
   const loss = {
     name: "LockLostError",
     message: 'lock "first": expired',
@@ -60,6 +65,7 @@ test("events are reported in order, as plain data with keys, durations and reaso
     { type: "degraded", keys: ["a", "b"], missing: 3 },
     { type: "renewed", keys: ["first"], rtt: 1.5 },
     { type: "renew-failed", keys: ["first"], error: failure },
+    { type: "lost", keys: ["a", "b"], fence: "6", held: 30, error: gone },
     {
       type: "released",
       keys: ["a", "b"],
