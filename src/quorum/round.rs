@@ -204,6 +204,19 @@ impl Round {
         failed > self.ballots.len().saturating_sub(self.terms.placement.needed())
     }
 
+    /// Whether so many nodes failed, or lost the connection before an answer, that the others cannot grant.
+    pub(crate) fn is_faulty(&self) -> bool {
+        let is_faulty = |ballot: &&Ballot| match ballot.vote {
+            BallotState::Failed(_) => true,
+            BallotState::Answered(_) => false,
+            BallotState::Waiting(_) | BallotState::Behind(..) | BallotState::Asked(..) => {
+                ballot.is_repeated()
+            }
+        };
+        let failed = self.ballots.iter().filter(is_faulty).count();
+        failed > self.ballots.len().saturating_sub(self.terms.placement.needed())
+    }
+
     /// Whether any node may have run the command. `registered` if a denial leaves a waiter registration on the node.
     pub(crate) fn may_have_written(&self, registered: bool) -> bool {
         self.ballots.iter().any(|ballot| ballot.may_have_written(registered))

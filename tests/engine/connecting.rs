@@ -163,13 +163,13 @@ fn the_connection_to_a_replica_is_closed_so_that_its_name_can_resolve_anew() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_in_the_error_at_the_end_of_the_wait() {
+fn a_connection_that_is_still_being_made_at_the_end_of_the_wait_is_in_the_error() {
     let mut client = Client::new();
     client.acquire(Request { wait: ms(300), ..request("a") });
     client.run_for(ms(300).plus(LOOK));
     let failure = failure(client.event());
-    assert_eq!((failure.code, failure.attempts), (Code::Connection, 1));
-    assert!(failure.message.contains("no connection within the wait of 300 ms"), "{}", failure.message);
+    assert_eq!((failure.code, failure.attempts), (Code::Timeout, 1));
+    assert!(failure.message.contains("no connection yet"), "{}", failure.message);
     assert_eq!(client.engine.busy(), 0);
 }
 

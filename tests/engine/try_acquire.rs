@@ -1,7 +1,7 @@
 //! Single attempts: they wait for the reply and for nothing else.
 
-use crate::world::{Client, fair, ms, one_attempt, request};
-use redlatch::{Code, Event, Request};
+use crate::world::{Client, LOOK, failure, fair, ms, one_attempt, request};
+use redlatch::{Code, Event, LockError, Request};
 
 #[test]
 fn a_single_attempt_sends_one_acquire_and_leaves_nothing() {
@@ -86,7 +86,38 @@ fn the_error_message_has_the_number_of_attempts_and_the_one_that_failed() {
     assert!(alone.contains("no new one was ready in time"), "{alone}");
     client.acquire(Request { wait: ms(1000), ..request("b") });
     let repeated = next_failure(&mut client);
-    assert_eq!(&*repeated, "no connection within the wait of 1000 ms");
+    assert_eq!(&*repeated, "not acquired within 1000 ms (1 attempt; no connection yet)");
+}
+
+/// What ends a wait that is over before the first attempt is decided.
+fn undecided(before_the_end: impl FnOnce(&mut Client)) -> LockError {
+    let mut client = Client::ready();
+    client.acquire(Request { wait: ms(500), ..request("a") });
+    client.command();
+    before_the_end(&mut client);
+    client.run_for(ms(500).plus(LOOK));
+    failure(client.event())
+}
+
+#[test]
+fn a_wait_that_is_over_before_the_answer_of_a_far_server_is_a_timeout() {
+    let error = undecided(|_| {});
+    assert_eq!(error.code, Code::Timeout);
+    assert_eq!(&*error.message, "not acquired within 500 ms (1 attempt; no answer yet)");
+    assert_eq!(error.reason, None, "the time alone");
+}
+
+#[test]
+fn a_fault_before_the_end_of_the_wait_is_the_error() {
+    let cut = undecided(|client| client.disconnect("reset by peer"));
+    assert_eq!((cut.code, &*cut.message), (Code::Connection, "no connection within the wait of 500 ms"));
+    let refused = undecided(|client| {
+        client.disconnect("reset by peer");
+        client.drain_io();
+        client.disconnect("connect ECONNREFUSED");
+    });
+    assert_eq!(refused.code, Code::Connection);
+    assert!(refused.message.starts_with("connect ECONNREFUSED"), "{}", refused.message);
 }
 
 #[test]

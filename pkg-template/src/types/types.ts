@@ -112,15 +112,15 @@ export interface LockClient extends AsyncDisposable {
    * With a `token` under which this client already holds the same keys (with the same `fair`), it re-enters the lock: the
    * server confirms that the lock is still held, the lease is shared, and only the last release frees the lock.
    *
-   * Rejects with LockTimeoutError when others held the lock all the time, with QuorumError when too few of several servers
-   * could be asked, with another LockError when a single server could not be asked, with `signal.reason` when aborted, and
-   * with TypeError or RangeError for bad options.
+   * Rejects with LockTimeoutError when `wait` is over and the time alone was short: others hold the lock, or it is undecided,
+   * because the servers are farther away than that. Rejects with QuorumError when too few of several servers could be asked,
+   * with another LockError when a single server failed or refused, with `signal.reason` when aborted, and with TypeError or
+   * RangeError for bad options.
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
   /**
-   * Like {@link acquire}, but resolves to `null` when others hold the lock for all of `wait`, and then leaves nothing behind.
-   * `wait` is 0 by default, whatever the client's `wait`: one attempt. Rejects as {@link acquire} does when the servers cannot
-   * be asked.
+   * Like {@link acquire}, but resolves to `null`, and leaves nothing behind, where {@link acquire} rejects with
+   * LockTimeoutError. `wait` is 0 by default, whatever the client's `wait`: one attempt, until it is answered.
    */
   tryAcquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock | null>;
   /**

@@ -43,11 +43,18 @@ impl AttemptOutcome {
         }
     }
 
-    /// The error after this many attempts, of which the last may still be in flight, with a `wait` in ms.
+    /// The error after this many attempts, of which the last may still be in flight, with a `wait` in ms. A timeout, if the
+    /// time alone was short: others held the lock, or it is not decided yet. Otherwise the fault.
     pub(super) fn error(&self, in_flight: Option<&Round>, attempts: u32, wait: u64) -> LockError {
         let why = match (self, in_flight) {
-            (Self::Failed(round), _) | (Self::Unknown, Some(round)) => {
-                return error_of(round, attempts, wait);
+            (Self::Failed(round), _) => return error_of(round, attempts, wait),
+            (Self::Unknown, Some(round)) if round.is_faulty() => return error_of(round, attempts, wait),
+            (Self::Unknown, Some(round)) if round.verdict() == Verdict::Pending => {
+                if round.is_asking() {
+                    "; no answer yet"
+                } else {
+                    "; no connection yet"
+                }
             }
             (Self::NotOurs, _) => return LockError::new(Code::Lost, attempts, Loss::NotOurs.describe()),
             (Self::Late, _) => return too_late(attempts),

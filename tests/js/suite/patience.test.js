@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
-import { settles, stall, until } from "../support/conditions.js";
+import { rejection, settles, stall, until } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
+import { ConnectionError, LockTimeoutError } from "../support/redlatch.js";
 
 const redis = await startRedis({ after });
 const target = { host: "127.0.0.1", port: redis.port };
@@ -95,6 +96,51 @@ for (const [roundTrip, ttl, emptied] of [
     assert.equal(await lock.release(), "released");
   });
 }
+
+for (const [what, start] of [
+  ["a server", async (t) => startProxy(t, target)],
+  ["a majority", async (t) => Promise.all([1, 2, 3].map(async () => startProxy(t, await startRedis(t))))],
+]) {
+  test(`rule 16: ${what} farther away than the wait is a time-out, and leaves nothing`, async (t) => {
+    const proxies = await start(t);
+    const far = (ms) => {
+      for (const proxy of [proxies].flat()) proxy.requestDelay = proxy.delay = ms / 2;
+    };
+    const events = [];
+    const client = openClient(t, proxies, { observe: ({ type }) => events.push(type) });
+    const key = freshKey();
+    far(1_500);
+    // At first it is the handshake that takes too long.
+    assert.equal(await client.tryAcquire(key, { wait: 150 }), null);
+    far(0);
+    await (await client.acquire(freshKey())).release();
+    far(1_500);
+    assert.equal(await client.tryAcquire(key, { wait: 150 }), null);
+    const error = await rejection(client.acquire(key, { wait: 150 }));
+    assert.ok(error instanceof LockTimeoutError, String(error));
+    assert.match(error.message, /within 150 ms \(1 attempt; no answer yet\)/);
+    assert.equal(error.cause, undefined);
+    assert.equal(events.filter((type) => type === "timed-out").length, 3);
+    far(0);
+    assert.equal(
+      (await client.acquire(key, { ttl: 60_000 })).held,
+      true,
+      "what was granted late is released",
+    );
+  });
+}
+
+test("rule 16: a fault before the end of the wait is the error, also of a try", async (t) => {
+  const proxy = await startProxy(t, target);
+  const client = await warmClient(t, proxy);
+  proxy.deaf = "replies";
+  const trying = client.tryAcquire(freshKey(), { wait: 400 });
+  await until(() => client.inspect().nodes[0].pending > 0, { what: "the command" });
+  proxy.cut();
+  const error = await rejection(trying);
+  assert.ok(error instanceof ConnectionError, String(error));
+  assert.match(error.message, /no connection within the wait of 400 ms/);
+});
 
 test("rule 16: a renewed lock on a far server is kept", async (t) => {
   const proxy = await startProxy(t, target);
