@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     entropy::Entropy,
-    error::{Cause, NodeError},
+    error::{Cause, NodeError, Obstacle},
     id::ConnectionId,
     time::{Duration, Instant},
 };
@@ -42,7 +42,12 @@ impl Node {
             self.state = State::Dialing { id: dial(), until, dialect };
             return None;
         }
-        Some(self.end(NodeError::connection(cause, reason), None, false, entropy, now))
+        let news = self.end(NodeError::connection(cause, reason), None, false, entropy, now);
+        if let Cause::Obstacle(_, Obstacle::Permission) = cause {
+            // It may be given at any time, and to ask for it costs the network nothing.
+            self.backoff.allow();
+        }
+        Some(news)
     }
 
     /// When to call [`timeout`](Self::timeout) next.

@@ -195,6 +195,24 @@ fn credentials_of_a_connection_replace_those_of_the_endpoint_and_stay_secret() {
 }
 
 #[test]
+fn every_acquire_asks_anew_for_a_permission_and_not_for_a_certificate() {
+    for (obstacle, dials) in [(Obstacle::Permission, 3), (Obstacle::Certificate, 1)] {
+        let mut client = Client::new();
+        let mut dialled = 0;
+        for _ in 0..3 {
+            client.acquire(request("a"));
+            client.drain_io();
+            if let Some(connection) = client.connection.take() {
+                dialled += 1;
+                client.engine.handle_obstacle(connection, obstacle, "not permitted", client.now);
+            }
+            assert_eq!(failure(client.event()).code, Code::Connection);
+        }
+        assert_eq!(dialled, dials, "{obstacle:?}, in one instant");
+    }
+}
+
+#[test]
 fn an_obstacle_and_a_peer_that_is_not_redis_end_the_waiting_at_once() {
     let waits = || Request { wait: ms(60_000), ..request("a") };
     for obstacle in [Obstacle::Permission, Obstacle::Certificate] {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, test } from "node:test";
 import { obstacleOf } from "../../../pkg/dist/errors/obstacle.js";
+import { nodeTransport } from "../../../pkg/dist/transport/node.js";
 import { assertLockError } from "../support/assertions.js";
 import { createAuthority } from "../support/certificates.js";
 import { freshKey, openClient } from "../support/clients.js";
@@ -43,6 +44,26 @@ test("rule 14: an untrusted certificate, and one for another name", async (t) =>
   const tls = { ca: authority.certificate, servername: "elsewhere.test" };
   const lock = await openClient(t, url, { tls }).acquire(freshKey());
   assert.equal(await lock.release(), "released");
+});
+
+test("rule 14: a permission that is given after a refusal counts at once", async (t) => {
+  let permitted = false;
+  const transport = {
+    async connect(...args) {
+      if (!permitted)
+        throw Object.assign(new Error('Requires net access, run again with "--allow-net"'), {
+          name: "NotCapable",
+        });
+      return nodeTransport.connect(...args);
+    },
+  };
+  const client = openClient(t, redis, { transport });
+  for (let times = 0; times < 10; times += 1) {
+    const error = await settles(rejection(client.acquire(freshKey(), { wait: 60_000 })), 2_000);
+    assertLockError(error, { type: ConnectionError, code: "LOCK_CONNECTION", says: [/allow-net/] });
+  }
+  permitted = true;
+  assert.equal((await client.tryAcquire(freshKey())).held, true);
 });
 
 test("rule 14: a web server", async (t) => {
