@@ -23,8 +23,7 @@ export async function dial<T>(
   use: (socket: net.Socket) => T,
   signal: AbortSignal,
 ): Promise<T> {
-  const hosts = await hostsOf(address);
-  signal.throwIfAborted();
+  const hosts = await orAborted(hostsOf(address), signal);
   return new Promise((resolve, reject) => {
     const sockets = new Set<net.Socket>();
     const failures: unknown[] = [];
@@ -87,6 +86,15 @@ export async function dial<T>(
       });
     };
     advance();
+  });
+}
+
+/** The look-up's result, unless the signal aborts before: a look-up cannot be stopped, and may take half a minute. */
+function orAborted<T>(looking: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    looking.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }
 
