@@ -1,6 +1,6 @@
 import { reasonOf } from "../errors/text.js";
 import type { Address, Connection, Transport } from "../types/transport.js";
-import type { Login } from "./login.js";
+import { type Login, LoginFailure } from "./login.js";
 
 /** Hears what happens on a connection, until it is dropped or has ended. */
 export interface ConnectionOwner {
@@ -9,7 +9,6 @@ export interface ConnectionOwner {
   handleClosed(connection: NodeConnection, reason: string, error: unknown): void;
 }
 
-const NO_LOGIN = "the credentials function failed; see the cause";
 const SILENT = " before the server sent anything; is this a TLS port (use rediss://)?";
 
 /**
@@ -98,7 +97,7 @@ export class NodeConnection {
     try {
       this.login = await ask();
     } catch (error) {
-      this.#close(error, NO_LOGIN);
+      this.#close(error);
     }
     // The answer may also have come after the connection was dropped.
     this.#dial.signal.throwIfAborted();
@@ -127,8 +126,9 @@ export class NodeConnection {
     else this.#close(new Error("the transport delivered data before connect had resolved"));
   }
 
-  #close(error: unknown, reason = reasonOf(error)): void {
+  #close(error: unknown): void {
     if (this.#closed) return;
+    const reason = error instanceof LoginFailure ? error.reason : reasonOf(error);
     const silent = this.#plaintext && this.#connection !== undefined && !this.#received;
     this.drop();
     this.#owner.handleClosed(this, reason + (silent ? SILENT : ""), error);

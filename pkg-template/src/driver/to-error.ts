@@ -1,6 +1,7 @@
 import type { ErrorRecord, VoteRecord } from "../core/records.js";
 import { CAUSE, CODE } from "../core/wire.js";
 import { type Call, locate, NOWHERE } from "../errors/call-site.js";
+import { withholdCause } from "../errors/data.js";
 import {
   ClosedError,
   ConnectionError,
@@ -15,6 +16,7 @@ import {
   type Vote,
 } from "../errors/errors.js";
 import type { Transport } from "../types/transport.js";
+import { LoginFailure } from "./login.js";
 
 /** What errors say about a server. */
 export interface NodeInfo {
@@ -106,7 +108,8 @@ function connectionError(
   if (cause === CAUSE.transport || cause === CAUSE.obstacle) {
     const last = node.lastError;
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
-    return new ConnectionError(message, node.name, { cause: own, keys });
+    if (!(own instanceof LoginFailure)) return new ConnectionError(message, node.name, { cause: own, keys });
+    return withholdCause(new ConnectionError(message, node.name, { cause: own.cause, keys }));
   }
   const hint = cause !== CAUSE.connectTimeout ? "" : node.asking ? UNSETTLED : node.tls ? SILENT : "";
   return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });

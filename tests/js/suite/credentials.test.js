@@ -39,14 +39,22 @@ test("a token that changes is asked for at each connect, in place of the URL's p
 });
 
 test("what the function throws is the cause of a ConnectionError, and its text is not repeated", async (t) => {
-  const failure = new Error("no token for canary");
+  const failure = new RangeError("no token for canary");
   for (const credentials of [
     () => {
       throw failure;
     },
     () => Promise.reject(failure),
   ]) {
-    const error = await rejection(openClient(t, at(""), { credentials }).tryAcquire(freshKey()));
+    const events = [];
+    const client = openClient(t, at(""), { credentials, observe: (event) => events.push(event) });
+    const error = await rejection(client.tryAcquire(freshKey()));
+    const [{ reason, error: data }] = events;
+    const { fault } = client.inspect().nodes[0];
+    for (const text of [reason, data.message, fault.message, error.message]) {
+      assert.match(text, /the credentials function failed with RangeError$/);
+    }
+    assert.doesNotMatch(everythingShown([events, fault]), /canary/);
     assertLockError(error, {
       type: ConnectionError,
       code: "LOCK_CONNECTION",
@@ -70,7 +78,8 @@ test("a value that is not a login is refused, and not shown", async (t) => {
   ]) {
     const client = openClient(t, at(""), { credentials: () => given });
     const error = await rejection(client.tryAcquire(freshKey()));
-    assertLockError(error, { type: ConnectionError, code: "LOCK_CONNECTION", port: redis.port });
+    assert.match(client.inspect().nodes[0].fault.message, /credentials must return/);
+    assert.ok(error instanceof ConnectionError, String(error));
     assert.ok(error.cause instanceof TypeError);
     assert.match(error.cause.message, /credentials must return/);
     assert.doesNotMatch(everythingShown(error), /canary/);
