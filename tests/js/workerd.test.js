@@ -20,7 +20,8 @@ const { servers, send, workerd } = await setUp(after, async (scope) => {
   });
   return { servers, send, workerd };
 });
-const ask = (verb, given) => workerd.ask(`/${verb}?given=${encodeURIComponent(JSON.stringify(given))}`);
+const ask = (verb, given, options) =>
+  workerd.ask(`/${verb}?given=${encodeURIComponent(JSON.stringify(given))}`, options);
 
 test("the conformance tests, each in a request", async (t) => {
   for (const name of Object.keys(tests)) {
@@ -93,7 +94,8 @@ test("an IPv6 address", { skip: (await hasIPv6()) ? false : "this machine has no
 
 const shared = (name) => {
   const key = freshKey();
-  return (verb, given = {}) => ask("shared", { url: servers.main, name, key, verb, ...given });
+  return (verb, given = {}, options = {}) =>
+    ask("shared", { url: servers.main, name, key, verb, ...given }, options);
 };
 
 test("rule 18: a client of the module's scope works in one request after the other", async () => {
@@ -129,3 +131,30 @@ test("rule 18: a renewed lock that an earlier request left behind blocks its cli
     what: "a client that works again",
   });
 });
+
+for (const [how, leave] of [
+  ["has been answered", async (request, given) => assert.equal((await request("leave", given)).none, true)],
+  [
+    "was cancelled",
+    async (request, given) => {
+      const controller = new AbortController();
+      const asking = request("acquire", given, { signal: controller.signal });
+      const waiting = `*{lock:${given.key}}*waiters*`;
+      await until(async () => (await send("KEYS", waiting)).length > 0, { what: "the waiter" });
+      controller.abort();
+      await assert.rejects(asking, { name: "AbortError" });
+    },
+  ],
+]) {
+  test(`rule 18: an acquire of a request that ${how} blocks its client until its wait is over`, async () => {
+    const request = shared(`an acquire of a request that ${how}`);
+    const key = freshKey();
+    await send("SET", `lock:${key}`, "another", "PX", 60_000);
+    const wait = 1_500;
+    await leave(request, { key, options: { wait } });
+    assert.match((await request("cycle")).message, /createClient in each request/);
+    await pause(wait + 50);
+    const { result, message } = await request("cycle");
+    assert.equal(result, "released", `the first request after that is served: ${message}`);
+  });
+}

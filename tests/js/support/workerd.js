@@ -16,7 +16,7 @@ const TYPES = { ".js": "ESModule", ".mjs": "ESModule", ".wasm": "CompiledWasm" }
  * Runs a worker of the folder workers/, or from a file: URL, with the packed package: `imports` are the files of tests/js that it may import. Other options
  * are miniflare's, such as bindings and durableObjects; `env` is its environment.
  *
- * Returns { url, ask(path), output }; `ask` resolves to the answer's JSON.
+ * Returns { url, ask(path, options of fetch), output }; `ask` resolves to the answer's JSON.
  */
 export async function startWorkerd(scope, name, { imports = [], env, packed = unpack(scope), ...options }) {
   const file = (path) => ({ type: "ESModule", path: `/${path}`, file: join(ROOT, path) });
@@ -49,8 +49,8 @@ export async function startWorkerd(scope, name, { imports = [], env, packed = un
   return {
     url,
     output: worker.output,
-    async ask(path) {
-      const response = await fetch(new URL(path, url));
+    async ask(path, options) {
+      const response = await fetch(new URL(path, url), options);
       const text = await response.text();
       if (!response.ok) throw new Error(`workerd answered ${response.status}: ${text}`);
       return JSON.parse(text);

@@ -24,6 +24,12 @@ const answers = {
     const verbs = {
       acquire: async () => void locks.set(name, await client.acquire(key, options)),
       cycle: async () => (await client.acquire(key, options)).release(),
+      /** Answers while the acquire waits, which nobody goes on with. */
+      leave: async () => {
+        client.acquire(key, options).catch(() => {});
+        const isWaiting = () => client.inspect().counters.contended > 0;
+        while (!isWaiting()) await new Promise((resolve) => setTimeout(resolve, 10));
+      },
       using: () => client.using(key, options, () => new Promise((resolve) => setTimeout(resolve, 1_500))),
       verify: () => locks.get(name).verify(),
       release: () => locks.get(name).release(),
