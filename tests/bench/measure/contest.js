@@ -18,10 +18,11 @@ const LISTS = Array.from({ length: PROCESSES }, (_, at) => `orders:${at}`);
 const HOLDERS_COMMANDS = 2;
 
 /**
- * { gaps (ms), commands per acquire, overtakings (of all heats), exclusive, warmUp } of a contest among `waiters`. `gaps`: how many at
- * least, `seconds`: after how many no further heat begins; `warm`: when it counts, from the median gap of heat after heat.
+ * For each number in `crowds`, a contest among this many waiters, all in the same processes: { gaps (ms), perAcquire (commands),
+ * overtakings (of all heats), exclusive, warmUp }. `sizes`: how many `gaps` at least; after how many `seconds` no further heat begins;
+ * `warm`, the rule for the warm-up, of the median gap of each heat.
  */
-export async function contest(scope, redis, name, waiters, sizes) {
+export async function contest(scope, redis, name, crowds, sizes) {
   await redis.send("FLUSHALL");
   const workers = ["orders:holder", ...LISTS].map((orders) =>
     start(scope, "waiters", { name, port: redis.port, key: KEY, orders }),
@@ -29,7 +30,9 @@ export async function contest(scope, redis, name, waiters, sizes) {
   const boss = await adminClient({ host: "127.0.0.1", port: redis.port });
   try {
     await Promise.all(workers.map((worker) => worker.said((message) => message.ready, 20_000)));
-    return await runHeats(redis, boss, name, waiters, sizes);
+    const results = [];
+    for (const waiters of crowds) results.push(await runHeats(redis, boss, name, waiters, sizes));
+    return results;
   } finally {
     for (const worker of workers) worker.signal("SIGKILL");
     await Promise.all(workers.map((worker) => worker.exit));

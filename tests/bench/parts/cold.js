@@ -30,6 +30,9 @@ const IN_PROCESSES = Object.keys(RUNTIMES).flatMap((runtime) =>
 const WORKERD = { name: "workerd: redlatch", role: "ours" };
 const CHROMIUM = { name: "Chromium, unbundled, over a bridge: redlatch", role: "ours" };
 const CONTESTANTS = [...IN_PROCESSES, WORKERD, CHROMIUM];
+/** --quick has no time for the other versions of Node.js. */
+const contestantsOf = (size) =>
+  CONTESTANTS.filter(({ runtime }) => size === "full" || !["Node 22", "Node 24"].includes(runtime));
 
 const FIGURES = {
   made: { of: ({ made }) => made, unit: "ms" },
@@ -47,7 +50,7 @@ export const cold = {
   name: "cold",
   about: "from before the import to the client and to the first lock, on each runtime",
   sizes: { full: { starts: 3 }, quick: { starts: 1 } },
-  samples: (rounds, size) => CONTESTANTS.length * cold.sizes[size].starts * rounds,
+  samples: (rounds, size) => contestantsOf(size).length * cold.sizes[size].starts * rounds,
   secondsEach: { full: 0.6, quick: 0.9 },
   async run(bench, { starts }) {
     const { scope } = bench;
@@ -63,10 +66,11 @@ export const cold = {
       [CHROMIUM.name, open],
     ]);
     const count = starts * bench.rounds;
-    const names = CONTESTANTS.map(({ name }) => name);
+    const contestants = contestantsOf(bench.size);
+    const names = contestants.map(({ name }) => name);
     const results = await bench.interleave(names, (name) => begin[name](), count);
     const title = `cold starts, median of ${count}: from before the import to the client and to the first lock, and the memory by then`;
-    const all = { contestants: CONTESTANTS, results, figures: FIGURES, columns: COLUMNS };
+    const all = { contestants, results, figures: FIGURES, columns: COLUMNS };
     return [bench.print(makeTable({ id: "cold", title, ...all }))];
   },
 };

@@ -27,7 +27,7 @@ export const limits = {
       warm: { slice: 250, span: 4, change: 0.03, atMost: 10_000 },
     },
     quick: {
-      lanes: [1, 512],
+      lanes: [1],
       draws: 5_000,
       ms: 250,
       warm: { slice: 50, span: 3, change: 0.1, atMost: 350 },

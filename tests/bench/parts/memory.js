@@ -40,13 +40,13 @@ export const memory = {
   name: "memory",
   about: "memory per held lock, per waiter and per client",
   sizes: {
-    full: { counts: { locks: 50_000, waiters: 10_000, clients: 200 } },
-    quick: { counts: { locks: 5_000, waiters: 2_000, clients: 50 } },
+    full: { counts: { locks: 50_000, waiters: 10_000, clients: 200 }, settle: 1_000 },
+    quick: { counts: { locks: 5_000, waiters: 2_000, clients: 50 }, settle: 300 },
   },
   samples: (rounds, size) =>
     Object.keys(TITLES).reduce((sum, of) => sum + contestantsOf(of, size).length, 0) * rounds,
   secondsEach: { full: 6, quick: 1.4 },
-  async run(bench, { counts }) {
+  async run(bench, { counts, settle }) {
     const [redis] = await bench.servers(1);
     const tables = [];
     for (const [of, count] of Object.entries(counts)) {
@@ -55,7 +55,7 @@ export const memory = {
         contestants.map(({ name }) => name),
         async (name) => {
           await redis.send("FLUSHALL");
-          const task = { name, port: redis.port, of, count };
+          const task = { name, port: redis.port, of, count, settle };
           return sample(bench.scope, "memory", task, { args: ["--expose-gc"] });
         },
       );

@@ -11,7 +11,7 @@ export const pairs = {
   contestants: contestants(({ name }) => name !== "bare socket EVALSHA"),
   sizes: {
     full: { ms: 2_000, warm: { slice: 250, span: 4, change: 0.03, atMost: 10_000 } },
-    quick: { ms: 250, warm: { slice: 50, span: 3, change: 0.1, atMost: 350 } },
+    quick: { ms: 200, warm: { slice: 50, span: 3, change: 0.1, atMost: 300 } },
   },
   samples: (rounds) => LANES.length * pairs.contestants.length * rounds,
   secondsEach: { full: 8, quick: 0.9 },

@@ -49,9 +49,9 @@ export const waiting = {
         { count: 1_000, contestants: few },
         { count: 10_000, contestants: ours },
       ],
-      ms: 800,
+      ms: 500,
       seconds: 2,
-      warm: { slice: 200, span: 2, change: 0.2, atMost: 1_200 },
+      warm: { slice: 100, span: 2, change: 0.2, atMost: 600 },
     },
   },
   samples: (rounds, size) =>

@@ -1,16 +1,15 @@
 // A process with many locks, waiters or clients: by how much it and the server have grown for each, in bytes. Needs --expose-gc.
+//
+// `settle`: how long waiters and closed connections are given, in ms.
 import { setTimeout as pause } from "node:timers/promises";
 import { input, say } from "../../js/support/processes.js";
 import { open } from "../contenders/index.js";
 import { releaseMany, takeMany } from "../measure/many.js";
 import { fieldsOf, openMeter } from "../measure/meter.js";
 
-const { name, port, of, count } = input();
+const { name, port, of, count, settle } = input();
 const options = { ports: [port], lanes: count, lease: 120_000 };
 const { server } = await openMeter([port]);
-
-/** For waiters and closed connections: until both sides have done what they had to. */
-const SETTLED = 1_000;
 
 async function read() {
   await pause(50);
@@ -33,7 +32,7 @@ const growing = {
     const holder = await open(name, options);
     await holder.take("bench:waited-for");
     for (let waiter = 0; waiter < count; waiter += 1) client.take("bench:waited-for");
-    await pause(SETTLED);
+    await pause(settle);
   },
   async clients() {
     const clients = [];
@@ -43,7 +42,7 @@ const growing = {
     }
     return async () => {
       await Promise.all(clients.map(({ close }) => close()));
-      await pause(SETTLED);
+      await pause(settle);
     };
   },
 };
