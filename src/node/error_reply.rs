@@ -24,6 +24,7 @@ const LONGEST: usize = 256;
 pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
     let text = String::from_utf8_lossy(line);
     let text = script_error(&text).unwrap_or(&text);
+    let text = without_place(text);
     // "unknown command 'AUTH', with args beginning with: ..." would show the password.
     let text = text.split(", with args beginning with").next().unwrap_or_default();
     // Before any other change: cutting or replacing characters could leave a part of the secret.
@@ -53,6 +54,14 @@ fn script_error(text: &str) -> Option<&str> {
     None
 }
 
+/// Cuts off where in our script the error arose, which Redis from 7 on appends: ` script: <sha1>, on @user_script:12.`.
+fn without_place(text: &str) -> &str {
+    match text.split_once(" script: ") {
+        Some((error, place)) if place.contains(", on @user_script:") => error,
+        _ => text,
+    }
+}
+
 fn is_prefix(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_uppercase())
         && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
@@ -80,6 +89,14 @@ mod tests {
         assert_eq!(prefix(redis_6), "OOM");
         let redis_6_type = "ERR Error running script (call to f_00aa): @user_script:8: WRONGTYPE Operation against a key holding the wrong kind of value";
         assert_eq!(prefix(redis_6_type), "WRONGTYPE");
+    }
+
+    #[test]
+    fn the_place_in_a_script_is_not_shown() {
+        let message = |line: &str| parse(line.as_bytes(), "").message;
+        let redis_7 = "WRONGTYPE Operation against a key holding the wrong kind of value script: dc9a594e66952e8a58772d2ab341f1f6219db0ce, on @user_script:18.";
+        assert_eq!(message(redis_7), "WRONGTYPE Operation against a key holding the wrong kind of value");
+        assert_eq!(message("ERR no such script: x"), "ERR no such script: x");
     }
 
     #[test]

@@ -238,6 +238,7 @@ impl Node {
         let (state, pending) = match &self.state {
             State::Up(connection) if connection.is_ready() => ("ready", connection.pipeline.len()),
             State::Up(_) | State::Dialing { .. } => ("connecting", 0),
+            State::Down if self.backoff.allows_at_once() => ("idle", 0),
             State::Down => ("down", 0),
         };
         NodeSnapshot { state, pending, wakes: self.wakes(), fault: self.fault.as_ref().map(NodeFault::new) }

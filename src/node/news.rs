@@ -46,7 +46,7 @@ pub(crate) enum News {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NodeSnapshot {
-    /// `down`, `connecting` or `ready`.
+    /// `idle`, `connecting`, `ready` or `down`.
     pub state: &'static str,
     /// How many commands wait for replies.
     pub pending: usize,

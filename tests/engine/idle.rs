@@ -5,6 +5,21 @@ use redlatch::{Event, Observed, Request};
 
 const MINUTE: u64 = 60_000;
 
+fn state(client: &Client) -> &'static str {
+    client.engine.inspect().nodes[0].state
+}
+
+#[test]
+fn a_server_that_is_not_needed_is_idle_and_one_that_cannot_be_reached_is_down() {
+    let mut client = Client::new();
+    assert_eq!(state(&client), "idle");
+    client.acquire(request("a"));
+    client.drain_io();
+    assert_eq!(state(&client), "connecting");
+    client.disconnect("connect ECONNREFUSED");
+    assert_eq!(state(&client), "down");
+}
+
 #[test]
 fn a_connection_is_closed_after_five_minutes_without_a_command() {
     let mut client = Client::ready();
@@ -21,6 +36,7 @@ fn a_connection_is_closed_after_five_minutes_without_a_command() {
     client.run_for(ms(1).plus(LOOK));
     client.drain_io();
     assert_eq!(client.closed, [connection]);
+    assert_eq!(state(&client), "idle");
     assert_eq!(client.engine.poll_timeout(), None, "there is nothing left to do");
 }
 

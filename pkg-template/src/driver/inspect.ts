@@ -4,7 +4,7 @@ import type { ClientSnapshot, NodeFault, NodeSnapshot } from "../types/observe.j
 /** The part of the core's state that the client passes on. */
 export type CoreState = Pick<CoreSnapshot, "nodes" | "releasing" | "counters">;
 
-const DOWN: CoreNode = { state: "down", pending: 0, wakes: false, fault: undefined };
+const CLOSED = { state: "closed", pending: 0, wakes: false, fault: undefined } as const;
 
 /** Joins what the core knows with the names of servers and keys, which it does not know. */
 export function snapshotOf(
@@ -13,14 +13,14 @@ export function snapshotOf(
   locks: Pick<ClientSnapshot, "locks" | "waiters">,
 ): ClientSnapshot {
   return {
-    nodes: nodes.map(({ name }, index) => nodeOf(name, core.nodes[index] ?? DOWN)),
+    nodes: nodes.map(({ name }, index) => nodeOf(name, core.nodes[index] ?? CLOSED)),
     ...locks,
     releasing: core.releasing,
     counters: core.counters,
   };
 }
 
-function nodeOf(node: string, { state, pending, wakes, fault }: CoreNode): NodeSnapshot {
+function nodeOf(node: string, { state, pending, wakes, fault }: CoreNode | typeof CLOSED): NodeSnapshot {
   return { node, state, pending, wakes, fault: fault === undefined ? null : faultOf(node, fault) };
 }
 

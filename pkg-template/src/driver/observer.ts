@@ -1,5 +1,5 @@
 import type { ErrorRecord, Records } from "../core/records.js";
-import { KIND } from "../core/wire.js";
+import { CAUSE, CODE, KIND } from "../core/wire.js";
 import { dataOf } from "../errors/data.js";
 import type { LockError } from "../errors/errors.js";
 import { reasonOf } from "../errors/text.js";
@@ -76,7 +76,11 @@ export class Observer {
     if (this.any)
       this.add({ type: "connection", node, state: "ended", reason: error.message, error: dataOf(error) });
     // Once for each server, because the core reports no other failure while nobody observes.
-    else warn(`the first connection to a server failed: ${error.message}`, "REDLATCH_FIRST_CONTACT");
+    else {
+      const lasts = record.code !== CODE.connection || record.cause === CAUSE.obstacle;
+      const next = lasts ? "" : "; locks go on trying until their `wait` is over";
+      warn(`the first connection to a server failed: ${error.message}${next}`, "REDLATCH_FIRST_CONTACT");
+    }
   }
 
   /** Delivers all events in order. Whatever the application's code throws, or rejects with, ends here. */

@@ -59,7 +59,6 @@ function errorOf(
   const { code, attempts, prefix, message } = record;
   const cause = nestedError(record.reason, nodes, since, keys);
   const node = nodes[record.node] ?? allOf(nodes);
-  const located = `${node.name}: ${message}`;
   switch (code) {
     case CODE.timeout:
       return new LockTimeoutError(message, attempts, { cause, keys });
@@ -73,9 +72,9 @@ function errorOf(
     case CODE.connection:
       return connectionError(record, node, keys);
     case CODE.server:
-      return new ServerError(located + hintFor(prefix, node), node.name, prefix, { keys });
+      return new ServerError(`${node.name}: ${remedied(message, node)}`, node.name, prefix, { keys });
     case CODE.protocol:
-      return new ProtocolError(located, node.name, { keys });
+      return new ProtocolError(`${node.name}: ${message}`, node.name, { keys });
     case CODE.overloaded:
       return new OverloadedError(message, { keys });
     case CODE.closed:
@@ -85,12 +84,31 @@ function errorOf(
   }
 }
 
-/** A prefix before the hash tag of a derived key moves it out of its lock's slot. */
-function hintFor(prefix: string, { transport }: NodeInfo): string {
-  return prefix === "CROSSSLOT" && transport.carrier === "commands"
-    ? "; does the client behind fromCommand put a key prefix of its own before the keys? Remove it there, and set `prefix` here"
-    : "";
+/** An error reply with what to do about it, where its own text does not say so. */
+function remedied(message: string, { transport }: NodeInfo): string {
+  const remedies = transport.carrier === "commands" ? OTHER_CLIENT : OWN_CONNECTION;
+  const found = [...remedies, ...ANY_CONNECTION].find(([begin]) => message.startsWith(begin));
+  return found === undefined ? message : `${message.replace(/\.$/, "")}; ${found[1]}`;
 }
+
+type Remedies = readonly (readonly [begin: string, remedy: string])[];
+
+const OWN_CONNECTION: Remedies = [
+  ["NOAUTH", "give the password in the URL (redis://:password@host), or by `credentials`"],
+  ["WRONGPASS", "check user and password, and percent-encode the special characters in a URL"],
+  ["ERR DB index is out of range", "the server has no such database: change the number in the URL"],
+];
+const OTHER_CLIENT: Remedies = [
+  // A prefix before the hash tag of a derived key moves it out of its lock's slot.
+  [
+    "CROSSSLOT",
+    "does the client behind fromCommand put a key prefix of its own before the keys? Remove it there, and set `prefix` here",
+  ],
+  ["NOAUTH", "log in with the client behind the transport"],
+];
+const ANY_CONNECTION: Remedies = [
+  ["WRONGTYPE", "the key holds something that is no lock: use another key, or another `prefix`"],
+];
 
 /** An error of the whole client, as one of its calls rejects with it. */
 export function errorForCall(error: ClosedError | InternalError, { keys, site }: Call): LockError {
@@ -108,13 +126,17 @@ function connectionError(
   if (cause === CAUSE.transport || cause === CAUSE.obstacle) {
     const last = node.lastError;
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
-    if (!(own instanceof LoginFailure)) return new ConnectionError(message, node.name, { cause: own, keys });
-    return withholdCause(new ConnectionError(message, node.name, { cause: own.cause, keys }));
+    if (own instanceof LoginFailure)
+      return withholdCause(new ConnectionError(message, node.name, { cause: own.cause, keys }));
+    // Of a unix socket that does not exist, the system says ENOENT.
+    const remedy = /\b(ECONNREFUSED|connect ENOENT)\b/.test(message) ? UNSERVED : "";
+    return new ConnectionError(message + remedy, node.name, { cause: own, keys });
   }
   const hint = cause !== CAUSE.connectTimeout ? "" : node.asking ? UNSETTLED : node.tls ? SILENT : "";
   return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });
 }
 
+const UNSERVED = "; is a server running there?";
 const UNSETTLED = "; the promise of the credentials function has not settled";
 /** A server without TLS takes the handshake for the beginning of a command, and waits silently for the rest. */
 const SILENT = "; does the server speak TLS on this port, as rediss:// requires?";

@@ -64,7 +64,7 @@ export function parseRequest(
   defaults: VerbDefaults = {},
 ): Request {
   const keys = parseKeys("key", key);
-  const options = optionsOf<AcquireOptions>(verb, given, ACQUIRE_OPTIONS);
+  const options = acquireOptions(verb, given);
   const fair = check("fair", options.fair, "boolean", false);
   const token = options.token === undefined ? undefined : parseToken("token", options.token);
   return complete(settings, options, defaults, {
@@ -80,13 +80,21 @@ export function parseRequest(
 /** Checks the arguments of adopt. */
 export function parseAdoption(settings: Settings, handle: unknown, given: unknown): Request {
   const lock = parseHandle(handle);
-  const options = optionsOf<AcquireOptions>("adopt", given, ACQUIRE_OPTIONS);
+  const options = acquireOptions("adopt", given);
   for (const name of ["token", "fair"] as const) {
     if (options[name] !== undefined && options[name] !== lock[name]) {
       throw new TypeError(`adopt: ${name} comes from the handle; remove it from the options`);
     }
   }
   return complete(settings, options, {}, { ...lock, flags: FLAG.adopt });
+}
+
+/** The options of `verb`. Other libraries take the lease as a number in their place. */
+function acquireOptions(verb: string, given: unknown): AcquireOptions {
+  if (typeof given !== "number") return optionsOf<AcquireOptions>(verb, given, ACQUIRE_OPTIONS);
+  throw new TypeError(
+    `${verb}: options must be an object; got ${given} (a lease of ${given} ms is { ttl: ${given} })`,
+  );
 }
 
 /** What a request is about. `ttl` is the default of that option, if there is one. */

@@ -28,6 +28,9 @@ export const localEndpoint: Endpoint = {
 const ACCEPTED =
   "redis://[user:password@]host[:port][/database] or valkey://..., rediss://... or valkeys://... for TLS, or unix:///path[?db=0]";
 
+const UNENCODED =
+  "special characters in a user or password must be percent-encoded, as encodeURIComponent does";
+
 // scheme :// userinfo @ host : port / path ? query. The last @ before the path ends the userinfo.
 const SHAPE =
   /^([a-z][a-z0-9+]*):\/\/(?:([^/?#]*)@)?(\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s:/?#@[\]]*)(?::([0-9]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i;
@@ -42,7 +45,7 @@ export function parseUrl(url: string, option: string): Endpoint {
   if (url.length > 1 && url.startsWith("/")) return { ...localEndpoint, address: unixAddress(url) };
   const [match, scheme = "", userinfo, host = "", port = "", path = "", query = ""] = SHAPE.exec(url) ?? [];
   if (match === undefined) {
-    throw refuse("not a server URL (special characters in a password must be percent-encoded)");
+    throw refuse(`not a server URL (${UNENCODED})`);
   }
   const login = parseUserinfo(userinfo, refuse);
   switch (scheme.toLowerCase()) {
@@ -51,6 +54,8 @@ export function parseUrl(url: string, option: string): Endpoint {
     case "valkey":
     case "valkeys": {
       if (host === "") throw refuse("the host is missing");
+      // The "/" or "?" of a password ends the host, and what follows looks like a path or a query.
+      if (`${path}?${query}`.includes("@")) throw refuse(UNENCODED);
       if (query !== "") throw refuse("query parameters are not supported");
       const address = {
         host: host.startsWith("[") ? host.slice(1, -1) : host,

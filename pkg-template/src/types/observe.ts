@@ -80,8 +80,11 @@ export interface ClientSnapshot {
 export interface NodeSnapshot {
   /** host:port, or the path of the socket. */
   readonly node: string;
-  /** The state of the connection; commands can be sent when it is `"ready"`. */
-  readonly state: "down" | "connecting" | "ready";
+  /**
+   * The state of the connection. `"idle"`: there is none, because nothing needs it; the next command connects. `"ready"`:
+   * commands can be sent. `"down"`: the last attempt to connect failed, or the connection broke. `"closed"`: the client is closed.
+   */
+  readonly state: "idle" | "connecting" | "ready" | "down" | "closed";
   /** How many commands are waiting for their replies. */
   readonly pending: number;
   /** Whether the server wakes waiters when it is their turn (RESP3). If not, waiters poll. */

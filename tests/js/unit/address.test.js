@@ -97,6 +97,21 @@ for (const [url, type] of bad) {
   });
 }
 
+for (const url of [
+  "redis://u:can/ary@h",
+  "redis://u:p@can/ary@h:6379/0",
+  "redis://u:p@can?ary@h",
+  "rediss://u:can#ary@h",
+]) {
+  test(`says that a password must be encoded: ${url}`, () => {
+    assert.throws(
+      () => parseUrl(url, "url"),
+      (error) =>
+        /percent-encoded, as encodeURIComponent does/.test(error.message) && !/ary/.test(error.message),
+    );
+  });
+}
+
 for (const [url, wrapping] of [
   [" redis://:canary@h", /begins with whitespace/],
   ["redis://:canary@h\t", /ends with whitespace/],

@@ -79,7 +79,7 @@ const record = (code, message, more = {}) => ({
   reason: undefined,
   ...more,
 });
-const node = { name: "h:1", tls: false, lastError: undefined };
+const node = { name: "h:1", transport: {}, tls: false, lastError: undefined };
 /** The error of a call that locks no key. */
 const toLockError = (error, nodes, since) => errorOf(error, nodes, since, { keys: [], site: {} });
 
@@ -97,7 +97,12 @@ test("the core's errors become LockErrors with all their properties", () => {
   const server = toLockError(reply, [node], 9);
   assert.deepEqual(
     [server.code, server.prefix, server.node, server.message],
-    ["LOCK_SERVER", "NOAUTH", "h:1", "h:1: NOAUTH Authentication required."],
+    [
+      "LOCK_SERVER",
+      "NOAUTH",
+      "h:1",
+      "h:1: NOAUTH Authentication required; give the password in the URL (redis://:password@host), or by `credentials`",
+    ],
   );
   assert.equal(toLockError(record(CODE.protocol, "depth"), [node], 9).message, "h:1: depth");
   assert.equal(toLockError(record(CODE.overloaded, "full"), [node], 9).code, "LOCK_OVERLOADED");
@@ -113,12 +118,36 @@ test("a connection error has the transport's error as its cause, if that ended t
     connection: 3,
   });
   assert.equal(toLockError(refused, nodes, 9).cause, error);
-  assert.equal(toLockError(refused, nodes, 9).message, "connect ECONNREFUSED h:1");
+  assert.equal(
+    toLockError(refused, nodes, 9).message,
+    "connect ECONNREFUSED h:1; is a server running there?",
+  );
+  const reset = { ...refused, message: "read ECONNRESET" };
+  assert.doesNotMatch(toLockError(reset, nodes, 9).message, /;/);
   assert.equal(toLockError({ ...refused, connection: 2 }, nodes, 9).cause, undefined);
   const silent = record(CODE.connection, "no answer within 20 ms");
   assert.equal(toLockError(silent, nodes, 9).cause, undefined);
   assert.equal(toLockError(silent, nodes, 9).node, "h:1");
   assert.equal(toLockError(silent, nodes, 9).message, "h:1: no answer within 20 ms");
+});
+
+test("an error reply that does not say what to do gets a remedy", () => {
+  const own = { ...node, transport: {} };
+  const carried = { ...node, transport: { carrier: "commands" } };
+  const message = (text, where) =>
+    toLockError(record(CODE.server, text, { prefix: text.split(" ")[0] }), [where], 9).message;
+  assert.match(message("WRONGPASS invalid username-password pair", own), /check user and password/);
+  assert.match(message("ERR DB index is out of range", own), /change the number in the URL/);
+  assert.match(message("NOAUTH Authentication required.", carried), /the client behind the transport/);
+  for (const where of [own, carried])
+    assert.match(
+      message("WRONGTYPE Operation against a key", where),
+      /use another key, or another `prefix`$/,
+    );
+  // Over REST, the endpoint's own text says what to check.
+  for (const text of ["WRONGPASS the REST token was rejected", "ERR DB index is out of range"])
+    assert.equal(message(text, carried), `h:1: ${text}`);
+  assert.equal(message("LOADING Redis is loading", own), "h:1: LOADING Redis is loading");
 });
 
 test("a TLS handshake without an answer: the message asks for TLS at the other end", () => {

@@ -169,3 +169,19 @@ test("a signal that cannot be listened to is refused", async () => {
   await assert.rejects(client.acquire("k", { signal: { aborted: false, addEventListener() {} } }), /signal/);
   assert.equal(cores.length, 0);
 });
+
+test("a lease in place of the options: the error says where it belongs", async () => {
+  const { client } = start();
+  for (const call of [
+    () => client.using("k", 5000, () => {}),
+    () => client.acquire("k", 5000),
+    () => client.tryAcquire("k", 5000),
+  ]) {
+    await assert.rejects(
+      call,
+      (error) =>
+        error instanceof TypeError &&
+        /got 5000 \(a lease of 5000 ms is \{ ttl: 5000 \}\)$/.test(error.message),
+    );
+  }
+});

@@ -139,6 +139,23 @@ test("without observers the failure of a first contact is a warning", async () =
     [["RedlatchWarning", "REDLATCH_FIRST_CONTACT"]],
   );
   assert.match(warnings[0].message, /h:1: NOAUTH/);
+  assert.doesNotMatch(warnings[0].message, /go on trying/, "this error does not pass");
+});
+
+test("the warning about a connection that may come later says that the locks go on trying", async () => {
+  const warnings = [];
+  const listener = (warning) => warnings.push(warning.message);
+  process.on("warning", listener);
+  const { core, feed } = await connected();
+  const { CODE, CAUSE, KIND } = fake;
+  for (const cause of [CAUSE.transport, CAUSE.obstacle]) {
+    core.details.push("connect EX h:1");
+    feed([KIND.connection, 0, 1], [KIND.reason, 0, CODE.connection, 0, cause, 1, 0, 0, 0]);
+  }
+  await settle();
+  process.off("warning", listener);
+  assert.match(warnings[0], /connect EX h:1; locks go on trying until their `wait` is over$/);
+  assert.match(warnings[1], /connect EX h:1$/);
 });
 
 test("observers are called after the losses are announced, and what they throw becomes one warning", async () => {
@@ -232,7 +249,7 @@ test("inspect before the first use dials nobody, and after the end returns the l
   await client.close();
   cores[0].snapshot = undefined;
   assert.deepEqual(client.inspect(), {
-    nodes: [{ node: "h:1", state: "down", pending: 0, wakes: false, fault: null }],
+    nodes: [{ node: "h:1", state: "closed", pending: 0, wakes: false, fault: null }],
     locks: [],
     waiters: [],
     releasing: 0,
