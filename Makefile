@@ -182,9 +182,11 @@ toolchain:
 	@node -e 'const [major, minor] = process.versions.node.split("."); process.exit(100 * major + +minor < 2010 ? 1 : 0)' || \
 	  { echo "Node.js 20.10 or later is needed; node here is $$(node --version || true)." >&2; exit 1; }
 
+# A line with $(MAKE) runs in spite of `make -n`, and the other make does not see MAKEFLAGS.
+DRY_RUN = $(if $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),-n)
 # npm waits for the network while cargo compiles.
 build-tools:
-	@$(MAKE) --no-print-directory -j2 INSTALLING=1 $(BINDGEN) $(NODE_TOOLS)
+	@$(MAKE) $(DRY_RUN) --no-print-directory -j2 INSTALLING=1 $(BINDGEN) $(NODE_TOOLS)
 
 # Not installed: it is hundreds of megabytes, and only the fuzzer needs it.
 NIGHTLY := cargo +nightly --version >/dev/null 2>&1

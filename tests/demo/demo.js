@@ -9,6 +9,7 @@ import { queue } from "./queue.js";
 import { openStage } from "./stage.js";
 
 async function showKinds(stage) {
+  print("This takes about half a minute.");
   const servers = await Promise.all(Array.from({ length: 5 }, () => stage.startRedis()));
   const ports = servers.map(({ port }) => port).join(", ");
   print(dim(`a redis-server on port ${stage.redis.port}, and five for Redlock on ${ports}`));
@@ -30,6 +31,12 @@ const stage = await openStage();
 try {
   const results = await show(stage);
   showSummary(results);
+  if (show === showKinds) {
+    print();
+    print(
+      "Next: `make demo-runtimes` for the same lock on five runtimes, or the quick start in README.md for a program of your own.",
+    );
+  }
   process.exitCode = results.every(({ ok }) => ok) ? 0 : 1;
 } catch (error) {
   print(`the demo failed: ${error.message}`);
