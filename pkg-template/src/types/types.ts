@@ -232,8 +232,8 @@ export interface Lock extends AsyncDisposable {
   verify(): Promise<boolean>;
   /**
    * Releases the lock; after re-entry, only the last release frees it. Idempotent, and never rejects: resolves to
-   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when neither was confirmed in time. Then
-   * too few servers answered, and the lock ends with its lease at the latest; or the release was sent again because a
+   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when neither was confirmed within 1 s plus
+   * twice `nodeTimeout` (or twice three round trips, if these take longer). Then too few servers answered, and the lock ends with its lease at the latest; or the release was sent again because a
    * connection had died, and found nothing, so the first one may have freed the lock.
    */
   release(): Promise<"released" | "expired" | "unknown">;

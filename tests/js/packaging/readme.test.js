@@ -46,6 +46,21 @@ test("the README names every exported type, and no other", () => {
   assert.deepEqual([...new Set(named)].sort(), [...new Set(exported)].sort());
 });
 
+test("the README's lines for those who come from other lock libraries compile as TypeScript", async (t) => {
+  const rows = table("before");
+  assert.ok(rows.length >= 8);
+  const lines = rows.flatMap(([, now]) => [...now.matchAll(/`([^`"]+)`/g)].map(([, code]) => code));
+  const calls = lines.filter((line) => line.startsWith("lock"));
+  assert.ok(calls.length >= 8, calls.join("\n"));
+  const head = `import { createClient, type Lock } from "redlatch";
+declare const [url, key, keys, lock, work]: [string, string, string[], Lock, (signal: AbortSignal) => void];
+const locks = createClient({ url, prefix: "" });
+`;
+  const folder = emptyFolder(t);
+  writeFileSync(join(folder, "lines.ts"), head + calls.map((line) => `void (${line});\n`).join(""));
+  await compile(folder, ["lines.ts"], {});
+});
+
 test("createClient takes the providers' URLs, as the README says", async () => {
   const rows = table("provider");
   assert.ok(rows.length >= 10);
@@ -73,6 +88,11 @@ test("the README's lines for ioredis and node-redis compile as TypeScript", asyn
     names.push(`${name}.ts`);
     writeFileSync(join(folder, `${name}.ts`), block);
   }
+  await compile(folder, names, { ioredis: join(clients, "ioredis6"), redis: join(clients, "redis6") });
+});
+
+/** Compiles files of a folder, in which these packages are installed beside ours, by name. */
+async function compile(folder, files, packages) {
   const compilerOptions = {
     target: "ES2022",
     lib: ["ES2022", "DOM"],
@@ -85,16 +105,11 @@ test("the README's lines for ioredis and node-redis compile as TypeScript", asyn
     noEmit: true,
   };
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: names }));
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   mkdirSync(join(folder, "node_modules"));
-  const installed = {
-    redlatch: packageFolder,
-    ioredis: join(clients, "ioredis6"),
-    redis: join(clients, "redis6"),
-  };
-  for (const [name, there] of Object.entries(installed))
+  for (const [name, there] of Object.entries({ redlatch: packageFolder, ...packages }))
     symlinkSync(there, join(folder, "node_modules", name));
   const tsc = path("../../../pkg-template/node_modules/typescript/bin/tsc");
   const { status, stdout } = await execute([process.execPath, tsc, "-p", folder]);
   assert.equal(status, 0, stdout);
-});
+}
