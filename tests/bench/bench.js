@@ -17,16 +17,13 @@ const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
 /** The services for the parts. */
 function makeBench({ rounds, size }, progress) {
   const servers = [];
-  const unsteady = [];
-  const failed = [];
+  const notes = { unsteady: [], failed: [] };
   return {
     scope,
     rounds,
     size,
-    /** The contenders, one entry per sample, whose rate was not steady at the end of the warm-up. */
-    unsteady,
-    /** The contenders, one entry per sample, of which a sample failed. */
-    failed,
+    /** The names of contenders, one entry per sample that was not steady at the end of the warm-up, or that failed. */
+    notes,
     /** This many servers, which all parts share. */
     async servers(count) {
       const more = Array.from({ length: count - servers.length }, () => startRedis(scope, { rights: ALL }));
@@ -39,7 +36,7 @@ function makeBench({ rounds, size }, progress) {
         try {
           return await measure(name);
         } catch (error) {
-          failed.push(name);
+          notes.failed.push(name);
           progress.clear();
           console.error(`bench: a sample of ${name} failed: ${error.message}`);
         } finally {
@@ -48,7 +45,7 @@ function makeBench({ rounds, size }, progress) {
       }),
     /** Notes whether the worker was steady; returns its result. */
     warmed(name, result) {
-      if (!result.warmUp.steady) unsteady.push(name);
+      if (!result.warmUp.steady) notes.unsteady.push(name);
       return result;
     },
     print(table) {
@@ -84,16 +81,14 @@ async function run(options) {
     progress.begin(part.samples(rounds, size));
     const tables = await part.run(bench, part.sizes[size]);
     done.push({ name: part.name, seconds: Math.round((performance.now() - began) / 1_000), tables });
+    facts.load.after = load();
+    // After each part: what was measured for an hour is not lost if a later part fails.
+    writeReport(makeReport({ ...facts, ...bench.notes }, done, new Date()), out);
   }
-  progress.clear();
-  facts.load.after = load();
-  const { unsteady, failed } = bench;
-  const report = makeReport({ ...facts, unsteady, failed }, done, new Date());
-  writeReport(report, out);
-  bench.print(ratioTable(report));
+  bench.print(ratioTable(done));
   console.log(`\n${tailOf(bench, facts, out)}`);
   // Peers may fail: that is a result.
-  if (bench.failed.some((name) => name.startsWith("redlatch"))) process.exitCode = 1;
+  if (bench.notes.failed.some((name) => name.startsWith("redlatch"))) process.exitCode = 1;
 }
 
 function headOf({ size, rounds, versions, machine, load }) {
@@ -104,7 +99,7 @@ function headOf({ size, rounds, versions, machine, load }) {
   ].join("\n");
 }
 
-function tailOf({ unsteady, failed }, { load }, out) {
+function tailOf({ notes: { unsteady, failed } }, { load }, out) {
   const lines = [];
   const list = (names, what) => {
     if (names.length > 0) lines.push(`${names.length} sample(s) ${what}: ${[...new Set(names)].join(", ")}`);

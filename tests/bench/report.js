@@ -28,8 +28,8 @@ export function writeReport(report, file) {
 }
 
 /** Our ratios to the best peer as a table to print: one row for each figure of each table, one column for each of ours. */
-export function ratioTable(report) {
-  const rows = report.parts.flatMap(({ tables }) => tables.flatMap(ratiosOf));
+export function ratioTable(parts) {
+  const rows = parts.flatMap(({ tables }) => tables.flatMap(ratiosOf));
   const names = [...new Set(rows.flatMap(({ ours }) => Object.keys(ours)))];
   return {
     title: "ratios to the best peer, and of limits to ioredis EVALSHA, of the medians above",

@@ -232,7 +232,7 @@ test("the report is plain data: facts, medians, ranges and ratios, and nothing o
     figures: { rate: { median: 100, min: 90, max: 110, values: [90, 110, 100] } },
     ratios: { rate: 2 },
   });
-  assert.deepEqual(textOf(ratioTable(report)).split("\n"), [
+  assert.deepEqual(textOf(ratioTable(report.parts)).split("\n"), [
     "ratios to the best peer, and of limits to ioredis EVALSHA, of the medians above",
     "                better     us",
     "  sample rate     more   2.00",

@@ -51,7 +51,7 @@ export const waiting = {
       ],
       ms: 500,
       seconds: 2,
-      warm: { slice: 100, span: 2, change: 0.2, atMost: 600 },
+      warm: { slice: 100, span: 2, change: 0.2, atMost: 2_000 },
     },
   },
   samples: (rounds, size) =>
