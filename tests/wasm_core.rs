@@ -15,11 +15,11 @@ mod world;
 use redlatch::{
     Core,
     wire::{
-        RECORD_LENGTH,
+        HEAD_LENGTH, RECORD_LENGTH,
         kind::{CLOSE, CONNECT, EXTENDED, FAILED, GRANTED, LOST, RELEASED, TRANSMIT},
     },
 };
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 use world::{Command, NO_CHANNELS, read_commands};
 
@@ -39,16 +39,15 @@ impl Client {
     }
 
     fn acquire(&mut self, key: &[u8], wait: f64) -> u32 {
-        self.core
-            .acquire(key, &[], &[], 10_000.0, wait, 0, f64::INFINITY, 0, self.now, WALL + self.now)
-            .unwrap()
+        let length = put(&mut self.core, &framed(&[key]));
+        self.core.acquire(length, 1, 10_000.0, wait, 0, f64::INFINITY, 0, self.now, WALL + self.now)
     }
 
     /// The delay and the records.
     fn poll(&mut self) -> (f64, Vec<Vec<f64>>) {
-        let numbers = self.core.poll(self.now, WALL + self.now);
-        assert_eq!((numbers.len() - 1) % RECORD_LENGTH, 0);
-        (numbers[0], numbers[1..].chunks(RECORD_LENGTH).map(<[f64]>::to_vec).collect())
+        let numbers = polled(&mut self.core, self.now, WALL + self.now);
+        assert_eq!((numbers.len() - HEAD_LENGTH) % RECORD_LENGTH, 0);
+        (numbers[1], numbers[HEAD_LENGTH..].chunks(RECORD_LENGTH).map(<[f64]>::to_vec).collect())
     }
 
     fn record(&mut self, kind: f64) -> Vec<f64> {
@@ -61,13 +60,15 @@ impl Client {
     }
 
     fn receive(&mut self, connection: u32, bytes: &str) {
-        self.core.received(connection, bytes.as_bytes(), self.now, WALL + self.now);
+        let length = put(&mut self.core, bytes.as_bytes());
+        self.core.received(connection, length, self.now, WALL + self.now);
     }
 
     /// The one command that was written.
     fn command(&mut self, connection: u32) -> Command {
-        assert_eq!(self.record(TRANSMIT)[1], f64::from(connection));
-        let mut commands = read_commands(&self.core.transmit(connection));
+        let [_, to, address, length, ..] = self.record(TRANSMIT)[..] else { panic!() };
+        assert_eq!(to, f64::from(connection));
+        let mut commands = read_commands(&read(address as usize as *const u8, length as usize));
         assert_eq!(commands.len(), 1, "{commands:?}");
         commands.remove(0)
     }
@@ -86,8 +87,37 @@ impl Client {
     }
 }
 
-fn exception(result: Result<u32, JsValue>) -> js_sys::Error {
-    result.unwrap_err().unchecked_into()
+/// Writes bytes into the room, as JavaScript does; returns how many.
+#[allow(unsafe_code, reason = "JavaScript writes into the same memory")]
+fn put(core: &mut Core, bytes: &[u8]) -> usize {
+    let room = core.room(bytes.len());
+    // SAFETY: the room has at least as many bytes, and nothing else uses it now.
+    unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), room, bytes.len()) };
+    bytes.len()
+}
+
+/// Reads what JavaScript would read at an address.
+#[allow(unsafe_code, reason = "JavaScript reads the same memory")]
+fn read<T: Clone>(address: *const T, length: usize) -> Vec<T> {
+    // SAFETY: the core says that so many are there, until its next call.
+    unsafe { core::slice::from_raw_parts(address, length) }.to_vec()
+}
+
+/// All numbers of a poll.
+fn polled(core: &mut Core, mono: f64, wall: f64) -> Vec<f64> {
+    let address = core.poll(mono, wall);
+    let count = read(address, 1)[0];
+    read(address, count as usize)
+}
+
+/// Names, each after its length.
+fn framed(names: &[&[u8]]) -> Vec<u8> {
+    names.iter().flat_map(|name| [&(name.len() as u32).to_le_bytes(), *name].concat()).collect()
+}
+
+/// The name of the exception that `acquire` has left.
+fn refused(core: &mut Core) -> String {
+    core.refused().unchecked_into::<js_sys::Error>().name().into()
 }
 
 #[wasm_bindgen_test]
@@ -152,8 +182,8 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
     client.receive(connection, &acquire.granted(1));
     assert_eq!(client.record(GRANTED)[1], f64::from(lock));
     // The machine was suspended: the monotonic clock stood still.
-    let numbers = client.core.poll(client.now, WALL + client.now + 60_000.0);
-    assert_eq!(numbers[1..4], [LOST, f64::from(lock), 1.0]);
+    let numbers = polled(&mut client.core, client.now, WALL + client.now + 60_000.0);
+    assert_eq!(numbers[HEAD_LENGTH..][..3], [LOST, f64::from(lock), 1.0]);
     assert_eq!(
         client.core.detail(),
         "the validity of the lock has ended: its lease was not extended in time"
@@ -161,23 +191,32 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
 }
 
 #[wasm_bindgen_test]
-fn invalid_requests_throw_the_javascript_error_types() {
+fn invalid_requests_are_refused_with_the_javascript_error_types() {
     let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, "");
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0);
-    assert_eq!(exception(acquire(b"a", 1000.0)).name(), "TypeError");
+    let acquire = |core: &mut Core, key: &[u8], ttl| {
+        let length = put(core, &framed(&[key]));
+        core.acquire(length, 1, ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0)
+    };
+    assert_eq!(acquire(&mut core, b"a", 1000.0), 0);
+    assert_eq!(refused(&mut core), "TypeError");
     core.add_node(String::new(), String::new(), 0, false);
-    let mut acquire = |key: &[u8], ttl| core.acquire(key, &[], &[], ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0);
-    assert_eq!(exception(acquire(b"", 1000.0)).name(), "TypeError");
-    assert_eq!(exception(acquire(b"a", 99.0)).name(), "RangeError");
-    assert_eq!(exception(acquire(b"a", f64::NAN)).name(), "RangeError");
-    assert!(acquire(b"a", 100.0).is_ok());
+    for (key, ttl, name) in
+        [(&b""[..], 1000.0, "TypeError"), (b"a", 99.0, "RangeError"), (b"a", f64::NAN, "RangeError")]
+    {
+        assert_eq!(acquire(&mut core, key, ttl), 0);
+        assert_eq!(refused(&mut core), name);
+    }
+    assert_ne!(acquire(&mut core, b"a", 100.0), 0);
+    assert!(core.refused().is_undefined(), "each refusal is told once");
 }
 
 #[wasm_bindgen_test]
-fn several_keys_are_separated_by_their_lengths() {
+fn several_keys_and_the_token_are_separated_by_their_lengths() {
     let mut client = Client::new();
     let now = client.now;
-    client.core.acquire(b"bba", &[2, 1], b"mine", 1000.0, 0.0, 0, f64::INFINITY, 0, now, WALL + now).unwrap();
+    let length = put(&mut client.core, &framed(&[b"bb", b"a", b"mine"]));
+    let lock = client.core.acquire(length, 2, 1000.0, 0.0, 0, f64::INFINITY, 0, now, WALL + now);
+    assert_ne!(lock, 0);
     let connection = client.connect();
     let acquire = client.command(connection);
     assert_eq!(
@@ -191,28 +230,22 @@ fn several_keys_are_separated_by_their_lengths() {
 fn no_argument_from_javascript_traps() {
     let mut client = Client::new();
     for number in [f64::NAN, f64::NEG_INFINITY, -1.0, 0.0, 1e300, f64::INFINITY] {
-        let _ = client.core.acquire(
-            b"ab",
-            &[9, u32::MAX],
-            b"",
-            number,
-            number,
-            7,
-            number,
-            u64::MAX,
-            number,
-            number,
-        );
+        put(&mut client.core, &framed(&[b"ab"]));
+        put(&mut client.core, &u32::MAX.to_le_bytes());
+        for (length, keys) in [(0, 1), (3, 1), (6, 0), (6, 2), (usize::MAX, usize::MAX)] {
+            client.core.acquire(length, keys, number, number, 7, number, u64::MAX, number, number);
+            client.core.received(7, length, number, number);
+        }
         let lock = client.acquire(b"a", number);
         client.core.extend(lock, number, number, number);
         client.core.verify(u32::MAX, number, number);
         client.core.release(lock, number, number);
         client.core.cancel(lock, number, number);
         client.core.connected(7, number, number);
-        client.core.received(7, b"+OK\r\n", number, number);
+        client.receive(7, "+OK\r\n");
         client.core.closed(7, "", number, number);
         client.core.timeout(number, number);
-        let _ = (client.core.poll(number, number), client.core.transmit(7), client.core.detail());
+        let _ = (polled(&mut client.core, number, number), client.core.detail(), client.core.refused());
         assert!(client.core.remaining(lock, number, number) >= 0.0);
     }
 }

@@ -3,7 +3,7 @@ const FACTORY_HEAD = "function instantiate(module) {\n";
 const SECTION = "redlatch";
 
 const factoryTail = (name) => `initSync({ module });
-return { ${name}, abandon: (instance) => void instance.__destroy_into_raw() };
+return { ${name}, memory: wasm.memory, abandon: (instance) => void instance.__destroy_into_raw() };
 }
 `;
 

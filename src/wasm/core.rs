@@ -1,8 +1,11 @@
 //! The façade of the core: numbers and bytes, no callback, no object on the hot path.
 //!
 //! Times are pairs of a monotonic and a wall clock in ms, read together. [`Core::poll`] drains everything into one
-//! array of numbers: the delay until the next `timeout` in ms, then records of
+//! array of numbers: [`wire::HEAD_LENGTH`](super::wire::HEAD_LENGTH) numbers about all, then records of
 //! [`wire::RECORD_LENGTH`](super::wire::RECORD_LENGTH) numbers, by kind.
+//!
+//! What is asked for and sent often goes through this memory: JavaScript writes into the room, and reads numbers and bytes
+//! where they are. Addresses hold until the call that is named with them; the views on them only until the memory grows.
 
 use js_sys::{RangeError, TypeError};
 use wasm_bindgen::prelude::*;
@@ -24,6 +27,10 @@ pub struct Core {
     engine: Engine<Runtime>,
     clock: Clock,
     records: Records,
+    /// The room.
+    input: Vec<u8>,
+    /// Why the last acquire was refused.
+    refusal: Option<InvalidRequest>,
 }
 
 #[wasm_bindgen]
@@ -49,7 +56,8 @@ impl Core {
         };
         let mut engine = Engine::new(policy, Runtime::default());
         engine.observe(Observed::FirstContacts);
-        Self { engine, clock: Clock::default(), records: Records::default() }
+        let (clock, records) = (Clock::default(), Records::default());
+        Self { engine, clock, records, input: Vec::new(), refusal: None }
     }
 
     /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`].
@@ -72,17 +80,23 @@ impl Core {
         Ok(serde_wasm_bindgen::to_value(&self.engine.inspect())?)
     }
 
-    /// Asks for a lock. `keys` is one key, or several concatenated keys with their `lengths` in bytes. Without a `token`, one
-    /// is drawn; `flags` as in [`flag`]; `fence` is that of a lock to adopt, or 0. A `GRANTED` or `FAILED` record follows.
-    ///
-    /// # Errors
-    /// A TypeError or RangeError for an invalid request.
-    #[allow(clippy::too_many_arguments, reason = "flat numbers and bytes are what crosses the boundary fast")]
+    /// The address of the room, with at least `length` bytes, for what `acquire` and `received` take. It holds until the next
+    /// call of `room`.
+    pub fn room(&mut self, length: usize) -> *mut u8 {
+        if self.input.len() < length {
+            self.input.resize(length, 0);
+        }
+        self.input.as_mut_ptr()
+    }
+
+    /// Asks for a lock. The first `length` bytes of the room are its `keys` keys, and its token if it has one, each after its
+    /// own length as a u32, little-endian. Without a token, one is drawn; `flags` as in [`flag`]; `fence` is that of a lock to
+    /// adopt, or 0. A `GRANTED` or `FAILED` record follows. Returns 0 for an invalid request: `refused` says why.
+    #[allow(clippy::too_many_arguments, reason = "flat numbers are what crosses the boundary fast")]
     pub fn acquire(
         &mut self,
-        keys: &[u8],
-        lengths: &[u32],
-        token: &[u8],
+        length: usize,
+        keys: usize,
         ttl: f64,
         wait: f64,
         flags: u32,
@@ -90,10 +104,11 @@ impl Core {
         fence: u64,
         mono: f64,
         wall: f64,
-    ) -> Result<u32, JsValue> {
+    ) -> u32 {
+        let mut names = Names(self.input.get(..length).unwrap_or_default());
         let request = Request {
-            keys: split(keys, lengths),
-            token: (!token.is_empty()).then(|| token.to_vec()),
+            keys: names.by_ref().take(keys).collect(),
+            token: names.next(),
             ttl: span(ttl),
             wait: span(wait),
             renew: flags & flag::RENEW != 0,
@@ -102,7 +117,18 @@ impl Core {
             adopt: (flags & flag::ADOPT != 0).then_some(fence),
         };
         let now = self.now(mono, wall);
-        self.engine.acquire(request, now).map(|lock| lock.0).map_err(thrown)
+        match self.engine.acquire(request, now) {
+            Ok(lock) => lock.0,
+            Err(invalid) => {
+                self.refusal = Some(invalid);
+                0
+            }
+        }
+    }
+
+    /// The TypeError or RangeError of the acquire that was refused last.
+    pub fn refused(&mut self) -> JsValue {
+        self.refusal.take().map_or(JsValue::UNDEFINED, error)
     }
 
     /// Forgets a lock, and cleans up in the background.
@@ -167,9 +193,10 @@ impl Core {
         self.engine.handle_connected(ConnectionId(connection), now);
     }
 
-    /// Bytes arrived.
-    pub fn received(&mut self, connection: u32, bytes: &[u8], mono: f64, wall: f64) {
+    /// Bytes arrived: the first `length` of the room.
+    pub fn received(&mut self, connection: u32, length: usize, mono: f64, wall: f64) {
         let now = self.now(mono, wall);
+        let bytes = self.input.get(..length).unwrap_or_default();
         self.engine.handle_bytes(ConnectionId(connection), bytes, now);
     }
 
@@ -202,15 +229,11 @@ impl Core {
         self.engine.handle_absence(now);
     }
 
-    /// Everything that follows from the inputs so far: see the module's documentation.
-    pub fn poll(&mut self, mono: f64, wall: f64) -> Vec<f64> {
+    /// The address of everything that follows from the inputs so far: see the module's documentation. The numbers, and the
+    /// bytes whose addresses are among them, hold until the next call of `poll`.
+    pub fn poll(&mut self, mono: f64, wall: f64) -> *const f64 {
         let now = self.now(mono, wall);
-        self.records.drain(&mut self.engine, now)
-    }
-
-    /// The bytes to write to a connection for which `poll` returned a `TRANSMIT` record.
-    pub fn transmit(&mut self, connection: u32) -> Vec<u8> {
-        self.records.transmit(ConnectionId(connection))
+        self.records.drain(&mut self.engine, now).as_ptr()
     }
 
     /// The next string of the records, in their order.
@@ -227,21 +250,22 @@ impl Core {
     }
 }
 
-fn split(keys: &[u8], lengths: &[u32]) -> Vec<Vec<u8>> {
-    if lengths.is_empty() {
-        return vec![keys.to_vec()];
+/// Strings of bytes, each after its length as a u32, little-endian. One that is cut off ends with its rest.
+struct Names<'a>(&'a [u8]);
+
+impl Iterator for Names<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let (length, rest) = self.0.split_first_chunk()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let (name, others) = rest.split_at(length.min(rest.len()));
+        self.0 = others;
+        Some(name.to_vec())
     }
-    let mut rest = keys;
-    let lengths = lengths.iter().map(|&length| usize::try_from(length).unwrap_or(usize::MAX));
-    let split = lengths.map(|length| {
-        let (key, others) = rest.split_at(length.min(rest.len()));
-        rest = others;
-        key.to_vec()
-    });
-    split.collect()
 }
 
-fn thrown(invalid: InvalidRequest) -> JsValue {
+fn error(invalid: InvalidRequest) -> JsValue {
     let text = invalid.describe();
     match invalid {
         InvalidRequest::BadLease => RangeError::new(text).into(),

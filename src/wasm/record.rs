@@ -5,22 +5,30 @@ use std::{collections::VecDeque, rc::Rc};
 use super::{
     convert::{float, millis},
     entropy::Runtime,
-    wire::{self, RECORD_LENGTH, kind},
+    wire::{self, HEAD_LENGTH, RECORD_LENGTH, kind},
 };
-use crate::{Cause, Code, ConnectionId, Engine, Event, Instant, LockError, Vote};
+use crate::{Cause, Code, Engine, Event, Instant, LockError, Vote};
 
 /// Turns the engine's output into numbers; strings wait in a queue of their own until JavaScript fetches them.
 #[derive(Default)]
 pub(super) struct Records {
     details: VecDeque<Rc<str>>,
-    /// Bytes that JavaScript has not fetched yet, in the order of their records.
-    outgoing: Vec<(ConnectionId, Vec<u8>)>,
+    numbers: Vec<f64>,
+    /// The bytes whose addresses are among the numbers.
+    outgoing: Vec<Vec<u8>>,
 }
 
+/// How many numbers the array may have room for after a drain: 64 KiB. A single drain may need much more.
+const MOST_KEPT: usize = 8192;
+
 impl Records {
-    pub(super) fn drain(&mut self, engine: &mut Engine<Runtime>, now: Instant) -> Vec<f64> {
+    pub(super) fn drain(&mut self, engine: &mut Engine<Runtime>, now: Instant) -> &[f64] {
         self.details.clear();
-        let mut numbers = vec![f64::INFINITY];
+        self.outgoing.clear();
+        let mut numbers = core::mem::take(&mut self.numbers);
+        numbers.clear();
+        numbers.shrink_to(MOST_KEPT);
+        numbers.resize(HEAD_LENGTH, 0.0);
         while let Some(event) = engine.poll_event(now) {
             self.event(&event, &mut numbers);
         }
@@ -31,19 +39,17 @@ impl Records {
             push(&mut numbers, &[kind::CLOSE, connection.0.into()]);
         }
         while let Some((connection, bytes)) = engine.poll_transmit() {
-            push(&mut numbers, &[kind::TRANSMIT, connection.0.into()]);
-            self.outgoing.push((connection, bytes));
+            let [address, length] = [bytes.as_ptr().addr(), bytes.len()].map(count);
+            push(&mut numbers, &[kind::TRANSMIT, connection.0.into(), address, length]);
+            self.outgoing.push(bytes);
         }
-        if let (Some(delay), Some(at)) = (numbers.first_mut(), engine.poll_timeout()) {
-            *delay = millis(at.since(now));
+        let delay = engine.poll_timeout().map_or(f64::INFINITY, |at| millis(at.since(now)));
+        let head = [count(numbers.len()), delay, count(engine.owed())];
+        for (slot, number) in numbers.iter_mut().zip(head) {
+            *slot = number;
         }
-        numbers
-    }
-
-    /// The bytes of the first transmit record of that connection that were not fetched yet.
-    pub(super) fn transmit(&mut self, connection: ConnectionId) -> Vec<u8> {
-        let place = self.outgoing.iter().position(|(each, _)| *each == connection);
-        place.map(|place| self.outgoing.remove(place).1).unwrap_or_default()
+        self.numbers = numbers;
+        &self.numbers
     }
 
     pub(super) fn detail(&mut self) -> String {
@@ -146,6 +152,11 @@ fn cause_of(cause: Cause) -> [f64; 2] {
         Cause::Unknown | Cause::ConnectTimeout => 0.0,
     };
     [wire::cause(cause), connection]
+}
+
+#[allow(clippy::as_conversions, reason = "addresses and lengths in wasm have 32 bits")]
+fn count(number: usize) -> f64 {
+    number as f64
 }
 
 /// 1 if a record follows, else 0.

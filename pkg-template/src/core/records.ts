@@ -1,5 +1,6 @@
+import type { CoreMemory } from "./memory.js";
 import type { Core } from "./redlatch_core.js";
-import { CODE, RECORD_LENGTH, VOTE } from "./wire.js";
+import { CODE, HEAD_LENGTH, RECORD_LENGTH, VOTE } from "./wire.js";
 
 /** An error as records describe it. */
 export interface ErrorRecord {
@@ -30,26 +31,39 @@ export interface VoteRecord {
   readonly error: ErrorRecord | undefined;
 }
 
-/** Reads what `poll` returned, one record after the other. */
+/** Polls a core, and reads what that returned, one record after the other. */
 export class Records {
   readonly #core: Core;
-  readonly #numbers: Float64Array;
-  /** The monotonic clock when the records were made. */
-  readonly mono: number;
-  /** ms until the core's `timeout` must be called, or Infinity. */
-  readonly delay: number;
-  #at = 1;
+  readonly #memory: CoreMemory;
+  /** The monotonic clock at the last poll. */
+  mono = 0;
+  /** ms from then until the core's `timeout` must be called, or Infinity. */
+  delay = Number.POSITIVE_INFINITY;
+  /** How much was owed to the application then (rule 18). */
+  owed = 0;
+  /** The places of the current record, and of the end, among the numbers of the memory. */
+  #at = 0;
+  #end = 0;
 
-  constructor(core: Core, mono: number, wall: number) {
+  constructor(core: Core, memory: CoreMemory) {
     this.#core = core;
+    this.#memory = memory;
+  }
+
+  /** Steps to the first record of everything that follows from past inputs. */
+  poll(mono: number, wall: number): void {
+    this.#at = this.#core.poll(mono, wall) / 8;
+    const [count, delay, owed] = [this.number(0), this.number(1), this.number(2)];
+    this.#end = this.#at + count;
+    this.#at += HEAD_LENGTH;
     this.mono = mono;
-    this.#numbers = core.poll(mono, wall);
-    this.delay = this.#numbers[0] ?? Number.POSITIVE_INFINITY;
+    this.delay = delay;
+    this.owed = owed;
   }
 
   /** Whether there is a current record. */
   get more(): boolean {
-    return this.#at < this.#numbers.length;
+    return this.#at < this.#end;
   }
 
   /** Steps to the next record. */
@@ -64,7 +78,12 @@ export class Records {
 
   /** The current record's number in that slot; slot 0 is the kind. */
   number(slot: number): number {
-    return this.#numbers[this.#at + slot] ?? 0;
+    return this.#memory.numbers[this.#at + slot] ?? 0;
+  }
+
+  /** A copy of the bytes whose address and number are in that slot and the next one. */
+  bytes(slot: number): Uint8Array {
+    return this.#memory.copy(this.number(slot), this.number(slot + 1));
   }
 
   /**
@@ -109,13 +128,20 @@ export class Records {
 
   /** The grant that begins in that slot. */
   grant(slot: number): Grant {
-    const grant: number[] = [];
-    for (let index = 0; index < GRANT_LENGTH; index++) grant.push(this.number(slot + index));
-    return grant;
+    const numbers = this.#memory.numbers;
+    const at = this.#at + slot;
+    // A literal: it is made for every lock.
+    return [
+      numbers[at] ?? 0,
+      numbers[at + 1] ?? 0,
+      numbers[at + 2] ?? 0,
+      numbers[at + 3] ?? 0,
+      numbers[at + 4] ?? 0,
+      numbers[at + 5] ?? 0,
+      numbers[at + 6] ?? 0,
+    ];
   }
 }
-
-const GRANT_LENGTH = 7;
 
 /** The fence (high, low) and the token (five u32) of a lock, as numbers. */
 export type Grant = readonly number[];

@@ -20,13 +20,18 @@ export interface Core {
    */
   add_node(user: string, password: string, database: number, commands: boolean): number;
   /**
-   * `keys` are concatenated, with the number of bytes of each in `lengths` (empty for one key). Returns the lock's id, never
-   * 0. `flags` as in FLAG. `fence` is that of a lock to adopt, or 0. Throws a TypeError or RangeError for an invalid request.
+   * The address of the room: at least `length` bytes for what `acquire` and `received` take. It holds until the next call of
+   * `room`.
+   */
+  room(length: number): number;
+  /**
+   * The first `length` bytes of the room are the names of `keys` keys, then a token if the request has one, each after its
+   * length in bytes as a u32, little-endian. `flags` as in FLAG. `fence` is that of a lock to adopt, or 0. Returns the lock's
+   * id, or 0 for an invalid request.
    */
   acquire(
-    keys: Uint8Array,
-    lengths: Uint32Array,
-    token: Uint8Array,
+    length: number,
+    keys: number,
     ttl: number,
     wait: number,
     flags: number,
@@ -35,6 +40,8 @@ export interface Core {
     mono: number,
     wall: number,
   ): number;
+  /** The TypeError or RangeError of the acquire that was refused last. */
+  refused(): Error;
   /** The application no longer wants the lock: no further record has this id. */
   cancel(lock: number, mono: number, wall: number): void;
   /** A `released` record follows once, unless `lost` has come or is about to. */
@@ -57,17 +64,19 @@ export interface Core {
   /** The credentials for a connection, just before `connected`, in place of those given to `add_node`. */
   log_in(conn: number, user: string, password: string): void;
   connected(conn: number, mono: number, wall: number): void;
-  received(conn: number, bytes: Uint8Array, mono: number, wall: number): void;
+  /** The first `length` bytes of the room have arrived. */
+  received(conn: number, length: number, mono: number, wall: number): void;
   /** A connection ended, or could not be made. `reason` is short and human-readable. */
   closed(conn: number, reason: string, mono: number, wall: number): void;
   /** As `closed`, for an obstacle as in OBSTACLE, which the next connection would meet again. */
   obstructed(conn: number, obstacle: number, reason: string, mono: number, wall: number): void;
   absence(mono: number, wall: number): void;
   timeout(mono: number, wall: number): void;
-  /** ms until `timeout` must be called, or Infinity; then records of RECORD_LENGTH numbers. */
-  poll(mono: number, wall: number): Float64Array;
-  /** The bytes to write to a connection that has a `transmit` record. */
-  transmit(conn: number): Uint8Array;
+  /**
+   * The address of HEAD_LENGTH numbers, and then records of RECORD_LENGTH numbers. These, and the bytes whose addresses are
+   * among them, hold until the next call of `poll`.
+   */
+  poll(mono: number, wall: number): number;
   /** Pops the next detail string, in record order. */
   detail(): string;
   free(): void;
@@ -99,6 +108,8 @@ export interface Instance {
     connectTimeout: number,
     label: string,
   ) => Core;
+  /** The memory that both sides use. Its buffer changes when it grows. */
+  readonly memory: { readonly buffer: ArrayBuffer };
   /** Forgets a core without a call into its instance, which has trapped. */
   abandon(core: Core): void;
 }

@@ -3,6 +3,12 @@
  * `tests/js/unit/wire.test.js` compares them.
  */
 
+/**
+ * How many numbers `poll` puts before the first record: the count of all numbers, the delay in ms until `timeout` must be
+ * called, or Infinity, and how much is owed to the application.
+ */
+export const HEAD_LENGTH = 3;
+
 /** How many numbers a record of `poll` has; the first is its kind. */
 export const RECORD_LENGTH = 10;
 
@@ -45,7 +51,7 @@ export const KIND = {
   connect: 20,
   /** connection */
   close: 21,
-  /** connection */
+  /** connection, address and number of the bytes to write */
   transmit: 22,
 } as const;
 

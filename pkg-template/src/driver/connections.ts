@@ -92,7 +92,7 @@ export class Connections implements ConnectionOwner {
   }
 
   handleBytes({ id }: NodeConnection, bytes: Uint8Array): void {
-    this.#host.feed((core, mono, wall) => core.received(id, bytes, mono, wall));
+    this.#host.received(id, bytes);
     this.#drain.now();
   }
 

@@ -1,17 +1,35 @@
 import type { CoreLoader } from "../core/loading.js";
+import { CoreMemory } from "../core/memory.js";
+import { Records } from "../core/records.js";
 import type { Core, Instance } from "../core/redlatch_core.js";
 import { InternalError } from "../errors/errors.js";
 import type { Settings } from "../options/client.js";
+import type { Request } from "../options/request.js";
 import { type CoreState, finalState } from "./inspect.js";
 
-/** Owns the core: builds it on first use, and throws it away when it traps. The next call then builds a new one. */
+/** A core, and the objects through which it is used, which live as long as it does. */
+interface Running {
+  readonly instance: Instance;
+  readonly core: Core;
+  readonly memory: CoreMemory;
+  readonly records: Records;
+}
+
+/**
+ * Owns the core: builds it on first use, and throws it away when it traps. The next call then builds a new one. Reads the
+ * clocks for it. Its methods are the only way into the core: whatever throws there is a trap.
+ */
 export class CoreHost {
   readonly #settings: Settings;
   readonly #load: CoreLoader;
   readonly #trapped: (error: InternalError) => void;
-  #instance: Instance | undefined;
-  #core: Core | undefined;
+  #running: Running | undefined;
   #observed = false;
+  /** The clocks when they were last read. */
+  #mono = 0;
+  #wall = 0;
+  /** Whether time may have passed since then. */
+  #stale = true;
 
   /** `trapped` is called when the core is gone, and with it everything that it knew. */
   constructor(settings: Settings, load: CoreLoader, trapped: (error: InternalError) => void) {
@@ -22,23 +40,100 @@ export class CoreHost {
 
   /** Undefined before the first use, after a trap, and after `dispose`. */
   get core(): Core | undefined {
-    return this.#core;
+    return this.#running?.core;
   }
 
-  /** The only way into the core. Whatever it throws is a trap. */
+  /** What the last poll returned; undefined when `core` is. */
+  get records(): Records | undefined {
+    return this.#running?.records;
+  }
+
+  /** The monotonic clock when the clocks were last read. */
+  get mono(): number {
+    return this.#mono;
+  }
+
+  /** Passes on any input, with new readings of the clocks. */
   feed<T>(input: (core: Core, mono: number, wall: number) => T): T | InternalError {
-    const { clock } = this.#settings;
     try {
-      this.#core ??= this.#build();
-      return input(this.#core, clock.now(), clock.wall());
+      const { core } = this.#running ?? this.#build();
+      this.#read();
+      return input(core, this.#mono, this.#wall);
     } catch (error) {
       return this.#trap(error);
     }
   }
 
+  /**
+   * Asks for a lock. Returns its id, or why it is refused. This and the next two methods are for the application's calls:
+   * after each of them a drain must be due. Until then they share one reading of the clocks, that of the first call.
+   */
+  acquire({ keys, token, ttl, wait, flags, maxHold, fence }: Request): number | Error {
+    try {
+      const { core, memory } = this.#running ?? this.#build();
+      this.#look();
+      const length = memory.putNames(this.#settings.prefix, keys, token);
+      const id = core.acquire(length, keys.length, ttl, wait, flags, maxHold, fence, this.#mono, this.#wall);
+      return id === 0 ? core.refused() : id;
+    } catch (error) {
+      return this.#trap(error);
+    }
+  }
+
+  cancel(lock: number): void {
+    try {
+      const { core } = this.#running ?? this.#build();
+      this.#look();
+      core.cancel(lock, this.#mono, this.#wall);
+    } catch (error) {
+      this.#trap(error);
+    }
+  }
+
+  release(lock: number): void {
+    try {
+      const { core } = this.#running ?? this.#build();
+      this.#look();
+      core.release(lock, this.#mono, this.#wall);
+    } catch (error) {
+      this.#trap(error);
+    }
+  }
+
+  /** Bytes arrived. The drain that must follow at once uses the same reading of the clocks. */
+  received(connection: number, bytes: Uint8Array): void {
+    try {
+      const { core, memory } = this.#running ?? this.#build();
+      this.#read();
+      this.#stale = false;
+      memory.put(bytes);
+      core.received(connection, bytes.length, this.#mono, this.#wall);
+    } catch (error) {
+      this.#trap(error);
+    }
+  }
+
+  /**
+   * Polls, and has `use` read the records. Reads the clocks for it, unless it follows an input `immediately`: what was valid
+   * when the clocks were read must not be reported later (rule 1).
+   */
+  poll(immediately: boolean, use: (records: Records) => void): void {
+    if (this.#running === undefined) return;
+    const { records } = this.#running;
+    try {
+      if (!immediately) this.#stale = true;
+      this.#look();
+      this.#stale = true;
+      records.poll(this.#mono, this.#wall);
+      use(records);
+    } catch (error) {
+      this.#trap(error);
+    }
+  }
+
   /** How much is owed to the application (rule 18). */
   owed(): number {
-    if (this.#core === undefined) return 0;
+    if (this.#running === undefined) return 0;
     const owed = this.feed((core) => core.owed());
     return typeof owed === "number" ? owed : 0;
   }
@@ -46,7 +141,7 @@ export class CoreHost {
   /** Sets whether the core reports what only observers want to know. */
   observe(wanted: boolean): void {
     this.#observed = wanted;
-    if (this.#core !== undefined) this.feed((core) => core.observe(wanted));
+    if (this.#running !== undefined) this.feed((core) => core.observe(wanted));
   }
 
   /** Frees the core; returns its last state, or undefined if it traps. */
@@ -56,19 +151,35 @@ export class CoreHost {
       core.free();
       return last;
     });
-    this.#core = undefined;
+    this.#running = undefined;
     return state instanceof InternalError ? undefined : state;
   }
 
-  #build(): Core {
+  /** Reads the clocks if time may have passed since they were read. */
+  #look(): void {
+    if (!this.#stale) return;
+    this.#read();
+    this.#stale = false;
+  }
+
+  #read(): void {
+    const { clock } = this.#settings;
+    this.#mono = clock.now();
+    this.#wall = clock.wall();
+  }
+
+  #build(): Running {
     const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, label, nodes } = this.#settings;
-    this.#instance = this.#load();
-    const core = new this.#instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout, label);
+    const instance = this.#load();
+    const core = new instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout, label);
+    const memory = new CoreMemory(core, instance.memory);
+    // First, because the next calls may trap.
+    this.#running = { instance, core, memory, records: new Records(core, memory) };
     if (this.#observed) core.observe(true);
     for (const { user, password, database, transport } of nodes) {
       core.add_node(user, password, database, transport.carrier === "commands");
     }
-    return core;
+    return this.#running;
   }
 
   /** A trap leaves the instance unusable. */
@@ -79,9 +190,9 @@ export class CoreHost {
         : new InternalError("the WebAssembly core failed; all locks of this client are lost", {
             cause: error,
           });
-    const core = this.#core;
-    if (core !== undefined) this.#instance?.abandon(core);
-    this.#core = undefined;
+    this.#running?.instance.abandon(this.#running.core);
+    this.#running = undefined;
+    this.#stale = true;
     this.#trapped(internal);
     return internal;
   }

@@ -2,11 +2,16 @@
 export interface Drained {
   /** Comes first. */
   begin(): void;
-  /** Does what follows from past inputs; true if there may be more. It runs foreign code, which may feed new inputs. */
-  round(): boolean;
-  /** Comes when nothing is left. */
+  /**
+   * Does everything that follows from past inputs. It runs foreign code, which may feed new inputs and ask for another round.
+   * `immediately`: no time has passed since the last input.
+   */
+  round(immediately: boolean): void;
+  /** Comes after the last round. */
   end(): void;
 }
+
+const SETTLED = Promise.resolve();
 
 type State =
   /** Everything that follows from past inputs is done. */
@@ -27,6 +32,7 @@ type State =
  */
 export class Drain {
   readonly #drained: Drained;
+  readonly #scheduled = () => this.#run(false);
   #state: State = "idle";
 
   constructor(drained: Drained) {
@@ -39,11 +45,15 @@ export class Drain {
     if (this.#state !== "idle") return;
     this.#state = "scheduled";
     // Not queueMicrotask, which fake timers may replace.
-    Promise.resolve().then(() => this.now());
+    SETTLED.then(this.#scheduled);
   }
 
-  /** Drains before it returns, or at the end of the round that runs. */
+  /** Drains before it returns, or at the end of the round that runs. Call it at once after an input. */
   now(): void {
+    this.#run(true);
+  }
+
+  #run(immediately: boolean): void {
     if (this.#state === "draining" || this.#state === "draining again") {
       // A transport or a listener called back during a drain; the outer loop goes on.
       this.#state = "draining again";
@@ -51,10 +61,11 @@ export class Drain {
     }
     try {
       this.#drained.begin();
-      let more = true;
-      while (more) {
+      this.#state = "draining";
+      this.#drained.round(immediately);
+      while (this.#isDrainingAgain()) {
         this.#state = "draining";
-        more = this.#drained.round() || this.#isDrainingAgain();
+        this.#drained.round(false);
       }
     } finally {
       this.#state = "idle";

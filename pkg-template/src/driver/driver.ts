@@ -1,5 +1,5 @@
 import type { CoreLoader } from "../core/loading.js";
-import { type ErrorRecord, Records } from "../core/records.js";
+import type { ErrorRecord, Records } from "../core/records.js";
 import type { Core } from "../core/redlatch_core.js";
 import { KIND } from "../core/wire.js";
 import { type Call, type CallSite, NOWHERE } from "../errors/call-site.js";
@@ -37,9 +37,10 @@ export class Driver implements LockDriver {
   readonly #request: CurrentRequest;
   readonly #drain = new Drain({
     begin: () => this.#request.follow(),
-    round: () => this.#round(),
+    round: (immediately) => this.#host.poll(immediately, this.#settle),
     end: () => this.#rest(),
   });
+  readonly #settle = (records: Records) => this.#carryOut(records);
   /** The locks under which the body of a `using` runs. */
   readonly #bodies = new Set<HeldLock>();
   /** Ends `close`, while closing. */
@@ -74,24 +75,16 @@ export class Driver implements LockDriver {
       acquisition.reject(otherRequest(this.#nodes, acquisition));
       return acquisition.promise;
     }
-    const { bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence } = request;
-    const id = this.#host.feed((core, mono, wall) => {
-      acquisition.begun = mono;
-      try {
-        return core.acquire(bytes, lengths, tokenBytes, ttl, wait, flags, maxHold, fence, mono, wall);
-      } catch (error) {
-        // The request is invalid. Anything else is a trap.
-        if (error instanceof TypeError) return error;
-        throw error;
-      }
-    });
+    // First, because a drain must follow whatever the outcome.
+    this.#drain.soon();
+    const id = this.#host.acquire(request);
     if (typeof id !== "number") {
       acquisition.reject(id instanceof InternalError ? errorForCall(id, acquisition) : id);
       return acquisition.promise;
     }
+    acquisition.begun = this.#host.mono;
     this.#pending.acquisitions.set(id, acquisition);
-    acquisition.listen(() => this.#cancel(id));
-    this.#drain.soon();
+    if (request.signal !== undefined) acquisition.listen(() => this.#cancel(id));
     return acquisition.promise;
   }
 
@@ -113,8 +106,8 @@ export class Driver implements LockDriver {
 
   release(lock: HeldLock): void {
     this.#request.follow();
-    this.#host.feed((core, mono, wall) => core.release(lock.id, mono, wall));
     this.#drain.soon();
+    this.#host.release(lock.id);
   }
 
   /** The body of a `using` begins under this lock: until `leave`, no close releases it. */
@@ -188,8 +181,8 @@ export class Driver implements LockDriver {
 
   #cancel(id: number): void {
     this.#pending.acquisitions.delete(id);
-    this.#host.feed((core, mono, wall) => core.cancel(id, mono, wall));
     this.#drain.soon();
+    this.#host.cancel(id);
   }
 
   #begin(operation: Operation, input: (core: Core, mono: number, wall: number) => number): void {
@@ -206,13 +199,10 @@ export class Driver implements LockDriver {
     }
   }
 
-  #round(): boolean {
-    if (this.#host.core === undefined) return false;
-    return this.#host.feed((core, mono, wall) => this.#poll(core, mono, wall)) === true;
-  }
-
   /** Nothing is left to do until the next input. */
   #rest(): void {
+    const { records } = this.#host;
+    if (records !== undefined) this.#timer.set(records.mono, records.delay);
     this.#keepAlive();
     const isClosing = this.#closed !== undefined && this.#host.core !== undefined;
     if (isClosing && this.#bodies.size === 0 && this.#host.feed((core) => core.busy()) === 0) this.#stop();
@@ -220,26 +210,24 @@ export class Driver implements LockDriver {
 
   /** Keeps the process alive as long as something is owed (rule 18). */
   #keepAlive(): void {
-    const isOwed = this.#pending.isWatching || this.#host.owed() > 0;
+    const isOwed = this.#pending.isWatching || (this.#host.records?.owed ?? 0) > 0;
     this.#timer.keepAlive(isOwed);
     this.#connections.keepAlive(isOwed);
   }
 
-  /** True if something was done: more may follow from it. */
-  #poll(core: Core, mono: number, wall: number): boolean {
-    const records = new Records(core, mono, wall);
-    if (!records.more) {
-      this.#timer.set(mono, records.delay);
-      return false;
-    }
+  #carryOut(records: Records): void {
+    const { core } = this.#host;
     const lost = this.#pending.settle(records);
-    // From here on foreign code runs: it may call any method here, and after a trap the remaining records mean nothing.
-    this.#announce(lost);
-    for (; records.more && this.#host.core === core; records.next()) this.#perform(core, records);
-    return true;
+    if (lost.length > 0 || this.#observer.hasEvents) {
+      // Foreign code: it may take its time, and call any method here.
+      this.#drain.soon();
+      this.#announce(lost);
+    }
+    // After a trap the remaining records mean nothing.
+    for (; records.more && this.#host.core === core; records.next()) this.#perform(records);
   }
 
-  #perform(core: Core, records: Records): void {
+  #perform(records: Records): void {
     const id = records.number(1);
     switch (records.kind) {
       case KIND.connect:
@@ -250,7 +238,7 @@ export class Driver implements LockDriver {
         this.#connections.drop(id);
         break;
       case KIND.transmit:
-        this.#connections.write(id, core.transmit(id));
+        this.#connections.write(id, records.bytes(2));
         break;
     }
   }

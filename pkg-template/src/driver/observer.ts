@@ -47,6 +47,11 @@ export class Observer {
     return this.#observers.size > 0;
   }
 
+  /** Whether events are yet to be delivered. */
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
+  }
+
   add(event: LockEvent): void {
     this.#events.push(event);
   }

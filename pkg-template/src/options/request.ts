@@ -1,19 +1,13 @@
 import { FLAG } from "../core/wire.js";
 import type { AcquireOptions, LockHandle } from "../types/types.js";
 import { parseTtl, parseWait, type Settings } from "./client.js";
-import { concatenate, encode } from "./utf8.js";
 import { check, duration, optionsOf, show } from "./validate.js";
 
 /** One acquisition or adoption, checked and complete. */
 export interface Request {
   readonly keys: readonly string[];
-  /** The full Redis keys, concatenated; `lengths` is empty for one key. */
-  readonly bytes: Uint8Array;
-  readonly lengths: Uint32Array;
   /** The caller's token, or undefined: the core draws one. */
   readonly token: string | undefined;
-  /** Empty for none. */
-  readonly tokenBytes: Uint8Array;
   /** The fence of the handle to adopt; 0 for none. */
   readonly fence: bigint;
   readonly fair: boolean;
@@ -37,8 +31,6 @@ const ACQUIRE_OPTIONS = new Set<string>([
 
 const FENCE = /^[0-9]{1,20}$/;
 const LARGEST_FENCE = 2n ** 64n - 1n;
-const NO_TOKEN = new Uint8Array(0);
-const NO_LENGTHS = new Uint32Array(0);
 const NO_FAIR_REDLOCK =
   "fair: requires a single server; several servers share no order of arrival, so a fair Redlock would be unsound";
 
@@ -111,14 +103,10 @@ function complete(
   if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
   const renewed = check("renew", options.renew, "boolean", defaults.renew ?? false);
   const { keys, token, fence, fair } = subject;
-  const { bytes, lengths } = encodeKeys(settings.prefix, keys);
   // Named one by one: spreading objects would cost as much as the rest of an acquire.
   return {
     keys,
-    bytes,
-    lengths,
     token,
-    tokenBytes: token === undefined ? NO_TOKEN : encode(token),
     fence,
     fair,
     ttl: parseTtl(options.ttl, subject.ttl ?? (renewed ? RENEWED_TTL : UNRENEWED_TTL)),
@@ -151,14 +139,6 @@ function parseHandle(given: unknown): Omit<Subject, "flags"> {
     // Always a TypeError: the caller does not choose a handle's values, so it is either valid or not a handle.
     throw new TypeError(`adopt: ${(error as Error).message}; pass a handle from a lock's toJSON()`);
   }
-}
-
-function encodeKeys(prefix: string, keys: readonly string[]): Pick<Request, "bytes" | "lengths"> {
-  const encoded = keys.map((name) => encode(prefix + name));
-  const [first] = encoded;
-  return first !== undefined && encoded.length === 1
-    ? { bytes: first, lengths: NO_LENGTHS }
-    : concatenate(encoded);
 }
 
 function parseKeys(name: string, key: unknown): readonly string[] {

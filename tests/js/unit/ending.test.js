@@ -149,7 +149,7 @@ test("a trap fails everything with LOCK_INTERNAL, and the next call gets a new c
   assert.equal((await again).fence, 8n);
 });
 
-for (const verb of ["acquire", "poll", "transmit", "add_node"]) {
+for (const verb of ["room", "acquire", "poll", "add_node"]) {
   test(`a trap in ${verb} settles the acquire`, async () => {
     const { client } = start({}, (core) => {
       core.trapIn = verb;

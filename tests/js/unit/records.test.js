@@ -1,6 +1,7 @@
 // How records of numbers, and the strings beside them, are read.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CoreMemory } from "../../../pkg/dist/core/memory.js";
 import { Records } from "../../../pkg/dist/core/records.js";
 import { CAUSE, CODE, KIND, VOTE } from "../../../pkg/dist/core/wire.js";
 import { FakeCore } from "./support/fake-core.js";
@@ -14,7 +15,8 @@ test("an error is read with its strings, its votes and its reason, and the next 
   core.queue(KIND.reason, 0, CODE.server, 2, CAUSE.unknown, 0, 1, 0, 0);
   core.queue(KIND.released, 5, 0);
   core.details.push("no majority", "READONLY", "READONLY a replica", "reset", "OOM", "OOM no memory");
-  const records = new Records(core, 0, 0);
+  const records = new Records(core, new CoreMemory(core, core.memory));
+  records.poll(0, 0);
   const { votes, ...error } = records.error();
   const none = { connection: 0, prefix: "" };
   assert.deepEqual(error, {
@@ -70,4 +72,23 @@ test("an error is read with its strings, its votes and its reason, and the next 
   assert.deepEqual([records.kind, records.number(1)], [KIND.released, 5]);
   records.next();
   assert.equal(records.more, false);
+});
+
+test("records are read on when the memory has grown", () => {
+  const core = new FakeCore();
+  core.outgoing.set(9, "bytes");
+  core.queue(KIND.released, 5, 0);
+  core.queue(KIND.granted, 6, 1, 2, 3, 4, 5, 6, 7);
+  core.queue(KIND.transmit, 9);
+  const records = new Records(core, new CoreMemory(core, core.memory));
+  records.poll(0, 0);
+  assert.deepEqual([records.kind, records.number(1)], [KIND.released, 5]);
+  core.memory.grow(1);
+  records.next();
+  assert.deepEqual([records.kind, records.number(1)], [KIND.granted, 6]);
+  core.memory.grow(1);
+  assert.deepEqual(records.grant(2), [1, 2, 3, 4, 5, 6, 7]);
+  records.next();
+  core.memory.grow(1);
+  assert.equal(Buffer.from(records.bytes(2)).toString(), "bytes");
 });

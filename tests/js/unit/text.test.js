@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concatenate, encode } from "../../../pkg/dist/options/utf8.js";
+import { encode } from "../../../pkg/dist/core/utf8.js";
 
 const hex = (text) => Buffer.from(encode(text)).toString("hex");
 
@@ -15,10 +15,4 @@ test("lone surrogates stay distinct, and the rest of the text is UTF-8", () => {
   assert.equal(hex("ä\udc00😀\ud83d"), "c3a4edb080f09f9880eda0bd");
   assert.notEqual(hex("\ud800"), hex("\ud801"));
   assert.notEqual(hex("\udc00\ud800"), hex("\ud800\udc00"));
-});
-
-test("several parts are one array and their lengths", () => {
-  const { bytes, lengths } = concatenate([encode("ab"), encode(""), encode("€")]);
-  assert.equal(Buffer.from(bytes).toString(), "ab€");
-  assert.deepEqual([...lengths], [2, 0, 3]);
 });

@@ -42,7 +42,7 @@ function trappingClient(t, options = {}) {
         return instance.Core.prototype[name].apply(this, args);
       };
     }
-    return { Core, abandon: instance.abandon };
+    return { Core, memory: instance.memory, abandon: instance.abandon };
   };
   const client = openClient({ url: server.url, nodeTimeout: 2_000, ...options }, loadTrapping, nodeTransport);
   t.after(() => client.close({ timeout: 200 }));
@@ -121,6 +121,7 @@ test("wherever it traps, every promise settles, and the next call works", async 
   let permitted = true;
   const options = {
     observe() {},
+    prefix: "",
     retry: { min: 1, max: 1 },
     credentials: () => ({ password: "" }),
     transport: {
@@ -129,10 +130,13 @@ test("wherever it traps, every promise settles, and the next call works", async 
   };
   for (const method of METHODS) {
     const { client, plan } = trappingClient(t, options);
-    const key = `in-${method}`;
+    const key = `lock:in-${method}`;
     plan.trapIn = method;
     try {
       client.inspect();
+      await client.acquire(`{${key}}:redlatch:fence:a`).catch((error) => {
+        if (!(error instanceof TypeError)) throw error;
+      });
       const lock = await client.acquire(key, { ttl: 5_000, wait: 10_000 });
       const aborted = AbortSignal.timeout(10);
       await Promise.allSettled([

@@ -1,6 +1,14 @@
 // A core that does what the test says, in place of the wasm: records what was fed, and polls what was queued.
 
-import { CAUSE, CODE, KIND, LOSS, RECORD_LENGTH, RELEASE_OUTCOME } from "../../../../pkg/dist/core/wire.js";
+import {
+  CAUSE,
+  CODE,
+  HEAD_LENGTH,
+  KIND,
+  LOSS,
+  RECORD_LENGTH,
+  RELEASE_OUTCOME,
+} from "../../../../pkg/dist/core/wire.js";
 
 export { CAUSE, CODE, KIND, LOSS, RELEASE_OUTCOME };
 
@@ -16,12 +24,17 @@ export function operationFailed(id, error) {
   return [KIND.operationFailed, ...failed(id, error).slice(1)];
 }
 
+/** Where in its memory a fake core has the room, the numbers and the bytes to send. */
+const [ROOM, NUMBERS, OUTGOING] = [8, 1 << 14, 1 << 15];
+
 export class FakeCore {
+  memory = new WebAssembly.Memory({ initial: 1 });
   calls = [];
   records = [];
   details = [];
   /** The records that a close leads to. */
   onClose = [];
+  /** The bytes of the next transmit record of a connection. */
   outgoing = new Map();
   delay = Number.POSITIVE_INFINITY;
   left = 1000;
@@ -62,11 +75,24 @@ export class FakeCore {
     this.#enter("inspect");
     return this.snapshot;
   }
-  acquire(bytes, lengths, token, ttl, wait, flags, maxHold, fence) {
+  room(length) {
+    this.#enter("room", length);
+    return ROOM;
+  }
+  /** What is in the room, as text. */
+  #given(length) {
+    return Buffer.from(this.memory.buffer, ROOM, length).toString("latin1");
+  }
+  acquire(length, keys, ttl, wait, flags, maxHold, fence) {
+    const names = [];
+    for (let rest = Buffer.from(this.memory.buffer, ROOM, length); rest.length > 0; ) {
+      const end = 4 + rest.readUInt32LE();
+      names.push(rest.toString("utf8", 4, end));
+      rest = rest.subarray(end);
+    }
     this.#enter("acquire", {
-      bytes: Buffer.from(bytes).toString(),
-      lengths: [...lengths],
-      token,
+      keys: names.slice(0, keys),
+      token: names[keys],
       ttl,
       wait,
       flags,
@@ -74,6 +100,10 @@ export class FakeCore {
       fence,
     });
     return ++this.#ids;
+  }
+  refused() {
+    this.#enter("refused");
+    return this.refusal;
   }
   cancel(id) {
     this.#enter("cancel", id);
@@ -106,8 +136,8 @@ export class FakeCore {
   connected(id) {
     this.#enter("connected", id);
   }
-  received(id, bytes) {
-    this.#enter("received", id, Buffer.from(bytes).toString());
+  received(id, length) {
+    this.#enter("received", id, this.#given(length));
   }
   closed(id, reason) {
     this.#enter("closed", id, reason);
@@ -120,11 +150,19 @@ export class FakeCore {
   }
   poll() {
     this.#enter("poll");
-    return Float64Array.from([this.delay, ...this.records.splice(0).flat()]);
-  }
-  transmit(id) {
-    this.#enter("transmit", id);
-    return Buffer.from(this.outgoing.get(id) ?? "");
+    let end = OUTGOING;
+    const records = this.records.splice(0).map((record) => {
+      if (record[0] !== KIND.transmit) return record;
+      const bytes = Buffer.from(this.outgoing.get(record[1]) ?? "");
+      const at = end;
+      bytes.copy(Buffer.from(this.memory.buffer), at);
+      end += bytes.length;
+      return record.with(2, at).with(3, bytes.length);
+    });
+    const numbers = records.flat();
+    const head = [HEAD_LENGTH + numbers.length, this.delay, this.debts];
+    new Float64Array(this.memory.buffer, NUMBERS).set([...head, ...numbers]);
+    return NUMBERS;
   }
   detail() {
     return this.details.shift() ?? "no detail was queued";
@@ -144,6 +182,9 @@ export function fakeLoader(prepare = () => {}) {
       prepare(core, cores.length);
       cores.push(core);
       return core;
+    },
+    get memory() {
+      return cores.at(-1).memory;
     },
     abandon: (core) => abandoned.push(core),
   });

@@ -20,15 +20,3 @@ function encodeLoneSurrogates(text: string): Uint8Array {
   }
   return Uint8Array.from(bytes);
 }
-
-/** All parts in one array, and the length of each, as the core takes keys. */
-export function concatenate(parts: readonly Uint8Array[]): { bytes: Uint8Array; lengths: Uint32Array } {
-  const lengths = Uint32Array.from(parts, (part) => part.length);
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    bytes.set(part, offset);
-    offset += part.length;
-  }
-  return { bytes, lengths };
-}
