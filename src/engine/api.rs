@@ -1,7 +1,5 @@
 //! The application's verbs.
 
-use std::collections::BTreeSet;
-
 use super::Engine;
 use crate::{
     entropy::Entropy,
@@ -9,6 +7,7 @@ use crate::{
     event::{Event, Loss, ReleaseOutcome},
     handles::{Handle, Phase},
     id::{HandleId, LockId, OperationId},
+    index::Index,
     lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
     time::{Duration, Instant},
 };
@@ -120,10 +119,13 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn close(&mut self, occupied: &[HandleId], now: Instant) {
         self.run_due(now);
         self.closed = true;
-        let occupied: BTreeSet<HandleId> = occupied.iter().copied().collect();
+        let mut at_work = Index::default();
+        for handle in occupied {
+            at_work.insert(handle.0.into(), 0);
+        }
         let mut handles = Vec::new();
         let mut releasing = Vec::new();
-        for (&id, lock) in &self.locks {
+        for &(id, ref lock) in self.locks.iter() {
             // A lock that is being released keeps its handle until the outcome is reported.
             if lock.is_held() || lock.is_waiting() {
                 handles.extend_from_slice(&lock.handles);
@@ -140,11 +142,11 @@ impl<E: Entropy + 'static> Engine<E> {
             self.refuse(handle.id, Code::Closed, "the client was closed before the lock was acquired");
         }
         for handle in handles.iter().filter(is_held) {
-            if occupied.contains(&handle.id) {
+            if at_work.first_of(handle.id.0.into()).is_some() {
                 self.events.push_back(Event::Closing { lock: handle.id });
             } else {
                 self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed, reason: None });
-                if let Some(lock) = self.locks.get_mut(&self.handles.lock(handle.id)) {
+                if let Some(lock) = self.locks.get_mut(self.handles.lock(handle.id)) {
                     lock.tell(handle.id, Phase::Lost);
                 }
                 self.release(handle.id, now);
@@ -162,7 +164,7 @@ impl<E: Entropy + 'static> Engine<E> {
         match self.hold_of(handle) {
             Hold::None => Duration::ZERO,
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
-                self.locks.get(&held).map_or(Duration::ZERO, |lock| lock.remaining(now))
+                self.locks.get(held).map_or(Duration::ZERO, |lock| lock.remaining(now))
             }
         }
     }
@@ -187,7 +189,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// The lock of a handle, if the application still uses the handle.
     fn lock_of(&self, handle: HandleId) -> Option<(LockId, &Lock)> {
         let id = self.handles.lock(handle);
-        self.locks.get(&id).filter(|lock| lock.has(handle)).map(|lock| (id, &**lock))
+        self.locks.get(id).filter(|lock| lock.has(handle)).map(|lock| (id, &**lock))
     }
 
     /// The held lock of a handle.
@@ -203,7 +205,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Removes a handle, and the queued events about its fate. The results of operations stay in the queue.
     fn forget(&mut self, forgotten: HandleId) {
-        if let Some(lock) = self.locks.get_mut(&self.handles.lock(forgotten)) {
+        if let Some(lock) = self.locks.get_mut(self.handles.lock(forgotten)) {
             lock.handles.retain(|handle| handle.id != forgotten);
         }
         self.handles.remove(forgotten);
@@ -219,7 +221,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Keeps overdue timers from extending a lock that its last handle gives up (rule 5).
     fn send_no_more_extensions(&mut self, handle: HandleId) {
         if let Hold::Only(held) = self.hold_of(handle)
-            && let Some(lock) = self.locks.get_mut(&held)
+            && let Some(lock) = self.locks.get_mut(held)
         {
             lock.close();
         }
@@ -235,7 +237,7 @@ impl<E: Entropy + 'static> Engine<E> {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             let id = self.last_id;
-            let is_free = !self.locks.contains_key(&LockId(id)) && !self.handles.has(id);
+            let is_free = self.locks.get(LockId(id)).is_none() && !self.handles.has(id);
             if id != 0 && is_free {
                 return id;
             }

@@ -25,7 +25,7 @@ impl<E: Entropy + 'static> Engine<E> {
         let stalled = self.patience.advance(now, self.poll_timeout());
         while let Some(owner) = self.deadlines.take_due(now) {
             let TimerOwner::Lock(id) = owner else { continue };
-            if let Some(lock) = self.locks.get_mut(&id) {
+            if let Some(lock) = self.locks.get_mut(id) {
                 lock.queued_at = None;
             }
             while let Some(timer) = self.take_overdue(id, now) {
@@ -44,11 +44,11 @@ impl<E: Entropy + 'static> Engine<E> {
         while let Some(owner) = self.patient_deadlines.take_due(believed) {
             match owner {
                 TimerOwner::Lock(id) => {
-                    if let Some(lock) = self.locks.get_mut(&id) {
+                    if let Some(lock) = self.locks.get_mut(id) {
                         lock.patient_at = None;
                     }
                     while let Some(timer) =
-                        self.locks.get_mut(&id).and_then(|lock| lock.take_due_patient(believed))
+                        self.locks.get_mut(id).and_then(|lock| lock.take_due_patient(believed))
                     {
                         self.transition(id, Input::Timer(timer), now);
                         self.carry_out_effects(now);
@@ -91,7 +91,7 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     fn take_overdue(&mut self, id: LockId, now: Instant) -> Option<Timer> {
-        self.locks.get_mut(&id)?.take_due(now)
+        self.locks.get_mut(id)?.take_due(now)
     }
 
     /// Inserts a lock, and starts it.
@@ -103,7 +103,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Makes one transition of one lock, without its timers and without carrying out effects.
     pub(super) fn transition(&mut self, id: LockId, input: Input<'_>, now: Instant) {
-        let Some(lock) = self.locks.get_mut(&id) else {
+        let Some(lock) = self.locks.get_mut(id) else {
             return;
         };
         let was_held = lock.is_held();
@@ -160,13 +160,13 @@ impl<E: Entropy + 'static> Engine<E> {
     /// for that waiter, it has to attempt now. If this client has no such waiter, a stale command left it in the queue,
     /// where this client's polls would keep it: it is removed.
     fn adopt_head(&mut self, head: LockId, seen_by: LockId, now: Instant) {
-        if let Some(lock) = self.locks.get(&head) {
+        if let Some(lock) = self.locks.get(head) {
             if lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head) {
                 self.deliver(head, Input::Wake, now);
             }
             return;
         }
-        let Some(spec) = self.locks.get(&seen_by).map(|lock| lock.spec().clone()) else { return };
+        let Some(spec) = self.locks.get(seen_by).map(|lock| lock.spec().clone()) else { return };
         // With a new token, the release deletes no key. If there is no randomness now, a later denial tries again.
         if let Ok(owner) = Owner::draw(&self.policy.label, &mut self.entropy) {
             let residue = Residue::unknown_waiter(spec.registration_ttl(&self.policy));
@@ -177,14 +177,14 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Updates the deadline queue for a lock, and removes the lock when it is done.
     fn update_deadline(&mut self, id: LockId) {
-        let Some(lock) = self.locks.get_mut(&id) else {
+        let Some(lock) = self.locks.get_mut(id) else {
             return;
         };
         if lock.is_done() {
             self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
             self.patient_deadlines.remove(TimerOwner::Lock(id), &mut lock.patient_at);
             self.owners.remove(lock.owner().token(), id);
-            self.locks.remove(&id);
+            self.locks.remove(id);
         } else {
             let next = lock.next_timer();
             self.deadlines.update(TimerOwner::Lock(id), &mut lock.queued_at, next);
@@ -242,7 +242,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// not have to wait for the end of `wait` to learn of it. With several servers it is always reported: the others may
     /// grant, and nobody would notice that one is missing (rule 19).
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
-        let is_waiting = |id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
+        let is_waiting = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts
             && (self.topology.count() > 1 || locks.iter().any(is_waiting))
             && self.topology.get(node).is_some_and(Node::is_first_failure)

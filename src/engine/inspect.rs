@@ -25,7 +25,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// A snapshot of the present state.
     #[must_use]
     pub fn inspect(&self) -> Snapshot {
-        let count = |phase: fn(&Lock) -> bool| self.locks.values().filter(|lock| phase(lock)).count();
+        let count = |phase: fn(&Lock) -> bool| self.locks.iter().filter(|(_, lock)| phase(lock)).count();
         Snapshot {
             nodes: self.topology.inspect(),
             held: count(Lock::is_held),

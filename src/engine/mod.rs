@@ -6,7 +6,7 @@ pub(crate) mod inspect;
 mod owners;
 mod reentry;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::{
     entropy::Entropy,
@@ -14,6 +14,7 @@ use crate::{
     event::Event,
     handles::{Handles, Phase},
     id::{ConnectionId, LockId, NodeId},
+    index::SortedMap,
     lock::{Effect, Leaders, Lock, Policy},
     node::Endpoint,
     patience::Patience,
@@ -42,7 +43,7 @@ pub struct Engine<E> {
     policy: Policy,
     entropy: E,
     topology: Topology,
-    locks: BTreeMap<LockId, Box<Lock>>,
+    locks: SortedMap<LockId, Box<Lock>>,
     handles: Handles,
     owners: Owners,
     leaders: Leaders,
@@ -78,7 +79,7 @@ impl<E: Entropy + 'static> Engine<E> {
             policy,
             entropy,
             topology: Topology::default(),
-            locks: BTreeMap::new(),
+            locks: SortedMap::default(),
             handles: Handles::default(),
             owners: Owners::default(),
             leaders: Leaders::default(),
@@ -198,7 +199,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_due(now);
         let event = self.events.pop_front()?;
         if let Event::Granted { lock: handle, .. } = event
-            && let Some(lock) = self.locks.get_mut(&self.handles.lock(handle))
+            && let Some(lock) = self.locks.get_mut(self.handles.lock(handle))
         {
             lock.tell(handle, Phase::Informed);
         }

@@ -22,7 +22,7 @@ enum Relation {
 
 impl<E: Entropy + 'static> Engine<E> {
     fn relation(&self, new: &Lock, now: Instant) -> Relation {
-        let locks = self.owners.of(new.owner().token()).filter_map(|id| Some((id, self.locks.get(&id)?)));
+        let locks = self.owners.of(new.owner().token()).filter_map(|id| Some((id, self.locks.get(id)?)));
         #[cfg(test)]
         let locks = locks.inspect(|_| tests::count());
         let mut others = locks.filter(|(_, lock)| lock.conflicts_with(new) && !lock.is_parked());
@@ -48,7 +48,7 @@ impl<E: Entropy + 'static> Engine<E> {
 
     fn reenter(&mut self, handle: HandleId, held: LockId, request: &Lock, now: Instant) {
         self.run_overdue(held, now);
-        if !self.locks.get(&held).is_some_and(|lock| lock.is_held()) {
+        if !self.locks.get(held).is_some_and(|lock| lock.is_held()) {
             return self.refuse(handle, Code::Lost, "the lock ended before it could be re-entered");
         }
         self.handles.reenter(handle, held);
@@ -60,7 +60,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Begins the parked locks with this token for which the way is free now.
     pub(super) fn unpark(&mut self, token: &[u8], now: Instant) {
         for id in self.owners.parked(token) {
-            let lock = self.locks.get(&id).filter(|lock| lock.is_parked());
+            let lock = self.locks.get(id).filter(|lock| lock.is_parked());
             match lock.map(|lock| self.relation(lock, now)) {
                 None => self.owners.unpark(token, id),
                 Some(Relation::InTheWay) => {}
@@ -69,7 +69,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.deliver(id, Input::Unpark, now);
                 }
                 Some(Relation::Holds(held)) => {
-                    if let Some(mut lock) = self.locks.remove(&id) {
+                    if let Some(mut lock) = self.locks.remove(id) {
                         self.owed = self.owed.saturating_sub(1);
                         self.deadlines.remove(TimerOwner::Lock(id), &mut lock.queued_at);
                         self.patient_deadlines.remove(TimerOwner::Lock(id), &mut lock.patient_at);
