@@ -147,7 +147,7 @@ impl Ballot {
     pub(super) fn give_up(&mut self) {
         let text = match self.vote {
             BallotState::Behind(_, Some(patience)) | BallotState::Asked(_, Some(patience)) => {
-                format!("no answer within {} ms (nodeTimeout)", patience.as_millis())
+                ["no answer within ", &patience.as_millis().to_string(), " ms (nodeTimeout)"].concat()
             }
             _ if self.repeated => {
                 "the connection ended without an answer, and no new one was ready in time".to_owned()

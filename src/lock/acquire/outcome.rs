@@ -61,8 +61,10 @@ impl AttemptOutcome {
             (Self::Denied(Denial { left: None }), _) => "; the key has no TTL, so redlatch did not create it",
             _ => "; another owner holds it",
         };
-        let plural = if attempts == 1 { "" } else { "s" };
-        let text = format!("not acquired within {wait} ms ({attempts} attempt{plural}{why})");
+        let made = if attempts == 1 { " attempt" } else { " attempts" };
+        let text =
+            ["not acquired within ", &wait.to_string(), " ms (", &attempts.to_string(), made, why, ")"]
+                .concat();
         let reason = in_flight.and_then(|round| reason_of(round, attempts));
         LockError { reason, ..LockError::new(Code::Timeout, attempts, &text) }
     }
@@ -83,21 +85,29 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     if let [(node, Vote::Failed(error))] = votes.as_slice() {
         let mut error = LockError::from_node(error, *node, attempts);
         if attempts > 1 {
-            error.message = format!("{} (attempt {attempts}, the last)", error.message).into();
+            error.message =
+                [&error.message, " (attempt ", &attempts.to_string(), ", the last)"].concat().into();
         }
         return error;
     }
     let count = |kind: fn(&Vote) -> bool| votes.iter().filter(|(_, vote)| kind(vote)).count();
-    let mut text = format!(
-        "no majority of {} servers: {} granted, {} held by another, {} failed",
-        votes.len(),
-        count(|vote| matches!(vote, Vote::Granted)),
-        count(|vote| matches!(vote, Vote::Held)),
-        count(|vote| matches!(vote, Vote::Failed(_)))
-    );
+    let mut text = [
+        "no majority of ",
+        &votes.len().to_string(),
+        " servers: ",
+        &count(|vote| matches!(vote, Vote::Granted)).to_string(),
+        " granted, ",
+        &count(|vote| matches!(vote, Vote::Held)).to_string(),
+        " held by another, ",
+        &count(|vote| matches!(vote, Vote::Failed(_))).to_string(),
+        " failed",
+    ]
+    .concat();
     let undecided = count(|vote| matches!(vote, Vote::Undecided));
     if undecided > 0 {
-        text.push_str(&format!(", {undecided} undecided"));
+        text.push_str(", ");
+        text.push_str(&undecided.to_string());
+        text.push_str(" undecided");
     }
     // A server's own fault says more than the end of the wait.
     let late = || {
@@ -114,7 +124,7 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
 /// A node's vote. A node that has not voted missed the end of `wait` if the vote `is_open`; else it is undecided.
 fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
     let late = |what: &str| {
-        let text = format!("{what} within the wait of {wait} ms");
+        let text = [what, " within the wait of ", &wait.to_string(), " ms"].concat();
         Vote::Failed(NodeError::connection(Cause::Unknown, &text))
     };
     match ballot {
