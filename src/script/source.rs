@@ -12,8 +12,8 @@ pub(super) const fn join<const N: usize>(files: &[&str]) -> [u8; N] {
     joined
 }
 
-/// Copies the lines of code of all files into `to`, as far as they fit, and returns their total length. Comments and
-/// blank lines are left out, so that the server does not store them.
+/// Copies the lines of code of all files into `to`, as far as they fit, and returns their total length. Comments,
+/// blank lines and indentation are left out, so that neither wasm nor server stores them.
 #[allow(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
@@ -25,16 +25,15 @@ const fn copy(files: &[&str], to: &mut [u8]) -> usize {
         let bytes = files[file].as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            let line = at;
             while bytes[at] == b' ' {
                 at += 1;
             }
+            let mut from = at;
             let is_code = bytes[at] != b'\n' && !(bytes[at] == b'-' && bytes[at + 1] == b'-');
             while bytes[at] != b'\n' {
                 at += 1;
             }
             at += 1;
-            let mut from = line;
             while is_code && from < at {
                 if length < to.len() {
                     to[length] = bytes[from];
@@ -74,7 +73,7 @@ mod tests {
     /// The lines of a file that are sent to the server.
     fn code(file: &str) -> String {
         let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("--");
-        file.split_inclusive('\n').filter(is_code).collect()
+        file.split_inclusive('\n').filter(is_code).map(str::trim_start).collect()
     }
 
     fn parts_of(file: &str) -> impl Iterator<Item = &str> {
