@@ -8,7 +8,7 @@ return { ${name}, memory: wasm.memory, abandon: (instance) => void instance.__de
 `;
 
 /** By the ending of a script's name: how it exports what it has declared under `names`. */
-const EXPORTS = {
+export const EXPORTS = {
   js: (names) => `export { ${names.join(", ")} };\n`,
   cjs: (names) => names.map((name) => `exports.${name} = ${name};\n`).join(""),
 };
@@ -51,9 +51,4 @@ export function stampWasm(bytes, version) {
   // Lengths up to 127 are one byte in LEB128.
   if (content.length > 127) throw new Error("the version is too long for a section of at most 127 bytes");
   return Buffer.concat([bytes, Buffer.of(0), field(content)]);
-}
-
-/** The wasm as a module with a string, which no bundler can lose; `ending` is that of the script, js or cjs. */
-export function inlineModule(bytes, ending) {
-  return `const base64 =\n  "${bytes.toString("base64")}";\n${EXPORTS[ending](["base64"])}`;
 }

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { addCommonJs } from "./commonjs.mjs";
 import { checkFacade } from "./facade.mjs";
-import { glueFactory, inlineModule, stampWasm } from "./glue.mjs";
+import { glueFactory, stampWasm } from "./glue.mjs";
+import { inlineModule } from "./inline.mjs";
 import { modules, output, staging, template, wasm } from "./paths.mjs";
 import { prune } from "./prune.mjs";
 import { printSizes } from "./size.mjs";
@@ -23,7 +24,7 @@ rmSync(output, { recursive: true, force: true });
 renameSync(staging, output);
 printSizes();
 
-/** Puts a wasm into the package: its glue and its bytes as a string, each in both kinds of module, and its bytes as a file. */
+/** Puts a wasm into the package: its glue and its bytes as strings, each in both kinds of module, and its bytes as a file. */
 function put({ module, name, room, file }) {
   const glue = readFileSync(join(wasm, `${module}.js`), "utf8");
   const bytes = stampWasm(readFileSync(join(wasm, `${module}_bg.wasm`)), version);

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { packageFolder } from "./support/redlatch.js";
 
-const inline = await import(pathToFileURL(join(packageFolder, "dist/core/inline.js")).href);
-const [base64] = Object.values(inline);
-const module = new WebAssembly.Module(Buffer.from(base64, "base64"));
+const load = (name) => import(pathToFileURL(join(packageFolder, "dist/core", name)).href);
+const [{ inlined }, { decode }] = await Promise.all([load("inline.js"), load("compiling.js")]);
+const module = new WebAssembly.Module(decode(inlined));
 
 test("the wasm imports randomness, what inspect() builds, errors and what the glue needs, nothing else", () => {
   const imports = WebAssembly.Module.imports(module).map(({ name }) => name.replace(/_[0-9a-f]{16}$/, ""));

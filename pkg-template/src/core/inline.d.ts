@@ -1,2 +1,4 @@
-/** The core's wasm in base64. The build writes the module. */
-export declare const base64: string;
+import type { Inlined } from "./compiling.js";
+
+/** The core's wasm. The build writes the module. */
+export declare const inlined: Inlined;

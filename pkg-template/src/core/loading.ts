@@ -1,5 +1,5 @@
 import { InternalError } from "../errors/errors.js";
-import { decode, explain, requireWebAssembly } from "./compiling.js";
+import { decode, explain, type Inlined, requireWebAssembly } from "./compiling.js";
 import { type Instance, instantiate, section, version } from "./redlatch_core.js";
 
 /** Makes a new wasm instance at each call. */
@@ -13,16 +13,16 @@ export interface CoreSource {
   ready(): Promise<void>;
 }
 
-/** From the base64 string in the package: no bundler can lose it, and reading it needs no permission. */
-export function inlineCore(base64: string): CoreSource {
+/** From the strings in the package: no bundler can lose it, and reading it needs no permission. */
+export function inlineCore(inlined: Inlined): CoreSource {
   let module: WebAssembly.Module | undefined;
   return {
     load() {
-      module ??= explain(() => new WebAssembly.Module(decode(base64)));
+      module ??= explain(() => new WebAssembly.Module(decode(inlined)));
       return instantiate(module);
     },
     async ready() {
-      module ??= await explain(() => WebAssembly.compile(decode(base64)));
+      module ??= await explain(() => WebAssembly.compile(decode(inlined)));
     },
   };
 }

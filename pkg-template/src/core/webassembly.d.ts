@@ -4,6 +4,11 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
     static customSections(module: Module, name: string): ArrayBuffer[];
   }
+  /** Of the decoder in the inlined wasm. */
+  class Instance {
+    constructor(module: Module);
+    readonly exports: { readonly memory: { readonly buffer: ArrayBuffer }; decode(): number };
+  }
   function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
 }
 

@@ -3,11 +3,11 @@
  * declarations.
  */
 import { openClient } from "../client.js";
-import { base64 } from "../core/inline.js";
+import { inlined } from "../core/inline.js";
 import { inlineCore } from "../core/loading.js";
 import type { ClientOptions, LockClient } from "../types/types.js";
 
-const core = inlineCore(base64);
+const core = inlineCore(inlined);
 
 /**
  * Makes a client, which connects on first use. Throws TypeError or RangeError for bad options, and InternalError where there

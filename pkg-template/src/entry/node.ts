@@ -1,10 +1,10 @@
 import { openClient } from "../client.js";
-import { base64 } from "../core/inline.js";
+import { inlined } from "../core/inline.js";
 import { inlineCore } from "../core/loading.js";
 import { nodeTransport } from "../transport/node.js";
 import type * as api from "./browser.js";
 
-const core = inlineCore(base64);
+const core = inlineCore(inlined);
 
 export const createClient: typeof api.createClient = (options) =>
   openClient(options, core.load, nodeTransport);

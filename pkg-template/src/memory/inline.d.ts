@@ -1,2 +1,4 @@
-/** The memory server's wasm in base64. The build writes the module. */
-export declare const base64: string;
+import type { Inlined } from "../core/compiling.js";
+
+/** The memory server's wasm. The build writes the module. */
+export declare const inlined: Inlined;

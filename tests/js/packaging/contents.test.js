@@ -93,16 +93,16 @@ test("the packed README names no file and no goal of make that only the reposito
 test("the README's sizes are those of make size", async () => {
   const { sizes } = await import("../../../pkg-template/build/size.mjs");
   const measured = sizes();
-  const [wasm, base64, script] = ["wasm", "wasm in base64", "JavaScript, Node.js, Deno, Bun"].map(
+  const [wasm, inlined, script] = ["wasm", "wasm, inlined", "JavaScript, Node.js, Deno, Bun"].map(
     (name) => measured[name].gzip / 1000,
   );
   const text = String(read("README.md")).replace(/\s+/g, " ");
   const said =
-    /about (\d+) kB after gzip: (\d+) kB of WebAssembly in base64, and (\d+) kB of JavaScript\..*\((\d+) kB after gzip\)/.exec(
+    /about (\d+) kB after gzip: (\d+) kB of WebAssembly, and (\d+) kB of JavaScript\..*\((\d+) kB after gzip\)/.exec(
       text,
     );
   assert.ok(said, "the README has a sentence about sizes");
-  [base64 + script, base64, script, wasm].forEach((size, index) => {
+  [inlined + script, inlined, script, wasm].forEach((size, index) => {
     const share = said[index + 1] / size;
     assert.ok(share > 0.9 && share < 1.1, `the README says ${said[index + 1]} kB; measured: ${size}`);
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { openClient } from "../../../pkg/dist/client.js";
-import { base64 } from "../../../pkg/dist/core/inline.js";
+import { inlined } from "../../../pkg/dist/core/inline.js";
 import { inlineCore } from "../../../pkg/dist/core/loading.js";
 import { InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
@@ -11,7 +11,7 @@ import { startRedis } from "../support/redis.js";
 // A module of nothing but (func (export "t") unreachable).
 const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05010300000b", "hex");
 const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.t;
-const load = inlineCore(base64).load;
+const load = inlineCore(inlined).load;
 const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
   (name) => !/^(constructor|__\w+)$/.test(name),
 );

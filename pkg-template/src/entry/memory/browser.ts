@@ -3,7 +3,7 @@
  * It supports just what this package's scripts use. All entries of `redlatch/memory` share these declarations.
  */
 import { decode, explain } from "../../core/compiling.js";
-import { base64 } from "../../memory/inline.js";
+import { inlined } from "../../memory/inline.js";
 import { instantiate } from "../../memory/redlatch_memory.js";
 import { openMemoryServer } from "../../memory/server.js";
 import type { MemoryServer, MemoryServerOptions } from "../../types/memory.js";
@@ -25,7 +25,7 @@ let compiled: WebAssembly.Module | undefined;
  */
 export function createMemoryServer(options?: MemoryServerOptions): MemoryServer {
   return openMemoryServer(() => {
-    compiled ??= explain(() => new WebAssembly.Module(decode(base64)));
+    compiled ??= explain(() => new WebAssembly.Module(decode(inlined)));
     return instantiate(compiled);
   }, options);
 }
