@@ -63,7 +63,10 @@ test("charts are made of the tables that a report has", () => {
   assert.deepEqual([one.heading, many.heading], ["1 in flight", "512 in flight"]);
   const labels = many.bars.map(({ label }) => label);
   assert.deepEqual(labels, ["123\u202f456/s (4.00×)", "30\u202f864/s (1.00×)", "not measured"]);
-  assert.match(charts.pairs.notes.join(" "), /3 rounds.*2020-02-03: redlatch 0\.1\.0, Node\.js 20\.10\.0/);
+  assert.match(
+    charts.pairs.notes.join(" "),
+    /3 sample\(s\); in brackets.*2020-02-03: redlatch 0\.1\.0, Node\.js 20\.10\.0/,
+  );
   assert.deepEqual(chartsOf({ ...report, parts: [] }), {});
 });
 

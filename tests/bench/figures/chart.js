@@ -5,7 +5,7 @@
 const WIDTH = 760;
 const VALUES = 170;
 /** About as wide as a character of a name is. */
-const CHARACTER = 6.8;
+const CHARACTER = 7.2;
 const BAR = 16;
 const STEP = 22;
 const MARGIN = 20;

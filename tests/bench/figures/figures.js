@@ -55,10 +55,11 @@ export function chartsOf(report) {
   const tables = new Map(report.parts.flatMap((part) => part.tables).map((table) => [table.id, table]));
   const charts = {};
   for (const [name, { title, subtitle, figure, tables: wanted }] of Object.entries(FIGURES)) {
-    const groups = Object.entries(wanted).flatMap(([id, heading]) =>
-      tables.get(id)?.figures[figure] ? [{ heading, bars: barsOf(tables.get(id), figure) }] : [],
-    );
-    if (groups.length > 0) charts[name] = { title, subtitle, notes: notesOf(report), groups };
+    const drawn = Object.keys(wanted).filter((id) => tables.get(id)?.figures[figure]);
+    if (drawn.length === 0) continue;
+    const rows = drawn.flatMap((id) => tables.get(id).rows);
+    const groups = drawn.map((id) => ({ heading: wanted[id], bars: barsOf(tables.get(id), figure) }));
+    charts[name] = { title, subtitle, notes: notesOf(report, rows, figure), groups };
   }
   return charts;
 }
@@ -83,9 +84,11 @@ export function inDigits(value) {
   return text.replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-function notesOf({ versions, machine, rounds, date }) {
+function notesOf({ versions, machine, date }, rows, key) {
+  const samples = Math.max(...rows.map(({ figures }) => figures[key]?.values.length ?? 0));
+  const hasRatios = rows.some(({ ratios }) => ratios[key] !== undefined);
   return [
-    `Median and range of ${rounds} rounds; in brackets: ratio to the best of the other libraries.`,
+    `Median and range of ${samples} sample(s)${hasRatios ? "; in brackets: ratio to the best of the other libraries" : ""}.`,
     `${date.slice(0, 10)}: redlatch ${versions.redlatch}, Node.js ${versions.node}, redis-server ${versions["redis-server"]}, ${machine.cores} cores.`,
   ];
 }
