@@ -104,6 +104,20 @@ test("rule 6: a renewed lock that was stalled beyond its lease is lost and stays
   assert.equal(lock.held, false);
 });
 
+/** The runtime's clocks and timers; `leap(ms)` is time that passes at once. */
+function clockThatLeaps() {
+  let ahead = 0;
+  return {
+    now: () => performance.now() + ahead,
+    wall: () => Date.now() + ahead,
+    setTimeout: (fn, ms) => setTimeout(fn, ms),
+    clearTimeout: (handle) => clearTimeout(handle),
+    leap: (ms) => {
+      ahead += ms;
+    },
+  };
+}
+
 test("the wall clock counts too: a machine that slept has no lock left", async (t) => {
   let slept = 0;
   const clock = {
@@ -117,6 +131,30 @@ test("the wall clock counts too: a machine that slept has no lock left", async (
   slept = 6_000;
   assert.equal(lock.held, false);
   assert.equal(lock.remaining, 0);
+});
+
+test("rule 1: a process that is stopped between a call and its drain hears of no grant that has ended", async (t) => {
+  const clock = clockThatLeaps();
+  const client = openClient(t, redis, { clock });
+  const [key, options] = [freshKey(), { ttl: 5_000, token: "mine", wait: 0 }];
+  const lock = await client.acquire(key, options);
+  // It is granted without a question to the server: the lock is ours.
+  const again = client.acquire(key, options);
+  clock.leap(6_000);
+  await assert.rejects(again, { code: "LOCK_LOST" });
+  assert.equal(lock.held, false);
+});
+
+test("calls of one turn count from the first of them, and those of the next turn from their own time", async (t) => {
+  const clock = clockThatLeaps();
+  const client = openClient(t, redis, { clock });
+  await (await client.acquire(freshKey())).release();
+  const first = client.acquire(freshKey(), { ttl: 60_000 });
+  clock.leap(10_000);
+  const [early] = await Promise.all([client.acquire(freshKey(), { ttl: 60_000 }), first]);
+  assert.ok(early.remaining < 50_000, "validity is never counted from a later time");
+  const next = await client.acquire(freshKey(), { ttl: 60_000 });
+  assert.ok(next.remaining > 50_000);
 });
 
 test("rule 6: a process that is stopped while a grant is reported still learns of the loss", async (t) => {
