@@ -6,6 +6,11 @@ import { explainTls, openTls } from "./tls.js";
 /** Detects dead peers on idle connections, ms. */
 const KEEP_ALIVE = 10_000;
 
+/** The most bytes that are received at once. */
+const LONGEST_CHUNK = 65_536;
+
+type Handler = Parameters<Transport["connect"]>[1];
+
 /**
  * Node.js's own sockets: tcp, TLS with verification, and unix sockets. Deno and Bun use them too. Deno's own keep the kernel's
  * two hours between keep-alive probes, and their TLS trusts the default authorities beside `ca`, or sends no client
@@ -16,20 +21,37 @@ export const nodeTransport: Transport = {
   async connect(address, handler, signal) {
     signal.throwIfAborted();
     const { port, path, tls } = address;
+    const onread = intoOneBuffer(handler);
     const open = (host: string) => {
-      if (path !== null) return net.connect({ path });
-      return tls ? openTls(address, host) : net.connect({ host, port });
+      if (path !== null) return net.connect({ path, onread });
+      return tls ? openTls(address, host) : net.connect({ host, port, onread });
     };
     const use = (socket: net.Socket) => take(socket, handler);
     return dial(address, open, tls ? "secureConnect" : "connect", use, signal);
   },
 };
 
+/**
+ * Receives everything into one buffer: a buffer for each chunk would be most of the garbage of a lock. Whoever gets a chunk
+ * copies it before it returns. Of the sockets that share it while a host is dialled, only the one that is used ever reads.
+ */
+function intoOneBuffer(handler: Handler): net.OnReadOpts {
+  const buffer = new Uint8Array(LONGEST_CHUNK);
+  return {
+    buffer,
+    callback: (length) => {
+      handler.data(new Uint8Array(buffer.buffer, 0, length));
+      return true;
+    },
+  };
+}
+
 /** Makes a connection of a socket that is open. */
-function take(socket: net.Socket, handler: Parameters<Transport["connect"]>[1]): Connection {
+function take(socket: net.Socket, handler: Handler): Connection {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE);
   let failure: unknown;
+  // With TLS, and where the runtime does not know `onread`.
   socket.on("data", (chunk) => handler.data(chunk));
   // "close" follows every "error", so one place reports the end.
   socket.on("error", (error) => {
