@@ -158,13 +158,14 @@ define build-wasm
 @$(BINDGEN) target/$(TARGET)/release/redlatch.wasm target/bindgen $(1)
 @mkdir -p target/wasm
 @cp target/bindgen/$(1).js target/bindgen/$(1).d.ts target/wasm/
+@node pkg-template/build/panics.mjs target/bindgen/$(1)_bg.wasm
 @$(BIN)/wasm-opt $(WASM_OPT) $(WASM_FEATURES) $(WASM_STRIP) target/bindgen/$(1)_bg.wasm -o $@
 endef
 
-$(CORE): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) | toolchain wasm-target
+$(CORE): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) pkg-template/build/panics.mjs | toolchain wasm-target
 	$(call build-wasm,redlatch_core)
 
-$(MEMORY): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) | toolchain wasm-target
+$(MEMORY): $(CORE_SOURCES) $(BINDGEN) $(NODE_TOOLS) pkg-template/build/panics.mjs | toolchain wasm-target
 	$(call build-wasm,redlatch_memory,--features memory-wasm)
 
 $(PACKAGE): $(CORE) $(MEMORY) $(SHELL_SOURCES) $(DOCUMENTS) | toolchain
