@@ -108,6 +108,16 @@ test("the README's sizes are those of make size", async () => {
   });
 });
 
+test("nothing is larger than its budget", async () => {
+  const { BUDGET, sizes } = await import("../../../pkg-template/build/size.mjs");
+  const gzipped = Object.entries(sizes()).map(([name, { gzip }]) => [name, gzip]);
+  const measured = { ...Object.fromEntries(gzipped), "npm package": packed.size };
+  assert.deepEqual(Object.keys(measured), Object.keys(BUDGET));
+  for (const [name, size] of Object.entries(measured)) {
+    assert.ok(size <= BUDGET[name], `${name}: ${size} bytes, and at most ${BUDGET[name]} are allowed`);
+  }
+});
+
 test("nothing reveals the machine that built the package, and no source map is referenced", () => {
   const root = fileURLToPath(new URL("../../../", import.meta.url));
   const registry = execFileSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).trim();

@@ -17,14 +17,14 @@ export function emptyFolder(scope) {
   return folder;
 }
 
-/** `npm pack`: the tarball's path, and what it says is in it. */
+/** `npm pack`: the tarball's path, its size in bytes, and what it says is in it. */
 export async function pack(scope) {
   const folder = emptyFolder(scope);
   const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", folder], {
     cwd: packageFolder,
   });
-  const [{ filename, files }] = JSON.parse(stdout);
-  return { path: join(folder, filename), files: files.map((file) => file.path).sort() };
+  const [{ filename, size, files }] = JSON.parse(stdout);
+  return { path: join(folder, filename), size, files: files.map((file) => file.path).sort() };
 }
 
 /** A project of its own with the tarball installed, without network, and the programs of apps/ in it. */
