@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import * as net from "node:net";
 import type { Connection, Transport } from "../types/transport.js";
 import { dial } from "./dial.js";
@@ -36,7 +37,8 @@ export const nodeTransport: Transport = {
  * copies it before it returns. Of the sockets that share it while a host is dialled, only the one that is used ever reads.
  */
 function intoOneBuffer(handler: Handler): net.OnReadOpts {
-  const buffer = new Uint8Array(LONGEST_CHUNK);
+  // Not filled with zeros, which would make the memory of every page real.
+  const buffer = Buffer.allocUnsafeSlow(LONGEST_CHUNK);
   return {
     buffer,
     callback: (length) => {
