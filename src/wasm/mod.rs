@@ -7,6 +7,7 @@ mod convert;
 mod core;
 #[cfg(not(feature = "memory-wasm"))]
 mod entropy;
+mod heap;
 #[cfg(feature = "memory-wasm")]
 mod memory;
 #[cfg(not(feature = "memory-wasm"))]
