@@ -1,35 +1,28 @@
--- extend: lengthens the lease of every key, for either kind of lock, if the token holds them all.
--- PARTS: fence
--- KEYS: n lock keys, then their n fence counters in the same order
--- ARGV: nonce, token, lease (ms; 0 only verifies that the token holds the keys), claim: the owner id of the lock that
---   adopts the keys, or ''
--- RETURNS: {nonce, 1} when the token holds all keys; {nonce, 0} when it does not, and nothing was changed
-local nonce, token, lease, claim = unpack(ARGV)
-lease = tonumber(lease)
-local n = #KEYS / 2
-
--- Look: nothing is written before everything is read.
-local left, fence = {}, {}
-for i = 1, n do
-  if redis.call('GET', KEYS[i]) ~= token then return {nonce, 0} end
+-- extend: lengthens the lease of keys that hold their value.
+-- PARTS: none
+-- KEYS: lock keys
+-- ARGV: nonce, lease (ms; 0 only verifies that the keys hold the value), and a value for each key, or one for all
+-- RETURNS: {nonce, and for each key 1 if it holds its value, else 0}; with one value for all, {nonce, 1} if all keys hold
+--   it, or {nonce, 0}, and nothing was changed
+local lease = tonumber(ARGV[2])
+local is_one = #ARGV == 3
+local reply, kept = {ARGV[1]}, {}
+for i = 1, #KEYS do
+  -- Under pcall: a key of another type holds no value, and concerns no other lock.
+  local is_mine = redis.pcall('GET', KEYS[i]) == ARGV[is_one and 3 or i + 2]
+  if is_mine then kept[#kept + 1] = KEYS[i] end
+  reply[i + 1] = is_mine and 1 or 0
 end
-for i = 1, n do
-  left[i], left[n + i] = redis.call('PTTL', KEYS[i]), redis.call('PTTL', KEYS[n + i])
-  if claim ~= '' then fence[i] = string.match(redis.call('GET', KEYS[n + i]) or '', '^%d+') or '0' end
+if is_one then
+  if #kept < #KEYS then return {ARGV[1], 0} end
+  reply = {ARGV[1], 1}
 end
-
 -- Write: always, although a verification changes nothing. A replica has the key too, and refuses only writes.
-for i = 1, n do
+for _, key in ipairs(kept) do
+  local left, ttl = redis.call('PTTL', key), ARGV[2]
   -- Never shorten: a stale command must not cut a lease that was extended since.
-  local ttl, counter_ttl = math.max(lease, left[i], 1), lease + fence_margin
-  if lease == 0 and left[i] < 0 then ttl = fence_margin end -- the key never expires: no lease is known
-  if claim ~= '' then
-    -- SET alone, so that no other command can be denied halfway.
-    redis.call('SET', KEYS[n + i], fence[i] .. ' ' .. claim, 'PX', math.max(counter_ttl, left[n + i]))
-    redis.call('SET', KEYS[i], token, 'PX', ttl)
-  else
-    redis.call('PEXPIRE', KEYS[i], ttl)
-    if lease > 0 and left[n + i] < counter_ttl then redis.call('PEXPIRE', KEYS[n + i], counter_ttl) end
-  end
+  if left >= lease then ttl = math.max(left, 1) end
+  if lease == 0 and left < 0 then ttl = '3600000' end -- the key never expires: no lease is known
+  redis.call('PEXPIRE', key, ttl)
 end
-return {nonce, 1}
+return reply

@@ -1,78 +1,106 @@
--- fair_acquire: takes every key for one token if all are free and the waiter is first in every queue, or joins the
---   queues.
--- PARTS: clock, expiry, fence, acquire, queue
--- KEYS: n lock keys, then in the same order their n fence counters, n queues, and n sets of position leases
--- ARGV: nonce, token, lease (ms), waiter id ('client:number'), position lease (ms), 1 to join the queues or 0 to only
---   try, claim as in exclusive_acquire
--- RETURNS: {nonce, 1, fence} when the token holds all keys now; {nonce, 0, wait, joined, own_head} when it does not:
---   the ms after which another attempt makes sense, at least 1, or -1 if a key never expires; 1 if the waiter joined
---   the queues just now, else 0; and the number of another waiter of the same client that is the head of a queue, or 0
-local nonce, token, lease, waiter, position_lease, join, claim = unpack(ARGV)
-lease, position_lease, join = tonumber(lease), tonumber(position_lease), join == '1'
-local n = #KEYS / 4
+-- fair_acquire: takes every key for one lock if all are free and the waiter is first in every queue, or joins the queues.
+-- PARTS: clock, expiry, claim, fence, queue
+-- KEYS: for each lock key the key, its queue, and its position leases; then the fence counter
+-- ARGV: nonce, lease (ms), value, waiter id ('client:number'), position lease (ms), 1 to join the queues or 0 to only try
+-- RETURNS: {nonce, fencing token} when all keys hold the value now; {nonce, -wait, joined, own_head} when they do not: the
+--   ms after which another attempt makes sense, at least 1, or 0 if a key never expires; 1 if the waiter joined the queues
+--   just now, else 0; and the number of another waiter of the same client that is the head of a queue, or 0
+local nonce, lease, value, waiter, position_lease, join = unpack(ARGV)
+position_lease, join = tonumber(position_lease), join == '1'
+local n = (#KEYS - 1) / 3
 local client = string.match(waiter, '^[^:]+')
 local now = math.floor(micros / 1000)
 
 -- Look: read the keys, the queues and the position leases.
-local mine, held, last = look(n, token, claim)
-local is_first, is_second, head_lease, own_head, joined = true, true, 1, 0, 0
-local heads, dead, lapsed = {}, {}, {}
+local mine, left, held, last = 0, {}, nil, last_fence(KEYS[3 * n + 1])
 for i = 1, n do
-  local queue, leases = KEYS[2 * n + i], KEYS[3 * n + i]
-  local head, left, before = live_head(queue, leases, now, nil, waiter, join and client)
-  heads[i], dead[i] = head or false, before or false
+  local key = KEYS[3 * i - 2]
+  local stored = redis.call('GET', key)
+  if stored then
+    left[i] = redis.call('PTTL', key)
+    if stored == value or takes_over(value, stored) then
+      mine = mine + 1
+    elseif left[i] < 0 or held == 0 then
+      held = 0
+    else
+      held = math.max(held or 1, left[i])
+    end
+  end
+end
+local is_first, is_second, head_lease, own_head, joined = true, true, 1, 0, 0
+local dead, lapsed, others = {}, {}, {}
+for i = 1, n do
+  local queue, leases = KEYS[3 * i - 1], KEYS[3 * i]
+  local head, head_left, before = live_head(queue, leases, now, nil, waiter, join and client)
+  dead[i] = before or {}
   if mine < n and head and head ~= waiter then
     is_first = false
-    head_lease = math.max(head_lease, left)
+    head_lease = math.max(head_lease, head_left)
     local owner, number = string.match(head, '^([^:]*):?(.*)$')
     if owner == client then own_head = tonumber(number) or 0 end
     local rank = redis.call('ZRANK', queue, waiter)
-    if not rank or rank - (before and #before or 0) > 1 then is_second = false end
+    if not rank or rank - #dead[i] > 1 then is_second = false end
   end
 end
-local is_granted = held == 0 and is_first
-if join and not is_granted then
-  for i = 1, n do
-    local others = redis.call('ZRANGEBYSCORE', KEYS[3 * n + i], '-inf', now, 'LIMIT', 0, purge_limit)
-    for at, other in ipairs(others) do
-      if other == client then table.remove(others, at) break end
+local is_granted = not held and is_first
+for i = 1, n do
+  local queue, leases = KEYS[3 * i - 1], KEYS[3 * i]
+  local ticket = redis.call('ZSCORE', queue, waiter)
+  if is_granted then
+    if ticket then table.insert(dead[i], waiter) end
+    others[i] = redis.call('ZCARD', queue) > #dead[i]
+  elseif join then
+    lapsed[i] = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, purge_limit)
+    for at, other in ipairs(lapsed[i]) do
+      if other == client then table.remove(lapsed[i], at) break end
     end
-    lapsed[i] = others[1] and others
-    if joined == 0 and not redis.call('ZSCORE', KEYS[2 * n + i], waiter) then joined = 1 end
+    if not ticket then joined = 1 end
   end
 end
 
 -- Renews the client's position lease in a queue. It covers all waiters of the client.
 local function renew_position(i)
-  enter(KEYS[3 * n + i], now + position_lease, client, position_lease * 4)
-  lengthen(KEYS[2 * n + i], position_lease * 4)
+  enter(KEYS[3 * i], now + position_lease, client, position_lease * 4)
+  lengthen(KEYS[3 * i - 1], position_lease * 4)
+end
+
+-- Removes these waiters from a queue. After the caller's own entries, so that no set is empty before its last command.
+local function drop(key, members)
+  if members and #members > 0 then redis.call('ZREM', key, unpack(members)) end
 end
 
 -- Take: the keys are free, and it is this waiter's turn.
 if is_granted then
-  -- For other waiters of the client. Before the grant: a server that denies one of these commands must grant nothing.
+  -- The first write must be one that needs memory: a server that is out of memory looks at no other.
+  local fence = mint(KEYS[3 * n + 1], last, micros, 1)
+  -- Before the grant: a server that denies one of these commands must grant nothing.
   for i = 1, n do
-    if heads[i] then renew_position(i) end
+    -- For other waiters of the client. If nobody waits, position leases are of no use any more.
+    if others[i] then renew_position(i) end
+    drop(KEYS[3 * i - 1], dead[i])
+    if not others[i] and #dead[i] > 0 then redis.call('DEL', KEYS[3 * i]) end
   end
-  local counter_ttl = lease + fence_margin
-  return {nonce, 1, grant(n, mine, last, token, lease, waiter, claim, micros, counter_ttl, dead)}
+  for i = 1, n do
+    -- Never shorten: a stale command must not cut a lease that was extended since.
+    redis.call('SET', KEYS[3 * i - 2], value, 'PX', math.max(left[i] or 0, tonumber(lease)))
+  end
+  return {nonce, fence}
 end
 
 -- Join: all queues at once, so that two waiters stand in the same order in every queue that they share.
 if joined == 1 then
   for i = 1, n do
     -- A waiter that is in this queue already moves to its end.
-    local tail = redis.call('ZRANGE', KEYS[2 * n + i], -1, -1, 'WITHSCORES')
-    enter(KEYS[2 * n + i], (tonumber(tail[2]) or 0) + 1, waiter, position_lease * 4)
+    local tail = redis.call('ZRANGE', KEYS[3 * i - 1], -1, -1, 'WITHSCORES')
+    enter(KEYS[3 * i - 1], (tonumber(tail[2]) or 0) + 1, waiter, position_lease * 4)
   end
 end
 for i = 1, n do
   if join then renew_position(i) end
-  -- After the caller's own entries, so that no set is empty before its last command.
-  if dead[i] then redis.call('ZREM', KEYS[2 * n + i], unpack(dead[i])) end
-  if lapsed[i] then redis.call('ZREM', KEYS[3 * n + i], unpack(lapsed[i])) end
+  drop(KEYS[3 * i - 1], dead[i])
+  drop(KEYS[3 * i], lapsed[i])
 end
-local wait = held
+local wait = held or 1
 -- Only the second in a queue needs to ask when the head's position lease lapses.
-if not is_first and held >= 0 then wait = math.max(held, is_second and head_lease or position_lease) end
-return {nonce, 0, wait, joined, own_head}
+if not is_first and held ~= 0 then wait = math.max(wait, is_second and head_lease or position_lease) end
+return {nonce, -wait, joined, own_head}

@@ -57,7 +57,9 @@ pub enum InvalidRequest {
     NoNode,
     /// There is no key, or one of the keys is empty.
     EmptyKey,
-    /// A key has the form of a derived key, and could be a derived key of another lock.
+    /// There are more than 1 000 keys. A script holds the server up for as long as it works on all of them.
+    TooManyKeys,
+    /// A key has the form of a derived key or a fence counter, and could be one of another client.
     ReservedKey,
     /// A fair lock on several servers, whose orders of arrival are not one order (rule 8).
     FairOnSeveral,
@@ -72,8 +74,9 @@ impl InvalidRequest {
         match self {
             Self::NoNode => "no server was added",
             Self::EmptyKey => "key: must be at least one key, and no key may be empty",
+            Self::TooManyKeys => "key: must be at most 1000 keys",
             Self::ReservedKey => {
-                "key: names of the form \"{...}:redlatch:...\" are reserved for the keys that redlatch derives from lock keys"
+                "key: names with \"redlatch:\" before \"fence\", \"waiters\", \"queue\" or \"places\" are reserved for redlatch's own keys"
             }
             Self::FairOnSeveral => {
                 "fair: requires a single server; several servers have no common order of arrival, so a fair Redlock would be unsound"

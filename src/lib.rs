@@ -79,7 +79,10 @@ pub use event::{Event, Loss, ReleaseOutcome};
 pub use id::{ConnectionId, HandleId, NodeId, OperationId};
 pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeFault, NodeSnapshot, Transport};
-pub use script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, Script};
+pub use script::{
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, MULTI_ACQUIRE,
+    Script,
+};
 pub use stats::{Counters, Observed};
 pub use time::{Duration, Instant};
 #[cfg(all(target_arch = "wasm32", feature = "memory-wasm"))]

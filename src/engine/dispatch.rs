@@ -161,7 +161,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// where this client's polls would keep it: it is removed.
     fn adopt_head(&mut self, head: LockId, seen_by: LockId, now: Instant) {
         if let Some(lock) = self.locks.get(head) {
-            if lock.is_waiting() && !self.leaders.is_leader(lock.spec().keys.locks(), head) {
+            if lock.is_waiting() && !self.leaders.is_leader(lock.spec(), head) {
                 self.deliver(head, Input::Wake, now);
             }
             return;

@@ -76,9 +76,9 @@ impl<E: Entropy + 'static> Engine<E> {
         policy.retry_min = policy.retry_min.max(SHORTEST_PAUSE);
         policy.retry_max = policy.retry_max.max(policy.retry_min);
         Self {
+            topology: Topology::new(&policy.prefix),
             policy,
             entropy,
-            topology: Topology::default(),
             locks: SortedMap::default(),
             handles: Handles::default(),
             owners: Owners::default(),

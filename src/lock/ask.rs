@@ -1,11 +1,16 @@
 //! Sends a lock's commands to the nodes.
 
-use super::{context::Context, kind};
+use std::rc::Rc;
+
+use super::{
+    context::Context,
+    kind::{self, Names},
+};
 use crate::{
     id::NodeId,
     node::{Asked, Command, Tag},
     quorum::{Ask, Round},
-    script::Verb,
+    script::{Verb, fence_counter_of_slot},
     time::{Duration, Instant},
 };
 
@@ -34,7 +39,10 @@ impl Ask for Context<'_> {
     fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked {
         let registers = kind::registers(node, self);
         let owner_id = self.owner_id();
-        let call = kind::call(verb, registers, &owner_id, self.spec, self.owner, self.policy);
+        let value = self.owner.value(&owner_id);
+        let counter = self.counter(node);
+        let names = Names { owner_id: &owner_id, value: &value, counter: counter.as_deref() };
+        let call = kind::call(verb, registers, names, self.spec, self.owner, self.policy);
         let silence = self.spec.placement.silence(self.spec.node_timeout);
         let tag = Tag { lock: self.id, serial };
         let asked = self.shared.topology.ask(node, tag, &Command { call, silence }, self.listening);
@@ -47,6 +55,18 @@ impl Ask for Context<'_> {
 }
 
 impl Context<'_> {
+    /// The fence counter of a node (rule 8): one for all locks, or in a cluster one for each slot.
+    fn counter(&mut self, node: NodeId) -> Option<Rc<[u8]>> {
+        if !self.spec.placement.is_fenced() {
+            return None;
+        }
+        if self.shared.topology.get(node).is_some_and(|server| server.is_cluster()) {
+            let key = self.spec.keys.locks().first().map(Vec::as_slice).unwrap_or_default();
+            return Some(fence_counter_of_slot(&self.policy.prefix, key).into());
+        }
+        Some(self.shared.topology.counter())
+    }
+
     /// How long the farthest of the lock's nodes may always take to answer.
     pub(super) fn longest_round_trips(&mut self) -> Duration {
         let topology = &mut *self.shared.topology;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Which waiter gets a free lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// The first that attempts to take it.
     Exclusive,

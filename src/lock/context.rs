@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    effects::Effect, in_flight::InFlight, kind::fair::leader::Leaders, owner::Owner, policy::Policy,
-    spec::Spec,
+    effects::Effect, in_flight::InFlight, kind::leader::Leaders, owner::Owner, policy::Policy, spec::Spec,
 };
 use crate::{
     entropy::Entropy,

@@ -42,7 +42,7 @@ pub(crate) use effects::Effect;
 use hold::Hold;
 use in_flight::InFlight;
 pub(crate) use input::{Input, Operation, Reentry, Start};
-pub(crate) use kind::fair::leader::Leaders;
+pub(crate) use kind::leader::Leaders;
 pub(crate) use owner::Owner;
 pub use policy::Policy;
 use release::Release;

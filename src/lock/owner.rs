@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use crate::entropy::{Entropy, EntropyUnavailable, Token};
 
-/// The owner of a lock: the token that is the value of its keys.
+/// The owner of a lock: the token that its keys hold.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Owner {
     token: Rc<[u8]>,
@@ -11,6 +11,15 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// What the lock keys hold: the token, and the claim of this lock (its owner id) if other locks may use the token.
+    pub(super) fn value(&self, owner_id: &[u8]) -> Rc<[u8]> {
+        if self.is_used_once() {
+            Rc::clone(&self.token)
+        } else {
+            [&self.token, b" ".as_slice(), owner_id].concat().into()
+        }
+    }
+
     /// An owner with the application's own token.
     pub(crate) fn with(token: &[u8]) -> Self {
         Self { token: token.into(), drawn: None }

@@ -17,6 +17,8 @@ pub struct Policy {
     pub node_timeout: Option<Duration>,
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
+    /// The prefix of all keys and channels. None by default.
+    pub prefix: Rc<[u8]>,
     /// The prefix of drawn tokens, for people who look at the keys on the server. None by default.
     pub label: Rc<str>,
 }
@@ -29,6 +31,7 @@ impl Default for Policy {
             retry_max: Duration::from_millis(250),
             node_timeout: None,
             connect_timeout: Duration::from_millis(5000),
+            prefix: Rc::default(),
             label: "".into(),
         }
     }

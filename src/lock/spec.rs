@@ -13,6 +13,9 @@ use crate::{
     topology::Placement,
 };
 
+/// The most keys of one lock.
+const MOST_KEYS: usize = 1000;
+
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Spec {
     pub(crate) keys: LockKeys,
@@ -42,13 +45,18 @@ impl Spec {
         if request.keys.is_empty() || request.keys.iter().any(Vec::is_empty) {
             return Err(InvalidRequest::EmptyKey);
         }
-        if request.keys.iter().any(|key| is_reserved(key)) {
-            return Err(InvalidRequest::ReservedKey);
-        }
         if ttl < quorum::SHORTEST {
             return Err(InvalidRequest::BadLease);
         }
-        let keys = LockKeys::new(into_sorted_set(request.keys.iter().cloned()), kind.layout());
+        if request.keys.len() > MOST_KEYS {
+            return Err(InvalidRequest::TooManyKeys);
+        }
+        let prefix = &*policy.prefix;
+        let keys = into_sorted_set(request.keys.iter().map(|name| [prefix, name].concat()));
+        if keys.iter().any(|key| is_reserved(key)) {
+            return Err(InvalidRequest::ReservedKey);
+        }
+        let keys = LockKeys::new(prefix, keys, kind.layout());
         let node_timeout = policy.node_timeout.unwrap_or_else(|| placement.node_timeout(ttl));
         Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
     }

@@ -101,6 +101,10 @@ impl ErrorReply {
         Self(text.as_ref().to_vec())
     }
 
+    pub(super) fn text(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(super) fn wrong_type() -> Self {
         Self::new("WRONGTYPE Operation against a key holding the wrong kind of value")
     }

@@ -26,9 +26,12 @@ pub(super) enum Form {
 impl Command<'_> {
     /// Appends the command to `out`.
     pub(super) fn write(&self, form: Form, nonce: u64, out: &mut Vec<u8>) {
-        let Call { script, keys, arguments } = &self.call;
-        let arguments = arguments.iter().flatten();
-        let words = FIXED_WORDS.saturating_add(keys.len()).saturating_add(arguments.clone().count());
+        let Call { script, keys, roles, counter, arguments, each } = &self.call;
+        let locks = keys.locks().len();
+        let count = locks.saturating_mul(*roles).saturating_add(counter.iter().len());
+        let each = each.iter().flat_map(|each| core::iter::repeat_n(each, locks));
+        let arguments = arguments.iter().flatten().chain(each);
+        let words = FIXED_WORDS.saturating_add(count).saturating_add(arguments.clone().count());
         push_header(b'*', words, out);
         match form {
             Form::Hash => {
@@ -40,11 +43,11 @@ impl Command<'_> {
                 push_bulk(script.source.as_bytes(), out);
             }
         }
-        push_number(u64::try_from(keys.len()).unwrap_or(u64::MAX), out);
-        for key in *keys {
+        push_number(u64::try_from(count).unwrap_or(u64::MAX), out);
+        for key in keys.of(*roles).chain(*counter) {
             push_bulk(key, out);
         }
-        push_bulk(&hex(nonce), out);
+        push_bulk(&digits_of(nonce), out);
         for argument in arguments {
             match *argument {
                 Argument::Bytes(bytes) => push_bulk(bytes, out),
@@ -76,10 +79,11 @@ pub(super) fn with_source(script: &Script, start: usize, out: &mut Vec<u8>) -> u
 /// The words of a script call besides its keys and arguments: EVALSHA, the script, the number of keys, the nonce.
 const FIXED_WORDS: usize = 4;
 
-/// A nonce as it is sent: 16 hexadecimal digits.
-pub(super) fn hex(nonce: u64) -> [u8; 16] {
-    let mut text = [0; 16];
-    for (digit, shift) in text.iter_mut().zip((0..16).rev()) {
+/// A nonce as it is sent: an `n` and its last 15 hexadecimal digits. The letter keeps clients that turn strings into
+/// numbers from changing it.
+pub(super) fn digits_of(nonce: u64) -> [u8; 16] {
+    let mut text = [b'n'; 16];
+    for (digit, shift) in text.iter_mut().skip(1).zip((0..15).rev()) {
         let nibble = nonce.checked_shr(4_u32.saturating_mul(shift)).unwrap_or(0) & 15;
         *digit = b"0123456789abcdef".get(usize::try_from(nibble).unwrap_or(0)).copied().unwrap_or(b'0');
     }

@@ -44,6 +44,8 @@ pub(super) struct Connection {
     pub(super) proven: bool,
     /// Whether the server sends wake-ups on this connection.
     pub(super) wakes: bool,
+    /// Whether the server has said that it is part of a cluster.
+    pub(super) is_cluster: bool,
 }
 
 /// What the received bytes mean for the node.
@@ -95,6 +97,7 @@ impl Connection {
             round_trip: None,
             proven: false,
             wakes: false,
+            is_cluster: false,
         }
     }
 
@@ -146,6 +149,7 @@ impl Connection {
             if awaits_hello && handshake::is_replica(frame) {
                 return ConnectionEvent::Ended(server_error(handshake::REPLICA, endpoint));
             }
+            self.is_cluster |= awaits_hello && handshake::is_cluster(frame);
             let reply = match decode(frame) {
                 Ok(reply) => reply,
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),

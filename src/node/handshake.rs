@@ -135,6 +135,11 @@ pub(super) fn is_replica(hello: Frame<'_>) -> bool {
     value_of(hello, b"role").is_some_and(|role| [b"replica".as_slice(), b"slave"].contains(&role))
 }
 
+/// Whether a reply to HELLO says that the server is part of a cluster.
+pub(super) fn is_cluster(hello: Frame<'_>) -> bool {
+    value_of(hello, b"mode") == Some(b"cluster")
+}
+
 /// What a replica's reply to HELLO counts as: the error with which it would answer a write.
 pub(super) const REPLICA: &[u8] = b"READONLY the server says that it is a replica; locks need the master";
 

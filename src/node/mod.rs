@@ -37,9 +37,6 @@ use handshake::Dialect;
 pub(crate) use news::{Asked, News, Tag};
 pub use news::{NodeFault, NodeSnapshot};
 
-/// The prefix of a client's channel, where the scripts publish wake-ups.
-const CHANNEL: &[u8] = b"redlatch:wake:";
-
 /// For how long a server that refused HELLO, or hung up on it, is used in RESP2. By then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
 
@@ -68,6 +65,8 @@ pub(crate) struct Node {
     was_ready: bool,
     /// Until when new connections begin in RESP2, because the server refused HELLO or hung up on it.
     resp2_until: Option<Instant>,
+    /// Whether the server is part of a cluster, by its reply to HELLO, or because it refused keys in different slots.
+    is_cluster: bool,
     /// Whether the server hung up on the last HELLO.
     hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
@@ -98,6 +97,7 @@ impl Node {
             round_trips: None,
             was_ready: false,
             resp2_until: None,
+            is_cluster: false,
             hung_up: false,
             used: Instant::default(),
             queued_at: None,
@@ -152,6 +152,11 @@ impl Node {
         self.backoff.allow();
     }
 
+    /// Whether all keys of a command must be in one slot.
+    pub(crate) const fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
     /// Whether the server sends wake-ups over the present connection.
     pub(crate) fn wakes(&self) -> bool {
         matches!(&self.state, State::Up(connection) if connection.wakes)
@@ -165,12 +170,12 @@ impl Node {
         }
     }
 
-    /// The driver made the connection. `client` is the id to which wake-ups are addressed. Returns news at once if the
+    /// The driver made the connection. `channel` is where the client's wake-ups are published. Returns news at once if the
     /// connection needs no handshake.
     pub(crate) fn connected(
         &mut self,
         id: ConnectionId,
-        client: &[u8],
+        channel: Vec<u8>,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<News> {
@@ -180,7 +185,7 @@ impl Node {
         if dialed != id {
             return None;
         }
-        self.channel = [CHANNEL, client].concat();
+        self.channel = channel;
         let mut first_nonce = [0; 8];
         // The nonce detects accidents and is no secret, so zeros do if there is no randomness.
         let _ = entropy.fill(&mut first_nonce);
@@ -213,6 +218,11 @@ impl Node {
             ConnectionEvent::Reply(tag, reply) => {
                 match &reply {
                     Ok(_) => self.backoff.succeeded(),
+                    Err(NodeError::Server(error)) if error.prefix == "CROSSSLOT" && !self.is_cluster => {
+                        // Refused before it ran. Nothing else in the command needs another slot than its locks.
+                        self.is_cluster = true;
+                        return Some(News::NoScript(tag));
+                    }
                     Err(error) => self.fault = Some(error.clone()),
                 }
                 Some(News::Reply(tag, reply))
@@ -269,6 +279,7 @@ impl Node {
             self.resp2_until = Some(now.after(RESP2_MEMORY));
         }
         self.hung_up = false;
+        self.is_cluster |= matches!(&self.state, State::Up(connection) if connection.is_cluster);
         let again = core::mem::replace(&mut self.was_ready, true);
         News::Ready { waiting: core::mem::take(&mut self.waiting), again }
     }

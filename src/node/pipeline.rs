@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 
 use super::{
     Tag,
-    command::{Command, Form, hex, with_source},
+    command::{Command, Form, digits_of, with_source},
 };
 use crate::{
     resp::Reply,
-    script::{Answer, Script},
+    script::{Answer, Said, Script},
     time::{Duration, Instant},
 };
 
@@ -28,7 +28,9 @@ pub(crate) struct Pending {
     sent: Instant,
     queued: Queued,
     silence: Duration,
-    /// Empty with [`Order::AsSent`].
+    /// The number of lock keys.
+    locks: usize,
+    /// The lock keys; empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
 }
 
@@ -111,9 +113,11 @@ impl Pipeline {
         let queued = if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers };
         let keys = match self.order {
             Order::AsSent => Vec::new(),
-            Order::PerKey => command.call.keys.to_vec(),
+            Order::PerKey => command.call.keys.locks().to_vec(),
         };
-        let pending = Pending { tag, script, nonce, form, sent: now, queued, silence: command.silence, keys };
+        let locks = command.call.keys.locks().len();
+        let silence = command.silence;
+        let pending = Pending { tag, script, nonce, form, sent: now, queued, silence, locks, keys };
         if self.is_free(&pending, self.deferred.len()) {
             command.write(form, nonce, out);
             self.queue.push_back(pending);
@@ -244,9 +248,12 @@ impl Pending {
             }
             Reply::Error(line) => Paired::Error(self.tag, line),
             Reply::Array(elements) => match elements.split_first() {
-                Some((Reply::Bulk(echo), rest)) if *echo == hex(self.nonce) => {
-                    let answer = self.script.returns.read(rest);
-                    answer.map_or(Paired::Mismatch, |answer| Paired::Answer(self.tag, answer))
+                Some((Reply::Bulk(echo), rest)) if *echo == digits_of(self.nonce) => {
+                    match self.script.returns.read(rest, self.locks) {
+                        Some(Said::Answer(answer)) => Paired::Answer(self.tag, answer),
+                        Some(Said::Error(line)) => Paired::Error(self.tag, line),
+                        None => Paired::Mismatch,
+                    }
                 }
                 _ => Paired::Mismatch,
             },

@@ -5,11 +5,12 @@ use crate::{resp::Reply, time::Duration};
 /// The form of a script's reply, after the nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
-    /// `1, fence` or `0, pttl` or `0, pttl, joined, ahead`.
-    FenceOrWait,
+    /// The fence, or the hint as a negative number, 0 for ever; behind the hint of a fair script `joined, ahead`. The text of
+    /// an error that concerns this lock alone.
+    Grants,
     /// `1` or `0`.
     Flag,
-    /// A number of keys.
+    /// `1` or `0` for each key.
     Count,
 }
 
@@ -33,35 +34,65 @@ pub enum Answer {
     Count(u64),
 }
 
+/// What a reply after the nonce says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said<'a> {
+    Answer(Answer),
+    /// The text of an error.
+    Error(&'a [u8]),
+}
+
 impl Returns {
-    /// Decodes a reply without its nonce. `None` if the reply does not have this form.
-    #[must_use]
-    pub fn read(self, reply: &[Reply<'_>]) -> Option<Answer> {
-        // No reply has more than four numbers.
-        let mut numbers = [0; 4];
-        for (number, element) in numbers.iter_mut().zip(reply) {
-            *number = integer(element)?;
-        }
-        match (self, numbers.get(..reply.len())?) {
-            // A client that turns strings into numbers would do so with some nonces too: it is refused at the first grant.
-            (Self::FenceOrWait, &[1, fence]) if !matches!(reply, [_, Reply::Integer(_)]) => {
-                Some(Answer::Fence(u64::try_from(fence).ok().filter(|&fence| fence > 0)?))
+    /// Decodes a reply without its nonce, for a lock of so many `keys`. `None` if the reply does not have this form.
+    pub(crate) fn read<'a>(self, reply: &[Reply<'a>], keys: usize) -> Option<Said<'a>> {
+        let answer = match (self, reply) {
+            (Self::Grants, [result]) => match integer(result) {
+                Some(number) => grant(number, false, 0)?,
+                None => return error(result),
+            },
+            (Self::Grants, [hint, joined, ahead]) => {
+                let hint = integer(hint).filter(|&hint| hint <= 0)?;
+                grant(hint, flag(joined)?, u32::try_from(integer(ahead)?).ok()?)?
             }
-            (Self::FenceOrWait, &[0, wait]) => wait_of(wait, false, 0),
-            (Self::FenceOrWait, &[0, wait, joined, ahead]) => {
-                wait_of(wait, joined == 1, u32::try_from(ahead).ok()?)
+            (Self::Flag, [result]) => Answer::Flag(flag(result)?),
+            (Self::Count, _) if reply.len() == keys => {
+                let mut count = 0_u64;
+                for result in reply {
+                    count = count.saturating_add(flag(result)?.into());
+                }
+                Answer::Count(count)
             }
-            (Self::Flag, &[flag @ (0 | 1)]) => Some(Answer::Flag(flag == 1)),
-            (Self::Count, &[count]) => Some(Answer::Count(u64::try_from(count).ok()?)),
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Said::Answer(answer))
     }
 }
 
-/// A denial. `millis` is the server's hint: -1 means for ever.
-fn wait_of(millis: i64, joined: bool, ahead: u32) -> Option<Answer> {
-    let left = if millis == -1 { None } else { Some(Duration::from_millis(u64::try_from(millis).ok()?)) };
+/// A positive number is a fence. Another one is a hint: the negative ms to wait, 0 for ever.
+fn grant(number: i64, joined: bool, ahead: u32) -> Option<Answer> {
+    if let Ok(fence @ 1..) = u64::try_from(number) {
+        return Some(Answer::Fence(fence));
+    }
+    let left = (number < 0).then(|| Duration::from_millis(number.unsigned_abs()));
     Some(Answer::Wait { left, joined, ahead })
+}
+
+/// The text of an error, which begins with a word in capital letters.
+fn error<'a>(reply: &Reply<'a>) -> Option<Said<'a>> {
+    match reply {
+        Reply::Bulk(text) | Reply::Simple(text) if text.first()?.is_ascii_uppercase() => {
+            Some(Said::Error(text))
+        }
+        _ => None,
+    }
+}
+
+fn flag(reply: &Reply<'_>) -> Option<bool> {
+    match integer(reply)? {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    }
 }
 
 /// An integer, also as a decimal string: some clients convert one into the other.
@@ -81,25 +112,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_may_be_decimal_strings_but_fences_are_strings() {
+    fn integers_may_be_decimal_strings() {
         use Reply::{Bulk, Integer, Simple};
-        let read = |reply: &[Reply<'_>]| Returns::FenceOrWait.read(reply);
-        assert_eq!(
-            read(&[Bulk(b"1"), Bulk(b"1700000000000000")]),
-            Some(Answer::Fence(1_700_000_000_000_000))
-        );
-        assert_eq!(read(&[Integer(1), Integer(7)]), None);
-        let wait = Answer::Wait { left: None, joined: true, ahead: 3 };
-        assert_eq!(read(&[Bulk(b"0"), Simple(b"-1"), Bulk(b"1"), Bulk(b"3")]), Some(wait));
-        assert_eq!(Returns::Flag.read(&[Bulk(b"0")]), Some(Answer::Flag(false)));
-        assert_eq!(Returns::Count.read(&[Simple(b"2")]), Some(Answer::Count(2)));
+        let grant = |reply: &[Reply<'static>]| Returns::Grants.read(reply, 1);
+        let count = |reply: &[Reply<'static>]| Returns::Count.read(reply, reply.len().max(1));
+        let answer = |answer| Some(Said::Answer(answer));
+        assert_eq!(grant(&[Bulk(b"1700000000000000")]), answer(Answer::Fence(1_700_000_000_000_000)));
+        let wait = |left, joined, ahead| answer(Answer::Wait { left, joined, ahead });
+        assert_eq!(grant(&[Integer(-7)]), wait(Some(Duration::from_millis(7)), false, 0));
+        assert_eq!(grant(&[Bulk(b"0"), Simple(b"1"), Bulk(b"3")]), wait(None, true, 3));
+        assert_eq!(grant(&[Integer(7), Integer(1), Integer(3)]), None, "a fence is no hint");
+        assert_eq!(Returns::Flag.read(&[Bulk(b"0")], 2), answer(Answer::Flag(false)));
+        assert_eq!(count(&[Simple(b"1"), Integer(0), Integer(1)]), answer(Answer::Count(2)));
         for odd in
             [&b""[..], b"-", b" 1", b"1 ", b"+1", b"1.0", b"1e3", b"0x1", b"99999999999999999999", b"one"]
         {
-            assert_eq!(Returns::Count.read(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
+            assert_eq!(count(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
+            assert_eq!(grant(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
         }
-        assert_eq!(read(&[Integer(1), Bulk(b"0")]), None);
-        assert_eq!(Returns::Count.read(&[]), None);
-        assert_eq!(Returns::Count.read(&[Integer(1), Integer(1), Integer(1), Integer(1), Integer(1)]), None);
+        assert_eq!(grant(&[Bulk(b"WRONGTYPE no")]), Some(Said::Error(b"WRONGTYPE no")));
+        assert_eq!(grant(&[Integer(1), Integer(1)]), None);
+        assert_eq!(count(&[]), None);
+        assert_eq!(count(&[Integer(2)]), None);
     }
 }

@@ -2,23 +2,29 @@
 
 use super::{
     keys::LockKeys,
-    scripts::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script},
+    scripts::{
+        ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
+        Script,
+    },
 };
 use crate::time::Duration;
 
 /// A script call, without its nonce.
 pub(crate) struct Call<'a> {
     pub(crate) script: &'static Script,
-    /// KEYS.
-    pub(crate) keys: &'a [Vec<u8>],
+    pub(crate) keys: &'a LockKeys,
+    /// How many keys of each lock key are in KEYS.
+    pub(crate) roles: usize,
+    /// The last of KEYS, if the script mints fencing tokens.
+    pub(crate) counter: Option<&'a [u8]>,
     /// ARGV after the nonce; `None` after the last argument.
-    pub(crate) arguments: Arguments<'a>,
+    pub(crate) arguments: [Option<Argument<'a>>; MOST_ARGUMENTS],
+    /// What follows in ARGV for each lock key.
+    pub(crate) each: Option<Argument<'a>>,
 }
 
-type Arguments<'a> = [Option<Argument<'a>>; MOST_ARGUMENTS];
-
-/// The most arguments that a script takes after the nonce.
-const MOST_ARGUMENTS: usize = 6;
+/// The most arguments that a script takes after the nonce, beside those of each lock key.
+const MOST_ARGUMENTS: usize = 5;
 
 /// An element of ARGV.
 #[derive(Clone, Copy)]
@@ -28,90 +34,103 @@ pub(crate) enum Argument<'a> {
     Number(u64),
 }
 
-use Argument::Bytes;
+use Argument::{Bytes, Number};
 
 /// Whole milliseconds.
 const fn millis(span: Duration) -> Argument<'static> {
-    Argument::Number(span.as_millis())
-}
-
-/// The owner on whose behalf a script runs.
-#[derive(Clone, Copy)]
-pub(crate) struct Holder<'a> {
-    /// The value of the lock keys.
-    pub(crate) token: &'a [u8],
-    /// The owner id (`client:number`) with which the lock claims the keys; empty if only one lock ever uses the token.
-    pub(crate) claim: &'a [u8],
+    Number(span.as_millis())
 }
 
 /// A waiter, as the server remembers it.
 #[derive(Clone, Copy)]
 pub(crate) struct Registration<'a> {
-    /// The waiter's owner id (`client:number`); empty to register no waiter.
+    /// The waiter's owner id (`client:number`).
     pub(crate) waiter: &'a [u8],
     /// How long the server keeps a registration or a position lease that no attempt refreshes.
     pub(crate) ttl: Duration,
 }
 
-/// Takes all keys or none, with a lease of `ttl`.
+/// Takes all keys or none, with a lease of `ttl`. Registers the waiter if they are taken.
 pub(crate) fn exclusive_acquire<'a>(
     keys: &'a LockKeys,
-    holder: Holder<'a>,
+    counter: Option<&'a [u8]>,
+    value: &'a [u8],
     ttl: Duration,
-    registration: Registration<'a>,
+    registration: Option<Registration<'a>>,
 ) -> Call<'a> {
-    let Registration { waiter, ttl: kept } = registration;
-    let arguments = [
-        Some(Bytes(holder.token)),
-        Some(millis(ttl)),
-        Some(Bytes(waiter)),
-        Some(millis(kept)),
-        Some(Bytes(holder.claim)),
-        None,
-    ];
-    call(&EXCLUSIVE_ACQUIRE, keys, arguments)
+    let (kept, waiter) = match registration {
+        Some(Registration { waiter, ttl }) => (millis(ttl), Some(Bytes(waiter))),
+        None => (Bytes(b""), None),
+    };
+    let roles = if waiter.is_some() { 2 } else { 1 };
+    let count = keys.locks().len();
+    if count == 1 {
+        let arguments = [Some(millis(ttl)), Some(kept), Some(Bytes(value)), waiter, None];
+        return Call { script: &EXCLUSIVE_ACQUIRE, keys, roles, counter, arguments, each: None };
+    }
+    let count = Number(u64::try_from(count).unwrap_or(u64::MAX));
+    let waiter = waiter.unwrap_or(Bytes(b""));
+    let arguments = [Some(count), Some(millis(ttl)), Some(kept), Some(Bytes(value)), Some(waiter)];
+    Call { script: &MULTI_ACQUIRE, keys, roles, counter, arguments, each: None }
 }
 
 /// Takes all keys if the waiter is the head of every queue. Otherwise joins the queues, if `wait`.
 pub(crate) fn fair_acquire<'a>(
     keys: &'a LockKeys,
-    holder: Holder<'a>,
+    counter: Option<&'a [u8]>,
+    value: &'a [u8],
     ttl: Duration,
     registration: Registration<'a>,
     wait: bool,
 ) -> Call<'a> {
     let Registration { waiter, ttl: kept } = registration;
-    let arguments = [
-        Some(Bytes(holder.token)),
-        Some(millis(ttl)),
-        Some(Bytes(waiter)),
-        Some(millis(kept)),
-        Some(Bytes(if wait { b"1" } else { b"0" })),
-        Some(Bytes(holder.claim)),
-    ];
-    call(&FAIR_ACQUIRE, keys, arguments)
+    let wait = Bytes(if wait { b"1" } else { b"0" });
+    let arguments =
+        [Some(millis(ttl)), Some(Bytes(value)), Some(Bytes(waiter)), Some(millis(kept)), Some(wait)];
+    Call { script: &FAIR_ACQUIRE, keys, roles: FAIR_ACQUIRE.layout.len(), counter, arguments, each: None }
 }
 
-/// Extends all keys to at least `ttl` from now, and claims them if the holder has a claim. A `ttl` of zero only checks
-/// whether the token holds the keys.
-pub(crate) fn extend<'a>(keys: &'a LockKeys, holder: Holder<'a>, ttl: Duration) -> Call<'a> {
-    call(&EXTEND, keys, three(Bytes(holder.token), millis(ttl), Bytes(holder.claim)))
+/// Extends all keys that hold the value to at least `ttl` from now. A `ttl` of zero only checks whether they do.
+pub(crate) fn extend<'a>(keys: &'a LockKeys, value: &'a [u8], ttl: Duration) -> Call<'a> {
+    plain(&EXTEND, keys, [Some(millis(ttl)), Some(Bytes(value)), None])
 }
 
-/// Deletes the keys that the token holds, and removes the registration of `waiter`, unless it is empty.
-pub(crate) fn exclusive_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
-    call(&EXCLUSIVE_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
+/// Claims all keys that the token holds, and extends them to at least `ttl` from now.
+pub(crate) fn adopt<'a>(keys: &'a LockKeys, token: &'a [u8], claim: &'a [u8], ttl: Duration) -> Call<'a> {
+    plain(&ADOPT, keys, [Some(millis(ttl)), Some(Bytes(token)), Some(Bytes(claim))])
 }
 
-/// Deletes the keys that the token holds, and removes `waiter` from the queues, unless it is empty.
-pub(crate) fn fair_release<'a>(keys: &'a LockKeys, holder: Holder<'a>, waiter: &'a [u8]) -> Call<'a> {
-    call(&FAIR_RELEASE, keys, three(Bytes(holder.token), Bytes(waiter), Bytes(holder.claim)))
+const fn plain<'a>(
+    script: &'static Script,
+    keys: &'a LockKeys,
+    [one, two, three]: [Option<Argument<'a>>; 3],
+) -> Call<'a> {
+    Call { script, keys, roles: 1, counter: None, arguments: [one, two, three, None, None], each: None }
 }
 
-const fn three<'a>(one: Argument<'a>, two: Argument<'a>, three: Argument<'a>) -> Arguments<'a> {
-    [Some(one), Some(two), Some(three), None, None, None]
+/// Deletes the keys that hold the value. If they have waiters, removes the registration of `waiter`, unless it is empty,
+/// and wakes others.
+pub(crate) fn exclusive_release<'a>(
+    keys: &'a LockKeys,
+    value: &'a [u8],
+    waiter: &'a [u8],
+    has_waiters: bool,
+) -> Call<'a> {
+    release(&EXCLUSIVE_RELEASE, keys, if has_waiters { 2 } else { 1 }, value, waiter)
 }
 
-fn call<'a>(script: &'static Script, keys: &'a LockKeys, arguments: Arguments<'a>) -> Call<'a> {
-    Call { script, keys: keys.of(script.layout), arguments }
+/// Deletes the keys that hold the value, and removes `waiter` from the queues, unless it is empty.
+pub(crate) fn fair_release<'a>(keys: &'a LockKeys, value: &'a [u8], waiter: &'a [u8]) -> Call<'a> {
+    release(&FAIR_RELEASE, keys, FAIR_RELEASE.layout.len(), value, waiter)
+}
+
+const fn release<'a>(
+    script: &'static Script,
+    keys: &'a LockKeys,
+    roles: usize,
+    value: &'a [u8],
+    waiter: &'a [u8],
+) -> Call<'a> {
+    let arguments = [Some(Bytes(waiter)), None, None, None, None];
+    Call { script, keys, roles, counter: None, arguments, each: Some(Bytes(value)) }
 }

@@ -1,22 +1,23 @@
-//! The keys that are derived from a lock key.
+//! The keys that are derived from a lock key, and the fence counter.
 //!
-//! Redis Cluster hashes the hash tag of a key, which is the text between the first `{` and the next `}`, or the whole
-//! key if there is no tag or it is empty
-//! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>). A derived key begins with
-//! a tag in the lock key's slot, and ends with the whole lock key, so that distinct locks never share a derived key.
+//! Every key begins with the client's prefix. Redis Cluster hashes the hash tag of a key, which is the text between the
+//! first `{` and the next `}`, or the whole key if there is no tag or it is empty
+//! (<https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags>). A derived key has a tag in the
+//! lock key's slot, and contains the whole lock key, so that distinct locks never share a derived key.
 
 use redis_protocol::redis_keyslot;
 
-const MARK: &[u8] = b":redlatch:";
+/// What derived keys and channels have behind the prefix.
+pub(crate) const MARK: &[u8] = b"redlatch:";
 
-/// What a key in KEYS is for. A script's KEYS are its lock keys, then for each further role one key per lock key, in
-/// the same order.
+/// The name of the fence counter behind the mark.
+const FENCE: &[u8] = b"fence";
+
+/// What a key is for that belongs to one lock key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRole {
-    /// The lock key: its value is the holder's token.
+    /// The lock key: its value is the holder's token, and the claim if there is one.
     Lock,
-    /// The fence and the claim.
-    Fence,
     /// The registered waiters of a plain lock.
     Registrations,
     /// The waiters of a fair lock, by ticket.
@@ -27,13 +28,12 @@ pub enum KeyRole {
 
 impl KeyRole {
     /// The role's name in a derived key.
-    const fn name(self) -> &'static str {
+    const fn name(self) -> &'static [u8] {
         match self {
-            Self::Lock => "lock",
-            Self::Fence => "fence",
-            Self::Registrations => "waiters",
-            Self::Queue => "queue",
-            Self::Positions => "places",
+            Self::Lock => b"lock",
+            Self::Registrations => b"waiters",
+            Self::Queue => b"queue",
+            Self::Positions => b"places",
         }
     }
 }
@@ -46,11 +46,18 @@ pub(crate) struct LockKeys {
 }
 
 impl LockKeys {
-    /// Derives the keys of the other roles in `layout` from lock keys, which must be sorted and unique.
-    pub(crate) fn new(mut locks: Vec<Vec<u8>>, layout: &[KeyRole]) -> Self {
-        let count = locks.len();
-        push_derived(layout.get(1..).unwrap_or_default(), &mut locks);
-        Self { all: locks, locks: count }
+    /// Derives the keys of the other roles in `layout` from lock keys, which must be sorted and unique, and begin with
+    /// `prefix`.
+    pub(crate) fn new(prefix: &[u8], mut all: Vec<Vec<u8>>, layout: &[KeyRole]) -> Self {
+        let locks = all.len();
+        for role in layout.iter().filter(|role| **role != KeyRole::Lock) {
+            for index in 0..locks {
+                let key = all.get(index).map(Vec::as_slice).unwrap_or_default();
+                let key = derived(prefix, *role, key);
+                all.push(key);
+            }
+        }
+        Self { all, locks }
     }
 
     /// The lock keys, sorted.
@@ -58,27 +65,69 @@ impl LockKeys {
         self.all.get(..self.locks).unwrap_or_default()
     }
 
-    /// KEYS for a script, whose layout must be the layout of these keys or its beginning.
-    pub(crate) fn of(&self, layout: &[KeyRole]) -> &[Vec<u8>] {
-        self.all.get(..self.locks.saturating_mul(layout.len())).unwrap_or_default()
+    /// For each lock key the keys of the first `roles` roles, in the order in which scripts take them.
+    pub(crate) fn of(&self, roles: usize) -> impl Iterator<Item = &[u8]> + Clone {
+        let place = move |index: usize| {
+            let (lock, role) = (index.checked_div(roles)?, index.checked_rem(roles)?);
+            self.all.get(role.checked_mul(self.locks)?.checked_add(lock)?).map(Vec::as_slice)
+        };
+        (0..self.locks.saturating_mul(roles)).map(move |index| place(index).unwrap_or_default())
     }
 }
 
-/// Appends to the lock keys in `keys` the keys derived from them, `{tag}:redlatch:<name>:<key>`: for the first role one
-/// per lock key, then for the second role, and so on.
-fn push_derived(roles: &[KeyRole], keys: &mut Vec<Vec<u8>>) {
-    let tags: Vec<_> = keys.iter().map(|key| tag(key)).collect();
-    for role in roles {
-        for (index, tag) in tags.iter().enumerate() {
-            let key = keys.get(index).map(Vec::as_slice).unwrap_or_default();
-            keys.push([b"{", tag.as_slice(), b"}", MARK, role.name().as_bytes(), b":", key].concat());
-        }
+/// `<prefix>redlatch:<role>:{<key>}`, or `<prefix>redlatch:<role>:{<tag>}:<key>` for a key with braces.
+fn derived(prefix: &[u8], role: KeyRole, key: &[u8]) -> Vec<u8> {
+    let head = [prefix, MARK, role.name(), b":"].concat();
+    if !has_braces(key) {
+        return [&head, b"{".as_slice(), key, b"}"].concat();
     }
+    let slot = redis_keyslot(key);
+    let tagged = |tag: &[u8]| [&head, b"{".as_slice(), tag, b"}:", key].concat();
+    let own = hash_tag(key).unwrap_or(key);
+    in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], |number| tagged(number))
 }
 
-/// Whether a key has the form of a derived key, so that it is refused as a lock key.
+/// The fence counter of a server: `<prefix>redlatch:fence`.
+pub(crate) fn fence_counter(prefix: &[u8]) -> Vec<u8> {
+    [prefix, MARK, FENCE].concat()
+}
+
+/// The fence counter of a cluster slot, that of a lock key: `<prefix>redlatch:fence:{<tag>}`, or without the tag if the
+/// prefix has one.
+pub(crate) fn fence_counter_of_slot(prefix: &[u8], key: &[u8]) -> Vec<u8> {
+    let (slot, counter) = (redis_keyslot(key), fence_counter(prefix));
+    let tagged = |tag: &[u8]| [&counter, b":{".as_slice(), tag, b"}"].concat();
+    if hash_tag(prefix).is_some() {
+        return counter;
+    }
+    in_slot(slot, [tagged(&tag_of_slot(slot))], |number| tagged(number))
+}
+
+/// The first candidate that is in the slot. A prefix with a single brace may put all of them elsewhere: then one with a
+/// number is.
+fn in_slot(
+    slot: u16,
+    candidates: impl IntoIterator<Item = Vec<u8>>,
+    numbered: impl Fn(&[u8]) -> Vec<u8>,
+) -> Vec<u8> {
+    let is_there = |candidate: &Vec<u8>| redis_keyslot(candidate) == slot;
+    let number = |number| {
+        let mut digits = Vec::new();
+        crate::resp::push_decimal(number, &mut digits);
+        numbered(&digits)
+    };
+    let mut numbered = (0..u64::from(u32::MAX)).map(number);
+    candidates.into_iter().find(is_there).or_else(|| numbered.find(is_there)).unwrap_or_default()
+}
+
+/// Whether a key may be a derived key of another client, or its fence counter, so that it is refused as a lock key.
 pub(crate) fn is_reserved(key: &[u8]) -> bool {
-    key.first() == Some(&b'{') && after_first(key, b'}').is_some_and(|rest| rest.starts_with(MARK))
+    let names = [KeyRole::Registrations, KeyRole::Queue, KeyRole::Positions].map(KeyRole::name);
+    let is_marked = |rest: &[u8]| {
+        rest.strip_prefix(MARK)
+            .is_some_and(|rest| rest.starts_with(FENCE) || names.iter().any(|name| rest.starts_with(name)))
+    };
+    key.windows(MARK.len()).enumerate().any(|(at, part)| part == MARK && key.get(at..).is_some_and(is_marked))
 }
 
 /// The items sorted, without duplicates. Fast for nearly sorted items; the standard library's sort would add 10 kB to
@@ -93,13 +142,8 @@ pub(crate) fn into_sorted_set<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec
     sorted
 }
 
-/// A hash tag that selects the key's slot.
-fn tag(key: &[u8]) -> Vec<u8> {
-    match hash_tag(key) {
-        Some(tag) => tag.to_vec(),
-        None if !key.contains(&b'}') => key.to_vec(),
-        None => tag_of_slot(redis_keyslot(key)),
-    }
+fn has_braces(key: &[u8]) -> bool {
+    key.iter().any(|byte| b"{}".contains(byte))
 }
 
 fn hash_tag(key: &[u8]) -> Option<&[u8]> {
@@ -113,18 +157,39 @@ fn after_first(key: &[u8], byte: u8) -> Option<&[u8]> {
     key.get(at.saturating_add(1)..)
 }
 
-/// A number whose slot is `slot`, for a key that cannot be put between braces because it contains `}` and has no hash
-/// tag. There are 16 384 slots, so this tries as many numbers on average, which takes about a millisecond.
-fn tag_of_slot(slot: u16) -> Vec<u8> {
-    let mut tag = Vec::new();
-    for number in 0..u64::from(u32::MAX) {
-        tag.clear();
-        crate::resp::push_decimal(number, &mut tag);
-        if redis_keyslot(&tag) == slot {
-            break;
+/// How many digits the tag of a slot has: as many as the CRC has bits.
+const TAG: usize = 16;
+
+/// Sixteen zeros and ones whose slot is `slot`. A slot is the end of a CRC, which is linear: each digit that is one
+/// instead of zero changes the same bits of the slot, whatever the others are. So the digits follow from linear equations.
+fn tag_of_slot(slot: u16) -> [u8; TAG] {
+    let zeros = redis_keyslot(&[b'0'; TAG]);
+    // For each bit of a slot, digits that change it and no higher bit, and how they change the slot.
+    let mut rows = [(0_u16, [false; TAG]); TAG];
+    let reduce = |rows: &[(u16, [bool; TAG]); TAG], (mut bits, mut digits): (u16, [bool; TAG])| {
+        for (bit, (row, by)) in rows.iter().enumerate().rev() {
+            if *row != 0
+                && bits.checked_shr(u32::try_from(bit).unwrap_or(0)).is_some_and(|bits| bits & 1 == 1)
+            {
+                bits ^= row;
+                digits.iter_mut().zip(by).for_each(|(digit, by)| *digit ^= by);
+            }
+        }
+        (bits, digits)
+    };
+    for place in 0..TAG {
+        let is_one = core::array::from_fn(|digit| digit == place);
+        let (bits, digits) = reduce(&rows, (redis_keyslot(&text(is_one)) ^ zeros, is_one));
+        let top = bits.checked_ilog2().and_then(|top| rows.get_mut(usize::try_from(top).ok()?));
+        if let Some(row) = top {
+            *row = (bits, digits);
         }
     }
-    tag
+    text(reduce(&rows, (slot ^ zeros, [false; TAG])).1)
+}
+
+fn text(digits: [bool; TAG]) -> [u8; TAG] {
+    digits.map(|is_one| if is_one { b'1' } else { b'0' })
 }
 
 #[cfg(test)]
@@ -132,27 +197,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn fence(key: &[u8]) -> Vec<u8> {
-        let mut keys = vec![key.to_vec()];
-        push_derived(&[KeyRole::Fence], &mut keys);
-        keys.remove(1)
+    fn text(key: &[u8]) -> String {
+        String::from_utf8(key.to_vec()).unwrap()
     }
 
     #[test]
-    fn derived_keys_of_several_locks_come_role_by_role() {
-        let layout = [KeyRole::Lock, KeyRole::Fence, KeyRole::Registrations];
-        let keys = LockKeys::new(vec![b"a".to_vec(), b"{t}b".to_vec()], &layout);
-        let expected: [&[u8]; 6] = [
-            b"a",
-            b"{t}b",
-            b"{a}:redlatch:fence:a",
-            b"{t}:redlatch:fence:{t}b",
-            b"{a}:redlatch:waiters:a",
-            b"{t}:redlatch:waiters:{t}b",
-        ];
-        assert_eq!(keys.of(&layout), expected);
-        assert_eq!(keys.of(&layout[..2]), &expected[..4]);
-        assert_eq!(keys.locks(), &expected[..2]);
+    fn keys_of_several_locks_come_lock_by_lock() {
+        let layout = [KeyRole::Lock, KeyRole::Registrations];
+        let keys = LockKeys::new(b"p:", vec![b"p:a".to_vec(), b"p:{t}b".to_vec()], &layout);
+        let expected: [&[u8]; 4] =
+            [b"p:a", b"p:redlatch:waiters:{p:a}", b"p:{t}b", b"p:redlatch:waiters:{t}:p:{t}b"];
+        assert!(keys.of(2).eq(expected));
+        assert!(keys.of(1).eq(keys.locks().iter().map(Vec::as_slice)));
     }
 
     #[test]
@@ -172,26 +228,57 @@ mod tests {
 
     #[test]
     fn plain_and_tagged_keys() {
-        assert_eq!(fence(b"lock:a"), b"{lock:a}:redlatch:fence:lock:a");
-        assert_eq!(fence(b"lock:{user}:b"), b"{user}:redlatch:fence:lock:{user}:b");
-        assert_eq!(fence(b"a{b"), b"{a{b}:redlatch:fence:a{b");
+        let queue = |prefix: &str, name: &str| {
+            text(&derived(prefix.as_bytes(), KeyRole::Queue, format!("{prefix}{name}").as_bytes()))
+        };
+        assert_eq!(queue("lock:", "a"), "lock:redlatch:queue:{lock:a}");
+        assert_eq!(queue("", "a"), "redlatch:queue:{a}");
+        assert_eq!(queue("lock:", "{user}:b"), "lock:redlatch:queue:{user}:lock:{user}:b");
+        assert_eq!(queue("lock:", "a{b"), "lock:redlatch:queue:{lock:a{b}:lock:a{b");
+        assert_eq!(queue("{app}:", "a"), "{app}:redlatch:queue:{app}:{app}:a");
+        assert_eq!(text(&fence_counter(b"lock:")), "lock:redlatch:fence");
+        assert_eq!(text(&fence_counter_of_slot(b"{app}:", b"{app}:a")), "{app}:redlatch:fence");
+    }
+
+    #[test]
+    fn every_slot_has_a_tag() {
+        for slot in 0..16_384 {
+            assert_eq!(redis_keyslot(&tag_of_slot(slot)), slot);
+        }
     }
 
     #[test]
     fn a_derived_key_is_no_lock_key() {
-        assert!(is_reserved(&fence(b"lock:a")));
-        assert!(is_reserved(&fence(b"}{")));
-        assert!(!is_reserved(b"lock:{a}:redlatch:fence:a"));
-        assert!(!is_reserved(b"{a}"));
+        for key in [
+            "redlatch:fence",
+            "p:redlatch:fence:{01}",
+            "x:redlatch:waiters:{x:a}",
+            "redlatch:redlatch:queue:{a}",
+        ] {
+            assert!(is_reserved(key.as_bytes()), "{key}");
+        }
+        for key in ["redlatch", "redlatch:", "redlatch:deploy", "lock:redlatch:fair", "{a}"] {
+            assert!(!is_reserved(key.as_bytes()), "{key}");
+        }
+    }
+
+    /// Texts with many braces.
+    fn braced(length: core::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(0u8), any::<u8>()], length)
     }
 
     proptest! {
         #[test]
-        fn derived_keys_share_the_slot_and_name_the_lock(key in prop::collection::vec(prop_oneof![Just(b'{'), Just(b'}'), Just(0u8), any::<u8>()], 1..12)) {
-            let derived = fence(&key);
-            prop_assert_eq!(redis_keyslot(&derived), redis_keyslot(&key));
-            prop_assert!(derived.ends_with(&key));
-            prop_assert_eq!(after_first(&derived, b'}').unwrap(), [MARK, b"fence:", &key].concat());
+        fn derived_keys_share_the_slot_and_name_the_lock(prefix in braced(0..6), name in braced(1..12)) {
+            let key = [prefix.clone(), name].concat();
+            let queue = derived(&prefix, KeyRole::Queue, &key);
+            prop_assert_eq!(redis_keyslot(&queue), redis_keyslot(&key));
+            let (head, end) = ([&prefix, MARK, b"queue:{"].concat(), [&key, &b"}"[..]].concat());
+            prop_assert!(queue.starts_with(&head));
+            prop_assert!(queue.ends_with(&key) || queue.ends_with(&end));
+            let counter = fence_counter_of_slot(&prefix, &key);
+            prop_assert_eq!(redis_keyslot(&counter), redis_keyslot(&key));
+            prop_assert!(counter.starts_with(&[&prefix, MARK, FENCE].concat()));
         }
     }
 }

@@ -8,11 +8,14 @@ mod source;
 mod verb;
 
 pub use answer::Answer;
+pub(crate) use answer::Said;
 pub(crate) use calls::{
-    Argument, Call, Holder, Registration, exclusive_acquire, exclusive_release, extend, fair_acquire,
+    Argument, Call, Registration, adopt, exclusive_acquire, exclusive_release, extend, fair_acquire,
     fair_release,
 };
 pub use keys::KeyRole;
-pub(crate) use keys::{LockKeys, into_sorted_set, is_reserved};
-pub use scripts::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script};
+pub(crate) use keys::{LockKeys, MARK, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved};
+pub use scripts::{
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+};
 pub(crate) use verb::{Verb, Waiter};

@@ -4,7 +4,7 @@
 
 use super::{
     answer::Returns,
-    keys::KeyRole::{self, Fence, Lock, Positions, Queue, Registrations},
+    keys::KeyRole::{self, Lock, Positions, Queue, Registrations},
     source,
 };
 
@@ -19,7 +19,7 @@ pub struct Script {
     pub sha1: [u8; 40],
     /// The form of the reply after the nonce.
     pub returns: Returns,
-    /// The key roles of KEYS, in order. Each role has one key per lock key.
+    /// The key roles of each lock key, in the order of KEYS. A call may leave out those behind the lock key.
     pub layout: &'static [KeyRole],
 }
 
@@ -51,50 +51,73 @@ macro_rules! script {
 }
 
 script!(
-    /// Takes all keys for a token, or none.
+    /// Takes the keys of independent locks, and registers those that wait.
     EXCLUSIVE_ACQUIRE,
     "exclusive_acquire",
-    ["clock", "expiry", "fence", "acquire"],
-    Returns::FenceOrWait,
-    [Lock, Fence, Registrations]
+    ["clock", "expiry", "claim", "fence"],
+    Returns::Grants,
+    [Lock, Registrations]
 );
 script!(
-    /// Extends the lease of all keys, or only verifies that the token holds them.
+    /// Takes all keys of one lock, or none.
+    MULTI_ACQUIRE,
+    "multi_acquire",
+    ["clock", "expiry", "claim", "fence"],
+    Returns::Grants,
+    [Lock, Registrations]
+);
+script!(
+    /// Extends the lease of keys, or only verifies that they hold their value.
     EXTEND,
     "extend",
-    ["fence"],
+    [],
     Returns::Flag,
-    [Lock, Fence]
+    [Lock]
 );
 script!(
-    /// Deletes the keys that the token holds.
+    /// Claims the keys of a lock that a token holds.
+    ADOPT,
+    "adopt",
+    ["claim"],
+    Returns::Flag,
+    [Lock]
+);
+script!(
+    /// Deletes the keys that hold their value.
     EXCLUSIVE_RELEASE,
     "exclusive_release",
     ["release"],
     Returns::Count,
-    [Lock, Fence, Registrations]
+    [Lock, Registrations]
 );
 script!(
     /// Takes all keys if the waiter is the head of every queue, or joins the queues.
     FAIR_ACQUIRE,
     "fair_acquire",
-    ["clock", "expiry", "fence", "acquire", "queue"],
-    Returns::FenceOrWait,
-    [Lock, Fence, Queue, Positions]
+    ["clock", "expiry", "claim", "fence", "queue"],
+    Returns::Grants,
+    [Lock, Queue, Positions]
 );
 script!(
-    /// Deletes the keys that the token holds, and removes a waiter from the queues.
+    /// Deletes the keys that hold their value, and removes a waiter from the queues.
     FAIR_RELEASE,
     "fair_release",
     ["clock", "queue", "release"],
     Returns::Count,
-    [Lock, Fence, Queue, Positions]
+    [Lock, Queue, Positions]
 );
 
 impl Script {
     /// Every script.
-    pub const ALL: [&'static Self; 5] =
-        [&EXCLUSIVE_ACQUIRE, &EXTEND, &EXCLUSIVE_RELEASE, &FAIR_ACQUIRE, &FAIR_RELEASE];
+    pub const ALL: [&'static Self; 7] = [
+        &EXCLUSIVE_ACQUIRE,
+        &MULTI_ACQUIRE,
+        &EXTEND,
+        &ADOPT,
+        &EXCLUSIVE_RELEASE,
+        &FAIR_ACQUIRE,
+        &FAIR_RELEASE,
+    ];
 
     #[allow(clippy::panic, reason = "evaluated at compile time, where a panic is a compile error")]
     const fn new(
@@ -118,17 +141,6 @@ impl Script {
     #[must_use]
     pub fn by_sha1(sha1: &[u8]) -> Option<&'static Self> {
         Self::ALL.into_iter().find(|script| script.sha1 == sha1)
-    }
-
-    /// The keys of one role among KEYS; `None` if the script has no such role, or if the number of keys does not fit
-    /// its layout.
-    #[must_use]
-    pub fn keys<'a, K>(&self, keys: &'a [K], role: KeyRole) -> Option<&'a [K]> {
-        let roles = self.layout.len();
-        let count =
-            keys.len().checked_div(roles).filter(|count| count.checked_mul(roles) == Some(keys.len()))?;
-        let place = self.layout.iter().position(|each| *each == role)?;
-        keys.get(place.checked_mul(count)?..).and_then(|rest| rest.get(..count))
     }
 }
 

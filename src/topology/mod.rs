@@ -2,13 +2,14 @@
 
 mod placement;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, rc::Rc};
 
 use crate::{
     entropy::{Entropy, EntropyUnavailable, push_hex},
     error::Cause,
     id::{ConnectionId, NodeId},
     node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
+    script::{MARK, fence_counter},
     time::{Duration, Instant},
 };
 
@@ -21,11 +22,25 @@ pub(crate) struct Topology {
     last_connection: u32,
     connects: VecDeque<(NodeId, ConnectionId)>,
     closes: VecDeque<ConnectionId>,
+    /// The prefix of keys and channels.
+    prefix: Rc<[u8]>,
+    /// The fence counter of a server that is no cluster.
+    counter: Rc<[u8]>,
     /// The client's id, to which wake-ups are addressed: 64 random bits in hexadecimal, drawn for the first lock.
     client: Vec<u8>,
 }
 
 impl Topology {
+    /// No servers yet. All keys and channels begin with `prefix`.
+    pub(crate) fn new(prefix: &Rc<[u8]>) -> Self {
+        Self { prefix: Rc::clone(prefix), counter: fence_counter(prefix).into(), ..Self::default() }
+    }
+
+    /// The fence counter of a server that is no cluster.
+    pub(crate) fn counter(&self) -> Rc<[u8]> {
+        Rc::clone(&self.counter)
+    }
+
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration) -> NodeId {
         self.list.push(Node::new(endpoint, connect_timeout));
         NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
@@ -52,7 +67,8 @@ impl Topology {
         now: Instant,
     ) -> Option<(NodeId, News)> {
         let of = self.of(id)?;
-        let news = self.list.get_mut(Self::index(of))?.connected(id, &self.client, entropy, now)?;
+        let channel = [&*self.prefix, MARK, b"wake:", &self.client].concat();
+        let news = self.list.get_mut(Self::index(of))?.connected(id, channel, entropy, now)?;
         Some((of, news))
     }
 

@@ -35,7 +35,7 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `label` is the prefix of drawn tokens; empty for none. `drift` is a fraction. The others are in ms; `node_timeout`
+    /// `prefix` is that of keys and channels, `label` that of drawn tokens; empty for none. `drift` is a fraction. The others are in ms; `node_timeout`
     /// is 0 for the default, which depends on the lease and the number of servers.
     #[wasm_bindgen(constructor)]
     pub fn new(
@@ -44,6 +44,7 @@ impl Core {
         retry_max: f64,
         node_timeout: f64,
         connect_timeout: f64,
+        prefix: &[u8],
         label: &str,
     ) -> Self {
         let policy = Policy {
@@ -52,6 +53,7 @@ impl Core {
             retry_max: span(retry_max),
             node_timeout: (node_timeout > 0.0).then(|| span(node_timeout)),
             connect_timeout: span(connect_timeout),
+            prefix: prefix.into(),
             label: label.into(),
         };
         let mut engine = Engine::new(policy, Runtime::default());
@@ -268,7 +270,7 @@ impl Iterator for Names<'_> {
 fn error(invalid: InvalidRequest) -> JsValue {
     let text = invalid.describe();
     match invalid {
-        InvalidRequest::BadLease => RangeError::new(text).into(),
+        InvalidRequest::BadLease | InvalidRequest::TooManyKeys => RangeError::new(text).into(),
         InvalidRequest::NoNode
         | InvalidRequest::EmptyKey
         | InvalidRequest::ReservedKey

@@ -1,6 +1,6 @@
 //! Acquiring a lock: attempts, waiting, giving up.
 
-use crate::world::{Client, LOOK, at, failure, ms, one_attempt, request};
+use crate::world::{Client, Command, LOOK, NO_CHANNELS, at, failure, ms, one_attempt, request};
 use redlatch::{Duration, Event, InvalidRequest, Request};
 
 #[test]
@@ -9,16 +9,13 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
     let lock = client.acquire(request("lock:a"));
     let command = client.command();
     assert_eq!(command.name(), "exclusive_acquire");
-    assert_eq!(
-        command.keys(),
-        ["lock:a", "{lock:a}:redlatch:fence:lock:a", "{lock:a}:redlatch:waiters:lock:a"]
-    );
-    assert_eq!(command.arguments()[2], "10000");
+    assert_eq!(command.keys(), ["lock:a", "redlatch:fence"]);
+    assert_eq!(command.lease(), 10_000);
     client.reply(command.granted(1_700_000_000_000_000));
     match client.event() {
         Event::Granted { lock: granted, fence, token, .. } => {
             assert_eq!((granted, fence), (lock, 1_700_000_000_000_000));
-            assert_eq!(token.unwrap().to_hex(), command.arguments()[1].as_bytes());
+            assert_eq!(token.unwrap().to_hex(), command.value().as_bytes());
         }
         other => panic!("{other:?}"),
     }
@@ -33,7 +30,7 @@ fn a_waiter_polls_with_jitter_until_its_wait_ends() {
     let mut tokens = std::collections::BTreeSet::new();
     let mut command = client.command();
     let failure = loop {
-        tokens.insert(command.arguments()[1].clone());
+        tokens.insert(command.token());
         client.reply(command.denied(60_000));
         let sent_at = client.now;
         let (mut commands, mut events) = client.advance_to_action();
@@ -98,9 +95,7 @@ fn several_keys_are_sorted_deduplicated_and_sent_in_one_command() {
     let mut client = Client::ready();
     let keys = ["b", "a", "b"].map(|key| key.as_bytes().to_vec()).to_vec();
     client.acquire(Request { keys, ..request("") });
-    let fences = ["{a}:redlatch:fence:a", "{b}:redlatch:fence:b"];
-    let waiters = ["{a}:redlatch:waiters:a", "{b}:redlatch:waiters:b"];
-    assert_eq!(client.command().keys(), [["a", "b"], fences, waiters].concat());
+    assert_eq!(client.command().keys(), ["a", "b", "redlatch:fence"]);
 }
 
 #[test]
@@ -113,7 +108,9 @@ fn invalid_requests_are_refused_and_nothing_is_sent() {
     let refused = [
         (keyed(&[]), InvalidRequest::EmptyKey),
         (keyed(&["a", ""]), InvalidRequest::EmptyKey),
-        (keyed(&["{a}:redlatch:fence:a"]), InvalidRequest::ReservedKey),
+        (keyed(&["a"; 1001]), InvalidRequest::TooManyKeys),
+        (keyed(&["redlatch:fence"]), InvalidRequest::ReservedKey),
+        (keyed(&["p:redlatch:queue:{p:a}"]), InvalidRequest::ReservedKey),
         (Request { ttl: ms(99), ..request("a") }, InvalidRequest::BadLease),
     ];
     for (request, misuse) in refused {
@@ -148,7 +145,7 @@ fn cancelling_at_any_moment_leaves_no_key_and_reports_nothing() {
         }
         client.engine.cancel(lock, client.now);
         let release = client.command();
-        assert_eq!(release.arguments()[1], acquire.arguments()[1]);
+        assert_eq!(release.value(), acquire.value());
         if !granted_first {
             client.reply(acquire.granted(1));
         }
@@ -173,4 +170,38 @@ fn keys_that_an_earlier_attempt_may_have_written_are_released_in_the_end() {
     client.reply(second.denied(60_000));
     client.engine.cancel(lock, client.now);
     assert_eq!(client.command().name(), "exclusive_release", "the first attempt may still be carried out");
+}
+
+/// A slot's fence counter has a hash tag of that slot.
+#[test]
+fn in_a_cluster_each_slot_has_a_fence_counter() {
+    let in_slot = |acquire: &Command, name: &str| {
+        let counter = &acquire.keys()[1];
+        assert!(counter.starts_with("redlatch:fence:{"), "{counter}");
+        assert_eq!(
+            redis_protocol::redis_keyslot(counter.as_bytes()),
+            redis_protocol::redis_keyslot(name.as_bytes())
+        );
+    };
+    let mut client = Client::new();
+    client.acquire(one_attempt("a"));
+    client.connect();
+    client.commands();
+    client.reply("%1\r\n$4\r\nmode\r\n$7\r\ncluster\r\n");
+    client.commands();
+    client.reply(NO_CHANNELS);
+    in_slot(&client.command(), "a");
+
+    // A server that has not said so refuses keys in different slots.
+    let mut client = Client::ready();
+    client.acquire(one_attempt("a"));
+    assert_eq!(client.command().keys()[1], "redlatch:fence");
+    let refusal = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+    client.reply(refusal);
+    in_slot(&client.command(), "a");
+    client.reply(refusal);
+    assert_eq!(&*failure(client.event()).prefix, "CROSSSLOT", "asked again once");
+    client.commands();
+    client.acquire(one_attempt("b"));
+    in_slot(&client.command(), "b");
 }

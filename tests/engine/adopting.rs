@@ -9,24 +9,21 @@ fn adoption_extends_a_lock_that_another_process_acquired() {
     let mut client = Client::ready();
     let lock = client.acquire(Request { adopt: Some(7), ..mine() });
     let sent_at = client.now;
-    let extend = client.command();
-    assert_eq!(
-        (extend.name(), &extend.arguments()[1..]),
-        ("extend", ["mine".into(), "10000".into(), extend.arguments()[3].clone()].as_slice())
-    );
+    let adopt = client.command();
+    assert_eq!((adopt.name(), adopt.value(), adopt.lease()), ("adopt", "mine", 10_000));
     client.advance(ms(7));
-    client.reply(extend.count(1));
+    client.reply(adopt.count(1));
     assert!(matches!(client.event(), Event::Granted { lock: granted, fence: 7, .. } if granted == lock));
     assert_eq!(client.engine.remaining(lock, sent_at), ms(9898));
     client.engine.extend(lock, ms(20_000), client.now);
     let renewal = client.command();
-    assert_eq!(renewal.arguments()[3], "", "it may have been handed on since, and is not taken back");
+    let claimed = format!("mine {}", adopt.claim());
+    assert_eq!(renewal.value(), claimed, "it may have been handed on since, and is not taken back");
     client.reply(renewal.count(1));
     client.events();
     client.engine.release(lock, client.now);
     let release = client.command();
-    assert_eq!(release.arguments()[1], "mine");
-    assert_eq!(release.arguments()[3], extend.arguments()[3], "what it claimed");
+    assert_eq!(release.value(), claimed);
 }
 
 #[test]
@@ -78,8 +75,8 @@ fn each_lock_with_a_token_of_the_application_has_its_own_claim() {
             let release = client.command();
             client.reply(release.count(1));
             client.events();
-            let claim = acquire.arguments().last().unwrap().clone();
-            assert_eq!(release.arguments()[3], claim);
+            let claim = acquire.claim();
+            assert_eq!(release.value(), acquire.value());
             assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}");
             claims.push(claim);
         }
@@ -92,9 +89,8 @@ fn a_drawn_token_is_claimed_only_by_adoption() {
     let mut client = Client::ready();
     let lock = client.acquire(request("a"));
     let acquire = client.command();
-    assert_eq!(acquire.arguments().last().unwrap(), "");
     client.reply(acquire.granted(1));
     client.engine.release(lock, client.now);
-    let claim = client.command().arguments()[3].clone();
-    assert!(claim.ends_with(&format!(":{}", lock.0)), "{claim}: it is not freed if it was adopted since");
+    let release = client.command();
+    assert_eq!((acquire.claim(), release.value()), (String::new(), acquire.value()));
 }

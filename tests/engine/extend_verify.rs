@@ -19,7 +19,7 @@ fn an_extension_counts_from_before_it_was_sent() {
     let op = client.engine.extend(lock, ms(20_000), client.now);
     let extend = client.command();
     assert_eq!(extend.name(), "extend");
-    assert_eq!(extend.arguments()[2], "20000");
+    assert_eq!(extend.lease(), 20_000);
     client.advance(ms(300));
     assert_eq!(client.engine.remaining(lock, client.now), ms(VALID - 4300), "nothing before the answer");
     client.reply(extend.count(1));
@@ -62,7 +62,7 @@ fn operations_during_one_in_flight_are_sent_together_after_it() {
     client.reply(extend.count(1));
     assert_eq!(client.event(), Event::Extended { op: first, lock });
     let both = client.command();
-    assert_eq!(both.arguments()[2], "15000");
+    assert_eq!(both.lease(), 15_000);
     client.reply(both.count(1));
     assert_eq!(
         client.events(),
@@ -75,7 +75,7 @@ fn verifying_does_not_change_the_lease() {
     let (mut client, lock) = held();
     let op = client.engine.verify(lock, client.now);
     let verify = client.command();
-    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("extend", "0"));
+    assert_eq!((verify.name(), verify.lease()), ("extend", 0));
     client.advance(ms(200));
     client.reply(verify.count(1));
     assert_eq!(client.event(), Event::Verified { op, lock, ours: true });

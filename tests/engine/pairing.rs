@@ -104,7 +104,7 @@ fn an_acquire_lost_with_its_connection_is_released_over_the_next_one() {
     client.wait_for_dial();
     client.greet();
     let release = client.command();
-    assert_eq!((release.name(), &release.arguments()[1]), ("exclusive_release", &acquire.arguments()[1]));
+    assert_eq!((release.name(), release.value()), ("exclusive_release", acquire.value()));
     client.reply(release.count(1));
     assert_eq!(client.engine.busy(), 0);
 }
@@ -172,7 +172,7 @@ fn a_connection_cut_at_any_byte_of_a_grant_grants_nothing() {
         assert_eq!(client.events(), [], "cut at {cut}");
         client.greet();
         let again = client.command();
-        assert_eq!((again.name(), &again.arguments()[1]), ("exclusive_acquire", &acquire.arguments()[1]));
+        assert_eq!((again.name(), again.value()), ("exclusive_acquire", acquire.value()));
         client.reply(again.denied(9000));
         assert!(
             matches!(client.event(), Event::Failed { lock: failed, .. } if failed == lock),

@@ -17,7 +17,7 @@ pub fn held(request: Request) -> (Client, HandleId) {
 fn enter(client: &mut Client, request: Request) -> HandleId {
     let inner = client.acquire(request);
     let verify = client.command();
-    assert_eq!((verify.name(), verify.arguments()[2].as_str()), ("extend", "0"));
+    assert_eq!((verify.name(), verify.lease()), ("extend", 0));
     client.reply(verify.count(1));
     assert!(matches!(client.event(), Event::Granted { lock, fence: 1, .. } if lock == inner));
     inner
@@ -79,8 +79,7 @@ fn a_drawn_token_can_reenter_too() {
     let acquire = client.command();
     client.reply(acquire.granted(1));
     client.events();
-    let inner =
-        client.acquire(Request { token: Some(acquire.arguments()[1].clone().into_bytes()), ..request("b") });
+    let inner = client.acquire(Request { token: Some(acquire.token().into_bytes()), ..request("b") });
     let verify = client.command();
     assert_eq!(verify.name(), "extend");
     client.reply(verify.count(1));
@@ -117,7 +116,7 @@ fn reentry_with_renewal_starts_renewal() {
     client.reply(verify.count(1));
     client.event();
     let (renewal, _) = client.advance_to_action();
-    assert_eq!(renewal[0].arguments()[2], "10000");
+    assert_eq!(renewal[0].lease(), 10_000);
 }
 
 #[test]

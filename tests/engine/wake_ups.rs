@@ -8,12 +8,9 @@ fn a_waiter_registers_with_its_wake_up_channel() {
     let (mut client, channel) = Client::woken();
     let (lock, acquire) = client.wait_for(request("a"));
     let client_name = channel.strip_prefix("redlatch:wake:").unwrap();
-    assert_eq!(acquire.arguments()[3], format!("{client_name}:{}", lock.0));
-    assert_eq!(acquire.arguments()[4], "3000", "three of the longest pauses");
-    assert!(
-        !acquire.arguments()[3].contains(&acquire.arguments()[1]),
-        "not the token: messages are seen by others"
-    );
+    assert_eq!(acquire.waiter(), format!("{client_name}:{}", lock.0));
+    assert_eq!(acquire.arguments()[2], "3000", "three of the longest pauses");
+    assert!(!acquire.waiter().contains(&acquire.token()), "not the token: messages are seen by others");
 }
 
 #[test]
@@ -99,7 +96,7 @@ fn a_waiter_that_gives_up_removes_its_registration() {
     let (lock, acquire) = client.wait_for(request("a"));
     client.engine.cancel(lock, client.now);
     let release = client.command();
-    assert_eq!((release.name(), &release.arguments()[2]), ("exclusive_release", &acquire.arguments()[3]));
+    assert_eq!((release.name(), release.waiter()), ("exclusive_release", acquire.waiter()));
     client.reply(release.count(0));
     assert_eq!(client.engine.busy(), 0);
 }
@@ -108,7 +105,7 @@ fn a_waiter_that_gives_up_removes_its_registration() {
 fn a_single_attempt_leaves_no_registration() {
     let (mut client, _) = Client::woken();
     let (_, acquire) = client.wait_for(Request { wait: ms(0), ..request("a") });
-    assert_eq!(acquire.arguments()[3], "");
+    assert_eq!(acquire.waiter(), "");
     client.acquire(Request { wait: ms(0), ..fair("a") });
     let attempt = client.command();
     assert_eq!((attempt.name(), attempt.arguments()[5].as_str()), ("fair_acquire", "0"));
@@ -126,4 +123,37 @@ fn every_new_connection_subscribes_to_wake_ups() {
     assert_eq!(client.command().words, ["SUBSCRIBE", &channel]);
     client.reply(">3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
     assert_eq!(client.command().name(), "exclusive_acquire", "and the acquire is sent at once");
+}
+
+#[test]
+fn one_of_a_clients_plain_waiters_polls_for_all() {
+    let (mut client, channel) = Client::woken();
+    let waiters = [0, 1, 2].map(|_| client.wait_for(Request { wait: ms(60_000), ..request("a") }));
+    let end = client.now.after(ms(10_000));
+    let mut attempts = 0;
+    while client.now < end {
+        for attempt in client.advance_to_action().0 {
+            assert_eq!(attempt.value(), waiters[0].1.value(), "the leader's");
+            client.reply(attempt.denied(60_000));
+            attempts += 1;
+        }
+    }
+    assert!((10..=40).contains(&attempts), "{attempts} in 10 s");
+
+    // Another one is woken, and takes the lock: the leader stays the leader.
+    client.message(&channel, waiters[1].1.waiter_number());
+    let attempt = client.command();
+    client.reply(attempt.granted(1));
+    assert!(matches!(client.event(), Event::Granted { lock, .. } if lock == waiters[1].0));
+    assert_eq!(client.commands(), []);
+
+    // The leader leaves: the next one attempts at once, because its registration may have ended.
+    client.engine.cancel(waiters[0].0, client.now);
+    client.engine.handle_timeout(client.now);
+    let commands = client.commands();
+    assert_eq!(
+        commands.iter().map(|command| command.name()).collect::<Vec<_>>(),
+        ["exclusive_release", "exclusive_acquire"]
+    );
+    assert_eq!(commands[1].value(), waiters[2].1.value());
 }

@@ -1,7 +1,9 @@
 //! What happens in a random sequence: commands in many states, at many times, by several users.
 
 use proptest::prelude::*;
-use redlatch::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script};
+use redlatch::{
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+};
 
 /// Connections that a sequence has.
 pub const CONNECTIONS: usize = 3;
@@ -62,6 +64,8 @@ pub fn users() -> impl Strategy<Value = Users> {
         &["time", "zrem"],
         &["script|load", "client|setname"],
         &["pexpire", "del"],
+        &["zadd"],
+        &["exists", "zrange"],
     ]);
     (prop::bool::weighted(0.2), denied, prop::bool::weighted(0.3)).prop_map(
         |(default_needs_password, denied, no_channels)| Users { default_needs_password, denied, no_channels },
@@ -106,13 +110,16 @@ fn lock() -> impl Strategy<Value = &'static str> {
 }
 
 fn derived(name: &str, lock: &str) -> String {
-    format!("{{{lock}}}:redlatch:{name}:{lock}")
+    format!("redlatch:{name}:{{{lock}}}")
 }
 
+const COUNTER: &str = "redlatch:fence";
+
 fn key() -> impl Strategy<Value = Word> {
-    let name = prop::sample::select(vec!["", "fence", "waiters", "queue", "places"]);
-    (name, lock())
-        .prop_map(|(name, lock)| if name.is_empty() { text(lock) } else { text(derived(name, lock)) })
+    let name = prop::sample::select(vec!["", "waiters", "queue", "places"]);
+    let of_lock = (name, lock())
+        .prop_map(|(name, lock)| if name.is_empty() { text(lock) } else { text(derived(name, lock)) });
+    prop_oneof![8 => of_lock, 1 => Just(text(COUNTER))]
 }
 
 fn token() -> impl Strategy<Value = Word> {
@@ -127,12 +134,17 @@ fn waiter() -> impl Strategy<Value = Word> {
     one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12"])
 }
 
-/// The claim of a lock whose token may be used again; mostly none.
-fn claim() -> impl Strategy<Value = Word> {
-    prop_oneof![1 => Just(text("")), 3 => one_of(&["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"])]
+/// Claims of locks whose tokens may be used again.
+const CLAIMS: &[&str] = &["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"];
+
+/// What a lock key holds: a token, mostly with a claim.
+fn value() -> impl Strategy<Value = Word> {
+    let claimed = (prop::sample::select(vec!["t1", "t2", "t 3"]), prop::sample::select(CLAIMS))
+        .prop_map(|(token, claim)| text(format!("{token} {claim}")));
+    prop_oneof![2 => token(), 3 => claimed]
 }
 
-fn call(words: impl IntoIterator<Item = Word>) -> Vec<Word> {
+fn words(words: impl IntoIterator<Item = Word>) -> Vec<Word> {
     words.into_iter().collect()
 }
 
@@ -140,55 +152,152 @@ fn command() -> impl Strategy<Value = Vec<Word>> {
     prop_oneof![10 => script(), 8 => plain(), 2 => odd(), 2 => session()]
 }
 
-/// A call of one of the scripts, by hash or by source, on one to three locks.
+/// A call of one of the scripts, by hash or by source.
 fn script() -> impl Strategy<Value = Vec<Word>> {
-    let none = || text("");
-    let waits = move || prop_oneof![1 => Just(none()), 3 => waiter()];
-    let acquire = (token(), span(), waits(), span(), claim()).prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]);
-    let extend = (token(), prop_oneof![4 => span(), 1 => Just(text("0"))], claim())
-        .prop_map(|(a, b, c)| vec![a, b, c]);
-    let release = || (token(), waits(), claim()).prop_map(|(a, b, c)| vec![a, b, c]);
-    let fair = (token(), span(), waiter(), span(), one_of(&["1", "1", "1", "0"]), claim())
-        .prop_map(|(a, b, c, d, e, f)| vec![a, b, c, d, e, f]);
     let which = prop_oneof![
-        3 => acquire.prop_map(|rest| (&EXCLUSIVE_ACQUIRE, &["fence", "waiters"][..], rest)),
-        2 => extend.prop_map(|rest| (&EXTEND, &["fence"][..], rest)),
-        2 => release().prop_map(|rest| (&EXCLUSIVE_RELEASE, &["fence", "waiters"][..], rest)),
-        5 => fair.prop_map(|rest| (&FAIR_ACQUIRE, &["fence", "queue", "places"][..], rest)),
-        3 => release().prop_map(|rest| (&FAIR_RELEASE, &["fence", "queue", "places"][..], rest)),
+        4 => exclusive_acquire(), 2 => multi_acquire(), 2 => extend(), 1 => adopt(), 3 => exclusive_release(),
+        5 => fair_acquire(), 3 => fair_release(),
     ];
-    let locks = prop_oneof![
+    (which, prop::bool::weighted(0.3)).prop_map(|(Call { script, keys, arguments }, by_source)| {
+        let form = if by_source {
+            [text("EVAL"), text(script.source)]
+        } else {
+            [text("EVALSHA"), text(script.sha1)]
+        };
+        let mut words = form.to_vec();
+        words.push(text(keys.len().to_string()));
+        words.extend(keys.into_iter().map(text));
+        words.push(text("n0000000000000ab"));
+        words.extend(arguments);
+        words
+    })
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    script: &'static Script,
+    keys: Vec<String>,
+    /// ARGV behind the nonce.
+    arguments: Vec<Word>,
+}
+
+/// The keys of these locks, lock by lock, and the fence counter.
+fn keys_of(locks: &[&str], names: &[&str], counter: bool) -> Vec<String> {
+    let keys = locks.iter().flat_map(|lock| {
+        [(*lock).to_owned()].into_iter().chain(names.iter().map(|name| derived(name, lock)))
+    });
+    keys.chain(counter.then(|| COUNTER.to_owned())).collect()
+}
+
+/// The locks of one call that takes all or none.
+fn locks() -> impl Strategy<Value = Vec<&'static str>> {
+    prop_oneof![
         5 => lock().prop_map(|lock| vec![lock]),
         2 => prop::sample::subsequence(vec!["a", "b", "c"], 2..=3),
-    ];
-    (which, locks, prop::bool::weighted(0.3)).prop_map(
-        |((script, names, rest), locks, by_source): ((&'static Script, _, _), Vec<&str>, bool)| {
-            let form = if by_source {
-                [text("EVAL"), text(script.source)]
-            } else {
-                [text("EVALSHA"), text(script.sha1)]
-            };
-            let mut words = form.to_vec();
-            let mut keys: Vec<_> = locks.iter().map(text).collect();
-            keys.extend(names.iter().flat_map(|name| locks.iter().map(|lock| text(derived(name, lock)))));
-            words.push(text(keys.len().to_string()));
-            words.extend(keys);
-            words.push(text("00000000000000ab"));
-            words.extend(rest);
-            words
-        },
-    )
+    ]
+}
+
+/// The independent locks of one call, also the same lock more than once.
+fn run() -> impl Strategy<Value = Vec<(&'static str, Word, Word)>> {
+    prop_oneof![
+        3 => prop::collection::vec((lock(), value(), waiter()), 1..=1),
+        2 => prop::collection::vec((lock(), value(), waiter()), 2..=6),
+    ]
+}
+
+fn exclusive_acquire() -> BoxedStrategy<Call> {
+    (run(), span(), prop::option::weighted(0.6, span()), prop::bool::weighted(0.8))
+        .prop_map(|(run, lease, kept, counter)| {
+            let locks: Vec<_> = run.iter().map(|(lock, ..)| *lock).collect();
+            let names: &[&str] = if kept.is_some() { &["waiters"] } else { &[] };
+            let keys = keys_of(&locks, names, counter);
+            let each = run.into_iter().flat_map(|(_, value, waiter)| {
+                [value].into_iter().chain(kept.is_some().then_some(waiter)).collect::<Vec<_>>()
+            });
+            let first = [lease, kept.clone().unwrap_or_else(|| text(""))];
+            Call { script: &EXCLUSIVE_ACQUIRE, keys, arguments: first.into_iter().chain(each).collect() }
+        })
+        .boxed()
+}
+
+fn multi_acquire() -> BoxedStrategy<Call> {
+    (locks(), span(), prop::option::weighted(0.6, span()), value(), waiter(), prop::bool::weighted(0.8))
+        .prop_map(|(locks, lease, kept, value, waiter, counter)| {
+            let names: &[&str] = if kept.is_some() { &["waiters"] } else { &[] };
+            let keys = keys_of(&locks, names, counter);
+            let count = text(locks.len().to_string());
+            let kept = kept.unwrap_or_else(|| text(""));
+            Call { script: &MULTI_ACQUIRE, keys, arguments: vec![count, lease, kept, value, waiter] }
+        })
+        .boxed()
+}
+
+fn extend() -> BoxedStrategy<Call> {
+    let lease = || prop_oneof![4 => span(), 1 => Just(text("0"))];
+    let one = (locks(), lease(), value()).prop_map(|(locks, lease, value)| (locks, vec![lease, value]));
+    let several = (run(), lease()).prop_map(|(run, lease)| {
+        let locks: Vec<_> = run.iter().map(|(lock, ..)| *lock).collect();
+        (locks, [lease].into_iter().chain(run.into_iter().map(|(_, value, _)| value)).collect())
+    });
+    prop_oneof![one, several]
+        .prop_map(|(locks, arguments)| Call { script: &EXTEND, keys: keys_of(&locks, &[], false), arguments })
+        .boxed()
+}
+
+fn adopt() -> BoxedStrategy<Call> {
+    (locks(), span(), one_of(&["t1", "t2", "t 3"]), one_of(CLAIMS))
+        .prop_map(|(locks, lease, token, claim)| Call {
+            script: &ADOPT,
+            keys: keys_of(&locks, &[], false),
+            arguments: vec![lease, token, claim],
+        })
+        .boxed()
+}
+
+fn leaver() -> impl Strategy<Value = Word> {
+    prop_oneof![1 => Just(text("")), 1 => waiter()]
+}
+
+fn exclusive_release() -> BoxedStrategy<Call> {
+    (run(), leaver(), prop::bool::weighted(0.8))
+        .prop_map(|(run, leaver, has_waiters)| {
+            let locks: Vec<_> = run.iter().map(|(lock, ..)| *lock).collect();
+            let keys = keys_of(&locks, if has_waiters { &["waiters"] } else { &[] }, false);
+            let values = run.into_iter().map(|(_, value, _)| value);
+            Call { script: &EXCLUSIVE_RELEASE, keys, arguments: [leaver].into_iter().chain(values).collect() }
+        })
+        .boxed()
+}
+
+fn fair_acquire() -> BoxedStrategy<Call> {
+    (locks(), span(), value(), waiter(), span(), one_of(&["1", "1", "1", "0"]))
+        .prop_map(|(locks, lease, value, waiter, kept, join)| {
+            let keys = keys_of(&locks, &["queue", "places"], true);
+            Call { script: &FAIR_ACQUIRE, keys, arguments: vec![lease, value, waiter, kept, join] }
+        })
+        .boxed()
+}
+
+fn fair_release() -> BoxedStrategy<Call> {
+    (locks(), leaver(), value())
+        .prop_map(|(locks, leaver, value)| {
+            let keys = keys_of(&locks, &["queue", "places"], false);
+            let values = vec![value; locks.len()];
+            Call { script: &FAIR_RELEASE, keys, arguments: [leaver].into_iter().chain(values).collect() }
+        })
+        .boxed()
 }
 
 /// Commands that the scripts use, on the keys that they use.
 fn plain() -> impl Strategy<Value = Vec<Word>> {
     let named = |name: &'static str| Just(text(name));
-    // What a counter may hold, and what it should not.
+    // What a lock key and a counter may hold, and what they should not.
     let content = prop_oneof![
-        3 => token(),
-        2 => one_of(&["7", "1700000000000000", "9007199254740992", "9223372036854775807", "99999999999999999999"]),
-        1 => one_of(&["", "-5", " 12 ", "1e3", "0x10", "inf", "nan", "12abc", "1.5", "+3", "0"]),
-        2 => one_of(&["5 c1:1", "5 c1:7", "5 c2:1", "5 c1:x", "5 :1", "5 c1:", "5  c1:2", "5 ", " c1:2", "5 a:c1:2", "x c1:9"]),
+        3 => value(),
+        3 => one_of(&["7", "1700000000000000", "100000000000000", "9007199254740990", "9007199254740992",
+            "9223372036854775807", "99999999999999999999", "-5"]),
+        1 => one_of(&["", " 12 ", "1e3", "0x10", "inf", "nan", "12abc", "1.5", "+3", "0"]),
+        2 => one_of(&["t1 c1:1", "t1 c1:7", "t1 c1:x", "t1 :1", "t1 c1:", "t1  c1:2", "t1 ", " c1:2", "t1 a:c1:2", "t 3 c1:9"]),
     ];
     let ends = || one_of(&["0", "-1", "1", "-2", "5", "-9"]);
     let score = prop_oneof![3 => (-200_i64..6000).prop_map(Word::Now), 1 => one_of(&["0", "1", "2", "-3"])];
@@ -202,7 +311,7 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
     ];
     prop_oneof![
         (key(), content, set_options).prop_map(|(key, content, options)| {
-            call([text("SET"), key, content].into_iter().chain(options))
+            words([text("SET"), key, content].into_iter().chain(options))
         }),
         (one_of(&["GET", "PTTL", "INCR", "TYPE", "ZCARD", "DEL", "EXISTS"]), key())
             .prop_map(|(a, b)| vec![a, b]),
@@ -214,7 +323,7 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
         (one_of(&["ZREM", "ZSCORE", "ZRANK"]), key(), prop_oneof![waiter(), client()])
             .prop_map(|(a, b, c)| vec![a, b, c]),
         (named("ZRANGE"), key(), ends(), ends(), prop::bool::ANY).prop_map(|(a, b, c, d, scored)| {
-            call([a, b, c, d].into_iter().chain(scored.then(|| text("WITHSCORES"))))
+            words([a, b, c, d].into_iter().chain(scored.then(|| text("WITHSCORES"))))
         }),
         (named("ZPOPMIN"), key()).prop_map(|(a, b)| vec![a, b]),
         Just(vec![text("TIME")]),

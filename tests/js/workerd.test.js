@@ -6,6 +6,7 @@ import { tests } from "./conformance/run.js";
 import { freshKey } from "./support/clients.js";
 import { until } from "./support/conditions.js";
 import { hasIPv6, startRedis } from "./support/redis.js";
+import { derivedKey, keysLeft } from "./support/server-state.js";
 import { setUp } from "./support/set-up.js";
 import { conformance, startWorkerd } from "./support/workerd.js";
 import { startWorld } from "./support/world.js";
@@ -114,7 +115,7 @@ test("rule 18: a client of the module's scope works in one request after the oth
 test("rule 18: a client that another request uses says what to do, at once, and that request goes on", async () => {
   const request = shared("at the same time");
   const using = request("using", { options: {} });
-  await until(async () => (await send("KEYS", "lock:*")).length > 0, { what: "the lock" });
+  await until(async () => (await keysLeft({ send }, "lock:*")).length > 0, { what: "the lock" });
   const refused = await request("cycle", { key: freshKey() });
   assert.equal(refused.code, "LOCK_CONNECTION");
   assert.match(refused.message, /createClient in each request.*Durable Object/);
@@ -139,8 +140,8 @@ for (const [how, leave] of [
     async (request, given) => {
       const controller = new AbortController();
       const asking = request("acquire", given, { signal: controller.signal });
-      const waiting = `*{lock:${given.key}}*waiters*`;
-      await until(async () => (await send("KEYS", waiting)).length > 0, { what: "the waiter" });
+      const waiters = derivedKey("waiters", `lock:${given.key}`, "lock:");
+      await until(async () => (await send("EXISTS", waiters)) === 1, { what: "the waiter" });
       controller.abort();
       await assert.rejects(asking, { name: "AbortError" });
     },

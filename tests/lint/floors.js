@@ -25,7 +25,7 @@ export const TREES = {
       lock/acquire | lock/hold | lock/release.rs
       lock/ask.rs
       lock/kind
-      lock lock/kind/fair/leader.rs
+      lock lock/kind/leader.rs
       quorum
       topology
       event.rs handles.rs stats.rs node | memory

@@ -19,13 +19,13 @@ impl Queue {
         if !call.is_fair() {
             return Ok(());
         }
-        let waiter = call.waiter();
+        let Some(waiter) = call.waiter() else { return Ok(()) };
         if call.releases() {
             self.waiting.retain(|other| other != waiter);
             return Ok(());
         }
         // A holder may acquire again, and is in no queue.
-        let owns = owner == Some(call.token().as_slice());
+        let owns = owner == Some(&*call.token());
         if owns && before != owner {
             return self.granted(waiter);
         }

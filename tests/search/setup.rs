@@ -62,6 +62,7 @@ pub struct Setup {
 
 fn policy() -> Policy {
     Policy {
+        prefix: Policy::default().prefix,
         drift: 10_000,
         retry_min: ms(TICK),
         retry_max: ms(TICK),

@@ -16,12 +16,13 @@ pub fn check(executed: &Executed, keys: &Keyspace, now: u64) -> Result<(), Viola
     }
     if call.is_fair()
         && !call.joins()
+        && let Some(waiter) = call.waiter()
         && call
             .keys_of(KeyRole::Queue)
             .iter()
-            .any(|queue| members(keys, queue, now).contains(&call.waiter().as_slice()))
+            .any(|queue| members(keys, queue, now).contains(&waiter.as_slice()))
     {
-        let (waiter, why) = (call.waiter(), if call.releases() { "left" } else { "made a single attempt" });
+        let why = if call.releases() { "left" } else { "made a single attempt" };
         let text = format!("{} {why}, and is in the queue", waiter.escape_ascii());
         return Err(Violation::new("absent waiter queued", text));
     }
@@ -37,7 +38,7 @@ pub fn check_woken(
 ) -> Result<(), Violation> {
     let frees = |call: &&ScriptCall| call.is_fair() && call.releases() && executed.done;
     let Some(call) = executed.call.as_ref().filter(frees) else { return Ok(()) };
-    for (lock, queue) in call.keys_of(KeyRole::Lock).iter().zip(call.keys_of(KeyRole::Queue)) {
+    for (lock, queue) in call.keys_of(KeyRole::Lock).iter().zip(&call.keys_of(KeyRole::Queue)) {
         let first = members(keys, queue, now).first().copied();
         let Some(first) = first.filter(|_| keys.peek(lock, now).is_none()) else { continue };
         let first = String::from_utf8_lossy(first).into_owned();

@@ -81,11 +81,14 @@ impl Simulation<'_> {
                     self.observer.evidence.check_denied(&owner)?;
                 }
                 self.observer.over(client, lock);
-                if loss != Loss::MaxHold {
+                // An adopter has changed the value of the keys.
+                let taken_over = self.observer.taken_over(&owner, client);
+                if loss != Loss::MaxHold && !taken_over {
                     self.observer.impatient(|| format!("{lock:?} of client {client} lost: {loss:?}"))?;
                 }
                 let task = &self.clients[client].tasks[&lock];
-                let renewed = self.plan.ops[task.op].renew && !self.observer.let_go(&task.owner, client);
+                let renewed =
+                    self.plan.ops[task.op].renew && !taken_over && !self.observer.let_go(&task.owner, client);
                 if self.observer.is_calm() && loss != Loss::MaxHold && renewed {
                     return Err(Violation::new(
                         "calm",
@@ -225,7 +228,8 @@ impl Simulation<'_> {
         let task = &self.clients[client].tasks[&lock];
         let mut tasks = self.clients.iter().flat_map(|client| client.tasks.values());
         let held = tasks.any(|other| other.owner == task.owner && other.stage == Stage::Held);
-        let let_go = self.observer.let_go(&task.owner, client);
+        let let_go =
+            self.observer.let_go(&task.owner, client) || self.observer.taken_over(&task.owner, client);
         let_go || task.adopted && (!held || self.observer.let_go_by(&task.owner, client))
     }
 

@@ -35,20 +35,20 @@ impl Evidence {
     pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) -> bool {
         let mut is_back = false;
         if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
-            is_back = self.denied.get(call.token()).is_some_and(|servers| servers.contains(&server));
-            self.granted.entry(call.token().clone()).or_default().push((server, time, fence));
+            is_back = self.denied.get(&call.token()).is_some_and(|servers| servers.contains(&server));
+            self.granted.entry(call.token()).or_default().push((server, time, fence));
         }
         if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
-            self.extended.entry(call.token().clone()).or_default().push((server, time));
+            self.extended.entry(call.token()).or_default().push((server, time));
         }
         if let Some(call) = executed.call.as_ref().filter(|call| call.releases() && executed.count > 0) {
-            self.deleted.push((call.token().clone(), executed.count));
+            self.deleted.push((call.token(), executed.count));
         }
         if let Some(call) = executed.call.as_ref().filter(|call| call.extends())
             && executed.done
             && executed.count == 0
         {
-            self.denied.entry(call.token().clone()).or_default().insert(server);
+            self.denied.entry(call.token()).or_default().insert(server);
         }
         is_back
     }

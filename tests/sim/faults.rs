@@ -194,10 +194,10 @@ impl Simulation<'_> {
     /// A key is deleted or evicted: the lock key, or one that is derived from it.
     fn lose_key(&mut self, server: usize, key: usize, which: usize) {
         let lock = String::from_utf8(key_name(key)).expect("a plain name");
-        let derived = |name: &str| format!("{{{lock}}}:redlatch:{name}:{lock}").into_bytes();
+        let derived = |name: &str| format!("redlatch:{name}:{{{lock}}}").into_bytes();
         let name = match which {
             0 => lock.clone().into_bytes(),
-            1 => derived("fence"),
+            1 => b"redlatch:fence".to_vec(),
             2 => derived("waiters"),
             3 => derived("queue"),
             _ => derived("places"),

@@ -41,19 +41,19 @@ impl Queues {
             return Ok(());
         }
         let leaves = call.releases() || executed.fence.is_some();
-        let own = call.waiter();
+        let own = call.waiter().cloned().unwrap_or_default();
         // A waiter that is missing from one queue joins all of them anew, so that all queues have one order.
         let queues = call.keys_of(KeyRole::Queue);
         let stood = |queue: &Vec<u8>| {
             let position =
-                self.0.get(queue).and_then(|order| order.iter().find(|position| position.waiter == *own));
+                self.0.get(queue).and_then(|order| order.iter().find(|position| position.waiter == own));
             position.is_some_and(|position| position.kept > now as i64)
         };
         if executed.joined && queues.iter().all(stood) {
             let text = format!("{} was in all queues and joined again", own.escape_ascii());
             return Err(Violation::new("live waiter dropped", text));
         }
-        for (queue, leases) in queues.iter().zip(call.keys_of(KeyRole::Positions)) {
+        for (queue, leases) in queues.iter().zip(&call.keys_of(KeyRole::Positions)) {
             let members = members(keys, queue, now);
             let standing: BTreeSet<&[u8]> = members.iter().copied().collect();
             // Seen for the first time, or since keys were lost: taken as it is.
@@ -62,7 +62,7 @@ impl Queues {
             let order = self.0.entry(queue.clone()).or_insert_with(found);
             if executed.fence.is_some()
                 && !executed.mine
-                && let Some(ahead) = order.iter().take_while(|position| position.waiter != *own).next()
+                && let Some(ahead) = order.iter().take_while(|position| position.waiter != own).next()
                 && standing.contains(ahead.waiter.as_slice())
                 && ahead.kept > now as i64
             {
@@ -75,10 +75,10 @@ impl Queues {
                 return Err(Violation::new("fifo", text));
             }
             if executed.joined {
-                order.retain(|position| position.waiter != *own);
+                order.retain(|position| position.waiter != own);
             }
             for position in order.iter().filter(|position| !standing.contains(position.waiter.as_slice())) {
-                let left = leaves && position.waiter == *own;
+                let left = leaves && position.waiter == own;
                 if !left && (position.kept > now as i64 || calm) {
                     let text = format!(
                         "{} lost its position in {}",

@@ -142,7 +142,7 @@ impl Observer {
 
     /// A client writes a script call.
     pub fn written(&self, client: usize, call: &ScriptCall) -> Result<(), Violation> {
-        if !call.releases() && self.released.contains(&(client, call.token().clone())) {
+        if !call.releases() && self.released.contains(&(client, call.token())) {
             let text = format!("{} with a released token", call.name());
             return Err(Violation::new("sent after release", text));
         }

@@ -50,7 +50,7 @@ impl Simulation<'_> {
             Happening::ToClient(id, bytes) => {
                 self.trace
                     .note(self.now, 3, &bytes, || format!("client {client} <- {id:?}: {}", shown(&bytes)));
-                self.validity.read((client, self.links[&id].server), id, &bytes, now);
+                self.validity.read((client, self.links[&id].server), id, &bytes);
                 engine.handle_bytes(self.links[&id].connection, &bytes, now);
             }
             Happening::ClientEnd(id) => {

@@ -136,11 +136,11 @@ impl SimServer {
         unknown
     }
 
-    /// Whether the token of a call holds all of its lock keys.
+    /// Whether the token of a call holds all of its lock keys, whatever the claim.
     pub fn is_owner(&self, call: &ScriptCall, time: Micros) -> bool {
         let now = self.now(time).as_micros() / 1000;
         let Some(keys) = self.memory.database(self.database) else { return false };
-        call.keys_of(KeyRole::Lock).iter().all(|key| holder(keys, key, now) == Some(call.token()))
+        call.keys_of(KeyRole::Lock).iter().all(|key| holder(keys, key, now) == Some(&call.token()))
     }
 
     /// The bytes written to sessions since the last call.
@@ -169,16 +169,17 @@ impl Executed {
         while let Ok(Some(frame)) = scanner.next_frame() {
             let Ok(Reply::Array(parts)) = decode(frame) else { continue };
             this.done = true;
+            let acquires = this.call.as_ref().is_some_and(ScriptCall::acquires);
             match parts.as_slice() {
-                [Reply::Bulk(_), Reply::Integer(1), Reply::Bulk(text)] => {
-                    this.fence = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-                }
-                [Reply::Bulk(_), Reply::Integer(count)] => this.count = usize::try_from(*count).unwrap_or(0),
-                [_, Reply::Integer(0), Reply::Integer(hint), rest @ ..] => {
-                    this.hint = Some(*hint);
+                [_, Reply::Integer(fence @ 1..)] if acquires => this.fence = u64::try_from(*fence).ok(),
+                [_, Reply::Integer(hint), rest @ ..] if acquires => {
+                    this.hint = Some(if *hint == 0 { -1 } else { -hint });
                     this.joined = matches!(rest, [Reply::Integer(1), _]);
                 }
-                _ => {}
+                [_, flags @ ..] => {
+                    this.count = flags.iter().filter(|flag| **flag == Reply::Integer(1)).count();
+                }
+                [] => {}
             }
         }
         // A lease of 0 changes nothing.

@@ -49,7 +49,7 @@ impl Trace {
 pub fn shown(bytes: &[u8]) -> String {
     if let Some(call) = ScriptCall::parse(bytes) {
         let text = |texts: &[Vec<u8>]| texts.join(&b' ').escape_ascii().to_string();
-        return format!("{} {}: {}", call.name(), text(call.keys_of(KeyRole::Lock)), text(&call.arguments));
+        return format!("{} {}: {}", call.name(), text(&call.keys_of(KeyRole::Lock)), text(&call.arguments));
     }
     let text = bytes.escape_ascii().to_string().replace("\\r\\n", " ");
     match text.char_indices().nth(160) {

@@ -35,15 +35,12 @@ struct Wire {
     broken: bool,
     /// Calls without a reply, in the order in which they were written.
     calls: VecDeque<Sent>,
-    /// Calls that the server had no script for, and when the client read that: validity counts from them if they are
-    /// repeated at once.
-    unknown: Vec<(Sent, Instant)>,
 }
 
 impl Default for Wire {
     fn default() -> Self {
         let scanner = Scanner::new(Limits::default());
-        Self { scanner, greeted: false, broken: false, calls: VecDeque::new(), unknown: Vec::new() }
+        Self { scanner, greeted: false, broken: false, calls: VecDeque::new() }
     }
 }
 
@@ -65,20 +62,11 @@ pub struct Validity {
     numbers: u64,
     wires: BTreeMap<LinkId, Wire>,
     parts: BTreeMap<Owned, Vec<Part>>,
-    /// When the last call about a lock was written to any server.
-    last: BTreeMap<Owned, Instant>,
 }
 
 impl Validity {
     pub fn new(servers: usize, drift: u32) -> Self {
-        Self {
-            servers,
-            drift: drift.into(),
-            numbers: 0,
-            wires: BTreeMap::new(),
-            parts: BTreeMap::new(),
-            last: BTreeMap::new(),
-        }
+        Self { servers, drift: drift.into(), numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
     }
 
     /// A client writes a call at this time of its clock. Of each lock, one command may be in flight on a connection,
@@ -91,12 +79,11 @@ impl Validity {
         now: Instant,
     ) -> Result<(), Violation> {
         self.numbers += 1;
-        let mut sent = Sent { call, number: self.numbers, at: now };
+        let sent = Sent { call, number: self.numbers, at: now };
         if sent.call.releases() {
             self.forget((client, server), &sent);
         }
         let lock = owned(client, &sent.call);
-        let last = self.last.entry(lock.clone()).or_default();
         let wire = self.wires.entry(link).or_default();
         wire.greeted = true;
         if !sent.call.releases() && !wire.broken && wire.is_asking(&lock) {
@@ -104,23 +91,14 @@ impl Validity {
                 format!("client {client} sends {} before its last command is answered", sent.call.name());
             return Err(Violation::new("one command in flight", text));
         }
-        if sent.call.by_source
-            && let Some(first) =
-                wire.unknown.iter().position(|(first, read)| *read == now && is_same(&first.call, &sent.call))
-        {
-            // Unless the other servers were asked again meanwhile: then this is a new call too.
-            sent.at = Some(wire.unknown.remove(first).0.at).filter(|at| *at >= *last).unwrap_or(now);
-        }
-        *last = sent.at.max(*last);
         wire.calls.push_back(sent);
         Ok(())
     }
 
     /// A client reads bytes of a connection.
-    pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8], now: Instant) {
+    pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8]) {
         let wire = self.wires.entry(link).or_default();
         wire.scanner.push(bytes);
-        wire.unknown.clear();
         let mut answered = Vec::new();
         while !wire.broken
             && let Ok(Some(frame)) = wire.scanner.next_frame()
@@ -130,14 +108,11 @@ impl Validity {
                 continue;
             }
             match (reply, wire.calls.pop_front()) {
-                (Ok(Reply::Error(line)), Some(sent)) if line.starts_with(b"NOSCRIPT") => {
-                    wire.unknown.push((sent, now));
-                }
                 (Ok(Reply::Error(_)), Some(_)) => {}
                 (Ok(Reply::Array(parts)), Some(sent))
                     if parts.first() == Some(&Reply::Bulk(sent.call.nonce())) =>
                 {
-                    answered.push((sent, parts.get(1) == Some(&Reply::Integer(1))));
+                    answered.push((sent, matches!(parts.get(1), Some(Reply::Integer(1..)))));
                 }
                 _ => wire.broken = true,
             }
@@ -185,12 +160,7 @@ impl Validity {
 }
 
 fn owned(client: usize, call: &ScriptCall) -> Owned {
-    let mut keys = call.keys_of(KeyRole::Lock).to_vec();
+    let mut keys = call.keys_of(KeyRole::Lock);
     keys.sort();
-    (client, call.token().clone(), keys)
-}
-
-/// Whether two calls differ in their nonces only.
-fn is_same(one: &ScriptCall, other: &ScriptCall) -> bool {
-    one.script == other.script && one.keys == other.keys && one.arguments[1..] == other.arguments[1..]
+    (client, call.token(), keys)
 }

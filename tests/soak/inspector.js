@@ -2,11 +2,15 @@
 import { LONGEST_LEASE } from "./locks.js";
 import { order } from "./order.js";
 
+/** What fence counters and waiters' keys begin with, which outlive the locks. */
+const DERIVED = "lock:redlatch:";
+
 /** Keys that never expire, and locks that are kept for longer than anybody asked. */
 const STRAY = `local stray = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
   local left = redis.call('PTTL', key)
-  if left == -1 or (key:sub(1, 5) == 'lock:' and left > tonumber(ARGV[1])) then
+  local is_lock = key:sub(1, 5) == 'lock:' and key:sub(1, #ARGV[2]) ~= ARGV[2]
+  if left == -1 or (is_lock and left > tonumber(ARGV[1])) then
     table.insert(stray, key .. ' (' .. left .. ' ms)')
   end
 end
@@ -23,7 +27,7 @@ export class Inspector {
 
   async look() {
     const found = await Promise.all(
-      this.#servers.map((server) => order(server, "EVAL", STRAY, 0, LONGEST_LEASE)),
+      this.#servers.map((server) => order(server, "EVAL", STRAY, 0, LONGEST_LEASE, DERIVED)),
     );
     for (const key of found.flat().filter((key) => key !== undefined))
       this.#checker.violated("expiry", `${key} is kept for too long`);
@@ -33,7 +37,7 @@ export class Inspector {
   async left() {
     return (await Promise.all(this.#servers.map((server) => order(server, "KEYS", "lock:*"))))
       .flat()
-      .filter((key) => key !== undefined);
+      .filter((key) => key !== undefined && !key.startsWith(DERIVED));
   }
 
   async isEmpty() {

@@ -45,7 +45,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
     pub fn verb(&self) -> Verb {
         match self.name().rsplit('_').next() {
             Some("acquire") => Verb::Acquire,
-            Some("extend") => Verb::Extend,
+            Some("extend" | "adopt") => Verb::Extend,
             Some("release") => Verb::Release,
             _ => panic!("{}", self.name()),
         }
@@ -55,8 +55,13 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         self.verb() == Verb::Acquire
     }
 
+    /// Whether it extends a lock, or adopts it.
     pub fn extends(&self) -> bool {
         self.verb() == Verb::Extend
+    }
+
+    pub fn adopts(&self) -> bool {
+        self.name() == "adopt"
     }
 
     pub fn releases(&self) -> bool {
@@ -67,39 +72,98 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         self.name().starts_with("fair_")
     }
 
-    /// The keys of one role, one for each lock key; none if the script has no keys of that role.
-    pub fn keys_of(&self, role: KeyRole) -> &[Word] {
-        let layout = self.script.layout;
-        assert_eq!(self.keys.len() % layout.len(), 0, "{}: {} keys", self.name(), self.keys.len());
-        self.script.keys(&self.keys, role).unwrap_or_default()
+    /// How many lock keys there are, and how many keys belong to each.
+    fn shape(&self) -> (usize, usize) {
+        let (keys, arguments) = (self.keys.len(), self.arguments.len());
+        let number = |at: usize| core::str::from_utf8(self.arguments[at].as_ref()).unwrap().parse().unwrap();
+        let width = |at: usize| if self.arguments[at].as_ref().is_empty() { 1 } else { 2 };
+        match self.name() {
+            "exclusive_acquire" => ((arguments - 3) / width(2), width(2)),
+            "multi_acquire" => (number(1), width(3)),
+            "fair_acquire" => ((keys - 1) / 3, 3),
+            "extend" | "adopt" => (keys, 1),
+            _ => (arguments - 2, keys / (arguments - 2)),
+        }
+    }
+
+    /// The keys of one role, one for each lock key; none if the call has no keys of that role.
+    pub fn keys_of(&self, role: KeyRole) -> Vec<Word> {
+        let (locks, width) = self.shape();
+        let place = self.script.layout[..width].iter().position(|each| *each == role);
+        place
+            .map_or_else(Vec::new, |at| (0..locks).map(|lock| self.keys[lock * width + at].clone()).collect())
+    }
+
+    /// The fence counter.
+    pub fn counter(&self) -> Option<&Word> {
+        let (locks, width) = self.shape();
+        self.keys.get(locks * width)
     }
 
     pub fn nonce(&self) -> &Word {
         &self.arguments[0]
     }
 
-    pub fn token(&self) -> &Word {
-        &self.arguments[1]
+    /// What the lock keys hold, without the claim of an adoption.
+    pub fn value(&self) -> &Word {
+        let at = match self.name() {
+            "exclusive_acquire" => 3,
+            "multi_acquire" => 4,
+            _ => 2,
+        };
+        &self.arguments[at]
+    }
+
+    /// The token in the value.
+    pub fn token(&self) -> Vec<u8> {
+        token_of(self.value().as_ref()).to_vec()
+    }
+
+    /// The claim in the value, or of an adoption; empty for none.
+    pub fn claim(&self) -> Vec<u8> {
+        if self.adopts() {
+            return self.arguments[3].as_ref().to_vec();
+        }
+        self.value().as_ref()[self.token().len()..].strip_prefix(b" ").unwrap_or_default().to_vec()
     }
 
     /// The lease in ms; a release has none, and an extension with a lease of 0 changes nothing.
     pub fn lease(&self) -> Option<u64> {
-        if self.releases() {
-            return None;
-        }
-        Some(core::str::from_utf8(self.arguments[2].as_ref()).unwrap().parse().unwrap())
+        let at = match self.name() {
+            _ if self.releases() => return None,
+            "multi_acquire" => 2,
+            _ => 1,
+        };
+        Some(core::str::from_utf8(self.arguments[at].as_ref()).unwrap().parse().unwrap())
     }
 
-    /// The owner id of the waiter that is registered, has a position in the queue, or gives them up; empty for none.
-    pub fn waiter(&self) -> &Word {
+    /// The owner id of the waiter that is registered, has a position in the queue, or gives them up. `None` for none.
+    pub fn waiter(&self) -> Option<&Word> {
         assert!(!self.extends(), "an extension names no waiter");
-        &self.arguments[if self.acquires() { 3 } else { 2 }]
+        let at = match self.name() {
+            "exclusive_acquire" => 4,
+            "multi_acquire" => 5,
+            "fair_acquire" => 3,
+            _ => 1,
+        };
+        self.arguments.get(at).filter(|waiter| !waiter.as_ref().is_empty())
     }
 
     /// Whether a fair acquire joins the queue.
     pub fn joins(&self) -> bool {
         self.is_fair() && self.acquires() && self.arguments[5].as_ref() == b"1"
     }
+}
+
+/// The token in the value of a lock key, before the claim if there is one.
+pub fn token_of(value: &[u8]) -> &[u8] {
+    let space = value.iter().rposition(|&byte| byte == b' ');
+    let is_claim = |at: usize| {
+        let mut parts = value[at + 1..].splitn(2, |&byte| byte == b':');
+        let (client, number) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        !client.is_empty() && !number.is_empty() && number.iter().all(u8::is_ascii_digit)
+    };
+    space.filter(|&at| is_claim(at)).map_or(value, |at| &value[..at])
 }
 
 impl ScriptCall {
@@ -189,31 +253,56 @@ impl Command {
         self.call().nonce()
     }
 
+    /// What the lock keys hold.
+    pub fn value(&self) -> &str {
+        self.call().value()
+    }
+
+    pub fn token(&self) -> String {
+        String::from_utf8(self.call().token()).expect("text")
+    }
+
+    /// The claim in the value; empty for none.
+    pub fn claim(&self) -> String {
+        String::from_utf8(self.call().claim()).expect("text")
+    }
+
+    /// The lease in ms.
+    pub fn lease(&self) -> u64 {
+        self.call().lease().expect("a lease")
+    }
+
+    /// The owner id of the waiter; empty for none.
+    pub fn waiter(&self) -> &str {
+        self.call().waiter().map_or("", String::as_str)
+    }
+
     /// The number in the waiter's owner id, `client:number`.
     pub fn waiter_number(&self) -> &str {
-        self.call().waiter().split(':').nth(1).expect("client:number")
+        self.call().waiter().and_then(|waiter| waiter.split(':').nth(1)).expect("client:number")
     }
 
     /// The reply that grants the lock.
     pub fn granted(&self, fence: u64) -> String {
-        let fence = fence.to_string();
-        self.reply(&format!(":1\r\n${}\r\n{fence}\r\n", fence.len()), 3)
+        self.reply(&format!(":{fence}\r\n"), 2)
     }
 
     /// The reply that another holds the lock for `pttl` ms; -1 for ever.
     pub fn denied(&self, pttl: i64) -> String {
-        self.reply(&format!(":0\r\n:{pttl}\r\n"), 3)
+        self.reply(&format!(":{}\r\n", -pttl.max(0)), 2)
     }
 
     /// The reply of a fair script that the waiter is in the queue: whether it has joined just now, and which other waiter
     /// of its client is the head, 0 for none.
     pub fn queued(&self, joined: bool, head: u32) -> String {
-        self.reply(&format!(":0\r\n:60000\r\n:{}\r\n:{head}\r\n", u8::from(joined)), 5)
+        self.reply(&format!(":-60000\r\n:{}\r\n:{head}\r\n", u8::from(joined)), 4)
     }
 
     /// The reply with a number: of keys that were deleted, or 1 for a lease that was extended.
-    pub fn count(&self, number: u64) -> String {
-        self.reply(&format!(":{number}\r\n"), 2)
+    pub fn count(&self, number: usize) -> String {
+        let results = if self.call().releases() { self.call().keys_of(KeyRole::Lock).len() } else { 1 };
+        let flags: String = (0..results).map(|at| if at < number { ":1\r\n" } else { ":0\r\n" }).collect();
+        self.reply(&flags, results + 1)
     }
 
     fn reply(&self, rest: &str, elements: usize) -> String {

@@ -6,7 +6,7 @@ use redlatch::{
     memory::{Keyspace, Server, SessionId, Value},
 };
 
-use crate::world::write_command;
+use crate::world::{token_of, write_command};
 
 /// A session for what the test itself does; no connection has this number.
 const ADMIN: SessionId = SessionId(0);
@@ -30,7 +30,7 @@ pub fn load_scripts(server: &mut Server, now: Instant) {
 /// The token that holds a lock key, at a server's time in ms.
 pub fn holder<'a>(keys: &'a Keyspace, key: &[u8], now: u64) -> Option<&'a [u8]> {
     match keys.peek(key, now)?.0 {
-        Value::String(token) => Some(token),
+        Value::String(value) => Some(token_of(value)),
         Value::SortedSet(_) => None,
     }
 }

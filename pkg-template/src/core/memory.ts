@@ -43,13 +43,13 @@ export class CoreMemory {
   }
 
   /** Writes keys and a token into the room, as `acquire` takes them; returns how many bytes that are. */
-  putNames(prefix: string, keys: readonly string[], token: string | undefined): number {
+  putNames(keys: readonly string[], token: string | undefined): number {
     let most = spaceFor(token ?? "");
-    for (const key of keys) most += spaceFor(prefix) + spaceFor(key);
+    for (const key of keys) most += spaceFor(key);
     this.#reserve(most);
     const bytes = this.#view();
     let end = this.#room;
-    for (const key of keys) end = write(bytes, end, prefix + key);
+    for (const key of keys) end = write(bytes, end, key);
     if (token !== undefined) end = write(bytes, end, token);
     return end - this.#room;
   }

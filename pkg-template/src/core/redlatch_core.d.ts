@@ -106,6 +106,7 @@ export interface Instance {
     retryMax: number,
     nodeTimeout: number,
     connectTimeout: number,
+    prefix: Uint8Array,
     label: string,
   ) => Core;
   /** The memory that both sides use. Its buffer changes when it grows. */

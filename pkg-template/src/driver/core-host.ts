@@ -2,6 +2,7 @@ import type { CoreLoader } from "../core/loading.js";
 import { CoreMemory } from "../core/memory.js";
 import { Records } from "../core/records.js";
 import type { Core, Instance } from "../core/redlatch_core.js";
+import { encode } from "../core/utf8.js";
 import { InternalError } from "../errors/errors.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
@@ -72,7 +73,7 @@ export class CoreHost {
     try {
       const { core, memory } = this.#running ?? this.#build();
       this.#look();
-      const length = memory.putNames(this.#settings.prefix, keys, token);
+      const length = memory.putNames(keys, token);
       const id = core.acquire(length, keys.length, ttl, wait, flags, maxHold, fence, this.#mono, this.#wall);
       return id === 0 ? core.refused() : id;
     } catch (error) {
@@ -169,9 +170,17 @@ export class CoreHost {
   }
 
   #build(): Running {
-    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, label, nodes } = this.#settings;
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, nodes } = this.#settings;
     const instance = this.#load();
-    const core = new instance.Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout, label);
+    const core = new instance.Core(
+      drift,
+      retryMin,
+      retryMax,
+      nodeTimeout,
+      connectTimeout,
+      encode(prefix),
+      label,
+    );
     const memory = new CoreMemory(core, instance.memory);
     // First, because the next calls may trap.
     this.#running = { instance, core, memory, records: new Records(core, memory) };

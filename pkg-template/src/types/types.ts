@@ -38,7 +38,7 @@ export interface ClientOptions {
    * {@link fromWebSocket}, {@link fromRest} and {@link fromCommand}.
    */
   transport?: Transport | undefined;
-  /** The prefix of every key, `"lock:"` by default; `""` to share keys with other libraries. */
+  /** The prefix of every key and channel, `"lock:"` by default; `""` to share keys with other libraries. */
   prefix?: string | undefined;
   /**
    * A name for this client, for people who look at the server: at most 64 characters of printable ASCII, none by default.
@@ -107,7 +107,7 @@ export interface NodeOptions {
  */
 export interface LockClient extends AsyncDisposable {
   /**
-   * Takes the lock, waiting up to `wait` for it. With several keys it takes all of them or none.
+   * Takes the lock, waiting up to `wait` for it. With several keys, at most 1 000, it takes all of them or none.
    *
    * With a `token` under which this client already holds the same keys (with the same `fair`), it re-enters the lock: the
    * server confirms that the lock is still held, the lease is shared, and only the last release frees the lock.

@@ -2,14 +2,15 @@
 //! kind, whose file has the code.
 
 mod exclusive;
-pub(crate) mod fair;
+mod fair;
+pub(crate) mod leader;
 mod wait;
 
-use super::{axes::Kind, context::Context, owner::Owner, policy::Policy, spec::Spec};
+use super::{axes::Kind, context::Context, effects::Effect, owner::Owner, policy::Policy, spec::Spec};
 use crate::{
     id::NodeId,
     quorum::Round,
-    script::{self, Call, Holder, Registration, Verb, Waiter},
+    script::{self, Call, Registration, Verb, Waiter},
     time::Instant,
 };
 
@@ -24,37 +25,49 @@ pub(super) fn registers(node: NodeId, cx: &mut Context<'_>) -> bool {
         }
 }
 
-/// The script call for a verb. `registers` is the result of [`registers`] for the node, `owner_id` the lock's owner id.
+/// What a call says beside the lock's settings.
+pub(super) struct Names<'a> {
+    /// The lock's owner id.
+    pub(super) owner_id: &'a [u8],
+    /// What the lock keys hold.
+    pub(super) value: &'a [u8],
+    /// The node's fence counter; `None` if grants have no fence.
+    pub(super) counter: Option<&'a [u8]>,
+}
+
+/// The script call for a verb. `registers` is the result of [`registers`] for the node.
 pub(super) fn call<'a>(
     verb: Verb,
     registers: bool,
-    owner_id: &'a [u8],
+    names: Names<'a>,
     spec: &'a Spec,
     owner: &'a Owner,
     policy: &Policy,
 ) -> Call<'a> {
-    let none: &[u8] = &[];
+    let Names { owner_id, value, counter } = names;
     let keys = &spec.keys;
-    let waiter = if registers { owner_id } else { none };
-    let claimed_by = |claim| Holder { token: owner.token(), claim };
     match verb {
         Verb::Acquire => {
-            let holder = claimed_by(if owner.is_used_once() { none } else { owner_id });
-            let registration = Registration { waiter, ttl: spec.registration_ttl(policy) };
+            let registration = Registration { waiter: owner_id, ttl: spec.registration_ttl(policy) };
+            let waits = !spec.is_single_attempt();
             match spec.kind {
-                Kind::Exclusive => script::exclusive_acquire(keys, holder, spec.ttl, registration),
-                Kind::Fair => {
-                    script::fair_acquire(keys, holder, spec.ttl, registration, !spec.is_single_attempt())
+                Kind::Exclusive => {
+                    let registration = Some(registration).filter(|_| registers);
+                    script::exclusive_acquire(keys, counter, value, spec.ttl, registration)
                 }
+                Kind::Fair => script::fair_acquire(keys, counter, value, spec.ttl, registration, waits),
             }
         }
-        Verb::Adopt => script::extend(keys, claimed_by(owner_id), spec.ttl),
-        Verb::Extend(ttl) => script::extend(keys, claimed_by(none), ttl),
+        Verb::Adopt => script::adopt(keys, owner.token(), owner_id, spec.ttl),
+        Verb::Extend(ttl) => script::extend(keys, value, ttl),
         Verb::Release(left) => {
-            let waiter = if left == Waiter::Registered { waiter } else { none };
+            let waiter = if registers && left == Waiter::Registered { owner_id } else { &[] };
             match spec.kind {
-                Kind::Exclusive => script::exclusive_release(keys, claimed_by(owner_id), waiter),
-                Kind::Fair => script::fair_release(keys, claimed_by(owner_id), waiter),
+                Kind::Exclusive => {
+                    let has_waiters = spec.placement.waker().is_some();
+                    script::exclusive_release(keys, value, waiter, has_waiters)
+                }
+                Kind::Fair => script::fair_release(keys, value, waiter),
             }
         }
     }
@@ -79,7 +92,7 @@ pub(super) fn attempts(cx: &mut Context<'_>) {
 /// An attempt was denied in `round`; `is_first` if it was the lock's first.
 pub(super) fn denied(round: &Round, is_first: bool, cx: &mut Context<'_>) {
     match cx.spec.kind {
-        Kind::Exclusive => {}
+        Kind::Exclusive => exclusive::denied(cx),
         Kind::Fair => fair::denied(round, is_first, cx),
     }
 }
@@ -96,15 +109,15 @@ pub(super) fn next_attempt(denial: Option<Denial>, cx: &mut Context<'_>) -> Opti
 /// The waiter is now the leader. It has no attempt in flight.
 pub(super) fn lead(denial: Option<Denial>, cx: &mut Context<'_>) {
     match cx.spec.kind {
-        Kind::Exclusive => {}
+        Kind::Exclusive => exclusive::lead(cx),
         Kind::Fair => fair::lead(denial, cx),
     }
 }
 
-/// A lock no longer acquires its keys: it was granted, or gave up.
+/// A lock no longer acquires its keys: it was granted, or gave up. If it was the leader of others, the next waiter becomes
+/// the leader.
 pub(super) fn ends(cx: &mut Context<'_>) {
-    match cx.spec.kind {
-        Kind::Exclusive => {}
-        Kind::Fair => fair::ends(cx),
+    if let Some(leader) = cx.shared.leaders.leave(cx.spec, cx.id) {
+        cx.shared.effects.push_back(Effect::Lead(leader));
     }
 }

@@ -1,133 +1,188 @@
-//! `lua/lib/acquire.lua`, `fence.lua`.
+//! `lua/exclusive_acquire.lua`, `lua/multi_acquire.lua`, `lua/lib/fence.lua`.
 
 use super::{
-    call::{Call, FENCE_MARGIN, Outcome},
+    call::{Call, Outcome},
     lua,
 };
-use crate::{memory::reply::Reply, script::KeyRole};
+use crate::memory::reply::{ErrorReply, Reply};
 
-/// The state of the lock keys before an acquire.
-pub(super) struct Found {
-    /// How many of them the token holds.
-    pub mine: usize,
-    /// The longest remaining lease of the keys that other owners hold, in ms: 0 if there are none, -1 if one never
-    /// expires.
-    pub held: i64,
-    /// The last fencing token of the others.
-    last: f64,
+/// How long a fence counter is kept after a grant, in ms.
+const FENCE_TTL: i64 = 3_600_000;
+
+/// `last_fence` in `lua/lib/fence.lua`.
+pub(super) fn last_fence(call: &mut Call<'_>, counter: &[u8]) -> Outcome<i64> {
+    let text = call.get("local last = tonumber(redis.call('GET', counter)", counter)?.unwrap_or_default();
+    // What Lua reads as another number is far behind the clock.
+    let is_plain = text.iter().all(u8::is_ascii_digit);
+    Ok(lua::whole(&text).filter(|&last| is_plain && last < 9_007_199_254_740_900).unwrap_or(0))
 }
 
-/// The arguments of an acquire, of either kind.
+/// `mint` in `lua/lib/fence.lua`: the first of `count` fencing tokens.
+pub(super) fn mint(call: &mut Call<'_>, counter: &[u8], last: i64, count: i64) -> Outcome<i64> {
+    let first = last.saturating_add(1).max(i64::try_from(call.now.as_micros()).unwrap_or(i64::MAX));
+    let text = first.saturating_add(count).saturating_sub(1).to_string();
+    call.set("redis.call('SET', counter,", counter, text.as_bytes(), FENCE_TTL)?;
+    Ok(first)
+}
+
+/// One lock of a call of `exclusive_acquire`.
 #[derive(Clone, Copy)]
-pub(super) struct Attempt<'a> {
-    pub n: usize,
-    pub token: &'a [u8],
-    pub lease: i64,
-    pub waiter: &'a [u8],
-    /// The role of the keys that store the waiters.
-    pub waiters: KeyRole,
-    pub claim: &'a [u8],
+struct Item<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+    /// The set of registered waiters and the waiter id, if the lock waits.
+    waiter: Option<(&'a [u8], &'a [u8])>,
 }
 
-pub(super) fn look(call: &mut Call<'_>, attempt: Attempt<'_>) -> Outcome<Found> {
-    let mut found = Found { mine: 0, held: 0, last: 0.0 };
-    for i in 0..attempt.n {
-        let owner = call.get("local owner = redis.call('GET', KEYS[i])", call.key(KeyRole::Lock, i))?;
-        let mut is_mine = owner.as_deref() == Some(attempt.token);
-        if is_mine || owner.is_none() {
-            let at = "local counter = redis.call('GET', KEYS[n + i]) or ''";
-            let counter = call.get(at, call.key(KeyRole::Fence, i))?.unwrap_or_default();
-            found.last = lua::max(found.last, lua::leading_number(&counter));
-            is_mine = is_mine && !is_stale(&counter, attempt.claim);
+pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (lease, registration_ttl) = (call.number(1)?, lua::whole(call.text(2)?));
+    call.time()?;
+    let items = items(call, registration_ttl.is_some())?;
+    let counter = call.keys.get(items.len().saturating_mul(if registration_ttl.is_some() { 2 } else { 1 }));
+    let last = counter.map(|counter| last_fence(call, counter)).transpose()?;
+    let mut results = vec![Reply::Integer(0); items.len()];
+    let mut granted = Vec::new();
+    for (i, (item, result)) in items.iter().zip(&mut results).enumerate() {
+        if call.set_if_absent("if redis.call('SET', key, value, 'NX'", item.key, item.value, lease)? {
+            granted.push(i);
+            continue;
         }
-        if is_mine {
-            found.mine = found.mine.saturating_add(1);
-        } else if owner.is_some() {
-            let pttl = call.pttl("local pttl = redis.call('PTTL', KEYS[i])", call.key(KeyRole::Lock, i))?;
-            found.held = if pttl < 0 || found.held < 0 { -1 } else { found.held.max(pttl).max(1) };
+        match call.pcall("get", |keyspace, now| Ok(keyspace.get(item.key, now)?.map(<[u8]>::to_vec))) {
+            Err(error) => *result = Reply::bulk(error.text()),
+            Ok(stored) => {
+                let stored = stored.unwrap_or_default();
+                if stored == item.value || lua::takes_over(item.value, &stored) {
+                    keep(call, *item, &stored, lease)?;
+                    granted.push(i);
+                } else {
+                    *result = deny(call, *item, registration_ttl)?;
+                }
+            }
         }
     }
-    Ok(found)
+    if granted.is_empty() {
+        return call.reply(results);
+    }
+    let count = i64::try_from(granted.len()).unwrap_or(i64::MAX);
+    let first = match counter.zip(last) {
+        Some((counter, last)) => Some(mint(call, counter, last, count)?),
+        None => None,
+    };
+    for (fence, i) in (first.unwrap_or(1)..).zip(granted) {
+        let fence = if first.is_some() { fence } else { 1 };
+        if let (Some(result), Some(item)) = (results.get_mut(i), items.get(i)) {
+            *result = Reply::Integer(fence);
+            if let Some((waiters, waiter)) = item.waiter {
+                // Under pcall.
+                drop(call.zrem("redis.pcall('ZREM', KEYS[i * 2]", waiters, &[waiter.to_vec()]));
+            }
+        }
+    }
+    call.reply(results)
 }
 
-/// Whether the counter has a newer claim of the same client.
-fn is_stale(counter: &[u8], claim: &[u8]) -> bool {
-    let claimed = lua::claim_in(counter).and_then(lua::split_claim);
-    match (claimed, lua::split_claim(claim)) {
-        (Some((claimant, latest)), Some((client, number))) => claimant == client && latest > number,
-        _ => false,
+fn items<'a>(call: &Call<'a>, waits: bool) -> Outcome<Vec<Item<'a>>> {
+    let odd = || ErrorReply::beyond("a call with so many keys");
+    let width = if waits { 2 } else { 1 };
+    let arguments = call.arguments.get(3..).unwrap_or_default();
+    let spare = call.keys.len().checked_sub(arguments.len()).ok_or_else(odd)?;
+    if spare > 1 {
+        return Err(odd());
     }
+    let pairs = call.keys.chunks(width).zip(arguments.chunks(width));
+    let item = |(keys, arguments): (&'a [Vec<u8>], &'a [Vec<u8>])| match (keys, arguments) {
+        ([key], [value]) => Some(Item { key, value, waiter: None }),
+        ([key, waiters], [value, waiter]) => Some(Item { key, value, waiter: Some((waiters, waiter)) }),
+        _ => None,
+    };
+    pairs.map(item).collect::<Option<_>>().ok_or_else(odd)
 }
 
-/// A key of the attempt, before anything is written.
-struct Seen {
-    is_enlisted: bool,
-    left: i64,
-    counter_left: i64,
-    /// The claim that is kept.
-    claimed: Vec<u8>,
+/// `keep` in the script.
+fn keep(call: &mut Call<'_>, item: Item<'_>, stored: &[u8], lease: i64) -> Outcome<()> {
+    let left = call.pttl("local left = redis.call('PTTL', key)\nif stored", item.key)?;
+    if stored != item.value {
+        call.set("redis.call('SET', key, value, 'PX', math.max", item.key, item.value, left.max(lease))?;
+    } else if left < lease {
+        call.pexpire("redis.call('PEXPIRE', key, lease)", item.key, lease)?;
+    }
+    Ok(())
 }
 
-/// Takes all keys, and returns the reply. `dead` are the dead waiters of each set of waiters.
-pub(super) fn grant(
-    call: &mut Call<'_>,
-    attempt: Attempt<'_>,
-    found: &Found,
-    dead: &[Vec<Vec<u8>>],
-) -> Outcome<Reply> {
-    let Attempt { n, token, lease, waiter, waiters, claim } = attempt;
-    let is_repeated = found.mine == n;
-    let mut seen = Vec::new();
-    for i in 0..n {
-        seen.push(look_again(call, attempt, i, found)?);
-    }
-    let fence = fence(call, found.last, is_repeated);
-    for (i, Seen { is_enlisted, left, counter_left, claimed }) in seen.into_iter().enumerate() {
-        let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
-        let mut ttl = lease.saturating_add(FENCE_MARGIN);
-        if is_repeated {
-            ttl = ttl.max(counter_left);
-        }
-        let claimed = if claim.is_empty() { &claimed } else { claim };
-        let text = if claimed.is_empty() { fence.clone() } else { [&fence, &b" "[..], claimed].concat() };
-        call.set("redis.call('SET', KEYS[n + i], text ..", counter, &text, ttl)?;
-        if let Some(dead) = dead.get(i) {
-            call.zrem("if dead and dead[i] then redis.call('ZREM'", call.key(waiters, i), dead)?;
-        }
-        if is_enlisted {
-            call.zrem("if enlisted[i] then redis.call('ZREM'", call.key(waiters, i), &[waiter.to_vec()])?;
-        }
-        if found.mine == 0 || left < lease {
-            call.set("redis.call('SET', KEYS[i], token, 'PX', lease)", lock, token, lease)?;
+/// `deny` in the script.
+fn deny(call: &mut Call<'_>, item: Item<'_>, registration_ttl: Option<i64>) -> Outcome<Reply> {
+    let left = call.pttl("local left = redis.call('PTTL', key)\nif waiters", item.key)?;
+    if let (Some((waiters, waiter)), Some(ttl)) = (item.waiter, registration_ttl) {
+        let end = call.now().saturating_add(ttl);
+        if let Err(error) = call.in_pcall(|call| call.enter(waiters, end, waiter, ttl)) {
+            return Ok(Reply::bulk(error.text()));
         }
     }
-    Ok(Reply::Array(vec![Reply::bulk(call.text(0)?), Reply::Integer(1), Reply::bulk(fence)]))
+    Ok(Reply::Integer(hint(left)))
 }
 
-fn look_again(call: &mut Call<'_>, attempt: Attempt<'_>, i: usize, found: &Found) -> Outcome<Seen> {
-    let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
-    let mut seen = Seen { is_enlisted: false, left: 0, counter_left: 0, claimed: Vec::new() };
-    if !attempt.waiter.is_empty() {
-        let at = "enlisted[i] = waiter ~= '' and redis.call('ZSCORE'";
-        seen.is_enlisted = call.zscore(at, call.key(attempt.waiters, i), attempt.waiter)?.is_some();
-    }
-    if found.mine > 0 {
-        let at = "left[i], left[n + i] = redis.call('PTTL', KEYS[i]), redis.call('PTTL', KEYS[n + i])";
-        seen.left = call.pttl(at, lock)?;
-        seen.counter_left = call.pttl(at, counter)?;
-        if found.mine == attempt.n && attempt.claim.is_empty() {
-            let old = call.get("if mine == n and claim == '' then claimed[i] =", counter)?;
-            seen.claimed = lua::claim_in(&old.unwrap_or_default()).unwrap_or_default().to_vec();
-        }
-    }
-    Ok(seen)
+/// The result for a lock that another holds for so many ms, -1 for ever.
+pub(super) fn hint(left: i64) -> i64 {
+    if left < 0 { 0 } else { left.max(1).saturating_neg() }
 }
 
-/// The fencing token: the last one if the token holds all keys already.
-fn fence(call: &Call<'_>, last: f64, is_repeated: bool) -> Vec<u8> {
-    let micros = call.now.as_micros();
-    let part = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    let micros = part(micros / 1_000_000) * 1_000_000.0 + part(micros % 1_000_000);
-    let fence = if !is_repeated || last == 0.0 { lua::max(last + 1.0, micros) } else { last };
-    format!("{fence:.0}").into_bytes()
+/// The longest of the remaining leases of keys that others hold, as a result. `None` if there are none.
+pub(super) fn longest(held: Option<i64>, left: i64) -> Option<i64> {
+    let hint = hint(left);
+    Some(match held {
+        Some(0) => 0,
+        Some(held) if hint < 0 => held.min(hint),
+        _ => hint,
+    })
+}
+
+pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (n, lease) = (call.number(1)?, call.number(2)?);
+    let (registration_ttl, value, waiter) = (lua::whole(call.text(3)?), call.text(4)?, call.text(5)?);
+    let n = usize::try_from(n).unwrap_or(0);
+    call.time()?;
+    let width = if registration_ttl.is_some() { 2 } else { 1 };
+    let (locks, counter) = call
+        .keys
+        .split_at_checked(n.saturating_mul(width))
+        .filter(|(_, rest)| rest.len() <= 1)
+        .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
+    let (mut left, mut held) = (Vec::new(), None);
+    let last = counter.first().map(|counter| last_fence(call, counter)).transpose()?;
+    for keys in locks.chunks(width) {
+        let [key, waiters @ ..] = keys else { continue };
+        let mut kept = 0;
+        if let Some(stored) = call.get("local stored = redis.call('GET', KEYS[at])", key)? {
+            kept = call.pttl("left[at] = redis.call('PTTL', KEYS[at])", key)?;
+            if stored != value && !lua::takes_over(value, &stored) {
+                held = longest(held, kept);
+            }
+        }
+        left.push(kept);
+        if let [waiters] = waiters {
+            call.zscore("if width > 1 then redis.call('ZSCORE'", waiters, waiter)?;
+        }
+    }
+    let sets = || locks.chunks(width).filter_map(|keys| keys.get(1));
+    if let Some(held) = held {
+        if let Some(ttl) = registration_ttl {
+            let end = call.now().saturating_add(ttl);
+            for waiters in sets() {
+                call.enter(waiters, end, waiter, ttl)?;
+            }
+        }
+        return call.reply([Reply::Integer(held)]);
+    }
+    let fence = match counter.first().zip(last) {
+        Some((counter, last)) => mint(call, counter, last, 1)?,
+        None => 1,
+    };
+    for waiters in sets() {
+        call.zrem("if width > 1 then redis.call('ZREM'", waiters, &[waiter.to_vec()])?;
+    }
+    for (keys, left) in locks.chunks(width).zip(left) {
+        let [key, ..] = keys else { continue };
+        call.set("redis.call('SET', KEYS[at], value", key, value, left.max(lease))?;
+    }
+    call.reply([Reply::Integer(fence)])
 }

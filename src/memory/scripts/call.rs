@@ -8,12 +8,10 @@ use crate::{
         reply::{ErrorReply, Reply},
         trouble::Trouble,
     },
-    script::{KeyRole, Script},
+    script::Script,
     time::Instant,
 };
 
-/// How long a fence counter outlives the lease, in ms.
-pub(super) const FENCE_MARGIN: i64 = 3_600_000;
 /// How many dead waiters one call removes from one set at most.
 pub(super) const PURGE_LIMIT: usize = 100;
 
@@ -22,13 +20,17 @@ pub(in crate::memory) type Outcome<T> = Result<T, ErrorReply>;
 /// One run of a script.
 pub(in crate::memory) struct Call<'a> {
     pub(super) script: &'static Script,
-    keys: &'a [Vec<u8>],
-    arguments: &'a [Vec<u8>],
+    /// KEYS.
+    pub(super) keys: &'a [Vec<u8>],
+    /// ARGV.
+    pub(super) arguments: &'a [Vec<u8>],
     user: &'a User,
     keyspace: &'a mut Keyspace,
     pub(super) now: Instant,
     /// Whether commands that need memory are refused. They are not once the script has written.
     out_of_memory: bool,
+    /// Whether errors are caught with `pcall`: they name no line then.
+    catches: bool,
     published: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -43,7 +45,17 @@ impl<'a> Call<'a> {
         now: Instant,
     ) -> Self {
         let out_of_memory = trouble == Some(Trouble::OutOfMemory);
-        Self { script, keys, arguments, user, keyspace, now, out_of_memory, published: Vec::new() }
+        Self {
+            script,
+            keys,
+            arguments,
+            user,
+            keyspace,
+            now,
+            out_of_memory,
+            catches: false,
+            published: Vec::new(),
+        }
     }
 
     /// The messages that the script published, in order.
@@ -51,10 +63,10 @@ impl<'a> Call<'a> {
         self.published
     }
 
-    /// The reply: the nonce, then numbers.
-    pub(super) fn reply(&self, numbers: impl IntoIterator<Item = i64>) -> Outcome<Reply> {
+    /// The reply: the nonce, then the results.
+    pub(super) fn reply(&self, results: impl IntoIterator<Item = Reply>) -> Outcome<Reply> {
         let nonce = Reply::bulk(self.text(0)?);
-        Ok(Reply::Array([nonce].into_iter().chain(numbers.into_iter().map(Reply::Integer)).collect()))
+        Ok(Reply::Array([nonce].into_iter().chain(results).collect()))
     }
 
     /// `ARGV[at + 1]`.
@@ -68,18 +80,6 @@ impl<'a> Call<'a> {
     /// `tonumber(ARGV[at + 1])`.
     pub(super) fn number(&self, at: usize) -> Outcome<i64> {
         lua::whole(self.text(at)?).ok_or_else(|| ErrorReply::beyond("an argument that is no whole number"))
-    }
-
-    /// The number of lock keys.
-    pub(super) fn locks(&self) -> Outcome<usize> {
-        let locks = self.script.keys(self.keys, KeyRole::Lock);
-        locks.map(<[_]>::len).ok_or_else(|| ErrorReply::beyond("a call with so many keys"))
-    }
-
-    /// The key of this role for the lock key `KEYS[i + 1]`.
-    pub(super) fn key(&self, role: KeyRole, i: usize) -> &'a [u8] {
-        let keys = self.script.keys(self.keys, role).unwrap_or_default();
-        keys.get(i).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn millis(&self) -> u64 {
@@ -110,7 +110,27 @@ impl<'a> Call<'a> {
                 run(self.keyspace, now)
             }
         };
+        if self.catches {
+            return result;
+        }
         result.map_err(|error| error.in_script(&self.script.sha1, lua::line_of(self.script.source, text)))
+    }
+
+    /// `redis.pcall` of a command: its error is a value.
+    pub(super) fn pcall<T>(
+        &mut self,
+        command: &'static str,
+        run: impl FnOnce(&mut Keyspace, u64) -> Outcome<T>,
+    ) -> Outcome<T> {
+        self.in_pcall(|call| call.call("", command, run))
+    }
+
+    /// `pcall` of a function that calls commands.
+    pub(super) fn in_pcall<T>(&mut self, function: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        self.catches = true;
+        let result = function(self);
+        self.catches = false;
+        result
     }
 
     /// `redis.call('TIME')`: the time itself stands still while a script runs.
@@ -121,12 +141,20 @@ impl<'a> Call<'a> {
     /// `redis.call('SET', key, text, 'PX', lease)`
     pub(super) fn set(&mut self, at: &str, key: &[u8], text: &[u8], lease: i64) -> Outcome<()> {
         self.call(at, "set", |keyspace, now| {
-            let expiry = u64::try_from(lease).ok().filter(|&lease| lease > 0);
-            let expiry =
-                expiry.and_then(|lease| now.checked_add(lease)).filter(|&at| i64::try_from(at).is_ok());
-            let expiry = expiry.ok_or_else(|| ErrorReply::bad_expiry("set"))?;
-            keyspace.set(key, text, Some(expiry));
+            keyspace.set(key, text, Some(expiry(lease, now)?));
             Ok(())
+        })
+    }
+
+    /// `redis.call('SET', key, text, 'NX', 'PX', lease)`: whether there was no key.
+    pub(super) fn set_if_absent(&mut self, at: &str, key: &[u8], text: &[u8], lease: i64) -> Outcome<bool> {
+        self.call(at, "set", |keyspace, now| {
+            let expiry = expiry(lease, now)?;
+            let is_absent = !keyspace.exists(key, now);
+            if is_absent {
+                keyspace.set(key, text, Some(expiry));
+            }
+            Ok(is_absent)
         })
     }
 
@@ -157,7 +185,7 @@ impl<'a> Call<'a> {
         if self.pttl("if redis.call('PTTL', key) == -2 then", key)? == -2 {
             // Does nothing to a missing key, but may be denied.
             self.call("redis.call('ZADD', key, 'XX', score, member)", "zadd", |_, _| Ok(()))?;
-            self.pexpire("    redis.call('PEXPIRE', key, ttl)", key, ttl)?;
+            self.pexpire("\nredis.call('PEXPIRE', key, ttl)", key, ttl)?;
         }
         self.zadd("redis.call('ZADD', key, score, member)", key, score, member)?;
         self.lengthen(key, ttl)
@@ -167,6 +195,12 @@ impl<'a> Call<'a> {
     pub(super) fn ranked(&mut self, at: &str, key: &[u8], rank: usize) -> Outcome<Option<(i64, Vec<u8>)>> {
         self.call(at, "zrange", |keyspace, now| {
             Ok(keyspace.sorted_set(key, now)?.and_then(|set| set.entries().get(rank)).cloned())
+        })
+    }
+
+    pub(super) fn zcard(&mut self, at: &str, key: &[u8]) -> Outcome<usize> {
+        self.call(at, "zcard", |keyspace, now| {
+            Ok(keyspace.sorted_set(key, now)?.map_or(0, |set| set.entries().len()))
         })
     }
 
@@ -197,16 +231,18 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    /// Wakes each of these waiters, `client:number`. Others are passed over.
-    pub(super) fn wake(&mut self, waiters: &[Vec<u8>]) {
-        if !self.user.may_publish() {
-            return;
-        }
-        for waiter in waiters {
-            let (client, number) = lua::split_waiter(waiter);
-            if !client.is_empty() && !number.is_empty() {
-                self.published.push(([b"redlatch:wake:", client].concat(), number.to_vec()));
-            }
+    /// Wakes a waiter, `client:number`, of clients with this prefix. Another text is passed over.
+    pub(super) fn wake(&mut self, prefix: &[u8], waiter: &[u8]) {
+        let (client, number) = lua::split_waiter(waiter);
+        if self.user.may_publish() && !client.is_empty() && !number.is_empty() {
+            self.published.push(([prefix, b"redlatch:wake:", client].concat(), number.to_vec()));
         }
     }
+}
+
+/// When a key expires that is kept for so many ms.
+fn expiry(lease: i64, now: u64) -> Outcome<u64> {
+    let expiry = u64::try_from(lease).ok().filter(|&lease| lease > 0);
+    let expiry = expiry.and_then(|lease| now.checked_add(lease)).filter(|&at| i64::try_from(at).is_ok());
+    expiry.ok_or_else(|| ErrorReply::bad_expiry("set"))
 }

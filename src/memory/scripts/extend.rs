@@ -1,61 +1,59 @@
-//! `lua/extend.lua`.
+//! `lua/extend.lua`, `lua/adopt.lua`.
 
 use super::{
-    call::{Call, FENCE_MARGIN, Outcome},
+    call::{Call, Outcome},
     lua,
 };
-use crate::{memory::reply::Reply, script::KeyRole};
+use crate::memory::reply::Reply;
 
-/// The line on which the times to live are read.
-const LEFT: &str = "left[i], left[n + i] = redis.call('PTTL', KEYS[i]), redis.call('PTTL', KEYS[n + i])";
-
-/// What is known about a lock key and its counter before anything is written.
-struct Seen<'a> {
-    lock: &'a [u8],
-    counter: &'a [u8],
-    left: i64,
-    counter_left: i64,
-    fence: Vec<u8>,
-}
+/// How long a verified key is kept that would never expire, in ms.
+const UNKNOWN_LEASE: i64 = 3_600_000;
 
 pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, lease, claim) = (call.text(1)?, call.number(2)?, call.text(3)?);
-    let n = call.locks()?;
-    for i in 0..n {
-        if call.get("if redis.call('GET', KEYS[i]) ~= token", call.key(KeyRole::Lock, i))?.as_deref()
-            != Some(token)
-        {
-            return call.reply([0]);
+    let (lease, keys) = (call.number(1)?, call.keys);
+    let values = call.arguments.get(2..).unwrap_or_default();
+    let is_one = values.len() == 1;
+    let (mut results, mut kept) = (Vec::new(), Vec::new());
+    for (i, key) in keys.iter().enumerate() {
+        let stored = call.pcall("get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)));
+        let value = values.get(if is_one { 0 } else { i });
+        let is_mine = stored.is_ok_and(|stored| stored.is_some() && stored.as_ref() == value);
+        if is_mine {
+            kept.push(key);
         }
+        results.push(Reply::Integer(is_mine.into()));
     }
-    let mut locks = Vec::new();
-    for i in 0..n {
-        let (lock, counter) = (call.key(KeyRole::Lock, i), call.key(KeyRole::Fence, i));
-        let (left, counter_left) = (call.pttl(LEFT, lock)?, call.pttl(LEFT, counter)?);
-        let mut fence = Vec::new();
-        if !claim.is_empty() {
-            let text = call
-                .get("fence[i] = string.match(redis.call('GET', KEYS[n + i])", counter)?
-                .unwrap_or_default();
-            fence = lua::leading_digits(&text).unwrap_or(b"0").to_vec();
+    if is_one {
+        if kept.len() < keys.len() {
+            return call.reply([Reply::Integer(0)]);
         }
-        locks.push(Seen { lock, counter, left, counter_left, fence });
+        results = vec![Reply::Integer(1)];
     }
+    for key in kept {
+        let left = call.pttl("local left, ttl = redis.call('PTTL', key)", key)?;
+        let ttl = match left {
+            left if lease == 0 && left < 0 => UNKNOWN_LEASE,
+            left if left >= lease => left.max(1),
+            _ => lease,
+        };
+        call.pexpire("\nredis.call('PEXPIRE', key, ttl)", key, ttl)?;
+    }
+    call.reply(results)
+}
 
-    let counter_ttl = lease.saturating_add(FENCE_MARGIN);
-    for Seen { lock, counter, left, counter_left, fence } in locks {
-        let ttl = if lease == 0 && left < 0 { FENCE_MARGIN } else { lease.max(left).max(1) };
-        if !claim.is_empty() {
-            let text = [&fence, b" ".as_slice(), claim].concat();
-            let at = "redis.call('SET', KEYS[n + i], fence[i] .. ' ' .. claim";
-            call.set(at, counter, &text, counter_ttl.max(counter_left))?;
-            call.set("redis.call('SET', KEYS[i], token, 'PX', ttl)", lock, token, ttl)?;
-            continue;
+pub(super) fn adopt(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (lease, keys) = (call.number(1)?, call.keys);
+    let value = [call.text(2)?, b" ", call.text(3)?].concat();
+    let mut left = Vec::new();
+    for key in keys {
+        let stored = call.get("local stored = redis.call('GET', KEYS[i])", key)?;
+        if !stored.is_some_and(|stored| lua::takes_over(&value, &stored)) {
+            return call.reply([Reply::Integer(0)]);
         }
-        call.pexpire("redis.call('PEXPIRE', KEYS[i], ttl)", lock, ttl)?;
-        if lease > 0 && counter_left < counter_ttl {
-            call.pexpire("redis.call('PEXPIRE', KEYS[n + i], counter_ttl)", counter, counter_ttl)?;
-        }
+        left.push(call.pttl("left[i] = redis.call('PTTL', KEYS[i])", key)?);
     }
-    call.reply([1])
+    for (key, left) in keys.iter().zip(left) {
+        call.set("redis.call('SET', KEYS[i], value", key, &value, left.max(lease))?;
+    }
+    call.reply([Reply::Integer(1)])
 }

@@ -1,12 +1,12 @@
 //! `lua/fair_*.lua`, `lua/lib/queue.lua`.
 
 use super::{
-    acquire::{Attempt, grant, look},
+    acquire::{last_fence, longest, mint},
     call::{Call, Outcome, PURGE_LIMIT},
     lua,
     release::{self, Next},
 };
-use crate::{memory::reply::Reply, script::KeyRole};
+use crate::memory::reply::{ErrorReply, Reply};
 
 /// The waiter that calls `fair_acquire`.
 #[derive(Clone, Copy)]
@@ -23,47 +23,100 @@ impl Waiter<'_> {
     }
 }
 
+/// The keys of one lock: the lock key, its queue, and its position leases.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    lock: &'a [u8],
+    queue: &'a [u8],
+    leases: &'a [u8],
+}
+
 pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
-    let (token, lease, id) = (call.text(1)?, call.number(2)?, call.text(3)?);
-    let (position_lease, join, claim) = (call.number(4)?, call.text(5)? == b"1", call.text(6)?);
-    let n = call.locks()?;
+    let (lease, value, id) = (call.number(1)?, call.text(2)?, call.text(3)?);
+    let (position_lease, join) = (call.number(4)?, call.text(5)? == b"1");
+    let waiter = Waiter { id, position_lease, join };
+    let beyond = || ErrorReply::beyond("a call with so many keys");
+    let (counter, keys) = call.keys.split_last().ok_or_else(beyond)?;
+    let places = places(keys).ok_or_else(beyond)?;
     call.time()?;
 
-    let attempt = Attempt { n, token, lease, waiter: id, waiters: KeyRole::Queue, claim };
-    let found = look(call, attempt)?;
-    let waiter = Waiter { id, position_lease, join };
-    let queues = look_at_queues(call, n, waiter, found.mine < n)?;
-    if found.held == 0 && queues.is_first {
-        for i in (0..n).filter(|&i| queues.has_head.get(i) == Some(&true)) {
-            renew_position(call, i, waiter)?;
+    let (mut mine, mut left, mut held) = (0_usize, Vec::new(), None);
+    let last = last_fence(call, counter)?;
+    for place in &places {
+        let mut kept = 0;
+        if let Some(stored) = call.get("local stored = redis.call('GET', key)", place.lock)? {
+            kept = call.pttl("left[i] = redis.call('PTTL', key)", place.lock)?;
+            if stored == value || lua::takes_over(value, &stored) {
+                mine = mine.saturating_add(1);
+            } else {
+                held = longest(held, kept);
+            }
         }
-        return grant(call, attempt, &found, &queues.dead);
+        left.push(kept);
+    }
+    let mut queues = look_at_queues(call, &places, waiter, mine < places.len())?;
+    let is_granted = held.is_none() && queues.is_first;
+    let (mut joined, mut lapsed, mut others) = (false, Vec::new(), Vec::new());
+    for (place, dead) in places.iter().zip(&mut queues.dead) {
+        let ticket = call.zscore("local ticket = redis.call('ZSCORE', queue, waiter)", place.queue, id)?;
+        if is_granted {
+            dead.extend(ticket.map(|_| id.to_vec()));
+            others.push(call.zcard("others[i] = redis.call('ZCARD', queue)", place.queue)? > dead.len());
+        } else if join {
+            lapsed.push(lapsed_clients(call, *place, waiter)?);
+            joined |= ticket.is_none();
+        }
     }
 
-    let (mut joined, mut lapsed) = (false, Vec::new());
-    if join {
-        for i in 0..n {
-            lapsed.push(lapsed_clients(call, i, waiter)?);
-            let at = "if joined == 0 and not redis.call('ZSCORE', KEYS[2 * n + i], waiter)";
-            joined = joined || call.zscore(at, call.key(KeyRole::Queue, i), id)?.is_none();
+    if is_granted {
+        let fence = mint(call, counter, last, 1)?;
+        for ((place, dead), has_others) in places.iter().zip(&queues.dead).zip(others) {
+            if has_others {
+                renew_position(call, *place, waiter)?;
+            }
+            drop_members(call, place.queue, dead)?;
+            if !has_others && !dead.is_empty() {
+                let at = "if not others[i] and #dead[i] > 0 then redis.call('DEL'";
+                call.call(at, "del", |keyspace, now| Ok(keyspace.remove(place.leases, now)))?;
+            }
         }
+        for (place, left) in places.iter().zip(left) {
+            let at = "redis.call('SET', KEYS[3 * i - 2], value";
+            call.set(at, place.lock, value, left.max(lease))?;
+        }
+        return call.reply([Reply::Integer(fence)]);
     }
     if joined {
-        join_queues(call, n, waiter)?;
+        join_queues(call, &places, waiter)?;
     }
-    for (i, dead) in queues.dead.iter().enumerate() {
+    for (i, place) in places.iter().enumerate() {
         if join {
-            renew_position(call, i, waiter)?;
+            renew_position(call, *place, waiter)?;
         }
-        call.zrem("  if dead[i] then redis.call('ZREM', KEYS[2 * n + i]", call.key(KeyRole::Queue, i), dead)?;
-        let lapsed = lapsed.get(i).map(Vec::as_slice).unwrap_or_default();
-        call.zrem("if lapsed[i] then redis.call('ZREM'", call.key(KeyRole::Positions, i), lapsed)?;
+        drop_members(call, place.queue, queues.dead.get(i).map(Vec::as_slice).unwrap_or_default())?;
+        drop_members(call, place.leases, lapsed.get(i).map(Vec::as_slice).unwrap_or_default())?;
     }
-    let mut wait = found.held;
-    if !queues.is_first && wait >= 0 {
-        wait = wait.max(if queues.is_second { queues.head_lease } else { position_lease });
+    let mut wait = held.unwrap_or(-1);
+    if !queues.is_first && wait < 0 {
+        wait = wait.min(if queues.is_second { queues.head_lease } else { position_lease }.saturating_neg());
     }
-    call.reply([0, wait, joined.into(), queues.own_head])
+    call.reply([wait, joined.into(), queues.own_head].map(Reply::Integer))
+}
+
+fn places(keys: &[Vec<u8>]) -> Option<Vec<Place<'_>>> {
+    keys.chunks(3).map(place).collect()
+}
+
+fn place(keys: &[Vec<u8>]) -> Option<Place<'_>> {
+    match keys {
+        [lock, queue, leases] => Some(Place { lock, queue, leases }),
+        _ => None,
+    }
+}
+
+/// `drop` in the script.
+fn drop_members(call: &mut Call<'_>, key: &[u8], members: &[Vec<u8>]) -> Outcome<()> {
+    call.zrem("if members and #members > 0 then redis.call('ZREM'", key, members)
 }
 
 /// The queues, and the position of a waiter in them.
@@ -75,24 +128,20 @@ struct Queues {
     head_lease: i64,
     /// The number of a head of the same client.
     own_head: i64,
-    /// For each queue: whether it has a live waiter.
-    has_head: Vec<bool>,
     /// For each queue: the dead waiters before the head.
     dead: Vec<Vec<Vec<u8>>>,
 }
 
 /// Looks at the queues. The position counts only if `counts`; otherwise the waiter is first.
-fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>, counts: bool) -> Outcome<Queues> {
-    let mut queues = Queues {
-        is_first: true,
-        is_second: true,
-        head_lease: 1,
-        own_head: 0,
-        has_head: Vec::new(),
-        dead: Vec::new(),
-    };
-    for i in 0..n {
-        let Head { live, dead } = live_head(call, i, Caller::Attempts(waiter))?;
+fn look_at_queues(
+    call: &mut Call<'_>,
+    places: &[Place<'_>],
+    waiter: Waiter<'_>,
+    counts: bool,
+) -> Outcome<Queues> {
+    let mut queues = Queues { is_first: true, is_second: true, head_lease: 1, own_head: 0, dead: Vec::new() };
+    for &Place { queue, leases, .. } in places {
+        let Head { live, dead } = live_head(call, queue, leases, Caller::Attempts(waiter))?;
         if let Some((head, left)) = live.as_ref().filter(|(head, _)| counts && head != waiter.id) {
             queues.is_first = false;
             queues.head_lease = queues.head_lease.max(*left);
@@ -100,14 +149,12 @@ fn look_at_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>, counts: boo
             if owner == lua::split_waiter(waiter.id).0 {
                 queues.own_head = lua::whole(number).unwrap_or(0);
             }
-            let queue = call.key(KeyRole::Queue, i);
             let at = "local rank = redis.call('ZRANK', queue, waiter)";
             let rank = call.call(at, "zrank", |keyspace, now| {
                 Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter.id)))
             })?;
             queues.is_second &= rank.is_some_and(|rank| rank.saturating_sub(dead.len()) <= 1);
         }
-        queues.has_head.push(live.is_some());
         queues.dead.push(dead);
     }
     Ok(queues)
@@ -130,8 +177,7 @@ enum Caller<'a> {
     Leaves(&'a [u8]),
 }
 
-fn live_head(call: &mut Call<'_>, i: usize, caller: Caller<'_>) -> Outcome<Head> {
-    let (queue, leases) = (call.key(KeyRole::Queue, i), call.key(KeyRole::Positions, i));
+fn live_head(call: &mut Call<'_>, queue: &[u8], leases: &[u8], caller: Caller<'_>) -> Outcome<Head> {
     let mut dead = Vec::new();
     for rank in 0..PURGE_LIMIT {
         let head = call.ranked("local head = redis.call('ZRANGE', queue, rank, rank)[1]", queue, rank)?;
@@ -155,9 +201,9 @@ fn live_head(call: &mut Call<'_>, i: usize, caller: Caller<'_>) -> Outcome<Head>
 }
 
 /// The other clients whose position lease in a queue has ended.
-fn lapsed_clients(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<Vec<Vec<u8>>> {
-    let (leases, end) = (call.key(KeyRole::Positions, i), call.now());
-    let at = "local others = redis.call('ZRANGEBYSCORE',";
+fn lapsed_clients(call: &mut Call<'_>, place: Place<'_>, waiter: Waiter<'_>) -> Outcome<Vec<Vec<u8>>> {
+    let (leases, end) = (place.leases, call.now());
+    let at = "lapsed[i] = redis.call('ZRANGEBYSCORE',";
     let mut lapsed: Vec<Vec<u8>> = call.call(at, "zrangebyscore", |keyspace, now| {
         let set = keyspace.sorted_set(leases, now)?;
         let entries = set.map(|set| set.entries()).unwrap_or_default();
@@ -169,10 +215,9 @@ fn lapsed_clients(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<
 }
 
 /// Joins all queues, each at its end.
-fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<()> {
-    for i in 0..n {
-        let queue = call.key(KeyRole::Queue, i);
-        let at = "local tail = redis.call('ZRANGE', KEYS[2 * n + i], -1, -1,";
+fn join_queues(call: &mut Call<'_>, places: &[Place<'_>], waiter: Waiter<'_>) -> Outcome<()> {
+    for &Place { queue, .. } in places {
+        let at = "local tail = redis.call('ZRANGE', KEYS[3 * i - 1], -1, -1,";
         let tail = call.call(at, "zrange", |keyspace, now| {
             let set = keyspace.sorted_set(queue, now)?;
             Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
@@ -183,19 +228,19 @@ fn join_queues(call: &mut Call<'_>, n: usize, waiter: Waiter<'_>) -> Outcome<()>
 }
 
 /// Refreshes the position lease of the waiter's client in a queue.
-fn renew_position(call: &mut Call<'_>, i: usize, waiter: Waiter<'_>) -> Outcome<()> {
+fn renew_position(call: &mut Call<'_>, place: Place<'_>, waiter: Waiter<'_>) -> Outcome<()> {
     let client = lua::split_waiter(waiter.id).0;
     let lease_end = call.now().saturating_add(waiter.position_lease);
-    call.enter(call.key(KeyRole::Positions, i), lease_end, client, waiter.queue_ttl())?;
-    call.lengthen(call.key(KeyRole::Queue, i), waiter.queue_ttl())
+    call.enter(place.leases, lease_end, client, waiter.queue_ttl())?;
+    call.lengthen(place.queue, waiter.queue_ttl())
 }
 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
-    let n = call.locks()?;
     call.time()?;
-    let leaver = call.text(2)?;
-    release::release(call, n, KeyRole::Queue, |call, i| {
-        let Head { live, dead } = live_head(call, i, Caller::Leaves(leaver))?;
+    let leaver = call.text(1)?;
+    release::release(call, b"redlatch:queue:", |call, sets| {
+        let [queue, leases] = sets else { return Err(ErrorReply::beyond("a call with so many keys")) };
+        let Head { live, dead } = live_head(call, queue, leases, Caller::Leaves(leaver))?;
         Ok(Next { waiter: live.map(|(head, _)| head), gone: dead })
     })
 }

@@ -5,25 +5,28 @@
 
 mod acquire;
 mod call;
-mod exclusive;
 mod extend;
 mod fair;
 mod lua;
 mod release;
 
 use super::reply::{ErrorReply, Reply};
-use crate::script::{EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, Script};
+use crate::script::{
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+};
 
 pub(super) use call::Call;
 use call::Outcome;
 
 type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 
-fn table() -> [(&'static Script, Transcription); 5] {
+fn table() -> [(&'static Script, Transcription); 7] {
     [
-        (&EXCLUSIVE_ACQUIRE, exclusive::acquire),
+        (&EXCLUSIVE_ACQUIRE, acquire::exclusive),
+        (&MULTI_ACQUIRE, acquire::multi),
         (&EXTEND, extend::extend),
-        (&EXCLUSIVE_RELEASE, exclusive::release),
+        (&ADOPT, extend::adopt),
+        (&EXCLUSIVE_RELEASE, release::exclusive),
         (&FAIR_ACQUIRE, fair::acquire),
         (&FAIR_RELEASE, fair::release),
     ]

@@ -1,10 +1,10 @@
-//! `lua/lib/release.lua`.
+//! `lua/exclusive_release.lua`, `lua/lib/release.lua`.
 
 use super::{
-    call::{Call, Outcome},
+    call::{Call, Outcome, PURGE_LIMIT},
     lua,
 };
-use crate::{memory::reply::Reply, script::KeyRole};
+use crate::memory::reply::{ErrorReply, Reply};
 
 /// The waiter to wake for a key, and the waiters to remove from its set.
 #[derive(Default)]
@@ -13,69 +13,88 @@ pub(super) struct Next {
     pub gone: Vec<Vec<u8>>,
 }
 
-/// Frees the keys of `n` locks, wakes waiters, and returns the reply. `waiters` is the role of the keys that store the
-/// waiters, and `next_waiter` reads the waiter to wake for a lock.
+/// Frees lock keys, wakes waiters, and returns the reply. `sets` is what the names of the waiters' sets have behind the
+/// prefix, and `next_waiter` reads the waiter to wake for a lock, of whose sets it gets the names.
 pub(super) fn release(
     call: &mut Call<'_>,
-    n: usize,
-    waiters: KeyRole,
-    next_waiter: impl Fn(&mut Call<'_>, usize) -> Outcome<Next>,
+    sets: &[u8],
+    next_waiter: impl Fn(&mut Call<'_>, &[Vec<u8>]) -> Outcome<Next>,
 ) -> Outcome<Reply> {
-    let waiter = call.text(2)?;
-    let (mut mine, mut leaving, mut woken) = (Vec::new(), Vec::new(), Vec::new());
-    for i in 0..n {
-        let owner = owner(call, i);
+    let leaver = call.text(1)?;
+    let values = call.arguments.get(2..).unwrap_or_default();
+    let width = call.keys.len().checked_div(values.len()).filter(|&width| width > 0);
+    let width = width
+        .filter(|width| width.checked_mul(values.len()) == Some(call.keys.len()))
+        .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
+    let (mut results, mut freed, mut leaving, mut woken) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (keys, value) in call.keys.chunks(width).zip(values) {
+        let Some((key, own_sets)) = keys.split_first() else { continue };
+        // Under pcall: a key of another type is not a lock.
+        let stored = call.pcall("get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)));
+        let is_free = matches!(stored, Ok(None));
+        let is_mine = stored.is_ok_and(|stored| {
+            stored.is_some_and(|stored| stored == *value || lua::token_of(value) == Some(&stored))
+        });
+        results.push(Reply::Integer(is_mine.into()));
+        if is_mine {
+            freed.push(key);
+        }
+        let Some(waiters) = own_sets.first() else { continue };
         let mut next = Next::default();
-        if owner != Owner::Other {
-            next = next_waiter(call, i)?;
-            woken.extend(next.waiter);
+        if is_mine || is_free {
+            next = next_waiter(call, own_sets)?;
+            woken.extend(next.waiter.map(|waiter| (waiters, waiter)));
         }
-        let at = "if waiter ~= '' and redis.call('ZSCORE', waiters, waiter)";
-        if !waiter.is_empty() && call.zscore(at, call.key(waiters, i), waiter)?.is_some() {
-            next.gone.push(waiter.to_vec());
+        let at = "if leaver ~= '' and redis.call('ZSCORE', waiters, leaver)";
+        if !leaver.is_empty() && call.zscore(at, waiters, leaver)?.is_some() {
+            next.gone.push(leaver.to_vec());
         }
-        mine.push(owner == Owner::Caller);
-        leaving.push(next.gone);
+        if let Some(leases) = own_sets.get(1) {
+            let at = "if width > 2 and redis.call('ZCARD', waiters)";
+            if call.zcard(at, waiters)? == next.gone.len() {
+                freed.push(leases);
+            }
+        }
+        leaving.push((waiters, next.gone));
     }
-    for (i, gone) in leaving.iter().enumerate() {
-        call.zrem("if leaving[i] then redis.call('ZREM'", call.key(waiters, i), gone)?;
+    for (waiters, gone) in leaving {
+        call.zrem("for _, each in ipairs(leaving) do redis.call('ZREM'", waiters, &gone)?;
     }
-    let mut deleted = 0_i64;
-    for i in mine.into_iter().enumerate().filter_map(|(i, is_mine)| is_mine.then_some(i)) {
-        let key = call.key(KeyRole::Lock, i);
-        let at = "if mine[i] then deleted = deleted + redis.call('DEL', KEYS[i]) end";
-        let count = call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
-        deleted = deleted.saturating_add(count.into());
+    for key in freed {
+        let at = "if #freed > 0 then redis.call('DEL'";
+        call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
     }
-    call.wake(&woken);
-    call.reply([deleted])
+    for (set, waiter) in woken {
+        let prefix = set.windows(sets.len()).position(|part| part == sets).unwrap_or_default();
+        call.wake(set.get(..prefix).unwrap_or_default(), &waiter);
+    }
+    call.reply(results)
 }
 
-/// Who holds a lock key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Nobody,
-    /// The caller, without a newer claim.
-    Caller,
-    Other,
+pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
+    release(call, b"redlatch:waiters:", first_waiter)
 }
 
-fn owner(call: &mut Call<'_>, i: usize) -> Owner {
-    let token = call.text(1).unwrap_or_default();
-    // Under pcall: a key of another type is not a lock.
-    match call.get("redis.pcall('GET', KEYS[i])", call.key(KeyRole::Lock, i)) {
-        Ok(None) => Owner::Nobody,
-        Ok(Some(owner)) if owner == token && is_claimed(call, i) => Owner::Caller,
-        Ok(Some(_)) | Err(_) => Owner::Other,
+/// The first registration that has not expired, but for the one of the waiter that leaves.
+fn first_waiter(call: &mut Call<'_>, sets: &[Vec<u8>]) -> Outcome<Next> {
+    let (leaver, mut next) = (call.text(1)?, Next::default());
+    let Some(waiters) = sets.first() else { return Ok(next) };
+    let at = "if redis.call('EXISTS', waiters) == 0";
+    if !call.call(at, "exists", |keyspace, now| Ok(keyspace.exists(waiters, now)))? {
+        return Ok(next);
     }
-}
-
-/// Whether the last claim of a key is the caller's, or there is none.
-fn is_claimed(call: &mut Call<'_>, i: usize) -> bool {
-    let claim = call.text(3).unwrap_or_default();
-    if claim.is_empty() {
-        return true;
+    call.time()?;
+    for rank in 0..PURGE_LIMIT {
+        // Under pcall: a key of another type is no set of waiters.
+        let Ok(Some((expiry, first))) = call.ranked("redis.pcall('ZRANGE'", waiters, rank) else { break };
+        if first == leaver {
+            continue;
+        }
+        next.gone.push(first.clone());
+        if expiry > call.now() {
+            next.waiter = Some(first);
+            break;
+        }
     }
-    let counter = call.get("redis.pcall('GET', KEYS[n + i])", call.key(KeyRole::Fence, i)).ok().flatten();
-    lua::claim_in(&counter.unwrap_or_default()).is_none_or(|claimed| claimed == claim)
+    Ok(next)
 }

@@ -1,21 +1,28 @@
 use super::*;
 use crate::{
     id::LockId,
-    script::{Argument, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE},
+    script::{Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, exclusive_acquire, exclusive_release},
 };
 
 fn tag(lock: u32) -> Tag {
     Tag { lock: LockId(lock), serial: 1 }
 }
 
+fn keys(names: &[&str]) -> LockKeys {
+    LockKeys::new(b"", names.iter().map(|name| name.as_bytes().to_vec()).collect(), EXCLUSIVE_RELEASE.layout)
+}
+
+fn call<'a>(script: &'static Script, keys: &'a LockKeys) -> Call<'a> {
+    if *script == EXCLUSIVE_ACQUIRE {
+        return exclusive_acquire(keys, None, b"t", Duration::from_millis(100), None);
+    }
+    exclusive_release(keys, b"t", b"", false)
+}
+
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
     let mut out = Vec::new();
-    let call = Call {
-        script,
-        keys: &[b"k".to_vec()],
-        arguments: [Some(Argument::Bytes(b"t")), None, None, None, None, None],
-    };
-    let command = Command { call, silence: Duration::from_millis(500) };
+    let keys = keys(&["k"]);
+    let command = Command { call: call(script, &keys), silence: Duration::from_millis(500) };
     pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
     String::from_utf8(out).unwrap()
 }
@@ -29,7 +36,7 @@ fn commands_are_written_by_hash_and_by_source() {
     let mut pipeline = Pipeline::new(0xab, Order::AsSent);
     let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
     let by_hash = format!(
-        "*6\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\n00000000000000ab\r\n$1\r\nt\r\n"
+        "*7\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\nn0000000000000ab\r\n$0\r\n\r\n$1\r\nt\r\n"
     );
     assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE), by_hash);
     pipeline.pair(&Reply::Error(b"NOSCRIPT No matching script. Please use EVAL."), &mut Vec::new());
@@ -42,15 +49,15 @@ fn replies_are_paired_in_order_by_nonce() {
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE);
     assert_eq!(
-        pipeline.pair(&released(b"0000000000000001"), &mut Vec::new()),
+        pipeline.pair(&released(b"n000000000000001"), &mut Vec::new()),
         Paired::Answer(tag(7), Answer::Count(1))
     );
     assert_eq!(
-        pipeline.pair(&released(b"0000000000000002"), &mut Vec::new()),
+        pipeline.pair(&released(b"n000000000000002"), &mut Vec::new()),
         Paired::Answer(tag(8), Answer::Count(1))
     );
     assert_eq!(
-        pipeline.pair(&released(b"0000000000000003"), &mut Vec::new()),
+        pipeline.pair(&released(b"n000000000000003"), &mut Vec::new()),
         Paired::Mismatch,
         "no command is pending"
     );
@@ -59,17 +66,17 @@ fn replies_are_paired_in_order_by_nonce() {
 #[test]
 fn the_reply_to_another_command_is_a_mismatch() {
     let replies = [
-        released(b"0000000000000002"),
-        released(b"00000000000000001"),
+        released(b"n000000000000002"),
+        released(b"n0000000000000001"),
         released(b""),
         Reply::Integer(1),
         Reply::Simple(b"OK"),
         Reply::Null,
         Reply::Opaque,
         Reply::Array(vec![]),
-        Reply::Array(vec![Reply::Bulk(b"0000000000000001")]),
-        Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(-1)]),
-        Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
+        Reply::Array(vec![Reply::Bulk(b"n000000000000001")]),
+        Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Integer(-1)]),
+        Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
     ];
     for reply in replies {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
@@ -80,13 +87,20 @@ fn the_reply_to_another_command_is_a_mismatch() {
 
 #[test]
 fn a_grant_without_a_proper_fence_is_a_mismatch() {
-    for fence in [b"0".as_slice(), b"", b"-1", b"+1", b"1e3", b"18446744073709551616"] {
+    for fence in [b"".as_slice(), b"+1", b"1e3", b"18446744073709551616"] {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
-        let reply =
-            Reply::Array(vec![Reply::Bulk(b"0000000000000001"), Reply::Integer(1), Reply::Bulk(fence)]);
+        let reply = Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Bulk(fence)]);
         assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{fence:?}");
     }
+}
+
+#[test]
+fn the_error_of_one_lock_is_that_of_its_command() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
+    let reply = Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Bulk(b"WRONGTYPE no")]);
+    assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Error(tag(7), b"WRONGTYPE no"));
 }
 
 #[test]
@@ -101,7 +115,7 @@ fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
         !sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source),
         "only the unknown script"
     );
-    let reply = [Reply::Bulk(b"0000000000000002"), Reply::Integer(0), Reply::Integer(5)];
+    let reply = [Reply::Bulk(b"n000000000000002"), Reply::Integer(-5)];
     assert!(matches!(pipeline.pair(&Reply::Array(reply.to_vec()), &mut Vec::new()), Paired::Answer(..)));
     assert!(!sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
 }
@@ -131,11 +145,10 @@ fn silence_counts_from_the_last_sign_of_life() {
     );
 }
 
-fn pushed_on(pipeline: &mut Pipeline, keys: &[&str]) -> bool {
-    let keys: Vec<_> = keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+fn pushed_on(pipeline: &mut Pipeline, names: &[&str]) -> bool {
     let mut out = Vec::new();
-    let call = Call { script: &EXCLUSIVE_RELEASE, keys: &keys, arguments: [None; 6] };
-    let command = Command { call, silence: Duration::from_millis(500) };
+    let keys = keys(names);
+    let command = Command { call: call(&EXCLUSIVE_RELEASE, &keys), silence: Duration::from_millis(500) };
     pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
     !out.is_empty()
 }
@@ -153,15 +166,19 @@ fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
     // Nonces follow the order in which commands were pushed, replies the order in which they were sent.
     let mut answered = |nonce: &[u8]| {
         let mut out = Vec::new();
-        assert!(matches!(pipeline.pair(&released(nonce), &mut out), Paired::Answer(..)), "{nonce:?}");
+        let mut reply = vec![Reply::Bulk(nonce), Reply::Integer(1)];
+        if nonce == b"n000000000000003" {
+            reply.push(Reply::Integer(1));
+        }
+        assert!(matches!(pipeline.pair(&Reply::Array(reply), &mut out), Paired::Answer(..)), "{nonce:?}");
         String::from_utf8(out).unwrap()
     };
-    assert_eq!(answered(b"0000000000000001"), "", "b is not answered");
-    let freed = answered(b"0000000000000002");
-    assert!(freed.contains("0000000000000003") && !freed.contains("0000000000000004"), "{freed}");
-    assert_eq!(answered(b"0000000000000005"), "");
-    assert!(answered(b"0000000000000003").contains("0000000000000004"));
-    assert_eq!(answered(b"0000000000000004"), "");
+    assert_eq!(answered(b"n000000000000001"), "", "b is not answered");
+    let freed = answered(b"n000000000000002");
+    assert!(freed.contains("n000000000000003") && !freed.contains("n000000000000004"), "{freed}");
+    assert_eq!(answered(b"n000000000000005"), "");
+    assert!(answered(b"n000000000000003").contains("n000000000000004"));
+    assert_eq!(answered(b"n000000000000004"), "");
 }
 
 #[test]

@@ -43,15 +43,16 @@ pub fn deny(command: &Command, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
         return error(u);
     };
     if !call.script.acquires() {
-        return Ok(array(call.script.nonce(), ":0\r\n"));
+        let count = if call.script.extends() { 1 } else { call.owned.keys.len() };
+        return Ok(array(call.script.nonce(), &":0\r\n".repeat(count)));
     }
-    let wait = *u.choose(&[-1, 0, 1, 30, 5000, i64::MAX])?;
+    let wait = *u.choose(&[0, -1, -30, -5000, i64::MIN])?;
     let line = if call.script.is_fair() {
         format!(":{}\r\n:{}\r\n", u.int_in_range(0..=1)?, u.int_in_range(0..=9)?)
     } else {
         String::new()
     };
-    Ok(array(call.script.nonce(), &format!(":0\r\n:{wait}\r\n{line}")))
+    Ok(array(call.script.nonce(), &format!(":{wait}\r\n{line}")))
 }
 
 pub fn error(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
@@ -83,8 +84,9 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
                 ":2\r\n",
                 ":-1\r\n",
                 ":0\r\n:-2\r\n",
-                ":1\r\n$1\r\n7\r\n",
-                ":0\r\n:1\r\n:1\r\n:-1\r\n",
+                "$1\r\n7\r\n",
+                "$9\r\nWRONGTYPE\r\n",
+                ":-1\r\n:1\r\n:-1\r\n",
                 "",
             ])?;
             array(call.script.nonce(), rest)
@@ -118,11 +120,11 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
 
 fn granted(call: &Call, nonce: &[u8], fence: &str) -> Vec<u8> {
     if call.script.acquires() {
-        array(nonce, &format!(":1\r\n${}\r\n{fence}\r\n", fence.len()))
+        array(nonce, &format!("${}\r\n{fence}\r\n", fence.len()))
     } else if call.script.extends() {
         array(nonce, ":1\r\n")
     } else {
-        array(nonce, &format!(":{}\r\n", call.owned.keys.len()))
+        array(nonce, &":1\r\n".repeat(call.owned.keys.len()))
     }
 }
 

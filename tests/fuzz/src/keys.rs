@@ -27,8 +27,9 @@ fn attempt(u: &mut Unstructured<'_>) -> Result<()> {
             _ => {
                 let name = names.last().cloned().unwrap_or_default();
                 let kind = *u.choose(&["fence", "waiters", "queue", "places"])?;
-                let before = *u.choose(&[b"".as_slice(), b"{", b"}", b"{a}"])?;
-                [before, b"{", &name, b"}:redlatch:", kind.as_bytes(), b":", &name].concat()
+                let before = *u.choose(&[b"".as_slice(), b"{", b"}", b"{a}", b"p:"])?;
+                let after = *u.choose(&[b"}".as_slice(), b"", b"}:p"])?;
+                [before, b"redlatch:", kind.as_bytes(), b":{", &name, after].concat()
             }
         };
         names.push(name);
@@ -45,22 +46,21 @@ fn check(names: Vec<Vec<u8>>, fair: bool) {
     sets.extend(accepted.first().map(|name| (vec![name.clone()], !fair)));
     sets.push((accepted.clone(), fair));
     for (set, fair) in sets.into_iter().filter(|(set, _)| !set.is_empty()) {
-        let sent = sent_keys(&set, fair);
+        let sent = sent(&set, fair);
         let mut distinct = set;
         distinct.sort();
         distinct.dedup();
-        let each = if fair { 4 } else { 3 };
-        assert_eq!(sent.len(), each * distinct.len(), "{distinct:?}");
-        assert_eq!(sent[..distinct.len()], distinct, "the lock keys come first, in order, each once");
-        for (index, derived) in sent.iter().enumerate() {
-            let name = &distinct[index % distinct.len()];
-            assert_eq!(slot(derived), slot(name), "{derived:?} of {name:?} is in another slot");
-            let owner = owners.entry(derived.clone()).or_insert_with(|| name.clone());
-            assert_eq!(owner, name, "{derived:?} belongs to two locks");
-            if index >= distinct.len() {
+        let locks = sent.keys_of(KeyRole::Lock);
+        assert_eq!(locks, distinct, "the lock keys are in order, each once");
+        for role in [KeyRole::Queue, KeyRole::Positions] {
+            for (derived, name) in sent.keys_of(role).iter().zip(&locks) {
+                assert_eq!(slot(derived), slot(name), "{derived:?} of {name:?} is in another slot");
+                let owner = owners.entry(derived.clone()).or_insert_with(|| name.clone());
+                assert_eq!(owner, name, "{derived:?} belongs to two locks");
                 assert!(!accepts(derived, fair), "{derived:?} could be locked itself");
             }
         }
+        assert_eq!(sent.counter().map(Vec::as_slice), Some(b"redlatch:fence".as_slice()));
     }
 }
 
@@ -74,20 +74,18 @@ fn accepts(name: &[u8], fair: bool) -> bool {
         }
         Err(misuse) => {
             assert_eq!(misuse, InvalidRequest::ReservedKey);
-            assert!(name.starts_with(b"{"), "{name:?} is refused");
+            assert!(name.windows(9).any(|part| part == b"redlatch:"), "{name:?} is refused");
             false
         }
     }
 }
 
-/// KEYS of the acquire, as a server gets them.
-fn sent_keys(names: &[Vec<u8>], fair: bool) -> Vec<Vec<u8>> {
+/// The acquire, as a server gets it.
+fn sent(names: &[Vec<u8>], fair: bool) -> ScriptCall {
     let mut client = Client::new();
     client.acquire(Request { keys: names.to_vec(), fair, ..one_attempt("") });
     client.greet();
-    let call = ScriptCall::parse(&client.written()).expect("an acquire");
-    assert_eq!(call.keys_of(KeyRole::Lock).len() * if fair { 4 } else { 3 }, call.keys.len());
-    call.keys
+    ScriptCall::parse(&client.written()).expect("an acquire")
 }
 
 /// A key's cluster slot, bit by bit as in the specification's appendix: CRC16 of the XMODEM kind, of the hash tag if there is

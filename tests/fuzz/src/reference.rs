@@ -142,6 +142,18 @@ fn length(line: &[u8]) -> Result<u64, Trouble> {
 }
 
 impl Value {
+    /// An integer, also as a decimal string.
+    pub fn integer(&self) -> Option<i64> {
+        let text = match self {
+            Self::Integer(number) => return Some(*number),
+            Self::Bulk(text) | Self::Simple(text) => text,
+            _ => return None,
+        };
+        let digits = text.strip_prefix(b"-").unwrap_or(text);
+        let text = core::str::from_utf8(text).ok().filter(|_| digits.iter().all(u8::is_ascii_digit))?;
+        text.parse().ok()
+    }
+
     /// The reply that the crate must decode it to.
     pub fn as_reply(&self) -> Reply<'_> {
         match self {

@@ -170,7 +170,7 @@ impl Connection {
         assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
         let lease_ms = script.lease().unwrap_or(0);
         assert!(!script.acquires() || lease_ms >= 100, "a lease of {lease_ms} ms");
-        let owned = OwnedLock { token: script.token().clone(), keys: script.keys_of(KeyRole::Lock).to_vec() };
+        let owned = OwnedLock { token: script.token(), keys: script.keys_of(KeyRole::Lock) };
         Call { script, owned, lease_ms }
     }
 
@@ -199,7 +199,7 @@ impl Connection {
             Command::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
             Command::Ping => self.broken |= error.is_none() && !matches!(value, Value::Simple(_)),
             Command::Login | Command::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
-            Command::Script(call) => match (error, call.answer(value)) {
+            Command::Script(call) => match (error.or_else(|| call.own_error(value)), call.answer(value)) {
                 (Some(line), _) => {
                     if call.script.by_source || line.starts_with(b"NOSCRIPT") {
                         self.unknown.insert(call.script.name());
@@ -219,6 +219,14 @@ impl Connection {
 }
 
 impl Call {
+    /// The text of an error that concerns this lock alone.
+    fn own_error<'a>(&self, value: &'a Value) -> Option<&'a [u8]> {
+        let Value::Array(elements) = value else { return None };
+        let [nonce, Value::Bulk(text) | Value::Simple(text)] = elements.as_slice() else { return None };
+        let is_error = self.script.acquires() && text.first().is_some_and(u8::is_ascii_uppercase);
+        (is_error && *nonce == Value::Bulk(self.script.nonce().clone())).then_some(text)
+    }
+
     /// The meaning of a reply; `None` if it is no reply to this call.
     fn answer(&self, value: &Value) -> Option<Answer> {
         let Value::Array(elements) = value else { return None };
@@ -226,20 +234,19 @@ impl Call {
         if *nonce != Value::Bulk(self.script.nonce().clone()) {
             return None;
         }
-        match (self.script.verb(), rest) {
-            (Verb::Acquire, [Value::Integer(1), Value::Bulk(fence)]) => {
-                let digits = !fence.is_empty() && fence.iter().all(u8::is_ascii_digit);
-                let fence = core::str::from_utf8(fence).ok()?.parse().ok()?;
-                (digits && fence > 0).then_some(Answer::Granted(fence))
+        let numbers: Vec<_> = rest.iter().map(Value::integer).collect::<Option<_>>()?;
+        let is_flag = |number: &i64| (0..=1).contains(number);
+        match (self.script.verb(), numbers.as_slice()) {
+            (Verb::Acquire, &[fence]) if fence > 0 => u64::try_from(fence).ok().map(Answer::Granted),
+            (Verb::Acquire, &[_]) => Some(Answer::Taken),
+            (Verb::Acquire, &[hint, 0 | 1, ahead]) if hint <= 0 => {
+                u32::try_from(ahead).ok().map(|_| Answer::Taken)
             }
-            (Verb::Acquire, [Value::Integer(0), Value::Integer(-1..)]) => Some(Answer::Taken),
-            (
-                Verb::Acquire,
-                [Value::Integer(0), Value::Integer(-1..), Value::Integer(_), Value::Integer(ahead)],
-            ) => u32::try_from(*ahead).ok().map(|_| Answer::Taken),
-            (Verb::Extend, [Value::Integer(1)]) => Some(Answer::Ours),
-            (Verb::Extend, [Value::Integer(0)]) => Some(Answer::NotOurs),
-            (Verb::Release, [Value::Integer(count)]) => u64::try_from(*count).ok().map(Answer::Released),
+            (Verb::Extend, [1]) => Some(Answer::Ours),
+            (Verb::Extend, [0]) => Some(Answer::NotOurs),
+            (Verb::Release, [_, ..]) if numbers.iter().all(is_flag) => {
+                Some(Answer::Released(numbers.iter().filter(|&&number| number == 1).count() as u64))
+            }
             _ => None,
         }
     }

@@ -144,7 +144,11 @@ export const acquire = {
     const token = "job 17 / ünï";
     const lock = await connect().acquire(name, { token });
     equal(lock.token, token);
-    equal(await send("GET", `lock:${name}`), token, "the key");
+    matches(
+      await send("GET", `lock:${name}`),
+      new RegExp(`^${token} [0-9a-f]{16}:\\d+$`),
+      "the key: the token and the claim",
+    );
     const handle = JSON.parse(JSON.stringify(lock));
     equal(handle.token, token, "the handle's token");
     same(handle.keys, [name], "the handle's keys");

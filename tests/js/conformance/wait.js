@@ -9,7 +9,7 @@ const waits = (client, locks = 1) =>
   until(() => client.inspect().counters.contended >= locks, "the first attempt");
 
 /** The key of the fair queue for a key without braces. */
-const queueOf = (name) => `{lock:${name}}:redlatch:queue:lock:${name}`;
+const queueOf = (name) => `lock:redlatch:queue:{lock:${name}}`;
 
 export const wait = {
   async "a waiter is woken by the release"({ connect, key }) {

@@ -11,6 +11,7 @@ import { freePort, startRedis } from "../support/redis.js";
 import { startRestEndpoint } from "../support/rest-endpoint.js";
 import { ALL } from "../support/rights.js";
 import { programs } from "../support/runtimes.js";
+import { keysLeft } from "../support/server-state.js";
 import { frameworkProjectOf } from "./support/programs.js";
 import { execute } from "./support/runtimes.js";
 import { installedProject } from "./support/tarball.js";
@@ -56,7 +57,7 @@ test("NestJS: a module of locks that closes its client in a shutdown hook", {
   // Nest ends the process by the signal that it got.
   assert.deepEqual(await settles(app.exit, 15_000, "the application"), { code: null, signal: "SIGTERM" });
   assert.equal(app.output.at(-1), "closing on SIGTERM");
-  assert.deepEqual(await redis.send("KEYS", "lock:*"), []);
+  assert.deepEqual(await keysLeft(redis, "lock:*"), []);
 });
 
 for (const bundler of ["turbopack", "webpack"]) {

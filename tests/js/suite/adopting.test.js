@@ -1,16 +1,19 @@
 // A lock handed over to another process: toJSON() there, adopt() here.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { NOT_OURS } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { rejection, until } from "../support/conditions.js";
 import { startWorker } from "../support/processes.js";
+import { startProxy } from "../support/proxy.js";
 import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
+import { tokenOf } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const servers = [redis, await startRedis({ after }), await startRedis({ after })];
 const script = new URL("../workers/heir.js", import.meta.url);
-const owner = (key) => redis.send("GET", `lock:${key}`);
+const owner = (key) => tokenOf(redis, key);
 const wire = (lock) => JSON.parse(JSON.stringify(lock));
 
 for (const fair of [false, true]) {
@@ -63,6 +66,25 @@ for (const [how, [ttl, end]] of Object.entries(ends)) {
   });
 }
 
+test("rule 4: an adopted lock is no longer that of its first client, which learns so from its next question", async (t) => {
+  for (const verb of ["extend", "verify"]) {
+    for (const options of [{}, { fair: true }, { token: "mine" }]) {
+      const key = freshKey();
+      const first = await openClient(t, redis).acquire(key, { ttl: 20_000, ...options });
+      const adopted = await openClient(t, redis).adopt(wire(first));
+      assert.equal(first.held, true, "nobody has told it yet");
+      if (verb === "verify") assert.equal(await first.verify(), false);
+      else assert.ok((await rejection(first.extend(60_000))) instanceof LockLostError);
+      assert.equal(first.held, false);
+      assert.match(first.signal.reason.message, NOT_OURS);
+      assert.ok(adopted.remaining > 15_000);
+      assert.equal(await adopted.verify(), true);
+      assert.ok((await redis.send("PTTL", `lock:${key}`)) < 30_000, "extended by the adopter alone");
+      assert.equal(await adopted.release(), "released");
+    }
+  }
+});
+
 test("adopted after its first process was killed: the lease goes on, and nobody came between", async (t) => {
   const key = freshKey();
   const first = startWorker(t, new URL("../workers/waiter.js", import.meta.url), {
@@ -111,6 +133,21 @@ test("a lock on several servers is adopted too", async (t) => {
   for (const server of servers) {
     await until(async () => (await server.send("EXISTS", `lock:${key}`)) === 0, { what: "a free key" });
   }
+});
+
+test("rule 3: a server that heard of no adoption frees its key at the adopter's release too", async (t) => {
+  const proxy = await startProxy(t, { host: "127.0.0.1", port: servers[2].port });
+  const key = freshKey();
+  const lock = await openClient(t, servers).acquire(key, { ttl: 20_000 });
+  const taken = () => Promise.all(servers.map((server) => server.send("EXISTS", `lock:${key}`)));
+  await until(async () => (await taken()).join("") === "111", { what: "every server's grant" });
+  proxy.hold = true;
+  const client = openClient(t, [servers[0], servers[1], proxy]);
+  const adopted = await client.adopt(wire(lock));
+  const releasing = adopted.release();
+  proxy.hold = false;
+  assert.equal(await releasing, "released");
+  await until(async () => (await taken()).join("") === "000", { what: "free keys" });
 });
 
 test("rule 4: a handle of a lock that is gone, or another's: LockLostError, and nothing is taken", async (t) => {

@@ -131,13 +131,18 @@ test("rule 5: renewal keeps all keys", async (t) => {
 });
 
 test("rule 8: the fence is above that of every one of the keys", async (t) => {
-  const client = openClient(t, redis);
+  const own = await startRedis(t);
+  const client = openClient(t, own);
   const [a, b] = [freshKey(), freshKey()];
-  await redis.send("SET", `{lock:${b}}:redlatch:fence:lock:${b}`, "9007199254740990", "PX", 60_000);
-  const lock = await client.acquire([a, b]);
-  assert.equal(lock.fence, 9007199254740991n);
-  await lock.release();
-  const next = await client.acquire(a);
-  assert.ok(next.fence > lock.fence);
-  await next.release();
+  await own.send("SET", "lock:redlatch:fence", "9007199254740000", "PX", 60_000);
+  const fences = [];
+  for (const [keys, fair] of [[[a, b]], [a], [[b, a], true], [b], [a, true], [[a, b]]]) {
+    const lock = await client.acquire(keys, { fair });
+    fences.push(lock.fence);
+    await lock.release();
+  }
+  assert.deepEqual(
+    fences.map((fence) => fence - 9007199254740000n),
+    [1n, 2n, 3n, 4n, 5n, 6n],
+  );
 });

@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey, openClient } from "../support/clients.js";
 import { rejection, settles, until } from "../support/conditions.js";
+import { forwardingTo, startFakeServer } from "../support/fake-server.js";
 import { startRedis } from "../support/redis.js";
-import { ServerError } from "../support/redlatch.js";
+import { fromCommand, ServerError } from "../support/redlatch.js";
 import { ANY_PREFIX } from "../support/rights.js";
-import { assertAllExpire } from "../support/server-state.js";
+import { assertAllExpire, keysLeft, loadScripts } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const cluster = await startRedis({ after }, { config: { "cluster-enabled": "yes" } });
@@ -63,9 +64,9 @@ const names = [
     `{${"y".repeat(65_534)}`,
     ":",
     "lock:a",
-    "redlatch:fence:a",
-    ":redlatch:fence:a",
-    "a:redlatch:queue:a",
+    "redlatch",
+    "redlatch:a",
+    "redlatch:wake:a",
     "*",
     "%s",
     "$1",
@@ -73,6 +74,9 @@ const names = [
     "constructor",
   ]),
 ];
+/** The fence counters of a server, by slot if it is in a cluster. */
+const countersOf = (server) => server.send("KEYS", "lock:redlatch:fence*");
+const slotsOf = (keys) => Promise.all(keys.map((key) => cluster.send("CLUSTER", "KEYSLOT", key)));
 const show = (name) => JSON.stringify(name).slice(0, 30);
 
 for (const [where, server] of [
@@ -91,21 +95,30 @@ for (const [where, server] of [
         assert.notEqual(lock, null, `${show(name)} collides with another name`);
         locks.push(lock);
       }
-      assert.equal(await server.send("DBSIZE"), names.length * 2, "a lock and a fence counter each");
+      const counters = await countersOf(server);
+      if (server === redis) assert.deepEqual(counters, ["lock:redlatch:fence"]);
+      else assert.equal(new Set(await slotsOf(counters)).size, counters.length, "one for each slot");
+      assert.equal(
+        await server.send("DBSIZE"),
+        names.length + counters.length,
+        "a key each, and the fence counters",
+      );
       for (const name of names) assert.equal(await client.tryAcquire(name, { fair }), null, show(name));
       // With a waiter for each, every kind of derived key exists.
       const rival = openClient(t, server, { wait: 60_000 });
       const waiting = names.map((name) => rival.acquire(name, { fair }));
-      const each = fair ? 4 : 3;
-      await until(async () => (await server.send("DBSIZE")) === names.length * each, {
+      const each = fair ? 3 : 2;
+      await until(async () => (await server.send("DBSIZE")) === names.length * each + counters.length, {
         what: `${each} keys for each lock, none shared`,
       });
       await assertAllExpire(server);
+      for (const name of await server.send("KEYS", "*")) assert.match(name, /^lock:/);
       for (const lock of locks) assert.equal(await lock.release(), "released");
       for (const lock of await settles(Promise.all(waiting), 10_000)) {
         assert.ok(lock.fence > 0n);
         assert.equal(await lock.release(), "released");
       }
+      assert.equal((await keysLeft(server)).length, 0);
     });
   }
 }
@@ -135,9 +148,99 @@ test("rule 12: in a cluster several keys of one slot are one lock, and of severa
   }
 });
 
+test("rule 8: in a cluster there is one fence counter for each slot in use, and fences grow in each", async (t) => {
+  await cluster.send("FLUSHALL");
+  const client = openClient(t, cluster);
+  // Twelve names in four slots.
+  const list = ["a", "b", "c", "d"].flatMap((tag) => [`{${tag}}1`, `{${tag}}2`, `{${tag}}3`]);
+  const last = new Map();
+  for (let round = 0; round < 3; round += 1) {
+    for (const [at, name] of list.entries()) {
+      const lock = await client.acquire(name, { fair: (at + round) % 2 === 0 });
+      const tag = name.slice(0, 3);
+      // Of two locks in one slot, the later one has the larger fence, whatever its key.
+      assert.ok(lock.fence > (last.get(tag) ?? 0n), `${name}: ${lock.fence} after ${last.get(tag)}`);
+      last.set(tag, lock.fence);
+      await lock.release();
+    }
+  }
+  assert.equal(await cluster.send("DBSIZE"), 4, "nothing else is left");
+  const counters = await countersOf(cluster);
+  assert.deepEqual((await slotsOf(counters)).sort(), (await slotsOf(["{a}", "{b}", "{c}", "{d}"])).sort());
+  // A counter that is lost in one slot, and one that is ahead in another.
+  for (const counter of counters) {
+    assert.match(counter, /^lock:redlatch:fence:\{[01]{16}\}$/);
+    assert.ok((await cluster.send("PTTL", counter)) > 3_000_000);
+  }
+  await cluster.send("DEL", counters[0]);
+  await cluster.send("SET", counters[1], "9007199254740000");
+  for (const name of list) {
+    const lock = await client.acquire(name);
+    assert.ok(lock.fence > last.get(name.slice(0, 3)));
+    last.set(name.slice(0, 3), lock.fence);
+    await lock.release();
+  }
+  assert.equal(await cluster.send("GET", counters[1]), "9007199254740003");
+});
+
+/** By carrier: how many commands a client's first lock takes in a cluster whose kind it does not know, and its next one. */
+for (const [carrier, respond] of [
+  ["a transport of commands", undefined],
+  ["RESP2", "-ERR unknown command 'HELLO'\r\n"],
+]) {
+  test(`rule 13: over ${carrier} a cluster refuses the first command, and gets it again with keys of one slot`, async (t) => {
+    const seen = [];
+    let server;
+    if (respond === undefined) {
+      const raw = await cluster.connect();
+      const send = (args) => {
+        seen.push(args);
+        return raw.send(...args);
+      };
+      server = { transport: fromCommand(send) };
+    } else {
+      const answer = ([name, ...args]) => {
+        if (name === "HELLO") return respond;
+        if (/^EVAL/.test(name)) seen.push([name, ...args]);
+        return undefined;
+      };
+      server = await startFakeServer(t, await forwardingTo(cluster, answer));
+    }
+    const open = () =>
+      server.transport === undefined ? openClient(t, server) : openClient(t, undefined, server);
+    await loadScripts(cluster);
+    for (const options of [{}, { fair: true }, { token: "mine" }]) {
+      const client = open();
+      await client.acquire(freshKey()).then((lock) => lock.release());
+      const fresh = open();
+      seen.length = 0;
+      const lock = await fresh.acquire(freshKey(), { ...options, wait: 0 });
+      assert.equal(seen.length, 2, seen.map(([name]) => name).join(" "));
+      const counters = seen.map((args) => args.find((each) => String(each).includes("redlatch:fence")));
+      assert.equal(String(counters[0]), "lock:redlatch:fence");
+      assert.match(String(counters[1]), /^lock:redlatch:fence:\{[01]{16}\}$/);
+      assert.equal(await lock.release(), "released");
+      const next = await fresh.acquire(freshKey(), options);
+      assert.ok(next.fence > 0n);
+      assert.equal(await next.release(), "released");
+      assert.equal(seen.length, 5, "from then on each is asked once");
+    }
+  });
+}
+
 test("rule 13: a name that could be a derived key of another is refused before a byte is sent", async (t) => {
-  const client = openClient(t, "redis://127.0.0.1:1", { prefix: "" });
-  for (const name of ["{a}:redlatch:fence:a", "{a}:redlatch:queue:a", "{b}:redlatch:waiters:{b}c"]) {
+  for (const [prefix, name] of [
+    ["", "redlatch:fence"],
+    ["", "redlatch:fence:{0101010101010101}"],
+    ["", "redlatch:queue:{a}"],
+    ["", "p:redlatch:waiters:{p:b}"],
+    ["", "redlatch:places:{b}:{b}c"],
+    ["lock:", "redlatch:fence"],
+    ["lock:", "redlatch:queue:{a}"],
+    ["redlatch:", "queue:{a}"],
+    ["redlatch:fence:", "a"],
+  ]) {
+    const client = openClient(t, "redis://127.0.0.1:1", { prefix });
     const error = await rejection(client.acquire(name));
     assert.ok(error instanceof TypeError, `${name}: ${error}`);
     assert.match(error.message, /redlatch/);

@@ -6,11 +6,11 @@ import { freshKey, openClient } from "../support/clients.js";
 import { aborted, rejection, settles, until } from "../support/conditions.js";
 import { startRedis } from "../support/redis.js";
 import { LockLostError } from "../support/redlatch.js";
-import { keysLeft } from "../support/server-state.js";
+import { keysLeft, tokenOf } from "../support/server-state.js";
 
 const redis = await startRedis({ after });
 const servers = [redis, await startRedis({ after }), await startRedis({ after })];
-const owner = (key) => redis.send("GET", `lock:${key}`);
+const owner = (key) => tokenOf(redis, key);
 
 const kinds = [
   ["plain", redis, {}],

@@ -35,8 +35,9 @@ test("rule 11: one channel per client, not per lock, and none after close", asyn
   await Promise.all(keys.map((key) => holder.acquire(key)));
   const waiting = keys.map((key, at) => client.acquire(key, { fair: at % 2 === 0 }).catch(() => {}));
   await until(() => client.inspect().waiters.length === keys.length);
-  const channels = await own.send("PUBSUB", "CHANNELS", "redlatch:*");
+  const channels = await own.send("PUBSUB", "CHANNELS", "*");
   assert.ok(channels.length <= 2, channels.join(" "));
+  for (const channel of channels) assert.match(channel, /^lock:redlatch:wake:[0-9a-f]{16}$/);
   await client.close();
   await holder.close();
   await Promise.all(waiting);
@@ -155,10 +156,10 @@ test("rule 11: a wake-up is a hint, never a grant: a stranger's message wins not
       granted = true;
     });
   waiting.catch(() => {});
-  await until(async () => (await own.send("PUBSUB", "CHANNELS", "redlatch:wake:*")).length === 2);
+  await until(async () => (await own.send("PUBSUB", "CHANNELS", "lock:redlatch:wake:*")).length === 2);
   const before = await scriptCalls(own);
   for (let round = 0; round < 200; round += 1) {
-    for (const channel of await own.send("PUBSUB", "CHANNELS", "redlatch:wake:*")) {
+    for (const channel of await own.send("PUBSUB", "CHANNELS", "lock:redlatch:wake:*")) {
       for (const text of ["1", "2", "0", "-1", "4294967296", "", "nonsense", "1".repeat(1_000)])
         await own.send("PUBLISH", channel, text);
     }

@@ -8,6 +8,7 @@ import { joinQueue } from "./queue.js";
 import { startRedis } from "./redis.js";
 import { ConnectionError, fromCommand, LockError, ServerError } from "./redlatch.js";
 import { ALL } from "./rights.js";
+import { tokenOf } from "./server-state.js";
 
 const LOGIN = { user: "app", password: "pw" };
 const QUICK = { retry: { min: 5, max: 20 } };
@@ -66,7 +67,7 @@ export const CHECKS = {
     const key = freshKey();
     const lock = await client.acquire(key, { ttl: 20_000, token: TOKEN });
     assert.ok(lock.fence > 0n);
-    assert.equal(await redis.send("GET", `lock:${key}`), TOKEN);
+    assert.equal(await tokenOf(redis, key), TOKEN);
     await lock.extend(40_000);
     assert.ok((await redis.send("PTTL", `lock:${key}`)) > 30_000);
     assert.equal(await lock.verify(), true);
@@ -239,8 +240,7 @@ export const CHECKS = {
     const key = freshKey();
     const lock = await theirs.acquire(key, { token: TOKEN });
     assert.equal(lock.fence, null);
-    for (const server of servers)
-      await until(async () => (await server.send("GET", `lock:${key}`)) === TOKEN);
+    for (const server of servers) await until(async () => (await tokenOf(server, key)) === TOKEN);
     assert.equal(await ours.tryAcquire(key), null);
     await lock.extend();
     assert.equal(await lock.release(), "released");

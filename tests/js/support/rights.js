@@ -7,8 +7,11 @@ const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf
 export const NEEDED = /^ +on (~lock:.*(?:\n +.*)*)$/m.exec(readme)?.[1].split(/\s+/) ?? [];
 if (!NEEDED.includes("+evalsha")) throw new Error("the README does not list the rights that a user needs");
 
-/** The same for a prefix of the client's own, which is not the `lock:` that the README's line is for. */
-export const ANY_PREFIX = ["~*", ...NEEDED.filter((right) => !right.startsWith("~"))];
+/** The same for another prefix than the `lock:` that the README's line is for. */
+export const neededFor = (prefix) => NEEDED.map((right) => right.replace(/^([~&])lock:/, `$1${prefix}`));
+
+/** The same for any prefix. */
+export const ANY_PREFIX = neededFor("");
 
 /** For other clients and libraries, which send commands of their own. */
 export const ALL = ["~*", "&*", "+@all"];

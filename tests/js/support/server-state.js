@@ -35,27 +35,37 @@ export async function assertAllExpire(server, ours = []) {
   );
 }
 
-/** The keys on that server, except fence counters and position leases, which outlive the lock and its queue. */
-export async function keysLeft(server, pattern = "*") {
-  const names = await server.send("KEYS", pattern);
-  return names.filter((name) => !/:redlatch:(fence|places):/.test(name));
+/** The token that holds the lock of that name, without the claim behind it; null if nobody does. */
+export async function tokenOf(server, name) {
+  const value = await server.send("GET", `lock:${name}`);
+  return value?.replace(/ [0-9a-f]{16}:\d+$/, "") ?? null;
 }
 
-/** The key of the fair queue for a lock key without braces. */
-export const queueOf = (key) => `{lock:${key}}:redlatch:queue:lock:${key}`;
+/** The keys on that server, except the fence counter, which outlives the lock. */
+export async function keysLeft(server, pattern = "*") {
+  const names = await server.send("KEYS", pattern);
+  return names.filter((name) => !/redlatch:fence/.test(name));
+}
+
+/** The key of that role ("waiters", "queue" or "places") for a lock key without braces, which begins with the prefix. */
+export const derivedKey = (role, key, prefix = "") => `${prefix}redlatch:${role}:{${key}}`;
+
+/** The key of the fair queue for a name without braces, under the default prefix. */
+export const queueOf = (name) => derivedKey("queue", `lock:${name}`, "lock:");
 
 /** How many waiters are in the queue of the key. */
 export const queueLength = (server, key) => server.send("ZCARD", queueOf(key));
 
 const LUA = new URL("../../../lua/", import.meta.url);
 
-const codeOf = (file) => readFileSync(new URL(`${file}.lua`, LUA), "utf8").replace(/^ *(--.*)?\n/gm, "");
+const codeOf = (file) => readFileSync(new URL(`${file}.lua`, LUA), "utf8").replace(/^ *(--.*\n|\n)?/gm, "");
 
-/** The script as the package sends it: the parts that its header names and its own code, without comments. */
+/** The script as the package sends it: the parts that its header names and its own code, without comments and indentation. */
 export function sourceOf(name) {
   const header = readFileSync(new URL(`${name}.lua`, LUA), "utf8");
-  const parts = /^-- PARTS: (.+)$/m.exec(header)[1].split(", ");
-  return [...parts.map((part) => `lib/${part}`), name].map(codeOf).join("");
+  const parts = /^-- PARTS: (.+)$/m.exec(header)[1];
+  const files = parts === "none" ? [] : parts.split(", ");
+  return [...files.map((part) => `lib/${part}`), name].map(codeOf).join("");
 }
 
 /** Makes all scripts known to a server, so that no call of theirs is answered by NOSCRIPT. */

@@ -265,9 +265,9 @@ test("close rejects bad options and stays open", async () => {
   await client.close();
 });
 
-test("the core gets full keys, defaults and overrides", async () => {
+test("the core gets the settings, names without the prefix, defaults and overrides", async () => {
   const { load, cores } = fakeLoader();
-  const client = openClient({ url: SERVER, prefix: "p:", ttl: 1000 }, load, new FakeTransport());
+  const client = openClient({ url: SERVER, prefix: "p:", label: "l", ttl: 1000 }, load, new FakeTransport());
   const silent = () => {};
   client.acquire("a").catch(silent);
   client
@@ -291,6 +291,8 @@ test("the core gets full keys, defaults and overrides", async () => {
     )
     .catch(silent);
   await settle();
+  const settings = { drift: 0.01, retryMin: 50, retryMax: 250, nodeTimeout: 0, connectTimeout: 5_000 };
+  assert.deepEqual(cores[0].settings, { ...settings, prefix: "p:", label: "l" });
   const given = cores[0].calls.filter(([name]) => name === "acquire").map(([, request]) => request);
   const base = {
     token: undefined,
@@ -301,22 +303,22 @@ test("the core gets full keys, defaults and overrides", async () => {
     fence: 0n,
   };
   assert.deepEqual(given, [
-    { ...base, keys: ["p:a"] },
+    { ...base, keys: ["a"] },
     {
       ...base,
-      keys: ["p:ä", "p:b"],
+      keys: ["ä", "b"],
       token: "t",
       ttl: 200,
       wait: Number.POSITIVE_INFINITY,
       flags: 1,
       maxHold: 7,
     },
-    { ...base, keys: ["p:c"], wait: 5 },
-    { ...base, keys: ["p:d"], flags: 1 },
-    { ...base, keys: ["p:e"] },
-    { ...base, keys: ["p:f"], flags: 3 },
-    { ...base, keys: ["p:k"], token: "secret", ttl: 5000, flags: 4 },
-    { ...base, keys: ["p:k"], token: "secret", ttl: 300, wait: 0, flags: 7, maxHold: 9 },
+    { ...base, keys: ["c"], wait: 5 },
+    { ...base, keys: ["d"], flags: 1 },
+    { ...base, keys: ["e"] },
+    { ...base, keys: ["f"], flags: 3 },
+    { ...base, keys: ["k"], token: "secret", ttl: 5000, flags: 4 },
+    { ...base, keys: ["k"], token: "secret", ttl: 300, wait: 0, flags: 7, maxHold: 9 },
   ]);
   await client.close();
 });

@@ -7,6 +7,7 @@ import { inlineCore } from "../../../pkg/dist/core/loading.js";
 import { InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
 import { startRedis } from "../support/redis.js";
+import { ANY_PREFIX } from "../support/rights.js";
 
 // A module of nothing but (func (export "t") unreachable).
 const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05010300000b", "hex");
@@ -16,7 +17,7 @@ const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
   (name) => !/^(constructor|__\w+)$/.test(name),
 );
 
-const server = await startRedis({ after });
+const server = await startRedis({ after }, { rights: ANY_PREFIX });
 const unhandled = [];
 const note = (error) => unhandled.push(error);
 process.on("unhandledRejection", note).on("uncaughtException", note);

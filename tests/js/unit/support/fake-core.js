@@ -30,6 +30,8 @@ const [ROOM, NUMBERS, OUTGOING] = [8, 1 << 14, 1 << 15];
 export class FakeCore {
   memory = new WebAssembly.Memory({ initial: 1 });
   calls = [];
+  /** What the constructor was given. */
+  settings = {};
   records = [];
   details = [];
   /** The records that a close leads to. */
@@ -177,8 +179,10 @@ export function fakeLoader(prepare = () => {}) {
   const cores = [];
   const abandoned = [];
   const load = () => ({
-    Core: function Core() {
+    Core: function Core(drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label) {
       const core = new FakeCore();
+      core.settings = { drift, retryMin, retryMax, nodeTimeout, connectTimeout, label };
+      core.settings.prefix = Buffer.from(prefix).toString();
       prepare(core, cores.length);
       cores.push(core);
       return core;
