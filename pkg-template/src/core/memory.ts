@@ -44,12 +44,13 @@ export class CoreMemory {
 
   /** Writes keys and a token into the room, as `acquire` takes them; returns how many bytes that are. */
   putNames(keys: readonly string[], token: string | undefined): number {
+    // By index: the iterator of a frozen array makes an object for each key.
     let most = spaceFor(token ?? "");
-    for (const key of keys) most += spaceFor(key);
+    for (let at = 0; at < keys.length; at += 1) most += spaceFor(keys[at] ?? "");
     this.#reserve(most);
     const bytes = this.#view();
     let end = this.#room;
-    for (const key of keys) end = write(bytes, end, key);
+    for (let at = 0; at < keys.length; at += 1) end = write(bytes, end, keys[at] ?? "");
     if (token !== undefined) end = write(bytes, end, token);
     return end - this.#room;
   }
