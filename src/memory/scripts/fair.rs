@@ -195,7 +195,9 @@ fn live_head(call: &mut Call<'_>, queue: &[u8], leases: &[u8], caller: Caller<'_
         if is_alive {
             return Ok(Head { live: Some((head, left)), dead });
         }
-        dead.push(head);
+        if !matches!(caller, Caller::Leaves(leaver) if head == leaver) {
+            dead.push(head);
+        }
     }
     Ok(Head { live: Some((Vec::new(), 1)), dead })
 }
