@@ -131,9 +131,8 @@ export const acquire = {
     const locks = [await client.acquire([name, `${name}-2`]), await client.acquire(key(), { fair: true })];
     const waiting = client.acquire(locks[1].keys[0], { fair: true });
     await until(() => client.inspect().waiters.length === 1, "the waiter");
-    const names = await send("KEYS", "*");
-    ok(names.length >= 5, `keys of locks, fences and a queue: ${names}`);
-    for (const each of names) ok((await send("PTTL", each)) !== -1, `${each} expires`);
+    await until(async () => (await send("KEYS", "*")).length >= 6, "keys of locks, fences and a queue");
+    for (const each of await send("KEYS", "*")) ok((await send("PTTL", each)) !== -1, `${each} expires`);
     for (const lock of locks) await lock.release();
     await (await waiting).release();
     for (const each of await send("KEYS", "*")) ok((await send("PTTL", each)) !== -1, `${each} expires`);
