@@ -7,8 +7,8 @@ use crate::{
     event::{Event, Loss, ReleaseOutcome},
     handles::{Handle, Phase},
     id::{HandleId, LockId, OperationId},
-    index::Index,
     lock::{Input, Lock, Operation, Owner, Request, Spec, Start},
+    script::into_sorted_set,
     time::{Duration, Instant},
 };
 
@@ -119,10 +119,7 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn close(&mut self, occupied: &[HandleId], now: Instant) {
         self.run_due(now);
         self.closed = true;
-        let mut at_work = Index::default();
-        for handle in occupied {
-            at_work.insert(handle.0.into(), 0);
-        }
+        let occupied = into_sorted_set(occupied.iter().copied());
         let mut handles = Vec::new();
         let mut releasing = Vec::new();
         for &(id, ref lock) in self.locks.iter() {
@@ -142,7 +139,7 @@ impl<E: Entropy + 'static> Engine<E> {
             self.refuse(handle.id, Code::Closed, "the client was closed before the lock was acquired");
         }
         for handle in handles.iter().filter(is_held) {
-            if at_work.first_of(handle.id.0.into()).is_some() {
+            if occupied.binary_search(&handle.id).is_ok() {
                 self.events.push_back(Event::Closing { lock: handle.id });
             } else {
                 self.events.push_back(Event::Lost { lock: handle.id, loss: Loss::Closed, reason: None });
