@@ -50,7 +50,7 @@ pub(crate) struct Registration<'a> {
     pub(crate) ttl: Duration,
 }
 
-/// Takes all keys or none, with a lease of `ttl`. Registers the waiter if they are taken.
+/// Takes all keys or none, with a lease of `ttl`. If another owner holds one of them, registers the waiter.
 pub(crate) fn exclusive_acquire<'a>(
     keys: &'a LockKeys,
     counter: Option<&'a [u8]>,

@@ -84,7 +84,7 @@ fn derived(prefix: &[u8], role: KeyRole, key: &[u8]) -> Vec<u8> {
     let slot = redis_keyslot(key);
     let tagged = |tag: &[u8]| [&head, b"{".as_slice(), tag, b"}:", key].concat();
     let own = hash_tag(key).unwrap_or(key);
-    in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], |number| tagged(number))
+    in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], tagged)
 }
 
 /// The fence counter of a server: `<prefix>redlatch:fence`.
@@ -100,7 +100,7 @@ pub(crate) fn fence_counter_of_slot(prefix: &[u8], key: &[u8]) -> Vec<u8> {
     if hash_tag(prefix).is_some() {
         return counter;
     }
-    in_slot(slot, [tagged(&tag_of_slot(slot))], |number| tagged(number))
+    in_slot(slot, [tagged(&tag_of_slot(slot))], tagged)
 }
 
 /// The first candidate that is in the slot. A prefix with a single brace may put all of them elsewhere: then one with a

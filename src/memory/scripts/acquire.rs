@@ -37,8 +37,9 @@ struct Item<'a> {
 pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
     let (lease, registration_ttl) = (call.number(1)?, lua::whole(call.text(2)?));
     call.time()?;
-    let items = items(call, registration_ttl.is_some())?;
-    let counter = call.keys.get(items.len().saturating_mul(if registration_ttl.is_some() { 2 } else { 1 }));
+    let width = width(registration_ttl);
+    let items = items(call, width)?;
+    let counter = call.keys.get(items.len().saturating_mul(width));
     let last = counter.map(|counter| last_fence(call, counter)).transpose()?;
     let mut results = vec![Reply::Integer(0); items.len()];
     let mut granted = Vec::new();
@@ -68,8 +69,8 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
         Some((counter, last)) => Some(mint(call, counter, last, count)?),
         None => None,
     };
-    for (fence, i) in (first.unwrap_or(1)..).zip(granted) {
-        let fence = if first.is_some() { fence } else { 1 };
+    for (order, i) in (0..).zip(granted) {
+        let fence = first.map_or(1, |first| first.saturating_add(order));
         if let (Some(result), Some(item)) = (results.get_mut(i), items.get(i)) {
             *result = Reply::Integer(fence);
             if let Some((waiters, waiter)) = item.waiter {
@@ -81,9 +82,13 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
     call.reply(results)
 }
 
-fn items<'a>(call: &Call<'a>, waits: bool) -> Outcome<Vec<Item<'a>>> {
+/// How many keys belong to each lock key: locks that wait have a set of registered waiters.
+const fn width(registration_ttl: Option<i64>) -> usize {
+    if registration_ttl.is_some() { 2 } else { 1 }
+}
+
+fn items<'a>(call: &Call<'a>, width: usize) -> Outcome<Vec<Item<'a>>> {
     let odd = || ErrorReply::beyond("a call with so many keys");
-    let width = if waits { 2 } else { 1 };
     let arguments = call.arguments.get(3..).unwrap_or_default();
     let spare = call.keys.len().checked_sub(arguments.len()).ok_or_else(odd)?;
     if spare > 1 {
@@ -141,7 +146,7 @@ pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
     let (registration_ttl, value, waiter) = (lua::whole(call.text(3)?), call.text(4)?, call.text(5)?);
     let n = usize::try_from(n).unwrap_or(0);
     call.time()?;
-    let width = if registration_ttl.is_some() { 2 } else { 1 };
+    let width = width(registration_ttl);
     let (locks, counter) = call
         .keys
         .split_at_checked(n.saturating_mul(width))
