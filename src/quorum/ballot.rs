@@ -143,6 +143,18 @@ impl Ballot {
         }
     }
 
+    /// Whether the node has to answer this command, or an earlier one of the lock.
+    pub(super) const fn is_asked(&self) -> bool {
+        matches!(self.vote, BallotState::Behind(..) | BallotState::Asked(..))
+    }
+
+    /// Begins the patience with the node anew.
+    pub(super) fn wait_on(&mut self, listening: Instant) {
+        if let BallotState::Behind(since, _) | BallotState::Asked(since, _) = &mut self.vote {
+            *since = listening;
+        }
+    }
+
     /// Gives up on the node. A late answer still counts.
     pub(super) fn give_up(&mut self) {
         let text = match self.vote {

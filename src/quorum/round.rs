@@ -73,7 +73,7 @@ impl Round {
             Heard::Ready(node) => self.at(node, |ballot| ballot.on_ready(serial, to)),
             Heard::Free(node) => self.at(node, |ballot| ballot.on_free(serial, to)),
             Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
-            Heard::Timeout => self.expire(to.believed()),
+            Heard::Timeout => self.expire(to),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
             Heard::NoScript(node, of) if self.is(of) => {
                 self.at(node, |ballot| ballot.send_source(serial, to));
@@ -112,13 +112,23 @@ impl Round {
         self.ballots.iter().filter_map(|ballot| ballot.deadline(self.terms)).min()
     }
 
-    /// Gives up on the nodes whose deadline has passed.
-    fn expire(&mut self, believed: Instant) {
+    /// Gives up on the nodes whose deadline has passed. An extension waits on for those that were asked: they get no
+    /// other command before they answer, and a late "yes" counts. Meanwhile it asks the failed nodes again.
+    fn expire(&mut self, to: &mut impl Ask) {
         let terms = self.terms;
+        let extends = matches!(self.verb, Verb::Extend(_));
         for ballot in &mut self.ballots {
-            if ballot.deadline(terms).is_some_and(|deadline| deadline <= believed) {
+            if ballot.deadline(terms).is_none_or(|deadline| deadline > to.believed()) {
+                continue;
+            }
+            if extends && ballot.is_asked() {
+                ballot.wait_on(to.listening());
+            } else {
                 ballot.give_up();
             }
+        }
+        if extends && self.is_asking() {
+            self.ask_failed_again(to);
         }
     }
 
@@ -167,9 +177,7 @@ impl Round {
 
     /// Whether an answer is still pending.
     pub(crate) fn is_asking(&self) -> bool {
-        let is_pending =
-            |ballot: &Ballot| matches!(ballot.vote, BallotState::Behind(..) | BallotState::Asked(..));
-        self.ballots.iter().any(is_pending)
+        self.ballots.iter().any(Ballot::is_asked)
     }
 
     /// How many nodes could not be asked, or failed to answer.

@@ -63,7 +63,8 @@ export interface ClientOptions {
    * How long each server may take to answer: ms, integer, at least 1. By default a quarter of ttl, between 100 ms and 2 s, with
    * one server, and 5 % of ttl, between 20 ms and 1 s, with several. A server may always take as long as three round trips, up
    * to `connectTimeout`. With one server, a connection that is silent for longer counts as dead, and its unanswered commands are
-   * sent once more on a new one. With several, the vote goes on without that server. Stalls of the event loop do not count.
+   * sent once more on a new one. With several, an acquire goes on without that server; an extension or a verification waits
+   * for it while the lock is valid. Stalls of the event loop do not count.
    */
   nodeTimeout?: number | undefined;
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */

@@ -107,7 +107,7 @@ fn a_vote_is_not_taken_back_unless_a_majority_confirms_the_lock() {
     let lock = world.acquire(0, short(0));
     assert!(granted(world.next_event(0, ms(100))));
     world.servers[0].clear();
-    set(&mut world, &[Mode::Slow(300), Mode::Hung, Mode::Hung]);
+    set(&mut world, &[Mode::Slow(300), Mode::Refusing, Mode::Refusing]);
     world.extend(0, lock, ms(2000));
     let (event, took) = world.next_event(0, ms(1000)).unwrap();
     assert!(matches!(event, Event::OperationFailed { .. }) && took < ms(200), "{event:?} after {took:?}");
@@ -135,6 +135,29 @@ fn a_server_that_has_not_answered_gets_no_further_command_of_the_lock() {
         world.run_for(ms(10));
         assert_eq!(world.servers[0].commands - before, later + 1, "{mode:?}: the release waits for nothing");
     }
+}
+
+#[test]
+fn an_extension_waits_for_answers_as_long_as_the_lock_is_valid() {
+    let extended = |modes: [Mode; 3], recovers: Option<usize>| {
+        let mut world = warm(3, 1);
+        let lock = world.acquire(0, Request { ttl: ms(200), ..short(0) });
+        assert!(granted(world.next_event(0, ms(10))));
+        set(&mut world, &modes);
+        world.extend(0, lock, ms(200));
+        world.run_for(ms(50));
+        assert!(world.events(0).is_empty(), "{modes:?}: a nodeTimeout of 20 ms ends no extension");
+        if let Some(server) = recovers {
+            world.servers[server].mode = Mode::Up;
+        }
+        matches!(world.next_event(0, ms(100)), Some((Event::Extended { .. }, _)))
+    };
+    assert!(extended([Mode::Slow(90); 3], None));
+    assert!(
+        extended([Mode::Up, Mode::Refusing, Mode::Hung], Some(1)),
+        "the server that failed is asked again"
+    );
+    assert!(!extended([Mode::Up, Mode::Refusing, Mode::Hung], None));
 }
 
 #[test]
