@@ -207,9 +207,9 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.stats.count(|counters| &mut counters.round_trips);
                 self.deliver_and_follow(tag.lock, Input::Heard(Heard::Reply(node, tag.serial, reply)), now);
             }
-            News::NoScript(tag) => {
+            News::Repeat(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::NoScript(node, tag.serial)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(node, tag.serial)), now);
             }
             News::Wake(lock) => self.deliver_and_follow(lock, Input::Wake, now),
             News::Ready { waiting, again } => {

@@ -27,7 +27,7 @@ impl InFlight {
                 self.0.retain(|&(each, _)| each != node);
                 None
             }
-            Heard::Reply(node, serial, _) | Heard::NoScript(node, serial) => {
+            Heard::Reply(node, serial, _) | Heard::Repeat(node, serial) => {
                 self.0.retain(|each| *each != (node, serial));
                 (self.0.len() < before).then_some(node)
             }

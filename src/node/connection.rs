@@ -15,7 +15,7 @@ use super::{
     endpoint::{Endpoint, Transport},
     error_reply,
     handshake::{self, Dialect, Handshake, Next},
-    pipeline::{Order, Paired, Pipeline, Queued},
+    pipeline::{Order, Outcome, Paired, Pipeline, Queued},
 };
 
 /// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
@@ -34,6 +34,8 @@ pub(super) struct Connection {
     scanner: Scanner,
     pub(super) pipeline: Pipeline,
     pub(super) out: Vec<u8>,
+    /// What the last reply says to locks that have not been told yet, the last first.
+    answers: Vec<ConnectionEvent>,
     /// When bytes were last received, or the connection was made.
     heard: Instant,
     /// When the last step of the handshake was written.
@@ -49,7 +51,7 @@ pub(super) struct Connection {
 }
 
 /// What the received bytes mean for the node.
-#[derive(Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum ConnectionEvent {
     /// Nothing, until more bytes are received.
     Idle,
@@ -59,12 +61,12 @@ pub(super) enum ConnectionEvent {
     Wake(LockId),
     /// The reply to a command.
     Reply(Tag, Result<Answer, NodeError>),
-    /// The server does not have the command's script, and did nothing.
-    NoScript(Tag),
+    /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
+    Repeat(Tag),
     /// The connection cannot be used any more.
     Ended(NodeError),
-    /// The command was refused with READONLY: the server is a replica now, and the connection is of no use (rule 17).
-    Demoted(Tag, NodeError),
+    /// The commands were refused with READONLY: the server is a replica now, and the connection is of no use (rule 17).
+    Demoted(Vec<Tag>, NodeError),
 }
 
 impl Connection {
@@ -92,6 +94,7 @@ impl Connection {
             scanner: Scanner::new(Limits::default()),
             pipeline: Pipeline::new(first_nonce, order),
             out,
+            answers: Vec::new(),
             heard: now,
             greeted: now,
             round_trip: None,
@@ -133,6 +136,9 @@ impl Connection {
     /// The next event in the received bytes. `channel` is the channel of this client's wake-ups.
     pub(super) fn next(&mut self, endpoint: &Endpoint, channel: &[u8]) -> ConnectionEvent {
         loop {
+            if let Some(answer) = self.answers.pop() {
+                return answer;
+            }
             // The reply to SUBSCRIBE is a push. Every other push is a message.
             let awaits_push = matches!(self.greeting, Some((Handshake::Subscribe, _)));
             let awaits_hello = matches!(self.greeting, Some((Handshake::Hello, _)));
@@ -184,23 +190,42 @@ impl Connection {
             if let Some(asked) = self.pipeline.head_sent() {
                 measure(&mut self.round_trip, asked, self.heard);
             }
-            return match self.pipeline.pair(&reply, &mut self.out) {
-                Paired::Answer(tag, answer) => {
-                    self.proven = true;
-                    ConnectionEvent::Reply(tag, Ok(answer))
-                }
-                Paired::NoScript(tag) => ConnectionEvent::NoScript(tag),
-                Paired::Error(tag, line) => {
-                    let error = server_error(line, endpoint);
-                    // The name may resolve to the new master for the next connection.
-                    if error.calls_for_new_connection() {
-                        return ConnectionEvent::Demoted(tag, error);
-                    }
-                    ConnectionEvent::Reply(tag, Err(error))
-                }
-                Paired::Mismatch => ConnectionEvent::Ended(NodeError::Protocol(OUT_OF_STEP.into())),
+            let answers = &mut self.answers;
+            let tell = |tag, outcome| {
+                answers.push(match outcome {
+                    Outcome::Answer(answer) => ConnectionEvent::Reply(tag, Ok(answer)),
+                    Outcome::Error(line) => ConnectionEvent::Reply(tag, Err(server_error(line, endpoint))),
+                    Outcome::Repeat => ConnectionEvent::Repeat(tag),
+                });
             };
+            match self.pipeline.pair(&reply, &mut self.out, tell) {
+                Paired::Ran => self.proven = true,
+                Paired::Refused => {
+                    if let Some(demoted) = self.demoted() {
+                        return demoted;
+                    }
+                }
+                Paired::NoScript => {}
+                Paired::Mismatch => return ConnectionEvent::Ended(NodeError::Protocol(OUT_OF_STEP.into())),
+            }
+            self.answers.reverse();
         }
+    }
+
+    /// Takes the answers back if the error in them calls for a new connection: the name may resolve to the new master then.
+    fn demoted(&mut self) -> Option<ConnectionEvent> {
+        let Some(ConnectionEvent::Reply(_, Err(error))) = self.answers.first() else { return None };
+        if !error.calls_for_new_connection() {
+            return None;
+        }
+        let error = error.clone();
+        let mut tags = Vec::new();
+        for answer in core::mem::take(&mut self.answers) {
+            if let ConnectionEvent::Reply(tag, _) = answer {
+                tags.push(tag);
+            }
+        }
+        Some(ConnectionEvent::Demoted(tags, error))
     }
 }
 

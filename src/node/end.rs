@@ -42,7 +42,7 @@ impl Node {
             self.state = State::Dialing { id: dial(), until, dialect };
             return None;
         }
-        let news = self.end(NodeError::connection(cause, reason), None, false, entropy, now);
+        let news = self.end(NodeError::connection(cause, reason), Vec::new(), false, entropy, now);
         if let Cause::Obstacle(_, Obstacle::Permission) = cause {
             // It may be given at any time, and to ask for it costs the network nothing.
             self.backoff.allow();
@@ -95,7 +95,7 @@ impl Node {
                 (Cause::ConnectTimeout, "connection timed out (connectTimeout)")
             }
         };
-        Some(self.end(NodeError::connection(cause, text), None, true, entropy, now))
+        Some(self.end(NodeError::connection(cause, text), Vec::new(), true, entropy, now))
     }
 
     /// Ends a connection that has been idle for long. That is no failure: the next command connects at once.
@@ -106,18 +106,19 @@ impl Node {
         News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
     }
 
-    /// Ends the connection. The command `refused` may be repeated, like those without an answer. `close` asks the driver
+    /// Ends the connection. The commands that were `refused` may be repeated, like those without an answer. `close` asks the driver
     /// to close the connection, unless the driver reported the end itself.
     pub(super) fn end(
         &mut self,
         error: NodeError,
-        refused: Option<Tag>,
+        refused: Vec<Tag>,
         close: bool,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> News {
         let id = self.id();
-        let unanswered = match core::mem::replace(&mut self.state, State::Down) {
+        let mut unanswered = refused;
+        match core::mem::replace(&mut self.state, State::Down) {
             State::Up(connection) => {
                 self.round_trips = connection.round_trips().or(self.round_trips);
                 if !connection.proven {
@@ -130,14 +131,11 @@ impl Node {
                     // The server may have been upgraded: RESP3 is tried again.
                     self.resp2_until = None;
                 }
-                refused.into_iter().chain(connection.pipeline.into_tags()).collect()
+                connection.pipeline.into_tags(&mut unanswered);
             }
-            State::Dialing { .. } => {
-                self.backoff.failed(now, entropy);
-                Vec::new()
-            }
-            State::Down => Vec::new(),
-        };
+            State::Dialing { .. } => self.backoff.failed(now, entropy),
+            State::Down => {}
+        }
         self.hung_up = false;
         self.last_error = Some(error.clone());
         self.fault = Some(error.clone());

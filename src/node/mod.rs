@@ -21,6 +21,7 @@ mod error_reply;
 mod handshake;
 mod news;
 mod pipeline;
+mod run;
 
 use crate::{
     entropy::Entropy,
@@ -116,6 +117,10 @@ impl Node {
             State::Up(connection) if connection.is_ready() => {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(NodeError::Overloaded);
+                }
+                if self.is_cluster {
+                    // Locks are in different slots: each goes alone.
+                    connection.pipeline.close_run(&mut connection.out);
                 }
                 connection.pipeline.push(tag, command, now, &mut connection.out);
                 self.used = now;
@@ -221,26 +226,28 @@ impl Node {
                     Err(NodeError::Server(error)) if error.prefix == "CROSSSLOT" && !self.is_cluster => {
                         // Refused before it ran. Nothing else in the command needs another slot than its locks.
                         self.is_cluster = true;
-                        return Some(News::NoScript(tag));
+                        return Some(News::Repeat(tag));
                     }
                     Err(error) => self.fault = Some(error.clone()),
                 }
                 Some(News::Reply(tag, reply))
             }
-            ConnectionEvent::NoScript(tag) => Some(News::NoScript(tag)),
-            ConnectionEvent::Ended(error) => Some(self.end(error, None, true, entropy, now)),
-            ConnectionEvent::Demoted(tag, error) => Some(self.end(error, Some(tag), true, entropy, now)),
+            ConnectionEvent::Repeat(tag) => Some(News::Repeat(tag)),
+            ConnectionEvent::Ended(error) => Some(self.end(error, Vec::new(), true, entropy, now)),
+            ConnectionEvent::Demoted(tags, error) => Some(self.end(error, tags, true, entropy, now)),
         }
     }
 
     /// Takes the bytes to write, and their connection, if there are any.
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         match &mut self.state {
-            State::Up(connection) if !connection.out.is_empty() => {
+            State::Up(connection) => {
+                connection.pipeline.close_run(&mut connection.out);
                 connection.pipeline.transmitted();
-                Some((connection.id, core::mem::take(&mut connection.out)))
+                let bytes = core::mem::take(&mut connection.out);
+                (!bytes.is_empty()).then_some((connection.id, bytes))
             }
-            _ => None,
+            State::Down | State::Dialing { .. } => None,
         }
     }
 

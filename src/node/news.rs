@@ -31,8 +31,8 @@ pub(crate) enum Asked {
 pub(crate) enum News {
     /// The reply to a command.
     Reply(Tag, Result<Answer, NodeError>),
-    /// The server does not have the command's script, and did nothing.
-    NoScript(Tag),
+    /// The server did nothing, and the command is to be sent again.
+    Repeat(Tag),
     /// A wake-up for this lock.
     Wake(LockId),
     /// The connection is ready. `again` if an earlier connection to this server was ready.

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 
 use super::{
     Tag,
-    command::{Command, Form, digits_of, with_source},
+    command::Command,
+    run::{Form, Run, digits_of, with_source},
 };
 use crate::{
     resp::Reply,
@@ -17,10 +18,11 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// A command whose reply has not arrived.
+/// A command whose reply has not arrived. It may be a run, which carries the commands of several locks.
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Pending {
-    pub(crate) tag: Tag,
+    /// The locks of the run, in order, or the only one.
+    tags: Vec<Tag>,
     script: &'static Script,
     nonce: u64,
     form: Form,
@@ -28,7 +30,7 @@ pub(crate) struct Pending {
     sent: Instant,
     queued: Queued,
     silence: Duration,
-    /// The number of lock keys.
+    /// The number of lock keys of the first lock.
     locks: usize,
     /// The lock keys; empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
@@ -58,13 +60,24 @@ struct Deferred {
     bytes: Vec<u8>,
 }
 
+/// What a reply says to one lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome<'a> {
+    Answer(Answer),
+    Error(&'a [u8]),
+    /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
+    Repeat,
+}
+
 /// What a reply turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Paired<'a> {
-    Answer(Tag, Answer),
-    /// The server does not have the script, and did nothing.
-    NoScript(Tag),
-    Error(Tag, &'a [u8]),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paired {
+    /// The script ran.
+    Ran,
+    /// An error, for every lock of the command.
+    Refused,
+    /// The server does not have the script.
+    NoScript,
     /// The reply does not belong to the command.
     Mismatch,
 }
@@ -73,8 +86,12 @@ pub(crate) enum Paired<'a> {
 pub(crate) struct Pipeline {
     order: Order,
     queue: VecDeque<Pending>,
-    deferred: VecDeque<Deferred>,
+    deferred: Vec<Deferred>,
     nonce: u64,
+    /// The last command in the queue, as long as others may join it.
+    run: Run,
+    /// How many of the next commands go alone, because the server refused a run for the sake of one of them.
+    alone: usize,
     /// What is known of the scripts that were used on this connection.
     scripts: Vec<(&'static Script, Known)>,
 }
@@ -101,31 +118,63 @@ impl Pipeline {
         Self { order, nonce: first_nonce, ..Self::default() }
     }
 
+    /// How many replies are awaited, or will be.
     pub(crate) fn len(&self) -> usize {
         self.queue.len().saturating_add(self.deferred.len())
     }
 
+    /// Sends a lock's command. It joins the open run if it can.
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
+        let is_alone = self.alone > 0;
+        self.alone = self.alone.saturating_sub(1);
+        if !is_alone
+            && self.run.join(&command.call)
+            && let Some(last) = self.queue.back_mut()
+        {
+            last.tags.push(tag);
+            last.silence = last.silence.min(command.silence);
+            return;
+        }
+        self.close_run(out);
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
-        let script = command.call.script;
-        let form = self.form_of(script, out);
-        let queued = if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers };
-        let keys = match self.order {
-            Order::AsSent => Vec::new(),
-            Order::PerKey => command.call.keys.locks().to_vec(),
+        let Command { call, silence } = command;
+        let pending = Pending {
+            tags: vec![tag],
+            script: call.script,
+            nonce,
+            form: Form::Hash,
+            sent: now,
+            queued: if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers },
+            silence: *silence,
+            locks: call.keys.locks().len(),
+            keys: match self.order {
+                Order::AsSent => Vec::new(),
+                Order::PerKey => call.keys.locks().to_vec(),
+            },
         };
-        let locks = command.call.keys.locks().len();
-        let silence = command.silence;
-        let pending = Pending { tag, script, nonce, form, sent: now, queued, silence, locks, keys };
+        self.run.open(call, nonce);
         if self.is_free(&pending, self.deferred.len()) {
-            command.write(form, nonce, out);
             self.queue.push_back(pending);
+            if is_alone || self.order == Order::PerKey {
+                self.close_run(out);
+            }
         } else {
             let mut bytes = Vec::new();
-            command.write(form, nonce, &mut bytes);
-            self.deferred.push_back(Deferred { pending, bytes });
+            let form = self.form_of(pending.script, &mut bytes);
+            self.run.close(form, &mut bytes);
+            self.deferred.push(Deferred { pending: Pending { form, ..pending }, bytes });
         }
+    }
+
+    /// Appends the open run to `out`. No command joins it any more.
+    pub(crate) fn close_run(&mut self, out: &mut Vec<u8>) {
+        let Some(script) = self.run.script() else { return };
+        let form = self.form_of(script, out);
+        if let Some(last) = self.queue.back_mut() {
+            last.form = form;
+        }
+        self.run.close(form, out);
     }
 
     /// How to send the script. If only one command used it so far, and its bytes are still in `out`, that command gets the
@@ -147,7 +196,8 @@ impl Pipeline {
                         *other = other.saturating_add(longer);
                     }
                 }
-                if let Some(first) = self.queue.iter_mut().rev().find(|first| first.script == script) {
+                let mut earlier = self.queue.iter_mut().rev().skip(1);
+                if let Some(first) = earlier.find(|first| first.script == script) {
                     first.form = Form::Source;
                 }
                 Form::Hash
@@ -171,13 +221,13 @@ impl Pipeline {
     }
 
     /// Notes what a reply says about the script of its command.
-    fn learn(&mut self, script: &'static Script, form: Form, paired: &Paired<'_>) {
+    fn learn(&mut self, script: &'static Script, form: Form, paired: Paired) {
         let Some(known) = self.known(script) else { return };
         match paired {
-            Paired::Answer(..) => *known = Known::Yes,
-            Paired::NoScript(_) if *known != Known::OnItsWay => *known = Known::No,
-            Paired::Error(..) if form == Form::Source => *known = Known::No,
-            Paired::NoScript(_) | Paired::Error(..) | Paired::Mismatch => {}
+            Paired::Ran => *known = Known::Yes,
+            Paired::NoScript if *known != Known::OnItsWay => *known = Known::No,
+            Paired::Refused if form == Form::Source => *known = Known::No,
+            Paired::NoScript | Paired::Refused | Paired::Mismatch => {}
         }
     }
 
@@ -200,23 +250,48 @@ impl Pipeline {
         while let Some(deferred) = self.deferred.get(index) {
             if !self.is_free(&deferred.pending, index) {
                 index = index.saturating_add(1);
-            } else if let Some(Deferred { pending, bytes }) = self.deferred.remove(index) {
+            } else {
+                let Deferred { pending, bytes } = self.deferred.remove(index);
                 out.extend(bytes);
                 self.queue.push_back(pending);
             }
         }
     }
 
-    /// Pairs a reply with the command at the head, and removes that command unless they do not match. Deferred commands
-    /// that become free are appended to `out`.
-    pub(crate) fn pair<'a>(&mut self, reply: &Reply<'a>, out: &mut Vec<u8>) -> Paired<'a> {
+    /// Pairs a reply with the command at the head, and removes that command unless they do not match. `tell` gets what the
+    /// reply says to each of its locks. Deferred commands that become free are appended to `out`.
+    pub(crate) fn pair<'a>(
+        &mut self,
+        reply: &Reply<'a>,
+        out: &mut Vec<u8>,
+        mut tell: impl FnMut(Tag, Outcome<'a>),
+    ) -> Paired {
         let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
-        if paired != Paired::Mismatch
-            && let Some(Pending { script, form, .. }) = self.queue.pop_front()
-        {
-            self.learn(script, form, &paired);
-            self.send_free(out);
+        if paired == Paired::Mismatch {
+            return paired;
         }
+        if self.queue.len() == 1 {
+            // Bytes that answer nothing: the run must not look as if it waited for the next reply.
+            self.close_run(out);
+        }
+        let Some(head) = self.queue.pop_front() else { return Paired::Mismatch };
+        self.learn(head.script, head.form, paired);
+        match reply {
+            Reply::Error(line) => {
+                let is_for_one = head.tags.len() > 1 && concerns_one(line);
+                if is_for_one {
+                    self.alone = head.tags.len();
+                }
+                let repeats = is_for_one || paired == Paired::NoScript;
+                let outcome = if repeats { Outcome::Repeat } else { Outcome::Error(line) };
+                head.tags.iter().for_each(|&tag| tell(tag, outcome));
+            }
+            _ => {
+                let mut tags = head.tags.iter();
+                head.read(reply, |outcome| tags.next().into_iter().for_each(|&tag| tell(tag, outcome)));
+            }
+        }
+        self.send_free(out);
         paired
     }
 
@@ -231,35 +306,55 @@ impl Pipeline {
         self.queue.front().map(|head| head.sent.max(heard).after(head.silence.max(least)))
     }
 
-    /// The tags of all commands, each of which now has an unknown outcome.
-    pub(crate) fn into_tags(self) -> impl Iterator<Item = Tag> {
-        self.queue
-            .into_iter()
-            .chain(self.deferred.into_iter().map(|other| other.pending))
-            .map(|pending| pending.tag)
+    /// Appends the tags of all commands, each of which now has an unknown outcome.
+    pub(crate) fn into_tags(self, tags: &mut Vec<Tag>) {
+        for pending in self.queue {
+            tags.extend(pending.tags);
+        }
+        for deferred in self.deferred {
+            tags.extend(deferred.pending.tags);
+        }
     }
 }
 
 impl Pending {
-    fn pair<'a>(&self, reply: &Reply<'a>) -> Paired<'a> {
+    fn pair(&self, reply: &Reply<'_>) -> Paired {
         match reply {
             Reply::Error(line) if self.form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
-                Paired::NoScript(self.tag)
+                Paired::NoScript
             }
-            Reply::Error(line) => Paired::Error(self.tag, line),
-            Reply::Array(elements) => match elements.split_first() {
-                Some((Reply::Bulk(echo), rest)) if *echo == digits_of(self.nonce) => {
-                    match self.script.returns.read(rest, self.locks) {
-                        Some(Said::Answer(answer)) => Paired::Answer(self.tag, answer),
-                        Some(Said::Error(line)) => Paired::Error(self.tag, line),
-                        None => Paired::Mismatch,
-                    }
-                }
-                _ => Paired::Mismatch,
-            },
+            Reply::Error(_) => Paired::Refused,
+            _ if self.read(reply, |_| {}) => Paired::Ran,
             _ => Paired::Mismatch,
         }
     }
+
+    /// Reads the result for each lock. False if the reply does not begin with the nonce, or has not one result of the
+    /// script's form for each lock.
+    fn read<'a>(&self, reply: &Reply<'a>, mut each: impl FnMut(Outcome<'a>)) -> bool {
+        let Reply::Array(elements) = reply else { return false };
+        let Some((Reply::Bulk(echo), mut results)) = elements.split_first() else { return false };
+        if *echo != digits_of(self.nonce) {
+            return false;
+        }
+        for _ in &self.tags {
+            // A lock alone may have several results, for several keys.
+            let size = if self.tags.len() == 1 { results.len() } else { 1 };
+            let Some((result, rest)) = results.split_at_checked(size) else { return false };
+            match self.script.returns.read(result, self.locks) {
+                Some(Said::Answer(answer)) => each(Outcome::Answer(answer)),
+                Some(Said::Error(line)) => each(Outcome::Error(line)),
+                None => return false,
+            }
+            results = rest;
+        }
+        results.is_empty()
+    }
+}
+
+/// Whether a server refuses a whole run for the sake of one of its locks, so that each must be asked alone.
+fn concerns_one(line: &[u8]) -> bool {
+    [&b"NOPERM"[..], b"CROSSSLOT", b"TRYAGAIN"].iter().any(|word| line.starts_with(word))
 }
 
 #[cfg(test)]

@@ -76,9 +76,8 @@ impl Ballot {
         self.send(serial, to);
     }
 
-    /// The node does not have the script: repeats the command, which is sent with EVAL now. Validity still counts from
-    /// the first time of sending.
-    pub(super) fn send_source(&mut self, serial: u32, to: &mut impl Ask) {
+    /// The node did nothing: sends the command again. Validity still counts from the first time of sending.
+    pub(super) fn send_again(&mut self, serial: u32, to: &mut impl Ask) {
         let first = self.sent;
         self.send(serial, to);
         if matches!(self.vote, BallotState::Asked(..)) {

@@ -23,8 +23,8 @@ pub(crate) enum Heard<'a> {
     Down(NodeId, &'a NodeError),
     /// The node answered the round with this serial number.
     Reply(NodeId, u32, Result<Answer, NodeError>),
-    /// The node does not have the script that the round with this serial number uses, and did nothing.
-    NoScript(NodeId, u32),
+    /// The node did nothing, and gets the command of the round with this serial number again.
+    Repeat(NodeId, u32),
     /// The round's deadline has passed.
     Timeout,
 }
@@ -75,8 +75,8 @@ impl Round {
             Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
             Heard::Timeout => self.expire(to),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
-            Heard::NoScript(node, of) if self.is(of) => {
-                self.at(node, |ballot| ballot.send_source(serial, to));
+            Heard::Repeat(node, of) if self.is(of) => {
+                self.at(node, |ballot| ballot.send_again(serial, to));
             }
             _ => return false,
         }

@@ -17,14 +17,18 @@ pub(crate) struct Call<'a> {
     pub(crate) roles: usize,
     /// The last of KEYS, if the script mints fencing tokens.
     pub(crate) counter: Option<&'a [u8]>,
-    /// ARGV after the nonce; `None` after the last argument.
-    pub(crate) arguments: [Option<Argument<'a>>; MOST_ARGUMENTS],
-    /// What follows in ARGV for each lock key.
-    pub(crate) each: Option<Argument<'a>>,
+    /// ARGV after the nonce, as far as independent locks can have it in common; `None` after the last argument.
+    pub(crate) common: [Option<Argument<'a>>; 5],
+    /// What follows in ARGV for each lock key; `None` after the last argument.
+    pub(crate) own: [Option<Argument<'a>>; 2],
 }
 
-/// The most arguments that a script takes after the nonce, beside those of each lock key.
-const MOST_ARGUMENTS: usize = 5;
+impl Call<'_> {
+    /// Whether other locks may share the call: those whose `common` arguments, `roles` and `counter` are the same.
+    pub(crate) fn may_share(&self) -> bool {
+        self.script.serves_several && self.keys.locks().len() == 1
+    }
+}
 
 /// An element of ARGV.
 #[derive(Clone, Copy)]
@@ -65,13 +69,14 @@ pub(crate) fn exclusive_acquire<'a>(
     let roles = if waiter.is_some() { 2 } else { 1 };
     let count = keys.locks().len();
     if count == 1 {
-        let arguments = [Some(millis(ttl)), Some(kept), Some(Bytes(value)), waiter, None];
-        return Call { script: &EXCLUSIVE_ACQUIRE, keys, roles, counter, arguments, each: None };
+        let common = [Some(millis(ttl)), Some(kept), None, None, None];
+        let own = [Some(Bytes(value)), waiter];
+        return Call { script: &EXCLUSIVE_ACQUIRE, keys, roles, counter, common, own };
     }
     let count = Number(u64::try_from(count).unwrap_or(u64::MAX));
     let waiter = waiter.unwrap_or(Bytes(b""));
-    let arguments = [Some(count), Some(millis(ttl)), Some(kept), Some(Bytes(value)), Some(waiter)];
-    Call { script: &MULTI_ACQUIRE, keys, roles, counter, arguments, each: None }
+    let common = [Some(count), Some(millis(ttl)), Some(kept), Some(Bytes(value)), Some(waiter)];
+    Call { script: &MULTI_ACQUIRE, keys, roles, counter, common, own: [None; 2] }
 }
 
 /// Takes all keys if the waiter is the head of every queue. Otherwise joins the queues, if `wait`.
@@ -85,27 +90,32 @@ pub(crate) fn fair_acquire<'a>(
 ) -> Call<'a> {
     let Registration { waiter, ttl: kept } = registration;
     let wait = Bytes(if wait { b"1" } else { b"0" });
-    let arguments =
-        [Some(millis(ttl)), Some(Bytes(value)), Some(Bytes(waiter)), Some(millis(kept)), Some(wait)];
-    Call { script: &FAIR_ACQUIRE, keys, roles: FAIR_ACQUIRE.layout.len(), counter, arguments, each: None }
+    let common = [Some(millis(ttl)), Some(Bytes(value)), Some(Bytes(waiter)), Some(millis(kept)), Some(wait)];
+    Call { script: &FAIR_ACQUIRE, keys, roles: FAIR_ACQUIRE.layout.len(), counter, common, own: [None; 2] }
 }
 
 /// Extends all keys that hold the value to at least `ttl` from now. A `ttl` of zero only checks whether they do.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, value: &'a [u8], ttl: Duration) -> Call<'a> {
-    plain(&EXTEND, keys, [Some(millis(ttl)), Some(Bytes(value)), None])
+    let (ttl, value) = (Some(millis(ttl)), Some(Bytes(value)));
+    match keys.locks() {
+        [_] => plain(&EXTEND, keys, [ttl, None, None], value),
+        _ => plain(&EXTEND, keys, [ttl, value, None], None),
+    }
 }
 
 /// Claims all keys that the token holds, and extends them to at least `ttl` from now.
 pub(crate) fn adopt<'a>(keys: &'a LockKeys, token: &'a [u8], claim: &'a [u8], ttl: Duration) -> Call<'a> {
-    plain(&ADOPT, keys, [Some(millis(ttl)), Some(Bytes(token)), Some(Bytes(claim))])
+    plain(&ADOPT, keys, [Some(millis(ttl)), Some(Bytes(token)), Some(Bytes(claim))], None)
 }
 
 const fn plain<'a>(
     script: &'static Script,
     keys: &'a LockKeys,
     [one, two, three]: [Option<Argument<'a>>; 3],
+    own: Option<Argument<'a>>,
 ) -> Call<'a> {
-    Call { script, keys, roles: 1, counter: None, arguments: [one, two, three, None, None], each: None }
+    let common = [one, two, three, None, None];
+    Call { script, keys, roles: 1, counter: None, common, own: [own, None] }
 }
 
 /// Deletes the keys that hold the value. If they have waiters, removes the registration of `waiter`, unless it is empty,
@@ -131,6 +141,6 @@ const fn release<'a>(
     value: &'a [u8],
     waiter: &'a [u8],
 ) -> Call<'a> {
-    let arguments = [Some(Bytes(waiter)), None, None, None, None];
-    Call { script, keys, roles, counter: None, arguments, each: Some(Bytes(value)) }
+    let common = [Some(Bytes(waiter)), None, None, None, None];
+    Call { script, keys, roles, counter: None, common, own: [Some(Bytes(value)), None] }
 }

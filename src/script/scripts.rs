@@ -9,7 +9,7 @@ use super::{
 };
 
 /// A server script.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq)]
 pub struct Script {
     /// The name of the file in `lua/`, and of the script in errors.
     pub name: &'static str,
@@ -21,9 +21,18 @@ pub struct Script {
     pub returns: Returns,
     /// The key roles of each lock key, in the order of KEYS. A call may leave out those behind the lock key.
     pub layout: &'static [KeyRole],
+    /// Whether one call may concern several independent locks.
+    pub serves_several: bool,
 }
 
-/// By name, which is unique.
+/// By name, which is unique. To compare the sources would take longer than the rest of a command.
+impl PartialEq for Script {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// By name, too.
 impl core::hash::Hash for Script {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.name.hash(state);
@@ -37,7 +46,7 @@ impl core::fmt::Debug for Script {
 }
 
 macro_rules! script {
-    ($(#[$doc:meta])* $constant:ident, $name:literal, [$($part:literal),*], $returns:expr, $layout:expr) => {
+    ($(#[$doc:meta])* $constant:ident, $name:literal, [$($part:literal),*], $returns:expr, $layout:expr, $several:expr) => {
         $(#[$doc])*
         pub static $constant: Script = {
             const FILES: &[&str] = &[
@@ -45,7 +54,7 @@ macro_rules! script {
                 include_str!(concat!("../../lua/", $name, ".lua")),
             ];
             const SOURCE: [u8; source::length(FILES)] = source::join(FILES);
-            Script::new($name, &SOURCE, $returns, &$layout)
+            Script::new($name, &SOURCE, $returns, &$layout, $several)
         };
     };
 }
@@ -56,7 +65,8 @@ script!(
     "exclusive_acquire",
     ["clock", "expiry", "claim", "fence"],
     Returns::Grants,
-    [Lock, Registrations]
+    [Lock, Registrations],
+    true
 );
 script!(
     /// Takes all keys of one lock, or none.
@@ -64,7 +74,8 @@ script!(
     "multi_acquire",
     ["clock", "expiry", "claim", "fence"],
     Returns::Grants,
-    [Lock, Registrations]
+    [Lock, Registrations],
+    false
 );
 script!(
     /// Extends the lease of keys, or only verifies that they hold their value.
@@ -72,7 +83,8 @@ script!(
     "extend",
     [],
     Returns::Flag,
-    [Lock]
+    [Lock],
+    true
 );
 script!(
     /// Claims the keys of a lock that a token holds.
@@ -80,7 +92,8 @@ script!(
     "adopt",
     ["claim"],
     Returns::Flag,
-    [Lock]
+    [Lock],
+    false
 );
 script!(
     /// Deletes the keys that hold their value.
@@ -88,7 +101,8 @@ script!(
     "exclusive_release",
     ["release"],
     Returns::Count,
-    [Lock, Registrations]
+    [Lock, Registrations],
+    true
 );
 script!(
     /// Takes all keys if the waiter is the head of every queue, or joins the queues.
@@ -96,7 +110,8 @@ script!(
     "fair_acquire",
     ["clock", "expiry", "claim", "fence", "queue"],
     Returns::Grants,
-    [Lock, Queue, Positions]
+    [Lock, Queue, Positions],
+    false
 );
 script!(
     /// Deletes the keys that hold their value, and removes a waiter from the queues.
@@ -104,7 +119,8 @@ script!(
     "fair_release",
     ["clock", "queue", "release"],
     Returns::Count,
-    [Lock, Queue, Positions]
+    [Lock, Queue, Positions],
+    false
 );
 
 impl Script {
@@ -125,10 +141,11 @@ impl Script {
         source: &'static [u8],
         returns: Returns,
         layout: &'static [KeyRole],
+        serves_several: bool,
     ) -> Self {
         let sha1 = hex(const_sha1::sha1(source).as_bytes());
         let Ok(source) = core::str::from_utf8(source) else { panic!("a script is not in UTF-8") };
-        Self { name, source, sha1, returns, layout }
+        Self { name, source, sha1, returns, layout, serves_several }
     }
 
     /// The script with this source, as EVAL names it.

@@ -2,7 +2,7 @@
 
 mod placement;
 
-use std::{collections::VecDeque, rc::Rc};
+use std::rc::Rc;
 
 use crate::{
     entropy::{Entropy, EntropyUnavailable, push_hex},
@@ -20,8 +20,8 @@ pub(crate) use placement::{DIAL_PATIENCE, Placement};
 pub(crate) struct Topology {
     list: Vec<Node>,
     last_connection: u32,
-    connects: VecDeque<(NodeId, ConnectionId)>,
-    closes: VecDeque<ConnectionId>,
+    connects: Vec<(NodeId, ConnectionId)>,
+    closes: Vec<ConnectionId>,
     /// The prefix of keys and channels.
     prefix: Rc<[u8]>,
     /// The fence counter of a server that is no cluster.
@@ -136,16 +136,16 @@ impl Topology {
     pub(crate) fn close(&mut self, id: ConnectionId) {
         match self.connects.iter().position(|&(_, wanted)| wanted == id) {
             Some(index) => drop(self.connects.remove(index)),
-            None => self.closes.push_back(id),
+            None => self.closes.push(id),
         }
     }
 
     pub(crate) fn poll_connect(&mut self) -> Option<(NodeId, ConnectionId)> {
-        self.connects.pop_front()
+        (!self.connects.is_empty()).then(|| self.connects.remove(0))
     }
 
     pub(crate) fn poll_close(&mut self) -> Option<ConnectionId> {
-        self.closes.pop_front()
+        (!self.closes.is_empty()).then(|| self.closes.remove(0))
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
@@ -165,8 +165,8 @@ impl Topology {
 }
 
 /// Requests a connection, and returns its number.
-fn dial(node: NodeId, last: &mut u32, connects: &mut VecDeque<(NodeId, ConnectionId)>) -> ConnectionId {
+fn dial(node: NodeId, last: &mut u32, connects: &mut Vec<(NodeId, ConnectionId)>) -> ConnectionId {
     *last = last.wrapping_add(1);
-    connects.push_back((node, ConnectionId(*last)));
+    connects.push((node, ConnectionId(*last)));
     ConnectionId(*last)
 }

@@ -223,8 +223,9 @@ fn redials_of_a_server_that_hangs_up_after_the_handshake_back_off() {
 #[test]
 fn too_many_commands_in_flight_fail_as_overloaded() {
     let mut client = Client::ready();
-    for _ in 0..65_536 {
-        client.acquire(one_attempt("a"));
+    for number in 0..65_536 {
+        // Not alike, so that no two share a call.
+        client.acquire(Request { ttl: ms(1000 + number % 2), ..one_attempt("a") });
     }
     assert_eq!(client.events(), []);
     client.acquire(one_attempt("a"));

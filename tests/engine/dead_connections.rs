@@ -147,8 +147,8 @@ fn a_server_that_stays_a_replica_is_tried_again_until_the_wait_is_over() {
 #[test]
 fn several_commands_in_flight_are_all_repeated() {
     let mut client = Client::ready();
-    let locks: Vec<_> = (0..10).map(|key| client.acquire(one_attempt(format!("k{key}")))).collect();
-    assert_eq!(client.commands().len(), 10);
+    let mut sent = |key| (client.acquire(one_attempt(format!("k{key}"))), client.command());
+    let locks: Vec<_> = (0..10).map(&mut sent).collect();
     client.disconnect("reset by peer");
     client.greet();
     let replies: String = client.commands().iter().map(|command| command.granted(1)).collect();
@@ -181,13 +181,17 @@ fn the_first_command_on_a_connection_is_repeated_too() {
 #[test]
 fn commands_of_one_tick_keep_their_order_on_a_server_without_the_script() {
     let mut client = Client::ready();
-    let locks: Vec<_> = (0..3).map(|_| client.acquire(one_attempt("b"))).collect();
+    // Not alike, so that no two share a call.
+    let request = |number: u64| Request { ttl: ms(1000 + number), ..one_attempt("b") };
+    for number in 0..3 {
+        client.acquire(request(number));
+    }
     let commands = client.commands();
     let by_source: Vec<_> = commands.iter().map(Command::by_source).collect();
     assert_eq!(by_source, [false, false, false], "the warm-up has shown that the server knows the script");
     let mut cold = Client::new();
-    for _ in &locks {
-        cold.acquire(one_attempt("b"));
+    for number in 0..3 {
+        cold.acquire(request(number));
     }
     cold.greet();
     let by_source: Vec<_> = cold.commands().iter().map(Command::by_source).collect();

@@ -31,10 +31,9 @@ fn a_push_is_not_taken_for_a_reply() {
 #[test]
 fn a_duplicated_grant_does_not_grant_the_next_command() {
     let mut client = Client::ready();
-    let first = client.acquire(one_attempt("a"));
-    let second = client.acquire(one_attempt("b"));
-    let commands = client.commands();
-    client.reply(commands[0].granted(1) + &commands[0].granted(1));
+    let (first, command) = (client.acquire(one_attempt("a")), client.command());
+    let (second, _) = (client.acquire(one_attempt("b")), client.command());
+    client.reply(command.granted(1) + &command.granted(1));
     let events = client.events();
     assert!(matches!(events[0], Event::Granted { lock, .. } if lock == first));
     assert!(
@@ -47,10 +46,9 @@ fn a_duplicated_grant_does_not_grant_the_next_command() {
 #[test]
 fn a_dropped_reply_is_detected_at_the_next_one() {
     let mut client = Client::ready();
-    let first = client.acquire(one_attempt("a"));
-    let second = client.acquire(one_attempt("b"));
-    let commands = client.commands();
-    client.reply(commands[1].granted(1));
+    let (first, _) = (client.acquire(one_attempt("a")), client.command());
+    let (second, command) = (client.acquire(one_attempt("b")), client.command());
+    client.reply(command.granted(1));
     let events = client.events();
     assert_eq!(events.len(), 2);
     for lock in [first, second] {

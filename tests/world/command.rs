@@ -86,6 +86,15 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         }
     }
 
+    /// How many independent locks share the call, as far as its words tell.
+    pub fn locks(&self) -> usize {
+        match self.name() {
+            "exclusive_acquire" | "exclusive_release" => self.shape().0,
+            "extend" => self.arguments.len() - 2,
+            _ => 1,
+        }
+    }
+
     /// The keys of one role, one for each lock key; none if the call has no keys of that role.
     pub fn keys_of(&self, role: KeyRole) -> Vec<Word> {
         let (locks, width) = self.shape();
@@ -282,30 +291,34 @@ impl Command {
         self.call().waiter().and_then(|waiter| waiter.split(':').nth(1)).expect("client:number")
     }
 
-    /// The reply that grants the lock.
+    /// The reply that grants the lock; of a run all locks, with fences from this one on.
     pub fn granted(&self, fence: u64) -> String {
-        self.reply(&format!(":{fence}\r\n"), 2)
+        self.results((fence..).take(self.call().locks()).map(|fence| format!(":{fence}")))
     }
 
-    /// The reply that another holds the lock for `pttl` ms; -1 for ever.
+    /// The reply that another holds the lock, or each lock of a run, for `pttl` ms; -1 for ever.
     pub fn denied(&self, pttl: i64) -> String {
-        self.reply(&format!(":{}\r\n", -pttl.max(0)), 2)
+        self.results((0..self.call().locks()).map(|_| format!(":{}", -pttl.max(0))))
     }
 
     /// The reply of a fair script that the waiter is in the queue: whether it has joined just now, and which other waiter
     /// of its client is the head, 0 for none.
     pub fn queued(&self, joined: bool, head: u32) -> String {
-        self.reply(&format!(":-60000\r\n:{}\r\n:{head}\r\n", u8::from(joined)), 4)
+        self.results([":-60000".into(), format!(":{}", u8::from(joined)), format!(":{head}")])
     }
 
     /// The reply with a number: of keys that were deleted, or 1 for a lease that was extended.
     pub fn count(&self, number: usize) -> String {
-        let results = if self.call().releases() { self.call().keys_of(KeyRole::Lock).len() } else { 1 };
-        let flags: String = (0..results).map(|at| if at < number { ":1\r\n" } else { ":0\r\n" }).collect();
-        self.reply(&flags, results + 1)
+        let call = self.call();
+        let results = if call.releases() { call.keys_of(KeyRole::Lock).len() } else { call.locks() };
+        self.results((0..results).map(|at| format!(":{}", u8::from(at < number))))
     }
 
-    fn reply(&self, rest: &str, elements: usize) -> String {
-        format!("*{elements}\r\n${}\r\n{}\r\n{rest}", self.nonce().len(), self.nonce())
+    /// The reply with these results.
+    pub fn results(&self, results: impl IntoIterator<Item = String>) -> String {
+        let results: Vec<_> = results.into_iter().collect();
+        let nonce = self.nonce();
+        let head = format!("*{}\r\n${}\r\n{nonce}\r\n", results.len() + 1, nonce.len());
+        results.into_iter().fold(head, |reply, result| reply + &result + "\r\n")
     }
 }

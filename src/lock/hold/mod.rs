@@ -126,8 +126,8 @@ impl Hold {
             Input::Release => self.end_with(Report::ToApplication, &released(), cx),
             Input::Cancel => self.end_with(Report::ToNobody, &released(), cx),
             Input::Heard(Heard::Reply(node, serial, reply)) => self.on_reply(node, serial, reply, cx),
-            Input::Heard(Heard::NoScript(node, serial)) if self.last.is(serial) => {
-                self.last.handle(Heard::NoScript(node, serial), cx);
+            Input::Heard(Heard::Repeat(node, serial)) if self.last.is(serial) => {
+                self.last.handle(Heard::Repeat(node, serial), cx);
                 Step::Stay(self)
             }
             Input::Heard(heard) => {

@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     id::LockId,
-    script::{Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, exclusive_acquire, exclusive_release},
+    script::{
+        Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, exclusive_acquire,
+        exclusive_release,
+    },
 };
 
 fn tag(lock: u32) -> Tag {
@@ -19,27 +22,49 @@ fn call<'a>(script: &'static Script, keys: &'a LockKeys) -> Call<'a> {
     exclusive_release(keys, b"t", b"", false)
 }
 
+fn push(pipeline: &mut Pipeline, lock: u32, script: &'static Script, out: &mut Vec<u8>) {
+    let keys = keys(&[&format!("k{lock}")]);
+    let command = Command { call: call(script, &keys), silence: Duration::from_millis(500) };
+    pipeline.push(tag(lock), &command, Instant::from_micros(3), out);
+}
+
+/// Sends a command alone, and returns its bytes.
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
     let mut out = Vec::new();
-    let keys = keys(&["k"]);
-    let command = Command { call: call(script, &keys), silence: Duration::from_millis(500) };
-    pipeline.push(tag(lock), &command, Instant::from_micros(3), &mut out);
+    push(pipeline, lock, script, &mut out);
+    pipeline.close_run(&mut out);
+    pipeline.transmitted();
     String::from_utf8(out).unwrap()
 }
 
-fn released(nonce: &[u8]) -> Reply<'_> {
-    Reply::Array(vec![Reply::Bulk(nonce), Reply::Integer(1)])
+/// What a reply turns out to be, and what it says to each lock.
+fn paired<'a>(pipeline: &mut Pipeline, reply: &Reply<'a>) -> (Paired, Vec<(Tag, Outcome<'a>)>) {
+    let mut outcomes = Vec::new();
+    let paired = pipeline.pair(reply, &mut Vec::new(), |tag, outcome| outcomes.push((tag, outcome)));
+    (paired, outcomes)
 }
+
+/// The reply of a script with these results.
+fn results<'a>(nonce: &'a [u8], results: &[Reply<'a>]) -> Reply<'a> {
+    Reply::Array([&[Reply::Bulk(nonce)], results].concat())
+}
+
+fn released(nonce: &[u8]) -> Reply<'_> {
+    results(nonce, &[Reply::Integer(1)])
+}
+
+const RAN: Paired = Paired::Ran;
+const NO_SCRIPT: Reply<'static> = Reply::Error(b"NOSCRIPT no");
 
 #[test]
 fn commands_are_written_by_hash_and_by_source() {
     let mut pipeline = Pipeline::new(0xab, Order::AsSent);
     let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
     let by_hash = format!(
-        "*7\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$1\r\nk\r\n$16\r\nn0000000000000ab\r\n$0\r\n\r\n$1\r\nt\r\n"
+        "*7\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$2\r\nk1\r\n$16\r\nn0000000000000ab\r\n$0\r\n\r\n$1\r\nt\r\n"
     );
     assert_eq!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE), by_hash);
-    pipeline.pair(&Reply::Error(b"NOSCRIPT No matching script. Please use EVAL."), &mut Vec::new());
+    paired(&mut pipeline, &NO_SCRIPT);
     assert!(pushed(&mut pipeline, 1, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source));
 }
 
@@ -48,23 +73,19 @@ fn replies_are_paired_in_order_by_nonce() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE);
+    let answer = Outcome::Answer(Answer::Count(1));
+    assert_eq!(paired(&mut pipeline, &released(b"n000000000000001")), (RAN, vec![(tag(7), answer)]));
+    assert_eq!(paired(&mut pipeline, &released(b"n000000000000002")), (RAN, vec![(tag(8), answer)]));
     assert_eq!(
-        pipeline.pair(&released(b"n000000000000001"), &mut Vec::new()),
-        Paired::Answer(tag(7), Answer::Count(1))
-    );
-    assert_eq!(
-        pipeline.pair(&released(b"n000000000000002"), &mut Vec::new()),
-        Paired::Answer(tag(8), Answer::Count(1))
-    );
-    assert_eq!(
-        pipeline.pair(&released(b"n000000000000003"), &mut Vec::new()),
-        Paired::Mismatch,
+        paired(&mut pipeline, &released(b"n000000000000003")),
+        (Paired::Mismatch, vec![]),
         "no command is pending"
     );
 }
 
 #[test]
 fn the_reply_to_another_command_is_a_mismatch() {
+    let nonce = b"n000000000000001".as_slice();
     let replies = [
         released(b"n000000000000002"),
         released(b"n0000000000000001"),
@@ -74,14 +95,15 @@ fn the_reply_to_another_command_is_a_mismatch() {
         Reply::Null,
         Reply::Opaque,
         Reply::Array(vec![]),
-        Reply::Array(vec![Reply::Bulk(b"n000000000000001")]),
-        Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Integer(-1)]),
-        Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Integer(1), Reply::Integer(1)]),
+        results(nonce, &[]),
+        results(nonce, &[Reply::Integer(-1)]),
+        results(nonce, &[Reply::Integer(1), Reply::Integer(1)]),
     ];
     for reply in replies {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
-        assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{reply:?}");
+        assert_eq!(paired(&mut pipeline, &reply), (Paired::Mismatch, vec![]), "{reply:?}");
+        assert_eq!(tags_of(pipeline), [tag(7)], "it has no answer: {reply:?}");
     }
 }
 
@@ -90,44 +112,159 @@ fn a_grant_without_a_proper_fence_is_a_mismatch() {
     for fence in [b"".as_slice(), b"+1", b"1e3", b"18446744073709551616"] {
         let mut pipeline = Pipeline::new(1, Order::AsSent);
         pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
-        let reply = Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Bulk(fence)]);
-        assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Mismatch, "{fence:?}");
+        let reply = results(b"n000000000000001", &[Reply::Bulk(fence)]);
+        assert_eq!(paired(&mut pipeline, &reply), (Paired::Mismatch, vec![]), "{fence:?}");
     }
-}
-
-#[test]
-fn the_error_of_one_lock_is_that_of_its_command() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
-    pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
-    let reply = Reply::Array(vec![Reply::Bulk(b"n000000000000001"), Reply::Bulk(b"WRONGTYPE no")]);
-    assert_eq!(pipeline.pair(&reply, &mut Vec::new()), Paired::Error(tag(7), b"WRONGTYPE no"));
 }
 
 #[test]
 fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
-    let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
     let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
     sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
-    pipeline.pair(&line, &mut Vec::new());
+    paired(&mut pipeline, &NO_SCRIPT);
     assert!(sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
     assert!(
         !sent(&mut pipeline, &EXCLUSIVE_RELEASE).contains(EXCLUSIVE_RELEASE.source),
         "only the unknown script"
     );
-    let reply = [Reply::Bulk(b"n000000000000002"), Reply::Integer(-5)];
-    assert!(matches!(pipeline.pair(&Reply::Array(reply.to_vec()), &mut Vec::new()), Paired::Answer(..)));
+    let reply = results(b"n000000000000002", &[Reply::Integer(-5)]);
+    assert_eq!(paired(&mut pipeline, &reply).0, RAN);
     assert!(!sent(&mut pipeline, &EXCLUSIVE_ACQUIRE).contains(EXCLUSIVE_ACQUIRE.source));
 }
 
 #[test]
 fn noscript_is_reported_once() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
-    let line = Reply::Error(b"NOSCRIPT No matching script. Please use EVAL.");
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
-    assert_eq!(pipeline.pair(&line, &mut Vec::new()), Paired::NoScript(tag(7)));
+    assert_eq!(paired(&mut pipeline, &NO_SCRIPT), (Paired::NoScript, vec![(tag(7), Outcome::Repeat)]));
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
-    assert!(matches!(pipeline.pair(&line, &mut Vec::new()), Paired::Error(..)));
+    assert_eq!(
+        paired(&mut pipeline, &NO_SCRIPT),
+        (Paired::Refused, vec![(tag(7), Outcome::Error(b"NOSCRIPT no"))])
+    );
+}
+
+fn tags_of(pipeline: Pipeline) -> Vec<Tag> {
+    let mut tags = Vec::new();
+    pipeline.into_tags(&mut tags);
+    tags
+}
+
+/// How many locks each call in `bytes` concerns.
+fn runs(bytes: &[u8]) -> Vec<usize> {
+    let text = String::from_utf8_lossy(bytes);
+    let keys = |call: &str| call.matches("\r\nk").count();
+    text.split("EVAL").skip(1).map(keys).collect()
+}
+
+#[test]
+fn commands_of_one_kind_share_a_call_of_at_most_32_locks() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    (100..170).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
+    pipeline.close_run(&mut out);
+    assert_eq!(runs(&out), [32, 32, 6]);
+    assert_eq!(pipeline.len(), 3);
+    out.clear();
+    for script in [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_ACQUIRE, &EXCLUSIVE_RELEASE, &EXCLUSIVE_ACQUIRE] {
+        push(&mut pipeline, 1, script, &mut out);
+    }
+    pipeline.close_run(&mut out);
+    assert_eq!(runs(&out), [2, 1, 1], "the order of asking is kept");
+}
+
+#[test]
+fn calls_with_other_arguments_do_not_share() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    let (one, two) = (keys(&["k1"]), keys(&["k2", "k3"]));
+    let ms = Duration::from_millis;
+    let registration = Registration { waiter: b"c:1", ttl: ms(9) };
+    for call in [
+        exclusive_acquire(&one, None, b"t", ms(100), None),
+        exclusive_acquire(&one, None, b"t", ms(200), None),
+        exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), None),
+        exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), Some(registration)),
+        exclusive_acquire(&two, Some(b"fence"), b"t", ms(200), Some(registration)),
+        exclusive_release(&one, b"t", b"", false),
+        exclusive_release(&one, b"t", b"", true),
+        exclusive_release(&one, b"t", b"c:1", true),
+        exclusive_release(&two, b"t", b"c:1", true),
+    ] {
+        let command = Command { call, silence: ms(500) };
+        pipeline.push(tag(1), &command, Instant::default(), &mut out);
+    }
+    assert_eq!(pipeline.len(), 9);
+}
+
+/// A pipeline with a run of three acquires in flight.
+fn with_a_run() -> Pipeline {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    (1..4).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
+    pipeline.close_run(&mut out);
+    pipeline.transmitted();
+    pipeline
+}
+
+#[test]
+fn each_lock_of_a_run_gets_its_own_result() {
+    let mut pipeline = with_a_run();
+    let reply = [Reply::Integer(7), Reply::Bulk(b"WRONGTYPE no"), Reply::Integer(-5)];
+    let (verdict, outcomes) = paired(&mut pipeline, &results(b"n000000000000001", &reply));
+    let left = Some(Duration::from_millis(5));
+    let expected = [
+        Outcome::Answer(Answer::Fence(7)),
+        Outcome::Error(b"WRONGTYPE no"),
+        Outcome::Answer(Answer::Wait { left, joined: false, ahead: 0 }),
+    ];
+    assert_eq!((verdict, outcomes), (RAN, [1, 2, 3].map(tag).into_iter().zip(expected).collect()));
+}
+
+#[test]
+fn a_run_needs_its_nonce_and_one_result_for_each_lock() {
+    let yes = Reply::Integer(1);
+    let nonce = b"n000000000000001".as_slice();
+    for reply in [
+        results(b"n000000000000002", &[yes.clone(), yes.clone(), yes.clone()]),
+        results(nonce, &[yes.clone(), yes.clone()]),
+        results(nonce, &[yes.clone(), yes.clone(), yes.clone(), yes.clone()]),
+        results(nonce, &[yes.clone(), Reply::Null, yes.clone()]),
+    ] {
+        let mut pipeline = with_a_run();
+        assert_eq!(paired(&mut pipeline, &reply), (Paired::Mismatch, vec![]), "{reply:?}");
+        assert_eq!(tags_of(pipeline).len(), 3, "none has an answer");
+    }
+}
+
+#[test]
+fn an_error_reply_to_a_run_is_one_for_each_lock() {
+    let mut pipeline = with_a_run();
+    let (verdict, outcomes) = paired(&mut pipeline, &Reply::Error(b"OOM no"));
+    assert_eq!(verdict, Paired::Refused);
+    assert_eq!(outcomes, [1, 2, 3].map(|lock| (tag(lock), Outcome::Error(b"OOM no"))));
+}
+
+#[test]
+fn the_locks_of_a_run_that_is_refused_for_one_of_them_are_asked_alone() {
+    for line in ["NOPERM no", "CROSSSLOT no", "TRYAGAIN no"] {
+        let (mut pipeline, mut out) = (with_a_run(), Vec::new());
+        let (_, outcomes) = paired(&mut pipeline, &Reply::Error(line.as_bytes()));
+        assert_eq!(outcomes, [1, 2, 3].map(|lock| (tag(lock), Outcome::Repeat)), "{line}");
+        (1..7).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
+        pipeline.close_run(&mut out);
+        assert_eq!(runs(&out), [1, 1, 1, 3], "{line}");
+        let (_, outcomes) = paired(&mut pipeline, &Reply::Error(line.as_bytes()));
+        assert_eq!(outcomes, [(tag(1), Outcome::Error(line.as_bytes()))], "it is told why");
+    }
+}
+
+#[test]
+fn without_the_script_a_whole_run_is_repeated_by_eval() {
+    let (mut pipeline, mut out) = (with_a_run(), Vec::new());
+    let (verdict, outcomes) = paired(&mut pipeline, &NO_SCRIPT);
+    assert_eq!((verdict, outcomes.len()), (Paired::NoScript, 3));
+    (1..4).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
+    pipeline.close_run(&mut out);
+    assert_eq!(String::from_utf8(out).unwrap().matches(EXCLUSIVE_ACQUIRE.source).count(), 1);
 }
 
 #[test]
@@ -170,7 +307,7 @@ fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
         if nonce == b"n000000000000003" {
             reply.push(Reply::Integer(1));
         }
-        assert!(matches!(pipeline.pair(&Reply::Array(reply), &mut out), Paired::Answer(..)), "{nonce:?}");
+        assert_eq!(pipeline.pair(&Reply::Array(reply), &mut out, |_, _| {}), RAN, "{nonce:?}");
         String::from_utf8(out).unwrap()
     };
     assert_eq!(answered(b"n000000000000001"), "", "b is not answered");
@@ -186,5 +323,5 @@ fn with_order_per_key_deferred_commands_are_not_lost() {
     let mut pipeline = Pipeline::new(1, Order::PerKey);
     pushed_on(&mut pipeline, &["a"]);
     pushed_on(&mut pipeline, &["a"]);
-    assert_eq!(pipeline.into_tags().count(), 2);
+    assert_eq!(tags_of(pipeline).len(), 2);
 }
