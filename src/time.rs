@@ -44,6 +44,15 @@ impl Instant {
     pub const fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
+
+    /// The last point that is a multiple of `step` away from the epoch. `step` = 0 counts as 1.
+    #[must_use]
+    pub const fn on_grid(self, step: Duration) -> Self {
+        match self.0.checked_rem(step.0) {
+            Some(past) => Self(self.0.saturating_sub(past)),
+            None => self,
+        }
+    }
 }
 
 impl Duration {
@@ -127,5 +136,12 @@ mod tests {
         assert_eq!(Duration::from_micros(1).millionths(10_000), Duration::from_micros(1));
         assert_eq!(Duration::from_millis(30_000).millionths(10_000), Duration::from_millis(300));
         assert_eq!(Duration::MAX.millionths(1_000_000), Duration::MAX);
+    }
+
+    #[test]
+    fn a_grid_rounds_down() {
+        let on_grid = |micros, step| Instant(micros).on_grid(Duration(step)).as_micros();
+        assert_eq!([on_grid(0, 10), on_grid(9, 10), on_grid(10, 10), on_grid(29, 10)], [0, 0, 10, 20]);
+        assert_eq!(on_grid(7, 0), 7);
     }
 }

@@ -38,6 +38,10 @@ const SHORTEST_RETRY: Duration = Duration::from_millis(20);
 /// A renewal is due at a third of the lease (rule 5).
 const RENEWAL_PART: u64 = 3;
 
+/// The grid of renewals: a hundredth of the lease, at most 100 ms.
+const GRID_PART: u64 = 100;
+const LONGEST_STEP: Duration = Duration::from_millis(100);
+
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Hold {
     lease: Lease,
@@ -270,6 +274,8 @@ impl Hold {
     }
 }
 
+/// Renewals are due on a grid, a little before a third of the lease has passed, so that those of many locks share calls.
 fn arm_renewal(sent: Instant, cx: &mut Context<'_>) {
-    cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(RENEWAL_PART)));
+    let step = cx.spec.ttl.part(GRID_PART).min(LONGEST_STEP);
+    cx.timers.set(Timer::Renew, sent.after(cx.spec.ttl.part(RENEWAL_PART)).on_grid(step));
 }
