@@ -1,7 +1,7 @@
 import { requireWebAssembly } from "./core/compiling.js";
 import type { CoreLoader } from "./core/loading.js";
 import { Driver } from "./driver/driver.js";
-import { type CallSite, callSite, locate } from "./errors/call-site.js";
+import { type CallSite, callSite, locate, NOWHERE } from "./errors/call-site.js";
 import { ClosedError, LockTimeoutError } from "./errors/errors.js";
 import type { HeldLock } from "./lock/held-lock.js";
 import { showAs } from "./lock/shown.js";
@@ -48,7 +48,8 @@ class Client implements LockClient {
     // Not an async function: that would cost three more turns of the microtask queue for each lock.
     try {
       const request = parseRequest("acquire", this.#settings, key, options);
-      return this.#start(request, callSite(Client.prototype.acquire));
+      const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.acquire);
+      return this.#start(request, Client.prototype.acquire, site);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -57,7 +58,8 @@ class Client implements LockClient {
   async tryAcquire(key: Key, options?: AcquireOptions): Promise<Lock | null> {
     const request = parseRequest("tryAcquire", this.#settings, key, options, TRY);
     try {
-      return await this.#start(request, callSite(Client.prototype.tryAcquire));
+      const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.tryAcquire);
+      return await this.#start(request, Client.prototype.tryAcquire, site);
     } catch (error) {
       if (error instanceof LockTimeoutError && error !== request.signal?.reason) return null;
       throw error;
@@ -69,12 +71,13 @@ class Client implements LockClient {
     if (typeof body !== "function")
       throw new TypeError("using: the last argument must be a function, the body");
     const request = parseRequest("using", this.#settings, key, options, RENEWED);
-    const site = callSite(Client.prototype.using);
-    const lock = await this.#start(request, site);
+    const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.using);
+    const lock = await this.#start(request, Client.prototype.using, site);
     if (this.#closed !== undefined) {
       await lock.release();
       const { keys } = lock;
-      throw locate(new ClosedError("the client was closed before the body began", { keys }), site);
+      const error = new ClosedError("the client was closed before the body began", { keys });
+      throw locate(error, site === NOWHERE ? callSite(Client.prototype.using) : site);
     }
     this.#driver.enter(lock);
     const leave = () => {
@@ -98,7 +101,9 @@ class Client implements LockClient {
   }
 
   async adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock> {
-    return this.#start(parseAdoption(this.#settings, handle, options), callSite(Client.prototype.adopt));
+    const request = parseAdoption(this.#settings, handle, options);
+    const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.adopt);
+    return this.#start(request, Client.prototype.adopt, site);
   }
 
   observe(fn: (event: LockEvent) => void): () => void {
@@ -129,11 +134,12 @@ class Client implements LockClient {
   }
 
   /** Throws when the request is aborted, the client is closed, or the server's URL is not set. */
-  #start(request: Request, site: CallSite): Promise<HeldLock> {
+  // biome-ignore lint/complexity/noBannedTypes: any of the verbs.
+  #start(request: Request, verb: Function, site: CallSite): Promise<HeldLock> {
     const { signal, keys } = request;
     if (signal?.aborted) throw signal.reason;
     if (this.#closed !== undefined) throw locate(new ClosedError("the client is closed", { keys }), site);
     if (this.#settings.missing !== undefined) throw new TypeError(this.#settings.missing);
-    return this.#driver.acquire(request, site);
+    return this.#driver.acquire(request, verb, site);
   }
 }

@@ -19,6 +19,9 @@ import { CurrentRequest } from "./request.js";
 import { LONGEST_DELAY, Timer } from "./timer.js";
 import { errorForCall, otherRequest, toLockError } from "./to-error.js";
 
+/** How many pending acquires have the frames of their callers: these cost as much as the lock itself. */
+const MOST_SITES = 2;
+
 /**
  * Connects the core, the connections, the one timer and the application. Each input is fed into the core, and then
  * everything that follows from it is drained.
@@ -69,8 +72,15 @@ export class Driver implements LockDriver {
     this.#request = new CurrentRequest(this.#host, this.#timer, this.#connections);
   }
 
-  acquire(request: Request, site: CallSite): Promise<HeldLock> {
-    const acquisition = new Acquisition(request, site);
+  /** Whether so many acquires are pending that the frames of another caller are not taken. */
+  get isBusy(): boolean {
+    return this.#pending.acquisitions.size >= MOST_SITES;
+  }
+
+  /** Acquires for a caller of `verb`. Without frames in `site`, they are looked for when the acquire fails. */
+  // biome-ignore lint/complexity/noBannedTypes: any of the client's verbs.
+  acquire(request: Request, verb: Function, site: CallSite): Promise<HeldLock> {
+    const acquisition = new Acquisition(request, verb, site);
     if (this.#request.isElsewhere()) {
       acquisition.reject(otherRequest(this.#nodes, acquisition));
       return acquisition.promise;

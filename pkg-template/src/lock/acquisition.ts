@@ -1,5 +1,6 @@
 import type { Grant } from "../core/records.js";
-import type { Call, CallSite } from "../errors/call-site.js";
+import { type Call, type CallSite, NOWHERE, rejectLocated } from "../errors/call-site.js";
+import { LockError } from "../errors/errors.js";
 import type { Request } from "../options/request.js";
 import { onAbort } from "./abort.js";
 import { HeldLock, type LockDriver } from "./held-lock.js";
@@ -9,14 +10,19 @@ export class Acquisition implements Call {
   readonly promise: Promise<HeldLock>;
   readonly request: Request;
   readonly site: CallSite;
+  // biome-ignore lint/complexity/noBannedTypes: any of the client's verbs.
+  readonly #verb: Function;
   /** When it was called, on the monotonic clock. */
   begun = 0;
-  #resolve!: (lock: HeldLock) => void;
+  #resolve!: (lock: HeldLock | Promise<never>) => void;
   #reject!: (reason: unknown) => void;
   #stopListening: (() => void) | undefined;
 
-  constructor(request: Request, site: CallSite) {
+  /** `site` is that of the caller of `verb`, or `NOWHERE` to look for it when the acquire fails. */
+  // biome-ignore lint/complexity/noBannedTypes: as above.
+  constructor(request: Request, verb: Function, site: CallSite) {
     this.request = request;
+    this.#verb = verb;
     this.site = site;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -47,6 +53,7 @@ export class Acquisition implements Call {
 
   reject(error: unknown): void {
     this.#stopListening?.();
-    this.#reject(error);
+    if (this.site === NOWHERE && error instanceof LockError) this.#resolve(rejectLocated(error, this.#verb));
+    else this.#reject(error);
   }
 }

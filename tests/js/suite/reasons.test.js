@@ -8,6 +8,7 @@ import { aborted, rejection, settles, until } from "../support/conditions.js";
 import { startProxy } from "../support/proxy.js";
 import { freePort, startRedis } from "../support/redis.js";
 import { ClosedError, ConnectionError, LockError, LockLostError, ServerError } from "../support/redlatch.js";
+import { runtime } from "../support/runtime.js";
 
 const redis = await startRedis({ after });
 
@@ -62,6 +63,28 @@ test("rule 19: every rejection has the keys and the stack of the call that faile
     assert.ok(callerOf(error).includes(name), error.stack);
     assert.ok(error.stack.startsWith(`${error.name}: ${error.message}\n`), error.stack);
     assert.doesNotMatch(error.stack, /redlatch|pkg/i, "no frame of the package's own");
+  }
+});
+
+test("rule 19: of many pending acquires, each has the stack of the functions that await it", async (t) => {
+  const client = openClient(t, redis);
+  const key = freshKey();
+  await client.acquire(key);
+  const verbs = [
+    ["applicationAcquires", key, { wait: 20 }],
+    ["applicationUses", key, { wait: 20 }, () => {}],
+  ];
+  for (const [name, ...args] of verbs) {
+    const calls = Array.from({ length: 40 }, () => rejection(application[name](client, ...args)));
+    const errors = await Promise.all(calls);
+    for (const error of errors) {
+      assert.equal(error.code, "LOCK_TIMEOUT");
+      assert.ok(error.stack.startsWith(`LockTimeoutError: ${error.message}`), error.stack);
+      assert.doesNotMatch(error.stack, /redlatch|pkg/i, "no frame of the package's own");
+    }
+    const located = errors.filter((error) => callerOf(error).includes(name)).length;
+    // JavaScriptCore does not know who awaits.
+    assert.equal(located, runtime === "bun" ? 2 : 40, name);
   }
 });
 
