@@ -2,17 +2,28 @@
 
 use redlatch::{KeyRole, memory::Keyspace};
 
-use crate::{memory::members, network::LinkId, observer::Violation, server::Executed, world::ScriptCall};
+use crate::{memory::members, network::LinkId, observer::Violation, server::Executed};
 
-/// Checks a command. `keys` are the server's keys after it.
+/// Checks what a command did to one of its locks. `keys` are the server's keys after it.
 pub fn check(executed: &Executed, keys: &Keyspace, now: u64) -> Result<(), Violation> {
-    let Some(call) = executed.call.as_ref().filter(|_| executed.done) else { return Ok(()) };
+    let call = &executed.call;
+    if !executed.done {
+        return Ok(());
+    }
     if executed.hint.is_some_and(|hint| hint == 0 || hint < -1) {
         return Err(Violation::new("hint", format!("{} says {:?} ms", call.name(), executed.hint)));
     }
     if call.extends() && executed.count == 1 && !executed.mine {
         let text = "keys were extended that are not the token's";
         return Err(Violation::new("extended what is not its own", text));
+    }
+    if executed.hint.is_some()
+        && let Some(waiter) = call.waiter()
+        && let sets = call.keys_of(KeyRole::Registrations)
+        && let Some(set) = sets.iter().find(|set| !members(keys, set, now).contains(&waiter.as_slice()))
+    {
+        let text = format!("{} is not registered in {}", waiter.escape_ascii(), set.escape_ascii());
+        return Err(Violation::new("denied waiter registered", text));
     }
     if call.is_fair()
         && !call.joins()
@@ -36,8 +47,10 @@ pub fn check_woken(
     now: u64,
     outputs: &[(LinkId, Vec<u8>)],
 ) -> Result<(), Violation> {
-    let frees = |call: &&ScriptCall| call.is_fair() && call.releases() && executed.done;
-    let Some(call) = executed.call.as_ref().filter(frees) else { return Ok(()) };
+    let call = &executed.call;
+    if !call.is_fair() || !call.releases() || !executed.done {
+        return Ok(());
+    }
     for (lock, queue) in call.keys_of(KeyRole::Lock).iter().zip(&call.keys_of(KeyRole::Queue)) {
         let first = members(keys, queue, now).first().copied();
         let Some(first) = first.filter(|_| keys.peek(lock, now).is_none()) else { continue };

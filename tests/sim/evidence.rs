@@ -31,24 +31,23 @@ impl Evidence {
         }
     }
 
-    /// A server has executed a command. Returns whether it granted a lock to a token that it had said does not hold it.
+    /// A server has executed a command of a lock. Returns whether it granted the lock to a token that it had said does not
+    /// hold it.
     pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) -> bool {
+        let (call, token) = (&executed.call, executed.call.token());
         let mut is_back = false;
-        if let (Some(call), Some(fence)) = (&executed.call, executed.fence) {
-            is_back = self.denied.get(&call.token()).is_some_and(|servers| servers.contains(&server));
-            self.granted.entry(call.token()).or_default().push((server, time, fence));
+        if let Some(fence) = executed.fence {
+            is_back = self.denied.get(&token).is_some_and(|servers| servers.contains(&server));
+            self.granted.entry(token.clone()).or_default().push((server, time, fence));
         }
-        if let Some(call) = executed.call.as_ref().filter(|_| executed.extended) {
-            self.extended.entry(call.token()).or_default().push((server, time));
+        if executed.extended() {
+            self.extended.entry(token.clone()).or_default().push((server, time));
         }
-        if let Some(call) = executed.call.as_ref().filter(|call| call.releases() && executed.count > 0) {
-            self.deleted.push((call.token(), executed.count));
+        if call.releases() && executed.count > 0 {
+            self.deleted.push((token.clone(), executed.count));
         }
-        if let Some(call) = executed.call.as_ref().filter(|call| call.extends())
-            && executed.done
-            && executed.count == 0
-        {
-            self.denied.entry(call.token()).or_default().insert(server);
+        if call.extends() && executed.done && executed.count == 0 {
+            self.denied.entry(token).or_default().insert(server);
         }
         is_back
     }

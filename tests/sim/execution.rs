@@ -59,21 +59,27 @@ impl Simulation<'_> {
 
     fn execute(&mut self, index: usize, id: LinkId, command: &[u8]) -> Result<(), Violation> {
         let server = &mut self.servers[index];
-        let call = ScriptCall::parse(command);
-        let mine = call.as_ref().is_some_and(|call| server.is_owner(call, self.now));
+        let calls = ScriptCall::parse(command).map_or_else(Vec::new, |call| call.split());
+        let asked = |call: ScriptCall| {
+            let mine = server.is_owner(&call, self.now);
+            Executed::new(call, mine)
+        };
+        let mut locks: Vec<_> = calls.into_iter().map(asked).collect();
         if server.execute(id, command, self.now) {
             self.observer.count("connections in RESP2");
         }
         let outputs = server.take_outputs();
         let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
-        let executed = Executed::read(call, mine, own.unwrap_or_default());
+        Executed::read(&mut locks, own.unwrap_or_default());
         let (millis, keys) =
             (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
-        self.observer.executed(index, &executed, keys, millis, self.now)?;
+        self.observer.executed(index, &locks, keys, millis, self.now)?;
         let settings = &self.plan.settings;
         let messages_arrive = settings.calm && !settings.without_channels && !settings.old[index];
         if let Some(keys) = keys.filter(|_| messages_arrive) {
-            contract::check_woken(&executed, keys, millis, &outputs)?;
+            for executed in &locks {
+                contract::check_woken(executed, keys, millis, &outputs)?;
+            }
         }
         for (to, output) in outputs {
             self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));

@@ -36,7 +36,7 @@ impl Queues {
         now: u64,
         calm: bool,
     ) -> Result<(), Violation> {
-        let Some(call) = &executed.call else { return Ok(()) };
+        let call = &executed.call;
         if !call.is_fair() {
             return Ok(());
         }

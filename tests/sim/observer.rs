@@ -11,7 +11,7 @@ use crate::{
     fifo::Queues,
     plan::{Micros, Plan},
     server::Executed,
-    world::ScriptCall,
+    world::{ScriptCall, Verb},
 };
 
 #[derive(Clone, Debug)]
@@ -49,6 +49,8 @@ pub struct Observer {
     pub holds: Vec<Hold>,
     /// The largest fencing token reported for a key, and its owner.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
+    /// The last fencing token of each server.
+    minted: Vec<u64>,
     pub evidence: Evidence,
     /// Tokens that a client may neither extend nor acquire any more.
     released: BTreeSet<(usize, Vec<u8>)>,
@@ -70,6 +72,7 @@ impl Observer {
             exemptions: Exemptions::new(&plan.settings),
             holds: Vec::new(),
             fences: BTreeMap::new(),
+            minted: vec![0; plan.settings.servers],
             evidence: Evidence::new(plan.settings.servers),
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
@@ -120,24 +123,43 @@ impl Observer {
         }
     }
 
-    /// A server has executed a command.
+    /// A server has executed a command, which concerned these locks.
     pub fn executed(
         &mut self,
         server: usize,
-        executed: &Executed,
+        locks: &[Executed],
         keys: Option<&Keyspace>,
         now: u64,
         time: Micros,
     ) -> Result<(), Violation> {
-        if self.evidence.record(server, executed, time) {
-            self.count("votes taken back");
+        if let [first, _, ..] = locks {
+            self.count(if first.done { runs_of(first.call.verb()) } else { "runs refused" });
         }
-        let Some(keys) = keys else { return Ok(()) };
-        contract::check(executed, keys, now)?;
-        if let Some((key, ..)) = keys.live(now).find(|(.., expiry)| expiry.is_none()) {
-            return Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii())));
+        for executed in locks {
+            if self.evidence.record(server, executed, time) {
+                self.count("votes taken back");
+            }
+            self.check_minted(server, executed)?;
+            if let Some(keys) = keys {
+                contract::check(executed, keys, now)?;
+                self.queues[server].look(executed, keys, now, self.calm)?;
+            }
         }
-        self.queues[server].look(executed, keys, now, self.calm)
+        match keys.and_then(|keys| keys.live(now).find(|(.., expiry)| expiry.is_none())) {
+            Some((key, ..)) => Err(Violation::new("expiry", format!("{} never expires", key.escape_ascii()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Each fencing token of a server is larger than the one before, whichever lock gets it.
+    fn check_minted(&mut self, server: usize, executed: &Executed) -> Result<(), Violation> {
+        let Some(fence) = executed.fence.filter(|_| executed.call.counter().is_some()) else { return Ok(()) };
+        let last = std::mem::replace(&mut self.minted[server], fence);
+        if fence <= last && !self.exemptions.fence_reset() {
+            let text = format!("{} mints {fence} after {last}", executed.call.name());
+            return Err(Violation::new("fence", text));
+        }
+        Ok(())
     }
 
     /// A client writes a script call.
@@ -247,5 +269,14 @@ impl Observer {
 
     pub fn killed(&mut self, client: usize) {
         self.holds.retain(|hold| hold.client != client);
+    }
+}
+
+/// The name under which a call for several locks is counted.
+const fn runs_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Acquire => "runs of acquires",
+        Verb::Extend => "runs of extensions",
+        Verb::Release => "runs of releases",
     }
 }

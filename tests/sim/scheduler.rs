@@ -123,10 +123,12 @@ impl Simulation<'_> {
         now: Instant,
     ) -> Result<(), Violation> {
         for (_, words) in split_words(bytes) {
-            if let Some(call) = ScriptCall::read(&words) {
-                self.observer.written(client, &call)?;
-                self.validity.written((client, self.links[&id].server), id, call, now)?;
+            let Some(call) = ScriptCall::read(&words) else { continue };
+            let locks = call.split();
+            for lock in &locks {
+                self.observer.written(client, lock)?;
             }
+            self.validity.written((client, self.links[&id].server), id, locks, now)?;
         }
         Ok(())
     }

@@ -39,9 +39,10 @@ pub struct SimServer {
     puzzled: Vec<LinkId>,
 }
 
-/// One command and its reply.
+/// What a call did to one of its locks.
 pub struct Executed {
-    pub call: Option<ScriptCall>,
+    /// The call as that lock would make it alone.
+    pub call: ScriptCall,
     /// Whether the token held the keys before: then the reply grants whoever waits.
     pub mine: bool,
     /// The fencing token, if the reply grants.
@@ -54,8 +55,6 @@ pub struct Executed {
     pub hint: Option<i64>,
     /// Whether the reply says that the waiter has joined the queue.
     pub joined: bool,
-    /// Whether a lease was extended.
-    pub extended: bool,
 }
 
 impl SimServer {
@@ -152,39 +151,38 @@ impl SimServer {
 }
 
 impl Executed {
-    /// A command, and the bytes that the server wrote back, the last of which are the reply.
-    pub fn read(call: Option<ScriptCall>, mine: bool, output: &[u8]) -> Self {
-        let mut this = Self {
-            call,
-            mine,
-            done: false,
-            fence: None,
-            count: 0,
-            hint: None,
-            joined: false,
-            extended: false,
-        };
+    /// A call that is not executed yet, or was refused.
+    pub const fn new(call: ScriptCall, mine: bool) -> Self {
+        Self { call, mine, fence: None, done: false, count: 0, hint: None, joined: false }
+    }
+
+    /// Whether a lease was extended. A lease of 0 changes nothing.
+    pub fn extended(&self) -> bool {
+        self.call.extends() && self.count == 1 && self.call.lease() != Some(0)
+    }
+
+    /// Takes the results of the locks of one call from the bytes that the server wrote back, the last of which are the reply.
+    pub fn read(locks: &mut [Self], output: &[u8]) {
         let mut scanner = Scanner::new(Limits::default());
         scanner.push(output);
         while let Ok(Some(frame)) = scanner.next_frame() {
             let Ok(Reply::Array(parts)) = decode(frame) else { continue };
-            this.done = true;
-            let acquires = this.call.as_ref().is_some_and(ScriptCall::acquires);
-            match parts.as_slice() {
-                [_, Reply::Integer(fence @ 1..)] if acquires => this.fence = u64::try_from(*fence).ok(),
-                [_, Reply::Integer(hint), rest @ ..] if acquires => {
-                    this.hint = Some(if *hint == 0 { -1 } else { -hint });
-                    this.joined = matches!(rest, [Reply::Integer(1), _]);
-                }
-                [_, flags @ ..] => {
-                    this.count = flags.iter().filter(|flag| **flag == Reply::Integer(1)).count();
-                }
-                [] => {}
-            }
+            let results = parts.get(1..).unwrap_or_default();
+            let size = results.len().checked_div(locks.len()).unwrap_or(0).max(1);
+            locks.iter_mut().zip(results.chunks(size)).for_each(|(lock, result)| lock.take(result));
         }
-        // A lease of 0 changes nothing.
-        let extends = |call: &ScriptCall| call.extends() && call.lease() != Some(0);
-        this.extended = this.count == 1 && this.call.as_ref().is_some_and(extends);
-        this
+    }
+
+    fn take(&mut self, result: &[Reply<'_>]) {
+        // The text of an error concerns this lock alone.
+        self.done = !matches!(result, [Reply::Bulk(_)]);
+        match result {
+            [Reply::Integer(fence @ 1..)] if self.call.acquires() => self.fence = u64::try_from(*fence).ok(),
+            [Reply::Integer(hint), rest @ ..] if self.call.acquires() => {
+                self.hint = Some(if *hint == 0 { -1 } else { -hint });
+                self.joined = matches!(rest, [Reply::Integer(1), _]);
+            }
+            flags => self.count = flags.iter().filter(|flag| **flag == Reply::Integer(1)).count(),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1). Computed independently of
 //! the engine, which must not exceed it, whatever commands it repeats and whichever votes it regains.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use redlatch::{
     Duration, Instant, KeyRole,
@@ -10,7 +10,7 @@ use redlatch::{
 
 use crate::{network::LinkId, observer::Violation, world::ScriptCall};
 
-/// A script call that a client wrote.
+/// What a client wrote about a lock, in a script call.
 #[derive(Clone)]
 struct Sent {
     call: ScriptCall,
@@ -33,14 +33,17 @@ struct Wire {
     greeted: bool,
     /// Whether a reply did not match its call: no further reply counts (rule 7).
     broken: bool,
-    /// Calls without a reply, in the order in which they were written.
-    calls: VecDeque<Sent>,
+    /// Calls without a reply, in the order in which they were written, each with its locks.
+    calls: VecDeque<Vec<Sent>>,
+    /// The token and the claim of each lock that was released.
+    released: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Default for Wire {
     fn default() -> Self {
         let scanner = Scanner::new(Limits::default());
-        Self { scanner, greeted: false, broken: false, calls: VecDeque::new() }
+        let (calls, released) = (VecDeque::new(), BTreeSet::new());
+        Self { scanner, greeted: false, broken: false, calls, released }
     }
 }
 
@@ -48,7 +51,7 @@ impl Wire {
     /// Whether a call about this lock waits for its reply. A release ends the lock: a later one may have its token.
     fn is_asking(&self, lock: &Owned) -> bool {
         let about = |sent: &&Sent| owned(lock.0, &sent.call) == *lock;
-        self.calls.iter().rfind(about).is_some_and(|last| !last.call.releases())
+        self.calls.iter().flatten().rfind(about).is_some_and(|last| !last.call.releases())
     }
 }
 
@@ -69,29 +72,36 @@ impl Validity {
         Self { servers, drift: drift.into(), numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
     }
 
-    /// A client writes a call at this time of its clock. Of each lock, one command may be in flight on a connection,
-    /// followed by a release (rule 16).
+    /// A client writes a call for these locks at this time of its clock. Of each lock, one command may be in flight on a
+    /// connection, followed by a release (rule 16), and nothing follows its release there.
     pub fn written(
         &mut self,
         (client, server): (usize, usize),
         link: LinkId,
-        call: ScriptCall,
+        locks: Vec<ScriptCall>,
         now: Instant,
     ) -> Result<(), Violation> {
-        self.numbers += 1;
-        let sent = Sent { call, number: self.numbers, at: now };
-        if sent.call.releases() {
-            self.forget((client, server), &sent);
+        self.wires.entry(link).or_default().calls.push_back(Vec::new());
+        for call in locks {
+            self.numbers += 1;
+            let sent = Sent { call, number: self.numbers, at: now };
+            if sent.call.releases() {
+                self.forget((client, server), &sent);
+            }
+            let wire = self.wires.entry(link).or_default();
+            wire.greeted = true;
+            let identity = (sent.call.token(), sent.call.claim());
+            let asks = |what| format!("client {client} sends {} {what}", sent.call.name());
+            if sent.call.releases() {
+                wire.released.insert(identity);
+            } else if wire.released.contains(&identity) {
+                return Err(Violation::new("order of asking", asks("behind the release of its lock")));
+            } else if !wire.broken && wire.is_asking(&owned(client, &sent.call)) {
+                let text = asks("before its last command is answered");
+                return Err(Violation::new("one command in flight", text));
+            }
+            wire.calls.back_mut().expect("this call").push(sent);
         }
-        let lock = owned(client, &sent.call);
-        let wire = self.wires.entry(link).or_default();
-        wire.greeted = true;
-        if !sent.call.releases() && !wire.broken && wire.is_asking(&lock) {
-            let text =
-                format!("client {client} sends {} before its last command is answered", sent.call.name());
-            return Err(Violation::new("one command in flight", text));
-        }
-        wire.calls.push_back(sent);
         Ok(())
     }
 
@@ -109,10 +119,11 @@ impl Validity {
             }
             match (reply, wire.calls.pop_front()) {
                 (Ok(Reply::Error(_)), Some(_)) => {}
-                (Ok(Reply::Array(parts)), Some(sent))
-                    if parts.first() == Some(&Reply::Bulk(sent.call.nonce())) =>
-                {
-                    answered.push((sent, matches!(parts.get(1), Some(Reply::Integer(1..)))));
+                (Ok(Reply::Array(parts)), Some(locks)) if is_reply(&parts, &locks) => {
+                    let yes = |result: &[Reply<'_>]| matches!(result, [Reply::Integer(1..), ..]);
+                    let results = &parts[1..];
+                    let results = results.chunks(results.len() / locks.len()).map(yes);
+                    answered.extend(locks.into_iter().zip(results.collect::<Vec<_>>()));
                 }
                 _ => wire.broken = true,
             }
@@ -157,6 +168,12 @@ impl Validity {
         ends.sort_unstable();
         ends[ends.len() - 1 - self.servers / 2]
     }
+}
+
+/// Whether a reply has the nonce of a call, and one result for each of its locks; of a lock alone it may be several.
+fn is_reply(parts: &[Reply<'_>], locks: &[Sent]) -> bool {
+    let is_ours = parts.first() == Some(&Reply::Bulk(locks[0].call.nonce()));
+    is_ours && parts.len() > 1 && (locks.len() == 1 || parts.len() == locks.len() + 1)
 }
 
 fn owned(client: usize, call: &ScriptCall) -> Owned {

@@ -86,13 +86,33 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         }
     }
 
-    /// How many independent locks share the call, as far as its words tell.
+    /// How many independent locks share the call. A release of several keys that hold one value is that of one lock.
     pub fn locks(&self) -> usize {
+        let values = self.arguments.get(2..).unwrap_or_default();
+        let is_one = values.windows(2).all(|pair| pair[0].as_ref() == pair[1].as_ref());
         match self.name() {
-            "exclusive_acquire" | "exclusive_release" => self.shape().0,
+            "exclusive_acquire" => self.shape().0,
+            "exclusive_release" if !is_one => values.len(),
             "extend" => self.arguments.len() - 2,
             _ => 1,
         }
+    }
+
+    /// The call as the locks that share it would make it alone, in the order of the results.
+    pub fn split(&self) -> Vec<Self> {
+        let (locks, width) = (self.locks(), self.shape().1);
+        if locks == 1 {
+            return vec![self.clone()];
+        }
+        let (common, own) = self.arguments.split_at(if self.acquires() { 3 } else { 2 });
+        let counter = &self.keys[locks * width..];
+        let each = self.keys.chunks(width).zip(own.chunks(own.len() / locks));
+        let alone = |(keys, own): (&[Word], &[Word])| Self {
+            keys: [keys, counter].concat(),
+            arguments: [common, own].concat(),
+            ..self.clone()
+        };
+        each.map(alone).collect()
     }
 
     /// The keys of one role, one for each lock key; none if the call has no keys of that role.
