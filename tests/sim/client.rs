@@ -27,6 +27,8 @@ pub struct SimClient {
     pub timer: u64,
     pub deadline: Option<Instant>,
     pub tasks: BTreeMap<HandleId, Task>,
+    /// The drawn tokens of the locks that were released in this turn of the event loop.
+    pub releasing: Vec<Vec<u8>>,
 }
 
 /// An acquire of an application, from the request to its end.
@@ -75,6 +77,7 @@ impl SimClient {
             timer: 0,
             deadline: None,
             tasks: BTreeMap::new(),
+            releasing: Vec::new(),
         }
     }
 

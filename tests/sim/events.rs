@@ -38,12 +38,12 @@ impl Simulation<'_> {
                 let (clients, time) = (&self.clients, self.now);
                 self.observer
                     .lock_reported(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
+                for &(after, operation) in &op.operations {
+                    self.after(after, Happening::Operation(client, lock, operation));
+                }
                 self.after(op.hold, Happening::Release(client, lock));
                 if let Some(handover) = op.handover.filter(|_| !adopted) {
                     self.after(handover.after, Happening::HandOver(client, lock));
-                }
-                for &(after, operation) in &op.operations {
-                    self.after(after, Happening::Operation(client, lock, operation));
                 }
             }
             Event::Failed { lock, failure } => {
@@ -63,6 +63,7 @@ impl Simulation<'_> {
                 if self.observer.is_calm() && !timed_out && !gone {
                     return Err(Violation::new("calm", format!("{lock:?} of client {client}: {failure:?}")));
                 }
+                self.check_refused(client, lock, &failure)?;
                 self.check_patience(client, lock, &failure)?;
                 self.observer.count("failed");
             }
@@ -110,6 +111,7 @@ impl Simulation<'_> {
                 return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
             }
             Event::OperationFailed { op, lock, failure } => {
+                self.check_refused(client, lock, &failure)?;
                 let is_over = failure.code == Code::Lost && self.task(client, lock)?.stage != Stage::Held;
                 if !is_over {
                     self.observer.impatient(|| format!("{op:?} of client {client}: {failure:?}"))?;
@@ -147,6 +149,17 @@ impl Simulation<'_> {
         }
         self.observer.count("released");
         Ok(())
+    }
+
+    /// A server that denies the user a key refuses whole runs; each lock fails because of its own keys alone.
+    fn check_refused(&self, client: usize, lock: HandleId, failure: &LockError) -> Result<(), Violation> {
+        let is_refused = failure.message.contains("access a key");
+        let task = self.clients[client].tasks.get(&lock).filter(|_| is_refused);
+        if task.is_none_or(|task| self.plan.may_be_denied(&self.plan.ops[task.op].keys)) {
+            return Ok(());
+        }
+        let text = format!("{lock:?} of client {client}: {failure:?}");
+        Err(Violation::new("refused for its own sake", text))
     }
 
     /// Whether an acquire may fail now. An answer that has arrived must be read before, and where nothing fails but what

@@ -5,7 +5,7 @@ use crate::{
     network::{LinkId, Way},
     observer::Violation,
     plan::Tamper,
-    server::Executed,
+    server::{DENIED_KEY, Executed},
     simulation::{Happening, Simulation},
     trace::shown,
     world::ScriptCall,
@@ -65,12 +65,15 @@ impl Simulation<'_> {
             Executed::new(call, mine)
         };
         let mut locks: Vec<_> = calls.into_iter().map(asked).collect();
-        if server.execute(id, command, self.now) {
+        if server.execute(id, command, &locks, self.now) {
             self.observer.count("connections in RESP2");
         }
         let outputs = server.take_outputs();
         let own = outputs.iter().find(|(link, _)| *link == id).map(|(_, output)| output.as_slice());
         Executed::read(&mut locks, own.unwrap_or_default());
+        if own == Some(DENIED_KEY) && locks.len() > 1 {
+            self.observer.count("runs refused for one key");
+        }
         let (millis, keys) =
             (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
         self.observer.executed(index, &locks, keys, millis, self.now)?;

@@ -74,6 +74,10 @@ impl Simulation<'_> {
                 self.servers[server].deny(command);
                 self.after(lasts, Happening::Mended(index));
             }
+            What::DenyKey { server, key, lasts } => {
+                self.servers[server].deny_key(key);
+                self.after(lasts, Happening::Mended(index));
+            }
         }
         Ok(())
     }
@@ -83,7 +87,7 @@ impl Simulation<'_> {
             What::Crash { server, .. } => self.restart(server),
             What::Pause { server, .. } => return self.resume(server),
             What::Trouble { server, .. } => self.servers[server].memory.set_trouble(None),
-            What::Deny { server, .. } => self.servers[server].allow_all(),
+            What::Deny { server, .. } | What::DenyKey { server, .. } => self.servers[server].allow_all(),
             _ => {}
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::{
     patience::patience,
     plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
-    scenarios::{crowd, outage, press},
+    scenarios::{bursts, crowd, outage, press},
 };
 
 impl Plan {
@@ -38,6 +38,10 @@ impl Plan {
             let shortest = ops.iter().map(|op| op.ttl).min().unwrap_or_default().min(1000) * MS / 8;
             let most = shortest.min(settings.policy.connect_timeout.as_micros() / 16);
             settings.distances.fill_with(|| rng.below(most));
+        }
+        let mut rng = Rng::of(seed, 7);
+        if seed % 4 != 3 && settings.patience.is_none() && rng.chance(30) {
+            bursts(&mut rng, &mut settings, &mut ops, &mut faults);
         }
         let mut rng = Rng::of(seed, 4);
         if calm && settings.servers == 1 && rng.chance(30) {

@@ -132,8 +132,10 @@ impl Observer {
         now: u64,
         time: Micros,
     ) -> Result<(), Violation> {
-        if let [first, _, ..] = locks {
-            self.count(if first.done { runs_of(first.call.verb()) } else { "runs refused" });
+        if let [first, _, ..] = locks
+            && first.done
+        {
+            self.count(runs_of(first.call.verb()));
         }
         for executed in locks {
             if self.evidence.record(server, executed, time) {

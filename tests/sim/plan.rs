@@ -93,6 +93,7 @@ pub struct Op {
     pub renew: bool,
     pub max_hold: Option<u64>,
     pub hold: Micros,
+    /// How long after the request the application gives up; 0 for at once, in the same turn of the event loop.
     pub cancel_after: Option<Micros>,
     /// A token of the application, by number: the same number re-enters.
     pub token: Option<u64>,
@@ -202,6 +203,12 @@ pub enum What {
         command: &'static str,
         lasts: Micros,
     },
+    /// The user may not access this lock key for a while.
+    DenyKey {
+        server: usize,
+        key: usize,
+        lasts: Micros,
+    },
 }
 
 impl What {
@@ -225,6 +232,7 @@ impl What {
             Self::FlushScripts { .. } => "scripts flushed",
             Self::Trouble { .. } => "trouble",
             Self::Deny { .. } => "deny",
+            Self::DenyKey { .. } => "key denied",
         }
     }
 }
@@ -247,6 +255,17 @@ impl Plan {
         let keys = &self.ops[op].keys;
         let shares = |other: &Op| other.keys.iter().any(|key| keys.contains(key));
         self.ops.iter().enumerate().all(|(index, other)| index == op || !shares(other))
+    }
+
+    /// Whether a client may hear that it has no access to one of these keys. An error has no nonce, so it may be the reply
+    /// to a command of other keys if another reply is lost.
+    pub fn may_be_denied(&self, keys: &[usize]) -> bool {
+        let concerns = |fault: &Fault| match fault.what {
+            What::DenyKey { key, .. } => keys.contains(&key),
+            What::Tamper { .. } => true,
+            _ => false,
+        };
+        self.faults.iter().any(concerns)
     }
 
     /// By how much servers' clocks are set back in total: a key may outlast its lease by so much.

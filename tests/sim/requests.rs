@@ -3,7 +3,7 @@
 use redlatch::{Duration, HandleId, Instant, Policy};
 
 use crate::{
-    client::{Stage, Task, request, token_text},
+    client::{SimClient, Stage, Task, request, token_text},
     plan::{Op, Operation},
     scheduler::SimTask,
     simulation::{Happening, Simulation},
@@ -38,8 +38,11 @@ impl Simulation<'_> {
             operations: Default::default(),
         };
         self.clients[client].tasks.insert(lock, task);
-        if let Some(span) = op.cancel_after {
-            self.after(span, Happening::Cancel(client, lock));
+        match op.cancel_after {
+            // In the same turn of the event loop, before anything else is asked for.
+            Some(0) => self.cancel(client, lock, now),
+            Some(span) => self.after(span, Happening::Cancel(client, lock)),
+            None => {}
         }
     }
 
@@ -61,13 +64,11 @@ impl Simulation<'_> {
     }
 
     pub fn release(&mut self, client: usize, lock: HandleId, now: Instant) {
-        let Some(task) = self.clients[client].tasks.get_mut(&lock) else { return };
-        if task.stage != Stage::Held {
-            return;
-        }
+        let SimClient { tasks, releasing, .. } = &mut self.clients[client];
+        let Some(task) = tasks.get_mut(&lock).filter(|task| task.stage == Stage::Held) else { return };
         task.stage = Stage::Releasing;
         if task.minted {
-            self.observer.released(client, &task.owner);
+            releasing.push(task.owner.clone());
         }
         self.observer.over(client, lock);
         self.trace.note(self.now, 6, &lock.0.to_le_bytes(), || format!("client {client}: release {lock:?}"));

@@ -3,7 +3,7 @@
 use redlatch::Duration;
 
 use crate::{
-    plan::{Delay, Fault, MS, Op, Operation, SECOND, Settings, What},
+    plan::{Delay, Fault, MS, Op, Operation, SECOND, Settings, Tamper, What},
     rng::Rng,
 };
 
@@ -118,5 +118,47 @@ pub fn outage(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: &m
         let server = (first + number) % settings.servers;
         let what = What::Crash { server, keeps: false, silent: rng.chance(50), down };
         faults.push(Fault { at: rng.below(settings.span - down), what });
+    }
+}
+
+/// Makes applications ask for several locks in one turn of the event loop, and release, extend or cancel several in one
+/// turn, so that clients send runs: of distinct keys and of the same one, between other kinds of lock and other leases.
+/// Servers forget the scripts, deny the user one of the keys, or lose or double a reply.
+pub fn bursts(rng: &mut Rng, settings: &mut Settings, ops: &mut Vec<Op>, faults: &mut Vec<Fault>) {
+    let few = settings.clients * settings.servers <= 6;
+    settings.keys = rng.pick(&[2, 4, 8, 40]);
+    let ttls: Vec<_> = ops.iter().map(|op| op.ttl).collect();
+    let cancels = rng.chance(50);
+    ops.truncate(6);
+    for first in std::mem::take(ops) {
+        let size = rng.pick(if few { &[2, 3, 5, 8, 40] } else { &[2, 3, 3, 5, 8] });
+        // Another run of as many locks may follow before the first is answered.
+        for round in 0..rng.pick(&[1, 1, 2]) {
+            for number in round * size..(round + 1) * size {
+                let key = if rng.chance(70) { number } else { rng.index(settings.keys) };
+                let (at, keys) = (first.at + 200 * round as u64, vec![key % settings.keys]);
+                let mut op = Op { at, keys, ..first.clone() };
+                match rng.below(10) {
+                    0 => op.keys.push(rng.index(settings.keys)),
+                    1 => op.fair ^= settings.servers == 1,
+                    2 => op.ttl = rng.pick(&ttls),
+                    3 => op.hold = rng.below(2 * op.ttl) * MS,
+                    4 => op.operations.push((op.hold, Operation::Extend(op.ttl))),
+                    _ => {}
+                }
+                op.cancel_after = (cancels && rng.chance(30)).then(|| rng.pick(&[0, 0, MS, SECOND]));
+                ops.push(op);
+            }
+        }
+    }
+    for _ in 0..if settings.calm { 0 } else { rng.below(4) } {
+        let Op { at, client, .. } = ops[rng.index(ops.len())];
+        let (server, key) = (rng.index(settings.servers), rng.index(settings.keys));
+        let what = match rng.below(3) {
+            0 => What::DenyKey { server, key, lasts: rng.pick(&[SECOND, 4 * SECOND]) },
+            1 => What::FlushScripts { server },
+            _ => What::Tamper { client, server, how: rng.pick(&[Tamper::Drop, Tamper::Double]) },
+        };
+        faults.push(Fault { at, what });
     }
 }

@@ -14,29 +14,44 @@ use crate::{
 };
 
 impl Simulation<'_> {
-    /// The client's event loop handles one thing: it is fed to the engine, and everything is drained.
+    /// The client's event loop handles one thing, or all that its applications ask for at this time: it is fed to the
+    /// engine, and everything is drained.
     pub fn at_client(&mut self, happening: Happening) -> Result<(), Violation> {
-        let client = match &happening {
+        let Some(client) = self.client_of(&happening) else { return Ok(()) };
+        let is_stale = match &happening {
             Happening::Dialed(link, _) | Happening::ToClient(link, _) | Happening::ClientEnd(link) => {
-                let link = &self.links[link];
-                if !link.client_open {
-                    return Ok(());
-                }
-                link.client
+                !self.links[link].client_open
             }
-            Happening::Timer(client, number) if *number != self.clients[*client].timer => return Ok(()),
-            Happening::Timer(client, _)
-            | Happening::Release(client, _)
-            | Happening::Cancel(client, _)
-            | Happening::Operation(client, ..)
-            | Happening::Adopt(client, ..) => *client,
-            Happening::Acquire(op) => self.plan.ops[*op].client,
-            _ => return Ok(()),
+            Happening::Timer(_, number) => *number != self.clients[client].timer,
+            _ => false,
         };
+        if is_stale {
+            return Ok(());
+        }
         let SimClient { clock, listening, deadline, engine, .. } = &mut self.clients[client];
         let (now, step) = clock.advance(self.now);
         listening.advance(now, step, *deadline);
         engine.handle_clock_step(step);
+        let asks = self.asking(&happening).is_some();
+        self.feed(client, happening, now);
+        self.note_releases(client);
+        while asks && let Some(next) = self.asked_at_once(client) {
+            self.feed(client, next, now);
+        }
+        self.drain(client, now)?;
+        // What was asked for before a release, in the same turn, may still be written.
+        self.note_releases(client);
+        Ok(())
+    }
+
+    /// What an application of this client asks for at this time, if that happens next.
+    fn asked_at_once(&mut self, client: usize) -> Option<Happening> {
+        let is_next = self.next_now().is_some_and(|next| self.asking(next) == Some(client));
+        is_next.then(|| self.take_next()).flatten()
+    }
+
+    fn feed(&mut self, client: usize, happening: Happening, now: Instant) {
+        let engine = &mut self.clients[client].engine;
         match happening {
             Happening::Dialed(id, made) => {
                 let link = self.links.get_mut(&id).expect("a link");
@@ -68,7 +83,13 @@ impl Simulation<'_> {
             Happening::Operation(_, lock, operation) => self.operate(client, lock, operation, now),
             _ => {}
         }
-        self.drain(client, now)
+    }
+
+    /// From here on, the client writes nothing more for the locks that it was asked to release, but the release.
+    fn note_releases(&mut self, client: usize) {
+        for owner in std::mem::take(&mut self.clients[client].releasing) {
+            self.observer.released(client, &owner);
+        }
     }
 
     /// Drains the engine.

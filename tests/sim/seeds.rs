@@ -46,6 +46,11 @@ const ALWAYS_COVERED: &[&str] = &[
     "scripts flushed",
     "trouble",
     "deny",
+    "key denied",
+    "runs of acquires",
+    "runs of extensions",
+    "runs of releases",
+    "runs refused for one key",
 ];
 
 pub fn number(name: &str) -> Option<u64> {

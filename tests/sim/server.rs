@@ -13,7 +13,7 @@ use crate::{
     clock::ServerClock,
     memory::holder,
     network::LinkId,
-    plan::{Micros, Settings},
+    plan::{Micros, Settings, key_name},
     world::ScriptCall,
 };
 
@@ -21,6 +21,9 @@ pub const PASSWORD: &str = "canary-password";
 
 /// The reply of Redis 5.
 const UNKNOWN_HELLO: &[u8] = b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n";
+
+/// The reply of Redis to a user that may not access a key: nothing is executed.
+pub const DENIED_KEY: &[u8] = b"-NOPERM No permissions to access a key\r\n";
 
 pub struct SimServer {
     pub memory: Server,
@@ -34,9 +37,12 @@ pub struct SimServer {
     scanners: BTreeMap<LinkId, Scanner>,
     user: User,
     pub database: u32,
-    /// Whether it does not know HELLO, and the connections that have just sent one.
+    /// Whether it does not know HELLO.
     old: bool,
-    puzzled: Vec<LinkId>,
+    /// The lock key that the user may not access.
+    denied_key: Option<Vec<u8>>,
+    /// The connections that have just sent what the memory server did not get, each with the error.
+    refused: Vec<(LinkId, &'static [u8])>,
 }
 
 /// What a call did to one of its locks.
@@ -77,18 +83,24 @@ impl SimServer {
             user,
             database: settings.database,
             old: settings.old[index],
-            puzzled: Vec::new(),
+            denied_key: None,
+            refused: Vec::new(),
         };
         server.allow_all();
         server
     }
 
     pub fn allow_all(&mut self) {
+        self.denied_key = None;
         self.memory.set_user(b"default", self.user.clone());
     }
 
     pub fn deny(&mut self, command: &str) {
         self.memory.set_user(b"default", self.user.clone().without_command(command));
+    }
+
+    pub fn deny_key(&mut self, key: usize) {
+        self.denied_key = Some(key_name(key));
     }
 
     pub fn now(&self, time: Micros) -> Instant {
@@ -122,17 +134,20 @@ impl SimServer {
         commands
     }
 
-    /// Executes one command of [`commands`](Self::commands) at this time. True for a HELLO that it does not
-    /// know.
-    pub fn execute(&mut self, link: LinkId, command: &[u8], time: Micros) -> bool {
-        let unknown = self.old && command.windows(5).any(|part| part == b"HELLO");
-        if unknown {
-            self.puzzled.push(link);
+    /// Executes one command of [`commands`](Self::commands) at this time, whose script calls are these. True for a HELLO
+    /// that it does not know.
+    pub fn execute(&mut self, link: LinkId, command: &[u8], locks: &[Executed], time: Micros) -> bool {
+        let is_unknown = self.old && command.windows(5).any(|part| part == b"HELLO");
+        let is_denied = |key: &Vec<u8>| Some(key) == self.denied_key.as_ref();
+        if is_unknown {
+            self.refused.push((link, UNKNOWN_HELLO));
+        } else if locks.iter().any(|lock| lock.call.keys.iter().any(is_denied)) {
+            self.refused.push((link, DENIED_KEY));
         } else {
             let now = self.now(time);
             self.memory.receive(SessionId(link.0), command, now);
         }
-        unknown
+        is_unknown
     }
 
     /// Whether the token of a call holds all of its lock keys, whatever the claim.
@@ -145,8 +160,8 @@ impl SimServer {
     /// The bytes written to sessions since the last call.
     pub fn take_outputs(&mut self) -> Vec<(LinkId, Vec<u8>)> {
         let ids: Vec<_> = self.memory.sessions_with_output().collect();
-        let puzzled = self.puzzled.drain(..).map(|link| (link, UNKNOWN_HELLO.to_vec()));
-        puzzled.chain(ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id)))).collect()
+        let refused = self.refused.drain(..).map(|(link, error)| (link, error.to_vec()));
+        refused.chain(ids.into_iter().map(|id| (LinkId(id.0), self.memory.take_output(id)))).collect()
     }
 }
 

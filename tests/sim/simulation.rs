@@ -138,6 +138,16 @@ impl<'p> Simulation<'p> {
         self.queue.insert((time.max(self.now), self.sequence), happening);
     }
 
+    /// What happens next, if it happens at this time.
+    pub fn next_now(&self) -> Option<&Happening> {
+        let (&(time, _), happening) = self.queue.first_key_value()?;
+        (time == self.now).then_some(happening)
+    }
+
+    pub fn take_next(&mut self) -> Option<Happening> {
+        self.queue.pop_first().map(|(_, happening)| happening)
+    }
+
     pub fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
         if let Some(client) = self.client_of(&happening) {
             if !self.clients[client].alive {
@@ -167,16 +177,22 @@ impl<'p> Simulation<'p> {
     }
 
     /// The client whose event loop has to run for this.
-    fn client_of(&self, happening: &Happening) -> Option<usize> {
+    pub fn client_of(&self, happening: &Happening) -> Option<usize> {
         match happening {
             Happening::Dialed(link, _) | Happening::ToClient(link, _) | Happening::ClientEnd(link) => {
                 Some(self.links[link].client)
             }
-            Happening::Timer(client, _)
-            | Happening::Release(client, _)
+            Happening::Timer(client, _) | Happening::HandOver(client, _) => Some(*client),
+            other => self.asking(other),
+        }
+    }
+
+    /// The client whose application asks it for something.
+    pub fn asking(&self, happening: &Happening) -> Option<usize> {
+        match happening {
+            Happening::Release(client, _)
             | Happening::Cancel(client, _)
             | Happening::Operation(client, ..)
-            | Happening::HandOver(client, _)
             | Happening::Adopt(client, ..) => Some(*client),
             Happening::Acquire(op) => Some(self.plan.ops[*op].client),
             _ => None,
