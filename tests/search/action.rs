@@ -25,6 +25,8 @@ pub enum Action {
     TickWithout(usize),
     /// A server ends and starts again.
     Crash(usize),
+    /// A server forgets its scripts.
+    FlushScripts(usize),
     /// A key vanishes from a server.
     LoseKey(usize, &'static str),
 }
@@ -32,9 +34,9 @@ pub enum Action {
 impl Action {
     /// Whether this is a fault: a world has only so many of them.
     pub const fn is_fault(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::Cut(_) | Self::Abandon(_) | Self::TickWithout(_) | Self::Crash(_) | Self::LoseKey(..)
+            Self::Op(_) | Self::Timer(_) | Self::Dial(_) | Self::Up(_) | Self::Down(_) | Self::Tick
         )
     }
 }
@@ -78,6 +80,9 @@ impl State {
         }
         if self.budget.crashes > 0 {
             actions.extend((0..self.servers.len()).map(Action::Crash));
+        }
+        if self.budget.flushes > 0 {
+            actions.extend((0..self.servers.len()).map(Action::FlushScripts));
         }
         if self.budget.key_losses > 0 {
             for server in 0..self.servers.len() {

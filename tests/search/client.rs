@@ -79,7 +79,8 @@ impl Client {
     /// Whether a step of the plan can be taken now.
     pub fn is_able(&self, op: &Op) -> bool {
         match *op {
-            Op::Acquire { .. } | Op::Enter { .. } | Op::Cancel(_) => true,
+            Op::Acquire { .. } | Op::AcquireEach { .. } | Op::Enter { .. } | Op::Cancel(_) => true,
+            Op::ReleaseBoth => self.slots.iter().take(2).all(|slot| slot.status != Status::Pending),
             Op::Release(slot) | Op::Extend(slot) => {
                 self.slots.get(slot).is_some_and(|slot| !matches!(slot.status, Status::Pending))
             }
@@ -91,13 +92,12 @@ impl Client {
         let now = self.now(tick);
         match *op {
             Op::Acquire { keys, wait } => self.acquire(keys.to_vec(), None, wait, setup, now),
-            Op::Enter { key, token } => self.acquire(vec![key], Some(token), 3, setup, now),
-            Op::Release(slot) => {
-                if matches!(self.slots[slot].status, Status::Granted { .. }) {
-                    self.slots[slot].status = Status::Releasing;
-                    self.engine.release(self.slots[slot].lock, now);
-                }
+            Op::AcquireEach { keys, wait } => {
+                keys.iter().for_each(|&key| self.acquire(vec![key], None, wait, setup, now));
             }
+            Op::Enter { key, token } => self.acquire(vec![key], Some(token), 3, setup, now),
+            Op::Release(slot) => self.release(slot, now),
+            Op::ReleaseBoth => [0, 1].into_iter().for_each(|slot| self.release(slot, now)),
             Op::Extend(slot) => {
                 self.engine.extend(self.slots[slot].lock, lease(setup.ttl), now);
                 self.operations += 1;
@@ -106,6 +106,13 @@ impl Client {
                 self.slots[slot].status = Status::Over;
                 self.engine.cancel(self.slots[slot].lock, now);
             }
+        }
+    }
+
+    fn release(&mut self, slot: usize, now: Instant) {
+        if matches!(self.slots[slot].status, Status::Granted { .. }) {
+            self.slots[slot].status = Status::Releasing;
+            self.engine.release(self.slots[slot].lock, now);
         }
     }
 

@@ -18,10 +18,14 @@ pub const fn lease(ticks: u64) -> redlatch::Duration {
 pub enum Op {
     /// Acquires these keys and waits for that many ticks.
     Acquire { keys: &'static [&'static str], wait: u64 },
+    /// Acquires each of these keys as a lock of its own, in one turn of the event loop.
+    AcquireEach { keys: &'static [&'static str], wait: u64 },
     /// Acquires this key with a token of the application.
     Enter { key: &'static str, token: &'static str },
     /// Once the slot is granted; does nothing if the acquire failed.
     Release(usize),
+    /// Releases the locks of the first two slots that are granted, in one turn, once neither is pending.
+    ReleaseBoth,
     /// As soon as the slot is granted, or never.
     Extend(usize),
     /// At any time from here on, in any state of the slot.
@@ -35,6 +39,8 @@ pub struct Budget {
     pub breaks: u8,
     /// A server ends, and starts again with its keys.
     pub crashes: u8,
+    /// A server forgets its scripts.
+    pub flushes: u8,
     /// A key vanishes.
     pub key_losses: u8,
     /// A client's clock stands still for a tick.
@@ -56,7 +62,7 @@ pub struct Setup {
     pub fair: bool,
     pub policy: Policy,
     pub budget: Budget,
-    /// Outcomes that must occur in full size, or the search has proved nothing.
+    /// Outcomes that must occur in full size, or the search has proved nothing. Grants and runs must occur in any size.
     pub expected: Vec<&'static str>,
 }
 
@@ -96,6 +102,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
     let size = |small: u64, large: u64| if full { large } else { small };
     let a: &[&str] = &["a"];
     let two = || vec![plan(a, 3), plan(a, 3)];
+    let runs = || vec![vec![Op::AcquireEach { keys: &["a", "b"], wait: 3 }, Op::ReleaseBoth], plan(a, 3)];
     // Without releases: with three servers, releases alone make fifty times as many states.
     let tries = || vec![vec![Op::Acquire { keys: a, wait: 0 }]; 2];
     let budget = Budget::default();
@@ -151,6 +158,14 @@ pub fn setups(full: bool) -> Vec<Setup> {
             size(2, 3),
             &["granted", "lost", "released"],
         ),
+        Setup {
+            budget: Budget { breaks: 1, ..budget },
+            ..setup("run_with_a_break", runs(), size(1, 2), &["run", "granted", "unknown", "released"])
+        },
+        Setup {
+            budget: Budget { flushes: 1, ..budget },
+            ..setup("run_with_lost_scripts", runs(), size(1, 2), &["run", "granted", "released"])
+        },
         setup(
             "multi_in_opposite_order",
             vec![plan(&["a", "b"], 3), plan(&["b", "a"], 3)],

@@ -125,6 +125,10 @@ impl State {
                     self.end(index)?;
                 }
             }
+            Action::FlushScripts(server) => {
+                self.budget.flushes -= 1;
+                self.servers[server].flush_scripts();
+            }
             Action::LoseKey(server, key) => {
                 self.budget.key_losses -= 1;
                 self.is_weak = true;
@@ -154,6 +158,7 @@ impl State {
             self.servers[server].receive(session, bytes, instant(self.tick));
             let owner = self.owner(server, "a").map(<[u8]>::to_vec);
             if let Some(call) = ScriptCall::read(&words) {
+                self.news.0.extend((call.locks() > 1).then_some("run"));
                 self.queue.saw(&call, before.as_deref(), owner.as_deref())?;
             }
         }
