@@ -197,11 +197,13 @@ fn locks() -> impl Strategy<Value = Vec<&'static str>> {
     ]
 }
 
-/// The independent locks of one call, also the same lock more than once.
+/// The independent locks of one call, up to as many as a client asks for at once, also the same lock more than once.
 fn run() -> impl Strategy<Value = Vec<(&'static str, Word, Word)>> {
+    let any = (0..26_usize).prop_map(|at| &"abcdefghijklmnopqrstuvwxyz"[at..=at]);
     prop_oneof![
-        3 => prop::collection::vec((lock(), value(), waiter()), 1..=1),
-        2 => prop::collection::vec((lock(), value(), waiter()), 2..=6),
+        12 => prop::collection::vec((lock(), value(), waiter()), 1..=1),
+        6 => prop::collection::vec((lock(), value(), waiter()), 2..=6),
+        2 => prop::collection::vec((any, value(), waiter()), 2..=32),
     ]
 }
 
