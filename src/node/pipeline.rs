@@ -266,13 +266,13 @@ impl Pipeline {
         out: &mut Vec<u8>,
         mut tell: impl FnMut(Tag, Outcome<'a>),
     ) -> Paired {
-        let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
-        if paired == Paired::Mismatch {
-            return paired;
-        }
         if self.queue.len() == 1 {
             // Bytes that answer nothing: the run must not look as if it waited for the next reply.
             self.close_run(out);
+        }
+        let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
+        if paired == Paired::Mismatch {
+            return paired;
         }
         let Some(head) = self.queue.pop_front() else { return Paired::Mismatch };
         self.learn(head.script, head.form, paired);

@@ -145,6 +145,15 @@ fn noscript_is_reported_once() {
     );
 }
 
+#[test]
+fn noscript_before_its_command_is_written_is_reported_too() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
+    assert_eq!(paired(&mut pipeline, &NO_SCRIPT).0, Paired::NoScript);
+    push(&mut pipeline, 7, &EXCLUSIVE_RELEASE, &mut Vec::new());
+    assert_eq!(paired(&mut pipeline, &NO_SCRIPT).0, Paired::Refused);
+}
+
 fn tags_of(pipeline: Pipeline) -> Vec<Tag> {
     let mut tags = Vec::new();
     pipeline.into_tags(&mut tags);
