@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 
 use super::{
     wire::{Call, Command, Connection},
-    world::{HELLO_REPLY, SUBSCRIBED},
+    world::{HELLO_REPLY, SUBSCRIBED, Verb},
 };
 
 /// Errors of all kinds: transient, permanent, or with a meaning of their own.
@@ -33,26 +33,29 @@ pub fn grant(command: &Command, wakes: bool) -> Vec<u8> {
         Command::Subscribe => b"-NOPERM no channels\r\n".to_vec(),
         Command::Ping => b"+PONG\r\n".to_vec(),
         Command::Login | Command::Select => b"+OK\r\n".to_vec(),
-        Command::Script(call) => granted(call, call.script.nonce(), "77"),
+        Command::Script(calls) => granted(calls, calls[0].script.nonce(), "77"),
     }
 }
 
 /// The reply of a good server that denies.
 pub fn deny(command: &Command, u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
-    let Command::Script(call) = command else {
+    let Command::Script(calls) = command else {
         return error(u);
     };
-    if !call.script.acquires() {
-        let count = if call.script.extends() { 1 } else { call.owned.keys.len() };
-        return Ok(array(call.script.nonce(), &":0\r\n".repeat(count)));
+    let mut results = String::new();
+    for call in calls {
+        if !call.script.acquires() {
+            let count = if call.script.extends() { 1 } else { call.owned.keys.len() };
+            results += &":0\r\n".repeat(count);
+            continue;
+        }
+        let wait = *u.choose(&[0, -1, -30, -5000, i64::MIN])?;
+        results += &format!(":{wait}\r\n");
+        if call.script.is_fair() {
+            results += &format!(":{}\r\n:{}\r\n", u.int_in_range(0..=1)?, u.int_in_range(0..=9)?);
+        }
     }
-    let wait = *u.choose(&[0, -1, -30, -5000, i64::MIN])?;
-    let line = if call.script.is_fair() {
-        format!(":{}\r\n:{}\r\n", u.int_in_range(0..=1)?, u.int_in_range(0..=9)?)
-    } else {
-        String::new()
-    };
-    Ok(array(call.script.nonce(), &format!(":{wait}\r\n{line}")))
+    Ok(array(calls[0].script.nonce(), &results))
 }
 
 pub fn error(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
@@ -64,22 +67,22 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
     let head = connection.queue.front().map(|sent| &sent.command);
     Ok(match (u.int_in_range(0..=6)?, head) {
         // A grant with another nonce: that of a later command, or of none.
-        (0, Some(Command::Script(call))) => {
+        (0, Some(Command::Script(calls))) => {
             let behind = connection.queue.iter().skip(1).find_map(|sent| match &sent.command {
-                Command::Script(call) => Some(call.script.nonce().clone()),
+                Command::Script(calls) => Some(calls[0].script.nonce().clone()),
                 _ => None,
             });
-            granted(call, &behind.unwrap_or_else(|| b"0123456789abcdef".to_vec()), "5")
+            granted(calls, &behind.unwrap_or_else(|| b"0123456789abcdef".to_vec()), "5")
         }
-        (1, Some(Command::Script(call))) => {
-            let mut nonce = call.script.nonce().clone();
+        (1, Some(Command::Script(calls))) => {
+            let mut nonce = calls[0].script.nonce().clone();
             let at = u.choose_index(nonce.len())?;
             nonce[at] ^= 1;
-            granted(call, &nonce, "5")
+            granted(calls, &nonce, "5")
         }
-        // The right nonce, and the reply to another script.
-        (2, Some(Command::Script(call))) => {
-            let rest = u.choose(&[
+        // The right nonce, and the reply to another script; of a run, a result too few or too many, or an error for one lock.
+        (2, Some(Command::Script(calls))) => {
+            let results = [
                 ":1\r\n",
                 ":2\r\n",
                 ":-1\r\n",
@@ -88,10 +91,12 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
                 "$9\r\nWRONGTYPE\r\n",
                 ":-1\r\n:1\r\n:-1\r\n",
                 "",
-            ])?;
-            array(call.script.nonce(), rest)
+            ];
+            let rest = u.choose(&results)?;
+            let others = ":1\r\n".repeat(calls.len() - 1);
+            array(calls[0].script.nonce(), &(others + rest))
         }
-        (3, Some(Command::Script(call))) => {
+        (3, Some(Command::Script(calls))) => {
             let fence = *u.choose(&[
                 "0",
                 "",
@@ -102,7 +107,7 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
                 "18446744073709551615",
                 "18446744073709551616",
             ])?;
-            granted(call, call.script.nonce(), fence)
+            granted(calls, calls[0].script.nonce(), fence)
         }
         (4, _) => {
             // A wake-up, for a lock that may wait, on this channel or another.
@@ -118,14 +123,13 @@ pub fn wrong(connection: &Connection, u: &mut Unstructured<'_>) -> Result<Vec<u8
     })
 }
 
-fn granted(call: &Call, nonce: &[u8], fence: &str) -> Vec<u8> {
-    if call.script.acquires() {
-        array(nonce, &format!("${}\r\n{fence}\r\n", fence.len()))
-    } else if call.script.extends() {
-        array(nonce, ":1\r\n")
-    } else {
-        array(nonce, &":1\r\n".repeat(call.owned.keys.len()))
-    }
+fn granted(calls: &[Call], nonce: &[u8], fence: &str) -> Vec<u8> {
+    let result = |call: &Call| match call.script.verb() {
+        Verb::Acquire => format!("${}\r\n{fence}\r\n", fence.len()),
+        Verb::Extend => ":1\r\n".into(),
+        Verb::Release => ":1\r\n".repeat(call.owned.keys.len()),
+    };
+    array(nonce, &calls.iter().map(result).collect::<String>())
 }
 
 /// An array of the nonce and further values of one or two lines each.

@@ -13,6 +13,7 @@ use super::{
 /// The configured password: it may be sent to log in, and must never be shown.
 pub const PASSWORD: &str = "canary-password";
 
+/// What a script call does for one of its locks.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub script: ScriptCall,
@@ -27,7 +28,8 @@ pub enum Command {
     Login,
     Ping,
     Select,
-    Script(Call),
+    /// A script call: a run, or the call of one lock.
+    Script(Vec<Call>),
 }
 
 /// A command that was written.
@@ -78,7 +80,7 @@ impl Wire {
         self.connections.iter().find_map(|(&id, connection)| open(connection).then_some(id))
     }
 
-    /// Records what the engine writes. Returns the script calls.
+    /// Records what the engine writes. Returns the script calls, lock by lock.
     pub fn written(
         &mut self,
         id: ConnectionId,
@@ -92,7 +94,8 @@ impl Wire {
         for (_, words) in split_words(bytes) {
             self.seq += 1;
             let command = connection.read(&words);
-            if let Command::Script(call) = &command {
+            let locks: &[Call] = if let Command::Script(locks) = &command { locks } else { &[] };
+            for call in locks {
                 calls.push((self.seq, call.clone()));
                 if call.script.releases() {
                     ledger.releasing(&call.owned, connection.node, self.seq);
@@ -160,7 +163,7 @@ impl Connection {
         }
     }
 
-    fn read_call(&mut self, words: &[Vec<u8>]) -> Call {
+    fn read_call(&mut self, words: &[Vec<u8>]) -> Vec<Call> {
         let script = ScriptCall::read(words).expect("a script of ours");
         let name = script.name();
         if script.by_source && (self.known.contains(name) || !self.ahead.insert(name)) {
@@ -170,8 +173,12 @@ impl Connection {
         assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
         let lease_ms = script.lease().unwrap_or(0);
         assert!(!script.acquires() || lease_ms >= 100, "a lease of {lease_ms} ms");
-        let owned = OwnedLock { token: script.token(), keys: script.keys_of(KeyRole::Lock) };
-        Call { script, owned, lease_ms }
+        assert!(script.locks() <= 32, "a run of {} locks", script.locks());
+        let call = |script: ScriptCall| {
+            let owned = OwnedLock { token: script.token(), keys: script.keys_of(KeyRole::Lock) };
+            Call { script, owned, lease_ms }
+        };
+        script.split().into_iter().map(call).collect()
     }
 
     /// Pairs a reply with its command, and records it.
@@ -199,18 +206,20 @@ impl Connection {
             Command::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
             Command::Ping => self.broken |= error.is_none() && !matches!(value, Value::Simple(_)),
             Command::Login | Command::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
-            Command::Script(call) => match (error.or_else(|| call.own_error(value)), call.answer(value)) {
+            Command::Script(calls) => match (error, answers(&calls, value)) {
                 (Some(line), _) => {
-                    if call.script.by_source || line.starts_with(b"NOSCRIPT") {
-                        self.unknown.insert(call.script.name());
+                    let script = &calls[0].script;
+                    if script.by_source || line.starts_with(b"NOSCRIPT") {
+                        self.unknown.insert(script.name());
                     }
                 }
-                (None, Some(answer)) => {
-                    self.known.insert(call.script.name());
-                    let Call { owned, lease_ms, .. } = call;
-                    let entry =
-                        Entry { owned, node: self.node, seq, at, lease_ms, answer, sure: !self.dropped };
-                    ledger.enter(entry);
+                (None, Some(answers)) => {
+                    self.known.insert(calls[0].script.name());
+                    for (Call { owned, lease_ms, .. }, answer) in calls.into_iter().zip(answers) {
+                        let Some(answer) = answer else { continue };
+                        let sure = !self.dropped;
+                        ledger.enter(Entry { owned, node: self.node, seq, at, lease_ms, answer, sure });
+                    }
                 }
                 (None, None) => self.broken = true,
             },
@@ -218,23 +227,32 @@ impl Connection {
     }
 }
 
+/// The meaning of a reply for each lock, `None` for an error that concerns it alone; `None` if it is no reply to this call.
+fn answers(calls: &[Call], value: &Value) -> Option<Vec<Option<Answer>>> {
+    let Value::Array(elements) = value else { return None };
+    let (nonce, results) = elements.split_first()?;
+    // A lock alone may have several results.
+    let size = if calls.len() == 1 { results.len().max(1) } else { 1 };
+    if *nonce != Value::Bulk(calls[0].script.nonce().clone()) || results.len() != size * calls.len() {
+        return None;
+    }
+    let answer = |(call, result): (&Call, &[Value])| match call.has_own_error(result) {
+        true => Some(None),
+        false => call.answer(result).map(Some),
+    };
+    calls.iter().zip(results.chunks(size)).map(answer).collect()
+}
+
 impl Call {
-    /// The text of an error that concerns this lock alone.
-    fn own_error<'a>(&self, value: &'a Value) -> Option<&'a [u8]> {
-        let Value::Array(elements) = value else { return None };
-        let [nonce, Value::Bulk(text) | Value::Simple(text)] = elements.as_slice() else { return None };
-        let is_error = self.script.acquires() && text.first().is_some_and(u8::is_ascii_uppercase);
-        (is_error && *nonce == Value::Bulk(self.script.nonce().clone())).then_some(text)
+    /// Whether the result is the text of an error that concerns this lock alone.
+    fn has_own_error(&self, result: &[Value]) -> bool {
+        let [Value::Bulk(text) | Value::Simple(text)] = result else { return false };
+        self.script.acquires() && text.first().is_some_and(u8::is_ascii_uppercase)
     }
 
-    /// The meaning of a reply; `None` if it is no reply to this call.
-    fn answer(&self, value: &Value) -> Option<Answer> {
-        let Value::Array(elements) = value else { return None };
-        let (nonce, rest) = elements.split_first()?;
-        if *nonce != Value::Bulk(self.script.nonce().clone()) {
-            return None;
-        }
-        let numbers: Vec<_> = rest.iter().map(Value::integer).collect::<Option<_>>()?;
+    /// The meaning of a result; `None` if it has another form.
+    fn answer(&self, result: &[Value]) -> Option<Answer> {
+        let numbers: Vec<_> = result.iter().map(Value::integer).collect::<Option<_>>()?;
         let is_flag = |number: &i64| (0..=1).contains(number);
         match (self.script.verb(), numbers.as_slice()) {
             (Verb::Acquire, &[fence]) if fence > 0 => u64::try_from(fence).ok().map(Answer::Granted),
