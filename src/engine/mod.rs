@@ -187,6 +187,8 @@ impl<E: Entropy + 'static> Engine<E> {
     pub fn handle_absence(&mut self, now: Instant) {
         self.run_due(now);
         self.run_patient(self.patience.now(), now);
+        // A look in progress is over.
+        self.patience.look(self.patient_deadlines.next(), false);
         self.update_node_deadlines();
     }
 

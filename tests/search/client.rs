@@ -70,6 +70,14 @@ impl Client {
         self.engine.poll_timeout().is_some_and(|at| at <= self.now(tick))
     }
 
+    /// The timer fires, and the look at the sockets before a patient deadline finds nothing: what may arrive during the
+    /// look may also arrive before the timer fires, which is another branch.
+    pub fn fire(&mut self, tick: u64) {
+        let now = self.now(tick);
+        self.engine.handle_timeout(now);
+        self.engine.handle_absence(now);
+    }
+
     /// Whether the application believes that it holds the slot's lock.
     pub fn believes(&self, slot: &Slot, tick: u64) -> bool {
         matches!(slot.status, Status::Granted { .. })

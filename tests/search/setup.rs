@@ -107,7 +107,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
     let tries = || vec![vec![Op::Acquire { keys: a, wait: 0 }]; 2];
     let budget = Budget::default();
     vec![
-        setup("single", two(), size(3, 5), &["granted", "timed out", "lost", "released"]),
+        setup("single", two(), size(2, 3), &["granted", "timed out", "lost", "released"]),
         setup(
             "single_with_extension",
             vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Extend(0), Op::Release(0)], plan(a, 3)],
@@ -127,7 +127,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             // Allows for more than the one tick, of two, by which the clock is wrong.
             policy: Policy { drift: 510_000, ..policy() },
             budget: Budget { lags: 1, ..budget },
-            ..setup("single_with_a_slow_clock", two(), size(3, 4), &["granted", "lost"])
+            ..setup("single_with_a_slow_clock", two(), size(2, 3), &["granted", "lost"])
         },
         Setup {
             budget: Budget { crashes: 1, ..budget },
@@ -136,7 +136,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         Setup {
             renew: true,
             budget: Budget { key_losses: 1, ..budget },
-            ..setup("single_with_a_lost_key", two(), size(2, 3), &["granted", "not ours"])
+            ..setup("single_with_a_lost_key", two(), size(1, 2), &["granted", "not ours"])
         },
         setup(
             "single_with_aborts",
@@ -169,7 +169,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         setup(
             "multi_in_opposite_order",
             vec![plan(&["a", "b"], 3), plan(&["b", "a"], 3)],
-            size(3, 5),
+            size(2, 3),
             &["granted", "timed out", "lost"],
         ),
         Setup {

@@ -78,8 +78,7 @@ impl State {
                 self.drain(index)?;
             }
             Action::Timer(index) => {
-                let now = self.clients[index].now(self.tick);
-                self.clients[index].engine.handle_timeout(now);
+                self.clients[index].fire(self.tick);
                 self.drain(index)?;
             }
             Action::Dial(index) => {
