@@ -23,7 +23,7 @@ pub struct SimClient {
     pub stalled: Option<Micros>,
     pub inbox: Vec<Happening>,
     pub links: BTreeMap<ConnectionId, LinkId>,
-    /// The number of the timer that was set last, and its deadline; earlier timers do not count.
+    /// The number of the timer that was set last, and its deadline, until it fires; earlier timers do not count.
     pub timer: u64,
     pub deadline: Option<Instant>,
     pub tasks: BTreeMap<HandleId, Task>,

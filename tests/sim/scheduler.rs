@@ -32,6 +32,9 @@ impl Simulation<'_> {
         let (now, step) = clock.advance(self.now);
         listening.advance(now, step, *deadline);
         engine.handle_clock_step(step);
+        if matches!(happening, Happening::Timer(..)) {
+            *deadline = None;
+        }
         let asks = self.asking(&happening).is_some();
         self.feed(client, happening, now);
         self.note_releases(client);
@@ -169,7 +172,7 @@ impl Simulation<'_> {
         let SimTask { engine, .. } = self.parts(client, HandleId(0));
         let deadline = engine.poll_timeout();
         let this = &mut self.clients[client];
-        if deadline == this.deadline && deadline.is_some_and(|at| at > now) {
+        if deadline == this.deadline {
             return;
         }
         this.deadline = deadline;
