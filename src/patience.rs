@@ -13,10 +13,10 @@
 
 use crate::time::{Duration, Instant};
 
-/// How late a timer may fire before that counts as a stall: 20 ms, as on a busy machine, or an eighth of the time since
+/// How late a timer may fire before that counts as a stall: 20 ms, as on a busy machine, or a 32nd of the time since
 /// the last call.
 const LATENESS: Duration = Duration::from_millis(20);
-const LATENESS_PART: u64 = 8;
+const LATENESS_PART: u64 = 32;
 
 /// How long the client listens again after a stall, at most: enough for a command that was written only after the stall.
 const LISTEN_AGAIN: Duration = Duration::from_millis(250);

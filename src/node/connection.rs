@@ -22,6 +22,10 @@ use super::{
 /// repetition with EVAL, and one because some take longer than others.
 const ROUND_TRIPS: u64 = 3;
 
+/// How long a server that is answering the handshake may take for its next step, though the time for the connection is
+/// over: a stall of the event loop may have used it up and ended just before, so that nobody noticed.
+const STEP_PATIENCE: Duration = Duration::from_millis(100);
+
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
@@ -128,7 +132,7 @@ impl Connection {
     /// answer.
     pub(super) fn deadline(&self, round_trips: Duration) -> Option<Instant> {
         match self.greeting {
-            Some((_, until)) => Some(until),
+            Some((_, until)) => Some(until.max(self.greeted.after(STEP_PATIENCE))),
             None => self.pipeline.silent_at(self.heard, round_trips),
         }
     }

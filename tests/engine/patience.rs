@@ -2,7 +2,7 @@
 
 use crate::{
     network::{Mode, Network},
-    world::{Client, LOOK, ms, one_attempt, request},
+    world::{Client, HELLO_REPLY, LOOK, NO_CHANNELS, ms, one_attempt, request},
 };
 use redlatch::{Clock, Code, Duration, Endpoint, Event, HandleId, Policy, Request};
 
@@ -273,6 +273,23 @@ fn an_answer_that_is_in_the_socket_when_the_timer_fires_counts() {
     client.advance(ms(300));
     client.engine.handle_timeout(client.now);
     assert_eq!(client.events(), [], "the timer is on time, and runs before the socket is read");
+    client.reply(acquire.granted(1));
+    assert!(granted(&client.event(), lock));
+}
+
+#[test]
+fn a_stall_that_ends_just_before_the_connect_timeout_does_not_end_the_handshake() {
+    let policy = Policy { connect_timeout: ms(300), ..Policy::default() };
+    let mut client = Client::with(policy, Endpoint::default());
+    let lock = client.acquire(Request { wait: Duration::ZERO, ..request("k") });
+    client.connect();
+    assert_eq!(client.command().name(), "HELLO");
+    client.advance(ms(299));
+    client.reply(HELLO_REPLY);
+    assert_eq!(client.command().name(), "SUBSCRIBE");
+    client.run_for(ms(50));
+    client.reply(NO_CHANNELS);
+    let acquire = client.command();
     client.reply(acquire.granted(1));
     assert!(granted(&client.event(), lock));
 }

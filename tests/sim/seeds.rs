@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use crate::{plan::Plan, shrink, simulation, transcript};
 
 /// Seeds that once found a mistake, of the engine or of the simulation.
-const ONCE_FAILED: &[u64] =
-    &[27, 77, 204, 578, 1047, 2096, 15842, 21340, 22188, 22469, 32619, 38029, 114_525, 402_224, 461_545];
+const ONCE_FAILED: &[u64] = &[
+    27, 77, 204, 578, 1047, 2096, 15842, 21340, 22188, 22469, 32619, 38029, 46718, 54446, 114_525, 402_224,
+    461_545,
+];
 
 /// What happens in any thousand worlds: a rule that never applies proves nothing.
 const ALWAYS_COVERED: &[&str] = &[
