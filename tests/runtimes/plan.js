@@ -34,6 +34,8 @@ export const onlyInstalled = {
   "lasting.test.js":
     "half a minute of waiting for what the core alone decides, and its own tests show in virtual time",
   "redlock-outages.test.js": "forty clients at once, for half a minute: as above",
+  "server-cost.test.js":
+    "exact numbers, which the core, the scripts and the size of what is read at once decide",
   "splitting.test.js":
     "half a minute on what is the same on all: the core, with bytes from the test's own transport",
 };
