@@ -16,6 +16,7 @@ mod dead_connections;
 mod dialect;
 mod extend_verify;
 mod fair;
+mod growth;
 mod idle;
 mod losing;
 mod noscript;
