@@ -6,8 +6,8 @@ use redlatch::{
 };
 
 use super::{
+    call::Call,
     ledger::{Answer, Ledger, OwnedLock},
-    wire::Call,
     world::Listening,
 };
 
@@ -111,6 +111,11 @@ impl App {
         if lock.phase != Phase::Over {
             lock.phase = Phase::Cancelled;
         }
+    }
+
+    /// How many locks were requested.
+    pub const fn requests(&self) -> usize {
+        self.locks.len()
     }
 
     /// The handle of any lock so far.
@@ -273,14 +278,15 @@ impl App {
             if !call.script.extends() {
                 continue;
             }
-            let owned = &call.owned;
-            let known = alive.contains(owned) || self.live.contains(owned);
-            assert!(known, "extends a lock that is no longer held");
-            let own = self.locks.iter().any(|lock| lock.own && lock.token.as_ref() == Some(&owned.token));
-            let released = written[..index]
-                .iter()
-                .any(|(at, _, other)| at == node && other.script.releases() && other.owned == *owned);
-            assert!(own || !released, "extends after the release");
+            for owned in &call.locks {
+                let known = alive.contains(owned) || self.live.contains(owned);
+                assert!(known, "extends a lock that is no longer held");
+                let own = self.locks.iter().any(|lock| lock.own && lock.token.as_ref() == Some(&owned.token));
+                let released = written[..index].iter().any(|(at, _, other)| {
+                    at == node && other.script.releases() && other.locks.contains(owned)
+                });
+                assert!(own || !released, "extends after the release");
+            }
         }
     }
 

@@ -18,6 +18,7 @@
 )]
 
 mod app;
+mod call;
 mod clock;
 mod error_line;
 mod generate;

@@ -59,16 +59,13 @@ fn run(data: &[u8], setup: &Setup) {
 impl Session {
     /// One thing happens.
     fn play(&mut self, u: &mut Unstructured<'_>, setup: &Setup) -> Result<()> {
-        let code = u.arbitrary::<u8>()? % 16;
+        let code: u8 = u.arbitrary()?;
+        let code = if code >= 240 { 16 } else { code % 16 };
         trace(|| format!("{} code {code}", self.now.as_micros()));
         match code {
             0 | 1 => {
                 let request = self.request(u, setup)?;
-                self.step(None, |session| {
-                    let now = session.now;
-                    let id = session.engine.acquire(request.clone(), now).expect("a request in order");
-                    session.app.requested(id, &request, session.listening.least);
-                });
+                self.step(None, |session| session.acquire(&request));
             }
             code @ 2..=5 => {
                 let picked = self.app.pick(u.arbitrary()?);
@@ -88,7 +85,8 @@ impl Session {
                     _ => generate::error(u)?,
                 };
                 let cut: u8 = u.arbitrary()?;
-                self.deliver(id, reply, if cut >= 192 { usize::from(cut - 192) } else { 0 });
+                let width = reply.len() / 64 + 1;
+                self.deliver(id, reply, if cut >= 192 { usize::from(cut - 192) * width } else { 0 });
             }
             11 => self.advance(u64::from(u.arbitrary::<u16>()? % 4000) * 1000),
             12 => {
@@ -109,12 +107,48 @@ impl Session {
                 }
             }
             14 => self.dry.set(!self.dry.get()),
+            16 => self.at_once(u, setup)?,
             _ => {
                 self.mono = self.mono.saturating_add(u.arbitrary::<u16>()?.into());
                 self.wall = self.wall.saturating_add_signed(i64::from(u.arbitrary::<i32>()?) * 16);
                 self.read_clocks();
             }
         }
+        Ok(())
+    }
+
+    /// Many calls of the application in one step: their commands may share runs.
+    fn at_once(&mut self, u: &mut Unstructured<'_>, setup: &Setup) -> Result<()> {
+        let (code, count) = (u.int_in_range(0..=5)?, u.int_in_range(2..=40_u8)?);
+        if code < 2 {
+            // More would take long, and show nothing else.
+            if self.app.requests() > 80 {
+                return Ok(());
+            }
+            let one = self.request(u, setup)?;
+            // Some for the same key, some for many.
+            let names = *u.choose(&[1_usize, 3, 40])?;
+            self.step(None, |session| {
+                for number in 0..count {
+                    let mut request = one.clone();
+                    for key in &mut request.keys {
+                        key.extend(format!("-{}", usize::from(number) % names).bytes());
+                    }
+                    session.acquire(&request);
+                }
+            });
+            return Ok(());
+        }
+        let first: u8 = u.arbitrary()?;
+        let ttl = *u.choose(&[50, 30_000])?;
+        self.step(None, |session| {
+            for number in 0..count {
+                let picked = session.app.pick(first.wrapping_add(number));
+                if let Some(id) = picked.filter(|&id| session.app.may(id, code == 3)) {
+                    session.call(id, code, ttl);
+                }
+            }
+        });
         Ok(())
     }
 

@@ -6,15 +6,16 @@ use std::{cell::Cell, rc::Rc, sync::LazyLock};
 use arbitrary::{Result, Unstructured};
 use redlatch::{
     Clock, ConnectionId, Duration, Endpoint, Engine, Entropy, EntropyUnavailable, Event, HandleId, Instant,
-    Observed, Policy,
+    Observed, Policy, Request,
 };
 
 use super::{
     app::App,
+    call::Call,
     generate,
     ledger::Ledger,
     play::Setup,
-    wire::{Call, Command, Connection, PASSWORD, Wire},
+    wire::{Command, Connection, PASSWORD, Wire},
     world::{Listening, Output, Seeded, next_io, next_output},
 };
 
@@ -101,27 +102,36 @@ impl Session {
     }
 
     pub fn operate(&mut self, id: HandleId, code: u8, ttl: u64) {
-        self.step(None, |session| {
-            let (now, seq) = (session.now, session.wire.seq);
-            match code {
-                2 => {
-                    session.app.releases(id, session.listening.least);
-                    session.engine.release(id, now);
-                }
-                3 => {
-                    session.app.cancelled(id);
-                    session.engine.cancel(id, now);
-                }
-                4 => {
-                    let op = session.engine.extend(id, Duration::from_millis(ttl), now);
-                    session.app.operation_requested(op, id, Some(ttl), seq);
-                }
-                _ => {
-                    let op = session.engine.verify(id, now);
-                    session.app.operation_requested(op, id, None, seq);
-                }
+        self.step(None, |session| session.call(id, code, ttl));
+    }
+
+    /// The application releases (2), cancels (3), extends (4) or verifies (5), within a step.
+    pub fn call(&mut self, id: HandleId, code: u8, ttl: u64) {
+        let (now, seq) = (self.now, self.wire.seq);
+        match code {
+            2 => {
+                self.app.releases(id, self.listening.least);
+                self.engine.release(id, now);
             }
-        });
+            3 => {
+                self.app.cancelled(id);
+                self.engine.cancel(id, now);
+            }
+            4 => {
+                let op = self.engine.extend(id, Duration::from_millis(ttl), now);
+                self.app.operation_requested(op, id, Some(ttl), seq);
+            }
+            _ => {
+                let op = self.engine.verify(id, now);
+                self.app.operation_requested(op, id, None, seq);
+            }
+        }
+    }
+
+    /// The application requests a lock, within a step.
+    pub fn acquire(&mut self, request: &Request) {
+        let id = self.engine.acquire(request.clone(), self.now).expect("a request in order");
+        self.app.requested(id, request, self.listening.least);
     }
 
     pub fn advance(&mut self, micros: u64) {
@@ -201,10 +211,11 @@ impl Session {
         }
         let step = core::mem::take(&mut self.stepped);
         self.listening.advance(self.now, step, self.engine.poll_timeout());
+        let before = self.wire.seq;
         act(self);
         self.drain_io();
         if let Some((id, bytes)) = received {
-            self.wire.received(id, bytes, &mut self.ledger);
+            self.wire.received(id, bytes, before, &mut self.ledger);
         }
         while let Some(output) = next_output(&mut self.engine, self.now) {
             match output {

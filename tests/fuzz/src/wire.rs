@@ -2,24 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use redlatch::{ConnectionId, KeyRole};
+use redlatch::ConnectionId;
 
 use super::{
-    ledger::{Answer, Entry, Ledger, OwnedLock},
+    call::{Call, concerns_one},
+    ledger::{Entry, Ledger},
     reference::{self, Trouble, Value},
-    world::{ScriptCall, Verb, split_words},
+    world::{ScriptCall, split_words},
 };
 
 /// The configured password: it may be sent to log in, and must never be shown.
 pub const PASSWORD: &str = "canary-password";
-
-/// What a script call does for one of its locks.
-#[derive(Clone, Debug)]
-pub struct Call {
-    pub script: ScriptCall,
-    pub owned: OwnedLock,
-    pub lease_ms: u64,
-}
 
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -28,8 +21,7 @@ pub enum Command {
     Login,
     Ping,
     Select,
-    /// A script call: a run, or the call of one lock.
-    Script(Vec<Call>),
+    Script(Call),
 }
 
 /// A command that was written.
@@ -55,6 +47,8 @@ pub struct Connection {
     /// The part of a reply that is not delivered yet.
     pub late: Vec<u8>,
     input: Vec<u8>,
+    /// The last command that was written before what arrives now.
+    answered: u64,
     greeted: bool,
     nonces: BTreeSet<Vec<u8>>,
     /// Scripts that the server does not know, as it said, or may not know because it refused the source.
@@ -80,7 +74,7 @@ impl Wire {
         self.connections.iter().find_map(|(&id, connection)| open(connection).then_some(id))
     }
 
-    /// Records what the engine writes. Returns the script calls, lock by lock.
+    /// Records what the engine writes. Returns the script calls.
     pub fn written(
         &mut self,
         id: ConnectionId,
@@ -94,11 +88,10 @@ impl Wire {
         for (_, words) in split_words(bytes) {
             self.seq += 1;
             let command = connection.read(&words);
-            let locks: &[Call] = if let Command::Script(locks) = &command { locks } else { &[] };
-            for call in locks {
+            if let Command::Script(call) = &command {
                 calls.push((self.seq, call.clone()));
-                if call.script.releases() {
-                    ledger.releasing(&call.owned, connection.node, self.seq);
+                for owned in call.locks.iter().filter(|_| call.script.releases()) {
+                    ledger.releasing(owned, connection.node, self.seq);
                 }
             }
             connection.queue.push_back(Sent { command, seq: self.seq, at });
@@ -106,14 +99,15 @@ impl Wire {
         calls
     }
 
-    /// Records what the engine receives.
-    pub fn received(&mut self, id: ConnectionId, bytes: &[u8], ledger: &mut Ledger) {
+    /// Records what the engine receives, after what it wrote then. `answered` is the last command that was written before.
+    pub fn received(&mut self, id: ConnectionId, bytes: &[u8], answered: u64, ledger: &mut Ledger) {
         let Some(connection) =
             self.connections.get_mut(&id).filter(|connection| connection.made && !connection.broken)
         else {
             return;
         };
         connection.input.extend(bytes);
+        connection.answered = answered;
         while !connection.broken {
             match reference::read(&connection.input) {
                 Ok(read) if read.depth <= 8 => {
@@ -163,7 +157,7 @@ impl Connection {
         }
     }
 
-    fn read_call(&mut self, words: &[Vec<u8>]) -> Vec<Call> {
+    fn read_call(&mut self, words: &[Vec<u8>]) -> Call {
         let script = ScriptCall::read(words).expect("a script of ours");
         let name = script.name();
         if script.by_source && (self.known.contains(name) || !self.ahead.insert(name)) {
@@ -171,14 +165,7 @@ impl Connection {
         }
         let nonce = script.nonce().clone();
         assert!(nonce.len() == 16 && self.nonces.insert(nonce), "a nonce is used twice");
-        let lease_ms = script.lease().unwrap_or(0);
-        assert!(!script.acquires() || lease_ms >= 100, "a lease of {lease_ms} ms");
-        assert!(script.locks() <= 32, "a run of {} locks", script.locks());
-        let call = |script: ScriptCall| {
-            let owned = OwnedLock { token: script.token(), keys: script.keys_of(KeyRole::Lock) };
-            Call { script, owned, lease_ms }
-        };
-        script.split().into_iter().map(call).collect()
+        Call::of(script)
     }
 
     /// Pairs a reply with its command, and records it.
@@ -206,66 +193,37 @@ impl Connection {
             Command::Subscribe => self.broken |= error.is_none() && !matches!(value, Value::Push(_)),
             Command::Ping => self.broken |= error.is_none() && !matches!(value, Value::Simple(_)),
             Command::Login | Command::Select => self.broken |= *value != Value::Simple(b"OK".to_vec()),
-            Command::Script(calls) => match (error, answers(&calls, value)) {
+            Command::Script(call) => match (error, call.answers(value)) {
                 (Some(line), _) => {
-                    let script = &calls[0].script;
-                    if script.by_source || line.starts_with(b"NOSCRIPT") {
-                        self.unknown.insert(script.name());
+                    if call.script.by_source || line.starts_with(b"NOSCRIPT") {
+                        self.unknown.insert(call.script.name());
+                    }
+                    if concerns_one(line) {
+                        self.check_alone(&call);
                     }
                 }
                 (None, Some(answers)) => {
-                    self.known.insert(calls[0].script.name());
-                    for (Call { owned, lease_ms, .. }, answer) in calls.into_iter().zip(answers) {
+                    self.known.insert(call.script.name());
+                    let (node, lease_ms, sure) = (self.node, call.lease_ms, !self.dropped);
+                    for (owned, answer) in call.locks.into_iter().zip(answers) {
                         let Some(answer) = answer else { continue };
-                        let sure = !self.dropped;
-                        ledger.enter(Entry { owned, node: self.node, seq, at, lease_ms, answer, sure });
+                        ledger.enter(Entry { owned, node, seq, at, lease_ms, answer, sure });
                     }
                 }
                 (None, None) => self.broken = true,
             },
         }
     }
-}
 
-/// The meaning of a reply for each lock, `None` for an error that concerns it alone; `None` if it is no reply to this call.
-fn answers(calls: &[Call], value: &Value) -> Option<Vec<Option<Answer>>> {
-    let Value::Array(elements) = value else { return None };
-    let (nonce, results) = elements.split_first()?;
-    // A lock alone may have several results.
-    let size = if calls.len() == 1 { results.len().max(1) } else { 1 };
-    if *nonce != Value::Bulk(calls[0].script.nonce().clone()) || results.len() != size * calls.len() {
-        return None;
-    }
-    let answer = |(call, result): (&Call, &[Value])| match call.has_own_error(result) {
-        true => Some(None),
-        false => call.answer(result).map(Some),
-    };
-    calls.iter().zip(results.chunks(size)).map(answer).collect()
-}
-
-impl Call {
-    /// Whether the result is the text of an error that concerns this lock alone.
-    fn has_own_error(&self, result: &[Value]) -> bool {
-        let [Value::Bulk(text) | Value::Simple(text)] = result else { return false };
-        self.script.acquires() && text.first().is_some_and(u8::is_ascii_uppercase)
-    }
-
-    /// The meaning of a result; `None` if it has another form.
-    fn answer(&self, result: &[Value]) -> Option<Answer> {
-        let numbers: Vec<_> = result.iter().map(Value::integer).collect::<Option<_>>()?;
-        let is_flag = |number: &i64| (0..=1).contains(number);
-        match (self.script.verb(), numbers.as_slice()) {
-            (Verb::Acquire, &[fence]) if fence > 0 => u64::try_from(fence).ok().map(Answer::Granted),
-            (Verb::Acquire, &[_]) => Some(Answer::Taken),
-            (Verb::Acquire, &[hint, 0 | 1, ahead]) if hint <= 0 => {
-                u32::try_from(ahead).ok().map(|_| Answer::Taken)
-            }
-            (Verb::Extend, [1]) => Some(Answer::Ours),
-            (Verb::Extend, [0]) => Some(Answer::NotOurs),
-            (Verb::Release, [_, ..]) if numbers.iter().all(is_flag) => {
-                Some(Answer::Released(numbers.iter().filter(|&&number| number == 1).count() as u64))
-            }
-            _ => None,
+    /// The server refused a run for the sake of one lock, perhaps: each that asks again goes alone.
+    fn check_alone(&self, refused: &Call) {
+        for owned in &refused.locks {
+            let again = self.queue.iter().filter(|sent| sent.seq > self.answered).find_map(|sent| {
+                let Command::Script(call) = &sent.command else { return None };
+                (call.script.name() == refused.script.name() && call.locks.contains(owned)).then_some(call)
+            });
+            let shared = again.map_or(1, |call| call.locks.len());
+            assert!(refused.locks.len() == 1 || shared == 1, "asked again together with {shared}");
         }
     }
 }
