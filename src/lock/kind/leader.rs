@@ -23,7 +23,7 @@ pub(crate) struct Leaders {
 struct Group {
     kind: Kind,
     keys: Vec<Vec<u8>>,
-    /// In the order in which they joined. The first is the leader.
+    /// In the order in which they were requested. The first is the leader.
     waiters: Vec<LockId>,
     /// The last attempt of any waiter, which refreshed the position lease.
     last_attempt: Instant,
@@ -35,9 +35,9 @@ impl Leaders {
         match self.find(spec) {
             Ok(place) => {
                 if let Some(group) = self.groups.get_mut(place)
-                    && !group.waiters.contains(&waiter)
+                    && let Err(place) = group.waiters.binary_search(&waiter)
                 {
-                    group.waiters.push(waiter);
+                    group.waiters.insert(place, waiter);
                 }
             }
             Err(place) => {
@@ -53,7 +53,9 @@ impl Leaders {
         let place = self.find(spec).ok()?;
         let group = self.groups.get_mut(place)?;
         let led = group.waiters.first() == Some(&waiter);
-        group.waiters.retain(|&each| each != waiter);
+        if let Ok(place) = group.waiters.binary_search(&waiter) {
+            group.waiters.remove(place);
+        }
         let leader = group.waiters.first().copied();
         if leader.is_none() {
             self.groups.remove(place);
