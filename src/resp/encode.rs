@@ -20,9 +20,22 @@ pub(crate) fn push_number(n: u64, out: &mut Vec<u8>) {
 
 /// Appends the header line of an array (`*`) or a bulk string (`$`): the type byte and a count.
 pub(crate) fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
-    out.push(kind);
-    push_decimal(u64::try_from(count).unwrap_or(u64::MAX), out);
-    out.extend_from_slice(b"\r\n");
+    match u8::try_from(count) {
+        // At once, because most are short: each word of a command has one.
+        Ok(count @ 0..10) => out.extend_from_slice(&[kind, digit(count), b'\r', b'\n']),
+        Ok(count @ 10..100) => {
+            out.extend_from_slice(&[kind, digit(count / 10), digit(count % 10), b'\r', b'\n']);
+        }
+        _ => {
+            out.push(kind);
+            push_decimal(u64::try_from(count).unwrap_or(u64::MAX), out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+const fn digit(number: u8) -> u8 {
+    b'0'.saturating_add(number)
 }
 
 /// Appends `n` in decimal.
@@ -40,7 +53,7 @@ impl Decimal {
     fn new(mut n: u64) -> Self {
         let mut decimal = Self { digits: [b'0'; 20], from: 20 };
         for digit in decimal.digits.iter_mut().rev() {
-            *digit = b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0));
+            *digit = self::digit(u8::try_from(n % 10).unwrap_or(0));
             decimal.from = decimal.from.saturating_sub(1);
             n /= 10;
             if n == 0 {
