@@ -65,6 +65,7 @@ mod quorum;
 pub mod resp;
 mod script;
 mod stats;
+mod table;
 mod time;
 mod timers;
 mod topology;
