@@ -56,6 +56,16 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
         Some(value)
     }
 
+    pub(crate) fn get(&self, key: K) -> Option<&V> {
+        let (number, place) = self.find(key);
+        self.blocks.get(number)?.get(place.ok()?).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+        let (number, place) = self.find(key);
+        self.blocks.get_mut(number)?.get_mut(place.ok()?).map(|(_, value)| value)
+    }
+
     pub(crate) fn first(&self) -> Option<&(K, V)> {
         self.blocks.first()?.first()
     }
@@ -65,6 +75,11 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
         let (number, place) = self.find(key);
         let (Ok(place) | Err(place)) = place;
         self.blocks.iter().skip(number).flatten().skip(place)
+    }
+
+    /// All entries, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
+        self.blocks.iter().flatten()
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -154,10 +169,12 @@ mod tests {
                 } else {
                     prop_assert_eq!(map.remove(key), model.remove(&key));
                 }
+                prop_assert_eq!(map.get(key), model.get(&key));
                 prop_assert_eq!(map.first().copied(), model.first_key_value().map(|(&key, &value)| (key, value)));
                 prop_assert_eq!(map.len(), model.len());
             }
             let entries = |from: u32| model.range(from..).map(|(&key, &value)| (key, value)).collect::<Vec<_>>();
+            prop_assert_eq!(map.iter().copied().collect::<Vec<_>>(), entries(0));
             for from in [0, 1, 63, 64, 65, 299, 600] {
                 prop_assert_eq!(map.from(from).copied().collect::<Vec<_>>(), entries(from));
             }

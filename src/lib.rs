@@ -65,7 +65,6 @@ mod quorum;
 pub mod resp;
 mod script;
 mod stats;
-mod table;
 mod time;
 mod timers;
 mod topology;

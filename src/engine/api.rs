@@ -122,7 +122,7 @@ impl<E: Entropy + 'static> Engine<E> {
         let occupied = into_sorted_set(occupied.iter().copied());
         let mut handles = Vec::new();
         let mut releasing = Vec::new();
-        for (id, lock) in self.locks.iter() {
+        for &(id, ref lock) in self.locks.iter() {
             // A lock that is being released keeps its handle until the outcome is reported.
             if lock.is_held() || lock.is_waiting() {
                 handles.extend_from_slice(&lock.handles);

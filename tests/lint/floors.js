@@ -32,7 +32,7 @@ export const TREES = {
       timers.rs entropy.rs
       script
       time.rs clock.rs error.rs patience.rs
-      id.rs index.rs resp table.rs
+      id.rs index.rs resp
     `,
     // The exports of the crate include the façade.
     exceptions: [["lib.rs", "wasm"]],
