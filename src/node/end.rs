@@ -106,8 +106,8 @@ impl Node {
         News::Down { unanswered: Vec::new(), waiting: Vec::new(), error, close }
     }
 
-    /// Ends the connection. The commands that were `refused` may be repeated, like those without an answer. `close` asks the driver
-    /// to close the connection, unless the driver reported the end itself.
+    /// Ends the connection. The commands that were `refused` may be repeated, like those without an answer. `close` asks
+    /// the driver to close the connection, unless the driver reported the end itself.
     pub(super) fn end(
         &mut self,
         error: NodeError,

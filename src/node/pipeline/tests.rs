@@ -118,6 +118,14 @@ fn a_grant_without_a_proper_fence_is_a_mismatch() {
 }
 
 #[test]
+fn the_error_of_one_lock_is_that_of_its_command() {
+    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
+    let (_, outcomes) = paired(&mut pipeline, &results(b"n000000000000001", &[Reply::Bulk(b"WRONGTYPE no")]));
+    assert_eq!(outcomes, [(tag(7), Outcome::Error(b"WRONGTYPE no"))]);
+}
+
+#[test]
 fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
     let mut pipeline = Pipeline::new(1, Order::AsSent);
     let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
