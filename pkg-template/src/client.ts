@@ -48,7 +48,7 @@ class Client implements LockClient {
     // Not an async function: that would cost three more turns of the microtask queue for each lock.
     try {
       const request = parseRequest("acquire", this.#settings, key, options);
-      const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.acquire);
+      const site = callSite(Client.prototype.acquire, this.#driver.isBusy);
       return this.#start(request, Client.prototype.acquire, site);
     } catch (error) {
       return Promise.reject(error);
@@ -58,7 +58,7 @@ class Client implements LockClient {
   async tryAcquire(key: Key, options?: AcquireOptions): Promise<Lock | null> {
     const request = parseRequest("tryAcquire", this.#settings, key, options, TRY);
     try {
-      const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.tryAcquire);
+      const site = callSite(Client.prototype.tryAcquire, this.#driver.isBusy);
       return await this.#start(request, Client.prototype.tryAcquire, site);
     } catch (error) {
       if (error instanceof LockTimeoutError && error !== request.signal?.reason) return null;
@@ -71,7 +71,7 @@ class Client implements LockClient {
     if (typeof body !== "function")
       throw new TypeError("using: the last argument must be a function, the body");
     const request = parseRequest("using", this.#settings, key, options, RENEWED);
-    const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.using);
+    const site = callSite(Client.prototype.using, this.#driver.isBusy);
     const lock = await this.#start(request, Client.prototype.using, site);
     if (this.#closed !== undefined) {
       await lock.release();
@@ -102,7 +102,7 @@ class Client implements LockClient {
 
   async adopt(handle: LockHandle, options?: AcquireOptions): Promise<Lock> {
     const request = parseAdoption(this.#settings, handle, options);
-    const site = this.#driver.isBusy ? NOWHERE : callSite(Client.prototype.adopt);
+    const site = callSite(Client.prototype.adopt, this.#driver.isBusy);
     return this.#start(request, Client.prototype.adopt, site);
   }
 

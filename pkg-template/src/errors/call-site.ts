@@ -27,9 +27,13 @@ const FRAME = /^ {4}at /m;
 /** Enough to find the call. Each frame costs up to a microsecond, and few calls need theirs. */
 const MOST_FRAMES = 4;
 
-/** The stack of the caller of `verb`, which must be on the stack: its own frame and those above it are left out. */
+/**
+ * The stack of the caller of `verb`, which must be on the stack: its own frame and those above it are left out. `NOWHERE` if
+ * the client `isBusy`.
+ */
 // biome-ignore lint/complexity/noBannedTypes: as above.
-export function callSite(verb: Function): CallSite {
+export function callSite(verb: Function, isBusy = false): CallSite {
+  if (isBusy) return NOWHERE;
   if (capture === undefined) return new Error();
   const site = {};
   const limit = errors.stackTraceLimit;
