@@ -210,7 +210,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         Setup {
             fair: true,
             budget: Budget { breaks: 1, ..budget },
-            ..setup("fair_with_a_break", two(), size(1, 3), &["granted", "released"])
+            ..setup("fair_with_a_break", two(), size(1, 2), &["granted", "released"])
         },
         Setup {
             servers: 2,
