@@ -3,6 +3,8 @@
 //! Both keep their entries in blocks, as in the leaves of a B-tree. The standard library's B-tree would add 7 kB to the
 //! wasm for each type of entry.
 
+use core::cell::Cell;
+
 /// The most entries of a block. Inserting moves that many entries at most, which is one call in wasm.
 const MOST: usize = 64;
 
@@ -12,6 +14,10 @@ pub(crate) struct SortedMap<K, V> {
     /// The entries in order. None is empty, except that there may be a single empty one.
     blocks: Vec<Vec<(K, V)>>,
     len: usize,
+    /// The block and the place where a key was last found, and removed. The next call mostly looks for the same key, or
+    /// for the one behind it.
+    found: Cell<(usize, usize)>,
+    removed: (usize, usize),
 }
 
 impl<K: Copy + Ord, V> SortedMap<K, V> {
@@ -19,6 +25,17 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.blocks.is_empty() {
             self.blocks.push(Vec::new());
+        }
+        // Ids and deadlines mostly grow.
+        if let Some(block) = self.blocks.last_mut()
+            && block.len() < MOST
+            && block.last().is_none_or(|&(last, _)| last < key)
+        {
+            block.push((key, value));
+            let place = block.len().saturating_sub(1);
+            self.found.set((self.blocks.len().saturating_sub(1), place));
+            self.len = self.len.saturating_add(1);
+            return;
         }
         let (number, place) = self.find(key);
         let end = self.blocks.len().saturating_sub(1);
@@ -36,7 +53,7 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
         if block.len() < MOST {
             return block.insert(place, (key, value));
         }
-        // Ids and deadlines mostly grow: what comes after all others begins a block, and leaves a full one behind.
+        // What comes after all others begins a block, and leaves a full one behind.
         let mut rest = if number == end && place == MOST { Vec::new() } else { block.split_off(MOST / 2) };
         match place.checked_sub(block.len()) {
             Some(place) => rest.insert(place, (key, value)),
@@ -48,12 +65,20 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
     pub(crate) fn remove(&mut self, key: K) -> Option<V> {
         let (number, place) = self.find(key);
         let block = self.blocks.get_mut(number)?;
-        let (_, value) = block.remove(place.ok()?);
+        let place = place.ok()?;
+        let (_, value) = block.remove(place);
+        self.removed = (number, place);
         self.len = self.len.saturating_sub(1);
         if block.is_empty() && self.len > 0 {
             self.blocks.remove(number);
         }
         Some(value)
+    }
+
+    pub(crate) fn has(&self, key: K) -> bool {
+        // Mostly asked for a key behind all others.
+        self.blocks.last().and_then(|block| block.last()).is_some_and(|(last, _)| *last >= key)
+            && self.get(key).is_some()
     }
 
     pub(crate) fn get(&self, key: K) -> Option<&V> {
@@ -87,17 +112,40 @@ impl<K: Copy + Ord, V> SortedMap<K, V> {
     }
 
     /// The number of the block for a key, and the key's place there: as an error if it is not there yet.
+    #[inline]
     fn find(&self, key: K) -> (usize, Result<usize, usize>) {
-        let begins_before = |block: &Vec<(K, V)>| block.first().is_some_and(|(first, _)| *first <= key);
-        let number = self.blocks.partition_point(begins_before).saturating_sub(1);
-        let block = self.blocks.get(number).map(Vec::as_slice).unwrap_or_default();
-        (number, block.binary_search_by_key(&key, |(each, _)| *each))
+        let (number, place) = self.found.get();
+        if self.is_at(number, place, key) { (number, Ok(place)) } else { self.search(key) }
+    }
+
+    #[inline]
+    fn is_at(&self, number: usize, place: usize, key: K) -> bool {
+        self.blocks.get(number).and_then(|block| block.get(place)).is_some_and(|(each, _)| *each == key)
+    }
+
+    #[inline(never)]
+    fn search(&self, key: K) -> (usize, Result<usize, usize>) {
+        let (number, place) = self.found.get();
+        let (number, place) = if self.is_at(number, place.saturating_add(1), key) {
+            (number, Ok(place.saturating_add(1)))
+        } else if self.is_at(self.removed.0, self.removed.1, key) {
+            (self.removed.0, Ok(self.removed.1))
+        } else {
+            let begins_before = |block: &Vec<(K, V)>| block.first().is_some_and(|(first, _)| *first <= key);
+            let number = self.blocks.partition_point(begins_before).saturating_sub(1);
+            let block = self.blocks.get(number).map(Vec::as_slice).unwrap_or_default();
+            (number, block.binary_search_by_key(&key, |(each, _)| *each))
+        };
+        if let Ok(place) = place {
+            self.found.set((number, place));
+        }
+        (number, place)
     }
 }
 
 impl<K, V> Default for SortedMap<K, V> {
     fn default() -> Self {
-        Self { blocks: Vec::new(), len: 0 }
+        Self { blocks: Vec::new(), len: 0, found: Cell::default(), removed: (0, 0) }
     }
 }
 

@@ -234,7 +234,7 @@ impl<E: Entropy + 'static> Engine<E> {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
             let id = self.last_id;
-            let is_free = self.locks.get(LockId(id)).is_none() && !self.handles.has(id);
+            let is_free = !self.locks.has(LockId(id)) && !self.handles.has(id);
             if id != 0 && is_free {
                 return id;
             }
