@@ -14,6 +14,9 @@ pub struct Duration(u64);
 const FAR: u64 = 1 << 62;
 
 impl Instant {
+    /// The last point, which never comes: see [`from_micros`](Self::from_micros).
+    pub(crate) const LAST: Self = Self(u64::MAX);
+
     /// The point `micros` microseconds after the epoch, at most 2^62 (146 000 years). The cap leaves room for later
     /// points, so that a timer set for later is never due now.
     #[must_use]

@@ -31,43 +31,40 @@ pub(crate) enum Timer {
     Renew,
 }
 
-impl Timer {
-    /// Whether the timer means that something did not come in time, so that it uses listening time.
-    const fn is_patient(self) -> bool {
-        matches!(self, Self::Wait | Self::Answer | Self::Round)
+/// The timers that mean that something did not come in time, so that they use listening time, in the order in which they
+/// fire if several are due.
+const PATIENT: [Timer; 3] = [Timer::Wait, Timer::Answer, Timer::Round];
+
+/// The other timers, in that order.
+const PLAIN: [Timer; 5] = [Timer::Lease, Timer::MaxHold, Timer::GiveUp, Timer::Retry, Timer::Renew];
+
+/// When a timer is due that is not armed.
+const NEVER: Instant = Instant::LAST;
+
+/// The timers of one lock: when each is due.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TimerTable([Instant; PATIENT.len() + PLAIN.len()]);
+
+impl Default for TimerTable {
+    fn default() -> Self {
+        Self([NEVER; PATIENT.len() + PLAIN.len()])
     }
-
-    /// Every timer, in the order in which they fire if several are due.
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Lease,
-        Self::MaxHold,
-        Self::Wait,
-        Self::Answer,
-        Self::GiveUp,
-        Self::Round,
-        Self::Retry,
-        Self::Renew,
-    ];
 }
-
-/// The timers of one lock.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct TimerTable([Option<Instant>; Timer::ALL.len()]);
 
 impl TimerTable {
     /// Arms `timer`, or moves it.
     pub(crate) fn set(&mut self, timer: Timer, at: Instant) {
-        *self.slot(timer) = Some(at);
+        *self.slot(timer) = at;
     }
 
     /// Disarms `timer`.
     pub(crate) fn stop(&mut self, timer: Timer) {
-        *self.slot(timer) = None;
+        *self.slot(timer) = NEVER;
     }
 
     /// When `timer` is due, if it is armed.
     pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
-        self.0.get(index(timer)).copied().flatten()
+        self.0.get(index(timer)).copied().filter(|&at| at != NEVER)
     }
 
     /// Whether `timer` is armed.
@@ -77,44 +74,43 @@ impl TimerTable {
 
     /// Disarms every timer.
     pub(crate) fn stop_all(&mut self) {
-        self.0 = Default::default();
+        *self = Self::default();
     }
 
     /// When the next timer is due, of those that are not patient.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.earliest(|timer| !timer.is_patient())
+        self.earliest(PLAIN)
     }
 
     /// When the next patient timer is due, in listening time.
     #[must_use]
     pub(crate) fn next_patient(&self) -> Option<Instant> {
-        self.earliest(Timer::is_patient)
+        self.earliest(PATIENT)
     }
 
     /// Disarms and returns the first timer that is due at `now`, of those that are not patient.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
-        self.take(now, |timer| !timer.is_patient())
+        self.take(now, PLAIN)
     }
 
     /// Disarms and returns the first patient timer that is due at this listening time.
     pub(crate) fn take_due_patient(&mut self, listening: Instant) -> Option<Timer> {
-        self.take(listening, Timer::is_patient)
+        self.take(listening, PATIENT)
     }
 
-    fn earliest(&self, of: fn(Timer) -> bool) -> Option<Instant> {
-        Timer::ALL.into_iter().filter(|&timer| of(timer)).filter_map(|timer| self.get(timer)).min()
+    fn earliest<const N: usize>(&self, of: [Timer; N]) -> Option<Instant> {
+        of.into_iter().filter_map(|timer| self.get(timer)).min()
     }
 
-    fn take(&mut self, by: Instant, of: fn(Timer) -> bool) -> Option<Timer> {
-        let is_due = |&timer: &Timer| of(timer) && self.get(timer).is_some_and(|at| at <= by);
-        let due = Timer::ALL.into_iter().find(is_due)?;
+    fn take<const N: usize>(&mut self, by: Instant, of: [Timer; N]) -> Option<Timer> {
+        let due = of.into_iter().find(|&timer| self.get(timer).is_some_and(|at| at <= by))?;
         self.stop(due);
         Some(due)
     }
 
     #[allow(clippy::indexing_slicing, reason = "the table has a slot for every variant")]
-    fn slot(&mut self, timer: Timer) -> &mut Option<Instant> {
+    fn slot(&mut self, timer: Timer) -> &mut Instant {
         &mut self.0[index(timer)]
     }
 }
@@ -212,7 +208,7 @@ mod tests {
 
     #[test]
     fn table_has_a_slot_for_every_timer() {
-        for timer in Timer::ALL {
+        for timer in PLAIN.into_iter().chain(PATIENT) {
             let mut table = TimerTable::default();
             table.set(timer, at(5));
             assert_eq!(
