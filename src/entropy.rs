@@ -41,22 +41,22 @@ impl Token {
 
     /// The token as 40 lower-case hexadecimal digits. It is stored on the server in this form.
     #[must_use]
-    pub fn to_hex(&self) -> Vec<u8> {
-        let mut text = Vec::with_capacity(40);
-        push_hex(&self.0, &mut text);
+    pub fn to_hex(&self) -> [u8; 40] {
+        let mut text = [0; 40];
+        for (two, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            two.copy_from_slice(&hex(byte));
+        }
         text
     }
 }
 
-/// Appends the bytes in lower-case hexadecimal.
-pub(crate) fn push_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |nibble: u8| {
-        if nibble < 10 { b'0'.saturating_add(nibble) } else { b'a'.saturating_add(nibble.saturating_sub(10)) }
-    };
-    for &byte in bytes {
-        out.push(digit(byte >> 4));
-        out.push(digit(byte & 15));
-    }
+/// A byte in lower-case hexadecimal.
+pub(crate) const fn hex(byte: u8) -> [u8; 2] {
+    [digit(byte >> 4), digit(byte & 15)]
+}
+
+const fn digit(nibble: u8) -> u8 {
+    nibble.saturating_add(if nibble < 10 { b'0' } else { b'a'.saturating_sub(10) })
 }
 
 /// A span drawn uniformly from `min` to `max`, both inclusive. `min` if `max` is smaller, or without randomness.

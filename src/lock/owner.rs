@@ -28,12 +28,13 @@ impl Owner {
     /// An owner with a drawn token, prefixed with the client's label if there is one.
     pub(crate) fn draw(label: &str, entropy: &mut dyn Entropy) -> Result<Self, EntropyUnavailable> {
         let drawn = Token::mint(entropy)?;
-        let mut token = label.as_bytes().to_vec();
-        if !token.is_empty() {
-            token.push(b'/');
-        }
-        token.extend(drawn.to_hex());
-        Ok(Self { token: token.into(), drawn: Some(drawn) })
+        let hex = drawn.to_hex();
+        let token = if label.is_empty() {
+            hex.as_slice().into()
+        } else {
+            [label.as_bytes(), b"/", &hex].concat().into()
+        };
+        Ok(Self { token, drawn: Some(drawn) })
     }
 
     pub(crate) const fn token(&self) -> &Rc<[u8]> {

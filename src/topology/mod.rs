@@ -5,7 +5,7 @@ mod placement;
 use std::rc::Rc;
 
 use crate::{
-    entropy::{Entropy, EntropyUnavailable, push_hex},
+    entropy::{Entropy, EntropyUnavailable, hex},
     error::Cause,
     id::{ConnectionId, NodeId},
     node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
@@ -55,7 +55,7 @@ impl Topology {
         if self.client.is_empty() {
             let mut bits = [0; 8];
             entropy.fill(&mut bits)?;
-            push_hex(&bits, &mut self.client);
+            self.client = bits.into_iter().flat_map(hex).collect();
         }
         Ok(())
     }

@@ -2,16 +2,18 @@
 
 use crate::{Entropy, EntropyUnavailable};
 
-/// Draws 1 KiB at a time, because a call into the runtime for each token would cost more than the token.
+const STOCK: usize = 4096;
+
+/// Draws 4 KiB at a time, because a call into the runtime for each token would cost more than the token.
 pub(super) struct Runtime {
-    stock: [u8; 1024],
+    stock: [u8; STOCK],
     /// Where the unused part of the stock begins.
     unused: usize,
 }
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self { stock: [0; 1024], unused: 1024 }
+        Self { stock: [0; STOCK], unused: STOCK }
     }
 }
 

@@ -15,7 +15,7 @@ fn a_free_lock_is_granted_with_its_fence_and_token() {
     match client.event() {
         Event::Granted { lock: granted, fence, token, .. } => {
             assert_eq!((granted, fence), (lock, 1_700_000_000_000_000));
-            assert_eq!(token.unwrap().to_hex(), command.value().as_bytes());
+            assert_eq!(token.unwrap().to_hex(), *command.value().as_bytes());
         }
         other => panic!("{other:?}"),
     }

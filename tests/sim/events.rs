@@ -22,7 +22,7 @@ impl Simulation<'_> {
                 }
                 task.stage = Stage::Held;
                 if let Some(token) = token {
-                    task.owner = token.to_hex();
+                    task.owner = token.to_hex().to_vec();
                 }
                 let (minted, adopted) = (task.minted, task.adopted);
                 let (owner, asked, op) =

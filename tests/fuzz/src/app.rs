@@ -159,7 +159,7 @@ impl App {
                 let lock = self.lock(*id);
                 assert_eq!(lock.phase, Phase::Command, "granted, {lock:?}");
                 assert_eq!(token.is_none(), lock.own);
-                lock.token = lock.token.take().or(token.as_ref().map(|token| token.to_hex()));
+                lock.token = lock.token.take().or(token.as_ref().map(|token| token.to_hex().to_vec()));
                 lock.phase = Phase::Held;
                 let owned = lock.owned().unwrap();
                 let validity = ledger.validity(&owned);
