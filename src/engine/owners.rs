@@ -2,19 +2,33 @@
 
 use crate::{id::LockId, index::Index};
 
-/// The locks of each token, and the parked ones among them.
+/// The locks of each token, and the parked ones among them. Kept from the first token of the application on: without
+/// one, nobody looks for a token.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Owners {
+    is_kept: bool,
     locks: Index,
     parked: Index,
 }
 
 impl Owners {
+    /// From now on the locks of each token are kept. `locks` are the present ones.
+    pub(super) fn keep<'a>(&mut self, locks: impl Iterator<Item = (&'a [u8], LockId)>) {
+        if !core::mem::replace(&mut self.is_kept, true) {
+            locks.for_each(|(token, lock)| self.add(token, lock));
+        }
+    }
+
     pub(super) fn add(&mut self, token: &[u8], lock: LockId) {
-        self.locks.insert(hash(token), lock.0.into());
+        if self.is_kept {
+            self.locks.insert(hash(token), lock.0.into());
+        }
     }
 
     pub(super) fn remove(&mut self, token: &[u8], lock: LockId) {
+        if !self.is_kept {
+            return;
+        }
         let (hash, lock) = (hash(token), lock.0.into());
         self.locks.remove(hash, lock);
         self.parked.remove(hash, lock);

@@ -36,6 +36,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Begins a lock whose token other locks may use. It is parked while another lock with the same token and a common
     /// key is acquired, held or released, because a release of the one would free the other.
     pub(super) fn begin_for_owner(&mut self, handle: HandleId, id: LockId, lock: Lock, now: Instant) {
+        self.owners.keep(self.locks.iter().map(|(id, lock)| (&**lock.owner().token(), *id)));
         match self.relation(&lock, now) {
             Relation::Holds(held) => self.reenter(handle, held, &lock, now),
             Relation::InTheWay => {
