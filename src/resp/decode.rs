@@ -1,11 +1,11 @@
 use redis_protocol::resp2::{decode::decode_range, types::RangeFrame};
 
-use super::{Frame, Malformed, Reply, Shape};
+use super::{Frame, Malformed, Reply, Shape, number};
 
 /// Decodes a complete frame that a [`Scanner`](super::Scanner) found.
 ///
-/// `redis-protocol` does the work. Its decoder recurses and trusts declared lengths, so it must only see bytes that a
-/// scanner has accepted.
+/// `redis-protocol` does the work, except for arrays of integers and bulk strings: scripts answer with these, for every
+/// lock. Its decoder recurses and trusts declared lengths, so it must only see bytes that a scanner has accepted.
 ///
 /// # Errors
 /// [`Malformed::BadValue`] if the bytes are not exactly one frame for the decoder.
@@ -14,7 +14,10 @@ pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
         Shape::Null => Ok(Reply::Null),
         Shape::Opaque => Ok(Reply::Opaque),
         Shape::OpaquePush => Ok(Reply::Push(Vec::new())),
-        Shape::Plain => decode_plain(frame.bytes),
+        Shape::Plain => match flat_array(frame.bytes) {
+            Some(elements) => Ok(Reply::Array(elements)),
+            None => decode_plain(frame.bytes),
+        },
         // RESP3's blob error has a length line, like a bulk string. The error is the text after that line.
         Shape::BlobError => {
             let text = frame
@@ -37,6 +40,36 @@ pub fn decode(frame: Frame<'_>) -> Result<Reply<'_>, Malformed> {
             Ok(Reply::Push(elements))
         }
     }
+}
+
+/// The elements of an array of integers and bulk strings. `None` for anything else.
+fn flat_array(bytes: &[u8]) -> Option<Vec<Reply<'_>>> {
+    let (count, mut rest) = number_after(bytes.strip_prefix(b"*")?, number::natural)?;
+    let mut elements = Vec::with_capacity(usize::try_from(count).ok()?.min(rest.len()));
+    for _ in 0..count {
+        let (&kind, line) = rest.split_first()?;
+        let element;
+        (element, rest) = match kind {
+            b':' => {
+                let (integer, rest) = number_after(line, number::integer)?;
+                (Reply::Integer(integer), rest)
+            }
+            b'$' => {
+                let (length, rest) = number_after(line, number::natural)?;
+                let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                (Reply::Bulk(content), rest.strip_prefix(b"\r\n")?)
+            }
+            _ => return None,
+        };
+        elements.push(element);
+    }
+    rest.is_empty().then_some(elements)
+}
+
+/// The number in a line, and what comes after the line.
+fn number_after<T>(bytes: &[u8], read: fn(&[u8]) -> Option<T>) -> Option<(T, &[u8])> {
+    let (line, rest) = bytes.split_at_checked(bytes.iter().position(|&byte| byte == b'\r')?)?;
+    Some((read(line)?, rest.strip_prefix(b"\r\n")?))
 }
 
 fn decode_plain(bytes: &[u8]) -> Result<Reply<'_>, Malformed> {

@@ -9,6 +9,7 @@ mod decode;
 mod encode;
 mod limits;
 mod malformed;
+mod number;
 mod pairs;
 mod reply;
 mod scan;

@@ -3,7 +3,10 @@
 //! The work is linear in the bytes, however they are split: no byte is read twice, except a lone `\r` at the end of a
 //! chunk. Nothing is allocated because of a declared length.
 
-use super::{Limits, Malformed};
+use super::{
+    Limits, Malformed,
+    number::{integer, natural},
+};
 
 /// The largest [`Limits::depth`] that counts.
 const DEPTH: usize = 16;
@@ -205,13 +208,20 @@ impl Scanner {
 
     /// The position of the current token's line end.
     fn line_end(&mut self) -> Option<usize> {
-        let from = self.searched.max(self.token);
-        let rest = self.buffer.get(from..).unwrap_or_default();
-        let found = rest.windows(2).position(|pair| pair == b"\r\n");
-        if found.is_none() {
-            self.searched = self.buffer.len().saturating_sub(1).max(from);
+        let mut from = self.searched.max(self.token);
+        while let Some(offset) = self.buffer.get(from..)?.iter().position(|&byte| byte == b'\r') {
+            let at = from.saturating_add(offset);
+            match self.buffer.get(at.saturating_add(1)) {
+                Some(b'\n') => return Some(at),
+                Some(_) => from = at.saturating_add(1),
+                None => {
+                    self.searched = at;
+                    return None;
+                }
+            }
         }
-        found.map(|offset| from.saturating_add(offset))
+        self.searched = self.buffer.len();
+        None
     }
 
     /// Counts a value and opens what it contains.
@@ -267,8 +277,7 @@ fn classify(kind: u8, line: &[u8], outermost: bool) -> Result<(Content, Shape), 
     Ok(match kind {
         b'+' | b'-' => (Content::None, Shape::Plain),
         b':' => {
-            let text = core::str::from_utf8(line).map_err(|_| Malformed::BadInteger)?;
-            text.parse::<i64>().map_err(|_| Malformed::BadInteger)?;
+            integer(line).ok_or(Malformed::BadInteger)?;
             (Content::None, Shape::Plain)
         }
         b'$' | b'*' if line == b"-1" => (Content::None, Shape::Plain),
@@ -289,6 +298,5 @@ fn classify(kind: u8, line: &[u8], outermost: bool) -> Result<(Content, Shape), 
 
 /// A declared length, of at most 32 bits: `usize` has no more in wasm.
 fn length(line: &[u8]) -> Result<u32, Malformed> {
-    let text = core::str::from_utf8(line).ok().filter(|_| line.iter().all(u8::is_ascii_digit));
-    text.and_then(|digits| digits.parse().ok()).ok_or(Malformed::BadLength)
+    natural(line).and_then(|length| length.try_into().ok()).ok_or(Malformed::BadLength)
 }
