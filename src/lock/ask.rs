@@ -61,7 +61,7 @@ impl Context<'_> {
             return None;
         }
         if self.shared.topology.get(node).is_some_and(|server| server.is_cluster()) {
-            let key = self.spec.keys.locks().first().map(Vec::as_slice).unwrap_or_default();
+            let key = self.spec.keys.locks().next().unwrap_or_default();
             return Some(fence_counter_of_slot(&self.policy.prefix, key).into());
         }
         Some(self.shared.topology.counter())

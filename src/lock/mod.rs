@@ -183,12 +183,12 @@ impl Lock {
     /// Whether both locks have the same token and a common key, so that releasing one would release the other.
     pub(crate) fn conflicts_with(&self, other: &Self) -> bool {
         self.owner.token() == other.owner.token()
-            && self.spec.keys.locks().iter().any(|key| other.spec.keys.locks().contains(key))
+            && self.spec.keys.locks().any(|key| other.spec.keys.locks().any(|each| each == key))
     }
 
     /// Whether the lock is valid, and holds exactly the keys of `spec`, as a lock of the same kind.
     pub(crate) fn provides(&self, spec: &Spec, now: Instant) -> bool {
-        let is_same = self.spec.keys.locks() == spec.keys.locks() && self.spec.kind == spec.kind;
+        let is_same = self.spec.keys == spec.keys && self.spec.kind == spec.kind;
         is_same && self.remaining(now) > Duration::ZERO
     }
 

@@ -51,12 +51,11 @@ impl Spec {
         if request.keys.len() > MOST_KEYS {
             return Err(InvalidRequest::TooManyKeys);
         }
-        let prefix = &*policy.prefix;
-        let keys = into_sorted_set(request.keys.iter().map(|name| [prefix, name].concat()));
-        if keys.iter().any(|key| is_reserved(key)) {
+        let names = into_sorted_set(request.keys.iter().map(Vec::as_slice));
+        let keys = LockKeys::new(&policy.prefix, &names, kind.layout());
+        if keys.locks().any(is_reserved) {
             return Err(InvalidRequest::ReservedKey);
         }
-        let keys = LockKeys::new(prefix, keys, kind.layout());
         let node_timeout = policy.node_timeout.unwrap_or_else(|| placement.node_timeout(ttl));
         Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
     }
@@ -65,7 +64,7 @@ impl Spec {
     pub(crate) fn terms(&self) -> Terms {
         let dial = self.placement.dial_patience(self.node_timeout);
         let redial = Placement::redial_patience(self.node_timeout);
-        Terms { placement: self.placement, keys: self.keys.locks().len(), dial, redial }
+        Terms { placement: self.placement, keys: self.keys.count(), dial, redial }
     }
 
     /// Whether this is a try, which makes a single attempt.

@@ -147,10 +147,10 @@ impl Pipeline {
             sent: now,
             queued: if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers },
             silence: *silence,
-            locks: call.keys.locks().len(),
+            locks: call.keys.count(),
             keys: match self.order {
                 Order::AsSent => Vec::new(),
-                Order::PerKey => call.keys.locks().to_vec(),
+                Order::PerKey => call.keys.locks().map(<[u8]>::to_vec).collect(),
             },
         };
         self.run.open(call, nonce);

@@ -11,6 +11,9 @@ use crate::{
 /// The most locks in one run: more would hardly cost the server less for each, and block it longer.
 const MOST_LOCKS: usize = 32;
 
+/// How many bytes a call with the hash of its script has besides its keys and arguments, at most.
+const HEAD: usize = 128;
+
 /// The words of a script call besides its keys and arguments: EVALSHA, the script, the number of keys, the nonce.
 const FIXED_WORDS: usize = 4;
 
@@ -90,11 +93,9 @@ impl Run {
 
     fn add(&mut self, call: &Call<'_>) {
         self.locks = self.locks.saturating_add(1);
-        for key in call.keys.of(call.roles) {
-            push_bulk(key, &mut self.keys);
-            self.key_count = self.key_count.saturating_add(1);
-        }
-        for _ in call.keys.locks() {
+        for keys in call.keys.encoded(call.roles) {
+            self.keys.extend_from_slice(keys);
+            self.key_count = self.key_count.saturating_add(call.roles);
             let added = push_arguments(&call.own, &mut self.own);
             self.argument_count = self.argument_count.saturating_add(added);
         }
@@ -104,6 +105,8 @@ impl Run {
     pub(super) fn close(&mut self, form: Form, out: &mut Vec<u8>) {
         let Some(script) = self.script.take() else { return };
         let keys = self.key_count.saturating_add((!self.counter.is_empty()).into());
+        let parts = [&self.keys, &self.counter, &self.common, &self.own];
+        out.reserve(parts.iter().map(|part| part.len()).fold(HEAD, usize::saturating_add));
         push_header(b'*', FIXED_WORDS.saturating_add(keys).saturating_add(self.argument_count), out);
         push_script(script, form, out);
         push_number(u64::try_from(keys).unwrap_or(u64::MAX), out);

@@ -13,6 +13,16 @@ pub(crate) fn push_bulk(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Appends the parts as one bulk string. Returns where its content begins.
+pub(crate) fn push_bulk_of(parts: &[&[u8]], out: &mut Vec<u8>) -> usize {
+    let length = parts.iter().map(|part| part.len()).fold(0, usize::saturating_add);
+    push_header(b'$', length, out);
+    let begin = out.len();
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(b"\r\n");
+    begin
+}
+
 /// Appends a number as a bulk string.
 pub(crate) fn push_number(n: u64, out: &mut Vec<u8>) {
     push_bulk(Decimal::new(n).digits(), out);

@@ -1,7 +1,7 @@
 //! Script calls: one function per script builds KEYS and ARGV. The headers in `lua/` state the contract.
 
 use super::{
-    keys::LockKeys,
+    lock_keys::LockKeys,
     scripts::{
         ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
         Script,
@@ -26,7 +26,7 @@ pub(crate) struct Call<'a> {
 impl Call<'_> {
     /// Whether other locks may share the call: those whose `common` arguments, `roles` and `counter` are the same.
     pub(crate) fn may_share(&self) -> bool {
-        self.script.serves_several && self.keys.locks().len() == 1
+        self.script.serves_several && self.keys.count() == 1
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn exclusive_acquire<'a>(
         None => (Bytes(b""), None),
     };
     let roles = if waiter.is_some() { 2 } else { 1 };
-    let count = keys.locks().len();
+    let count = keys.count();
     if count == 1 {
         let common = [Some(millis(ttl)), Some(kept), None, None, None];
         let own = [Some(Bytes(value)), waiter];
@@ -97,8 +97,8 @@ pub(crate) fn fair_acquire<'a>(
 /// Extends all keys that hold the value to at least `ttl` from now. A `ttl` of zero only checks whether they do.
 pub(crate) fn extend<'a>(keys: &'a LockKeys, value: &'a [u8], ttl: Duration) -> Call<'a> {
     let (ttl, value) = (Some(millis(ttl)), Some(Bytes(value)));
-    match keys.locks() {
-        [_] => plain(&EXTEND, keys, [ttl, None, None], value),
+    match keys.count() {
+        1 => plain(&EXTEND, keys, [ttl, None, None], value),
         _ => plain(&EXTEND, keys, [ttl, value, None], None),
     }
 }

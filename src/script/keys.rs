@@ -38,53 +38,17 @@ impl KeyRole {
     }
 }
 
-/// The keys of one lock: the lock keys, then the keys derived from them, role by role.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct LockKeys {
-    all: Vec<Vec<u8>>,
-    locks: usize,
-}
-
-impl LockKeys {
-    /// Derives the keys of the other roles in `layout` from lock keys, which must be sorted and unique, and begin with
-    /// `prefix`.
-    pub(crate) fn new(prefix: &[u8], mut all: Vec<Vec<u8>>, layout: &[KeyRole]) -> Self {
-        let locks = all.len();
-        for role in layout.iter().filter(|role| **role != KeyRole::Lock) {
-            for index in 0..locks {
-                let key = all.get(index).map(Vec::as_slice).unwrap_or_default();
-                let key = derived(prefix, *role, key);
-                all.push(key);
-            }
-        }
-        Self { all, locks }
-    }
-
-    /// The lock keys, sorted.
-    pub(crate) fn locks(&self) -> &[Vec<u8>] {
-        self.all.get(..self.locks).unwrap_or_default()
-    }
-
-    /// For each lock key the keys of the first `roles` roles, in the order in which scripts take them.
-    pub(crate) fn of(&self, roles: usize) -> impl Iterator<Item = &[u8]> + Clone {
-        let place = move |index: usize| {
-            let (lock, role) = (index.checked_div(roles)?, index.checked_rem(roles)?);
-            self.all.get(role.checked_mul(self.locks)?.checked_add(lock)?).map(Vec::as_slice)
-        };
-        (0..self.locks.saturating_mul(roles)).map(move |index| place(index).unwrap_or_default())
-    }
-}
-
 /// `<prefix>redlatch:<role>:{<key>}`, or `<prefix>redlatch:<role>:{<tag>}:<key>` for a key with braces.
-fn derived(prefix: &[u8], role: KeyRole, key: &[u8]) -> Vec<u8> {
-    let head = [prefix, MARK, role.name(), b":"].concat();
-    if !has_braces(key) {
-        return [&head, b"{".as_slice(), key, b"}"].concat();
+/// Passes its parts to `push`. The lock key is the prefix and the `name`.
+pub(super) fn derived(prefix: &[u8], role: KeyRole, name: &[u8], push: impl FnOnce(&[&[u8]])) {
+    if !has_braces(prefix) && !has_braces(name) {
+        return push(&[prefix, MARK, role.name(), b":{", prefix, name, b"}"]);
     }
-    let slot = redis_keyslot(key);
-    let tagged = |tag: &[u8]| [&head, b"{".as_slice(), tag, b"}:", key].concat();
-    let own = hash_tag(key).unwrap_or(key);
-    in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], tagged)
+    let key = [prefix, name].concat();
+    let slot = redis_keyslot(&key);
+    let tagged = |tag: &[u8]| [prefix, MARK, role.name(), b":{", tag, b"}:", &key].concat();
+    let own = hash_tag(&key).unwrap_or(&key);
+    push(&[&in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], tagged)]);
 }
 
 /// The fence counter of a server: `<prefix>redlatch:fence`.
@@ -197,18 +161,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn text(key: &[u8]) -> String {
-        String::from_utf8(key.to_vec()).unwrap()
+    fn queue(prefix: &[u8], name: &[u8]) -> Vec<u8> {
+        let mut key = Vec::new();
+        derived(prefix, KeyRole::Queue, name, |parts| key = parts.concat());
+        key
     }
 
-    #[test]
-    fn keys_of_several_locks_come_lock_by_lock() {
-        let layout = [KeyRole::Lock, KeyRole::Registrations];
-        let keys = LockKeys::new(b"p:", vec![b"p:a".to_vec(), b"p:{t}b".to_vec()], &layout);
-        let expected: [&[u8]; 4] =
-            [b"p:a", b"p:redlatch:waiters:{p:a}", b"p:{t}b", b"p:redlatch:waiters:{t}:p:{t}b"];
-        assert!(keys.of(2).eq(expected));
-        assert!(keys.of(1).eq(keys.locks().iter().map(Vec::as_slice)));
+    fn text(key: &[u8]) -> String {
+        String::from_utf8(key.to_vec()).unwrap()
     }
 
     #[test]
@@ -228,9 +188,7 @@ mod tests {
 
     #[test]
     fn plain_and_tagged_keys() {
-        let queue = |prefix: &str, name: &str| {
-            text(&derived(prefix.as_bytes(), KeyRole::Queue, format!("{prefix}{name}").as_bytes()))
-        };
+        let queue = |prefix: &str, name: &str| text(&queue(prefix.as_bytes(), name.as_bytes()));
         assert_eq!(queue("lock:", "a"), "lock:redlatch:queue:{lock:a}");
         assert_eq!(queue("", "a"), "redlatch:queue:{a}");
         assert_eq!(queue("lock:", "{user}:b"), "lock:redlatch:queue:{user}:lock:{user}:b");
@@ -270,8 +228,8 @@ mod tests {
     proptest! {
         #[test]
         fn derived_keys_share_the_slot_and_name_the_lock(prefix in braced(0..6), name in braced(1..12)) {
+            let queue = queue(&prefix, &name);
             let key = [prefix.clone(), name].concat();
-            let queue = derived(&prefix, KeyRole::Queue, &key);
             prop_assert_eq!(redis_keyslot(&queue), redis_keyslot(&key));
             let (head, end) = ([&prefix, MARK, b"queue:{"].concat(), [&key, &b"}"[..]].concat());
             prop_assert!(queue.starts_with(&head));

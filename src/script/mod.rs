@@ -3,6 +3,7 @@
 mod answer;
 mod calls;
 mod keys;
+mod lock_keys;
 mod scripts;
 mod source;
 mod verb;
@@ -14,7 +15,8 @@ pub(crate) use calls::{
     fair_release,
 };
 pub use keys::KeyRole;
-pub(crate) use keys::{LockKeys, MARK, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved};
+pub(crate) use keys::{MARK, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved};
+pub(crate) use lock_keys::LockKeys;
 pub use scripts::{
     ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
 };

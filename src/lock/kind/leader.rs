@@ -10,6 +10,7 @@
 use crate::{
     id::LockId,
     lock::{axes::Kind, spec::Spec},
+    script::LockKeys,
     time::Instant,
 };
 
@@ -22,7 +23,7 @@ pub(crate) struct Leaders {
 #[derive(Clone, Debug, Hash)]
 struct Group {
     kind: Kind,
-    keys: Vec<Vec<u8>>,
+    keys: LockKeys,
     /// In the order in which they were requested. The first is the leader.
     waiters: Vec<LockId>,
     /// The last attempt of any waiter, which refreshed the position lease.
@@ -41,7 +42,7 @@ impl Leaders {
                 }
             }
             Err(place) => {
-                let (kind, keys) = (spec.kind, spec.keys.locks().to_vec());
+                let (kind, keys) = (spec.kind, spec.keys.clone());
                 let group = Group { kind, keys, waiters: vec![waiter], last_attempt: Instant::default() };
                 self.groups.insert(place, group);
             }
@@ -95,8 +96,7 @@ impl Leaders {
 
     /// The index of the group for these keys, or where it would be inserted.
     fn find(&self, spec: &Spec) -> Result<usize, usize> {
-        let of =
-            |group: &Group| group.keys.as_slice().cmp(spec.keys.locks()).then(group.kind.cmp(&spec.kind));
+        let of = |group: &Group| group.keys.locks().cmp(spec.keys.locks()).then(group.kind.cmp(&spec.kind));
         self.groups.binary_search_by(of)
     }
 }

@@ -12,7 +12,8 @@ fn tag(lock: u32) -> Tag {
 }
 
 fn keys(names: &[&str]) -> LockKeys {
-    LockKeys::new(b"", names.iter().map(|name| name.as_bytes().to_vec()).collect(), EXCLUSIVE_RELEASE.layout)
+    let names: Vec<_> = names.iter().map(|name| name.as_bytes()).collect();
+    LockKeys::new(b"", &names, EXCLUSIVE_RELEASE.layout)
 }
 
 fn call<'a>(script: &'static Script, keys: &'a LockKeys) -> Call<'a> {
