@@ -67,12 +67,13 @@ pub(crate) struct Lock {
     pub(crate) patient_at: Option<Instant>,
 }
 
+/// Boxed, because each transition moves it.
 #[derive(Clone, Debug, Hash)]
 enum State {
     New,
-    Acquire(Acquire),
-    Hold(Hold),
-    Release(Release),
+    Acquire(Box<Acquire>),
+    Hold(Box<Hold>),
+    Release(Box<Release>),
     Done,
 }
 
@@ -169,6 +170,9 @@ impl Lock {
     }
 
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
+        if self.queued_at.is_some_and(|at| at > now) {
+            return None;
+        }
         self.timers.take_due(now)
     }
 

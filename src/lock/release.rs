@@ -31,7 +31,7 @@ pub(super) struct Release {
 }
 
 impl Release {
-    pub(super) fn begin(residue: Residue, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn begin(residue: Residue, cx: &mut Context<'_>) -> Step<Box<Self>> {
         cx.timers.stop_all();
         let Residue { scope, waiter, longest, report } = residue;
         if report == Report::ToApplication {
@@ -46,7 +46,7 @@ impl Release {
             Scope::All => cx.start_round(Verb::Release(waiter)),
             Scope::HeldBy(attempt) => cx.start_round_where_held(&attempt, Verb::Release(waiter)),
         };
-        Self { round, report, repeated: false }.settle(cx)
+        Box::new(Self { round, report, repeated: false }).settle(cx)
     }
 
     /// Whether the application waits for the outcome (rule 18).
@@ -54,7 +54,7 @@ impl Release {
         self.report == Report::ToApplication
     }
 
-    pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn handle(mut self: Box<Self>, input: Input<'_>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         match input {
             Input::Timer(Timer::Answer) => self.report(ReleaseOutcome::Unknown, cx),
             Input::Timer(Timer::GiveUp) => {
@@ -78,7 +78,7 @@ impl Release {
         self.settle(cx)
     }
 
-    fn settle(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn settle(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         match self.round.verdict() {
             Verdict::Won => self.report(ReleaseOutcome::Released, cx),
             Verdict::Denied if self.repeated || self.round.is_repeated() => {

@@ -51,19 +51,19 @@ const WAKE_INTERVAL: Duration = Duration::from_millis(2);
 
 impl Acquire {
     /// Begins with the first attempt.
-    pub(super) fn begin(cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn begin(cx: &mut Context<'_>) -> Step<Box<Self>> {
         arm_wait(cx);
-        Self::default().unpark(cx)
+        Box::<Self>::default().unpark(cx)
     }
 
     /// Begins parked, because another lock with the same token is in the way.
-    pub(super) fn begin_parked(cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn begin_parked(cx: &mut Context<'_>) -> Step<Box<Self>> {
         arm_wait(cx);
-        let parked = Self { parked: true, ..Self::default() };
+        let mut parked = Box::new(Self { parked: true, ..Self::default() });
         if cx.spec.is_single_attempt() { parked.give_up(cx) } else { Step::Stay(parked) }
     }
 
-    pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn handle(mut self: Box<Self>, input: Input<'_>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         match input {
             Input::Unpark => self.unpark(cx),
             Input::Timer(Timer::Retry) => self.attempt(cx),
@@ -89,13 +89,13 @@ impl Acquire {
         self.parked
     }
 
-    fn unpark(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn unpark(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         self.parked = false;
         kind::begins(cx);
         self.attempt(cx)
     }
 
-    fn attempt(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn attempt(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         cx.timers.stop(Timer::Retry);
         self.attempts = self.attempts.saturating_add(1);
         cx.count(|counters| &mut counters.attempts);
@@ -106,7 +106,7 @@ impl Acquire {
         self.settle(round, cx)
     }
 
-    fn wake(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn wake(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         let earliest = self.begun.after(WAKE_INTERVAL);
         if self.parked {
             // The other lock is still in the way.
@@ -121,7 +121,7 @@ impl Acquire {
     }
 
     /// Evaluates the votes so far.
-    fn settle(mut self, round: Round, cx: &mut Context<'_>) -> Step<Self> {
+    fn settle(mut self: Box<Self>, round: Round, cx: &mut Context<'_>) -> Step<Box<Self>> {
         let mut verdict = round.verdict();
         // The application's own token cannot be replaced, so every node's answer must be known (rule 2, exception).
         if !cx.owner.is_used_once() && verdict != Verdict::Won && round.is_asking() {
@@ -147,7 +147,7 @@ impl Acquire {
         self.end_attempt(&round, cx)
     }
 
-    fn grant(self, round: Round, lease: Lease, cx: &mut Context<'_>) -> Step<Self> {
+    fn grant(&self, round: Round, lease: Lease, cx: &mut Context<'_>) -> Step<Box<Self>> {
         kind::ends(cx);
         let fences = round.answers().filter_map(|(_, _, answer)| match answer {
             Answer::Fence(fence) => Some(fence),
@@ -179,7 +179,7 @@ impl Acquire {
     }
 
     /// The attempt did not get the lock: gives up, or schedules the next attempt.
-    fn end_attempt(mut self, round: &Round, cx: &mut Context<'_>) -> Step<Self> {
+    fn end_attempt(mut self: Box<Self>, round: &Round, cx: &mut Context<'_>) -> Step<Box<Self>> {
         let written = may_have_written(round, cx);
         if self.last.is_permanent() || cx.spec.is_single_attempt() {
             self.written |= written;
@@ -221,7 +221,7 @@ impl Acquire {
     }
 
     /// Reports the failure to the application, and ends.
-    fn give_up(self, cx: &mut Context<'_>) -> Step<Self> {
+    fn give_up(&mut self, cx: &mut Context<'_>) -> Step<Box<Self>> {
         let error = self.last.error(self.round.as_ref(), self.attempts, cx.spec.wait.as_millis());
         while let Some(handle) = cx.handles.first().copied() {
             cx.fail(handle.id, error.clone());
@@ -229,7 +229,7 @@ impl Acquire {
         self.end(cx)
     }
 
-    fn end(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn end(&mut self, cx: &mut Context<'_>) -> Step<Box<Self>> {
         kind::ends(cx);
         if let Some(round) = self.round.take() {
             self.written |= may_have_written(&round, cx);

@@ -41,7 +41,7 @@ impl Hold {
         self.fault.take().or_else(|| round.map(|_| silence()))
     }
 
-    pub(super) fn lose(mut self, loss: Loss, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn lose(mut self: Box<Self>, loss: Loss, cx: &mut Context<'_>) -> Step<Box<Self>> {
         cx.count(|counters| &mut counters.lost);
         // A lock that was taken from us, or that we gave up, was not lost because an extension failed.
         let reason = if loss == Loss::Expired { self.why_expired(cx) } else { None };
@@ -59,13 +59,19 @@ impl Hold {
         if loss == Loss::NotOurs {
             self.operations.deny(cx);
         }
-        let error = LockError::new(Code::Lost, 0, loss.describe());
-        self.end_with(Report::ToNobody, &error, cx)
+        self.end_with(Report::ToNobody, &|| LockError::new(Code::Lost, 0, loss.describe()), cx)
     }
 
     /// Ends the lock: its operations fail with `error`, and its residue is released.
-    pub(super) fn end_with(mut self, report: Report, error: &LockError, cx: &mut Context<'_>) -> Step<Self> {
-        self.operations.fail_all(error, cx);
+    pub(super) fn end_with(
+        mut self: Box<Self>,
+        report: Report,
+        error: &dyn Fn() -> LockError,
+        cx: &mut Context<'_>,
+    ) -> Step<Box<Self>> {
+        if !self.operations.is_empty() {
+            self.operations.fail_all(&error(), cx);
+        }
         cx.withdraw_grants();
         Step::Release(Residue { scope: Scope::All, waiter: Waiter::Absent, longest: self.longest, report })
     }

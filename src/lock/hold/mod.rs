@@ -63,11 +63,11 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn begin(grant: Grant, cx: &mut Context<'_>) -> Self {
+    pub(super) fn begin(grant: Grant, cx: &mut Context<'_>) -> Box<Self> {
         cx.timers.stop_all();
         let Grant { lease, round, fence, attempts } = grant;
         let sent = round.first_sent().unwrap_or(cx.now);
-        let hold = Self {
+        let hold = Box::new(Self {
             validity: lease.validity(cx.spec.placement.needed()),
             lease,
             fence,
@@ -79,7 +79,7 @@ impl Hold {
             closing: false,
             operations: Operations::default(),
             fault: None,
-        };
+        });
         hold.arm_lease(cx);
         if hold.renew {
             arm_renewal(sent, cx);
@@ -104,7 +104,7 @@ impl Hold {
         self.renew || !self.operations.is_empty()
     }
 
-    pub(super) fn handle(mut self, input: Input<'_>, cx: &mut Context<'_>) -> Step<Self> {
+    pub(super) fn handle(mut self: Box<Self>, input: Input<'_>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         match input {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
@@ -127,8 +127,8 @@ impl Hold {
                 cx.forget(handle);
                 self.unless_deserted(cx)
             }
-            Input::Release => self.end_with(Report::ToApplication, &released(), cx),
-            Input::Cancel => self.end_with(Report::ToNobody, &released(), cx),
+            Input::Release => self.end_with(Report::ToApplication, &released, cx),
+            Input::Cancel => self.end_with(Report::ToNobody, &released, cx),
             Input::Heard(Heard::Reply(node, serial, reply)) => self.on_reply(node, serial, reply, cx),
             Input::Heard(Heard::Repeat(node, serial)) if self.last.is(serial) => {
                 self.last.handle(Heard::Repeat(node, serial), cx);
@@ -153,7 +153,7 @@ impl Hold {
         }
     }
 
-    fn reenter(mut self, reentry: Reentry, cx: &mut Context<'_>) -> Step<Self> {
+    fn reenter(mut self: Box<Self>, reentry: Reentry, cx: &mut Context<'_>) -> Step<Box<Self>> {
         if reentry.renew && !self.renew {
             self.renew = true;
             cx.timers.set(Timer::Renew, cx.now);
@@ -165,12 +165,12 @@ impl Hold {
     }
 
     fn on_reply(
-        mut self,
+        mut self: Box<Self>,
         node: NodeId,
         serial: u32,
         reply: Result<Answer, NodeError>,
         cx: &mut Context<'_>,
-    ) -> Step<Self> {
+    ) -> Step<Box<Self>> {
         let late = reply.as_ref().ok().copied();
         if let Some(round) = self.round_of(serial) {
             round.on_reply(node, reply);
@@ -198,7 +198,7 @@ impl Hold {
     }
 
     /// Starts one round for all queued operations, unless one is in flight.
-    fn serve(mut self, cx: &mut Context<'_>) -> Step<Self> {
+    fn serve(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         if self.round.is_some() || self.closing {
             return Step::Stay(self);
         }
@@ -209,7 +209,7 @@ impl Hold {
     }
 
     /// Evaluates the votes so far.
-    fn settle(mut self, round: Round, cx: &mut Context<'_>) -> Step<Self> {
+    fn settle(mut self: Box<Self>, round: Round, cx: &mut Context<'_>) -> Step<Box<Self>> {
         cx.arm_round(&round);
         let extends = round.verb != Verb::Extend(Duration::ZERO);
         match round.verdict() {
@@ -243,7 +243,7 @@ impl Hold {
                     self.note_fault(error, is_renewal, cx);
                 }
                 if cx.handles.is_empty() {
-                    return self.end_with(Report::ToNobody, &released(), cx);
+                    return self.end_with(Report::ToNobody, &released, cx);
                 }
                 self.last = round;
                 if self.renew && extends {
@@ -265,12 +265,8 @@ impl Hold {
     }
 
     /// Ends the lock if no handle is left, which happens when a re-entry fails after the last holder left.
-    fn unless_deserted(self, cx: &mut Context<'_>) -> Step<Self> {
-        if cx.handles.is_empty() {
-            self.end_with(Report::ToNobody, &released(), cx)
-        } else {
-            Step::Stay(self)
-        }
+    fn unless_deserted(self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
+        if cx.handles.is_empty() { self.end_with(Report::ToNobody, &released, cx) } else { Step::Stay(self) }
     }
 }
 
