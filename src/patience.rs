@@ -77,6 +77,11 @@ impl Patience {
         self.step = self.step.plus(step);
     }
 
+    /// Whether no time has passed since the engine was last called.
+    pub(crate) fn is_at(&self, now: Instant) -> bool {
+        now == self.called && self.step == Duration::ZERO
+    }
+
     /// The engine is called at `now`; its timer is or was due at `due`. Returns whether the event loop stalled or the
     /// machine slept: then what arrived meanwhile has not been read yet.
     pub(crate) fn advance(&mut self, now: Instant, due: Option<Instant>) -> bool {

@@ -22,7 +22,8 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Begins a call of the engine: runs the due timers, except patient ones, before any input is handled. After a stall
     /// the driver may deliver data before it reports the late timer. Returns whether this call follows a stall.
     pub(super) fn run_due(&mut self, now: Instant) -> bool {
-        let stalled = self.patience.advance(now, self.poll_timeout());
+        // Most calls come with the same reading of the clocks as the call before.
+        let stalled = !self.patience.is_at(now) && self.patience.advance(now, self.poll_timeout());
         while let Some(owner) = self.deadlines.take_due(now) {
             let TimerOwner::Lock(id) = owner else { continue };
             if let Some(lock) = self.locks.get_mut(id) {
