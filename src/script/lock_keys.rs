@@ -20,8 +20,9 @@ impl LockKeys {
     pub(crate) fn new(prefix: &[u8], names: &[&[u8]], layout: &[KeyRole]) -> Self {
         let places = Vec::with_capacity(names.len().saturating_mul(layout.len()));
         let length = |name: &&[u8]| prefix.len().saturating_mul(2).saturating_add(name.len());
-        let longest = names.iter().map(length).max().unwrap_or(0).saturating_add(LONGEST_ROLE);
-        let encoded = Vec::with_capacity(longest.saturating_mul(places.capacity()));
+        let each = names.iter().map(length).map(|length| length.saturating_add(LONGEST_ROLE));
+        let all = each.fold(0, usize::saturating_add).saturating_mul(layout.len());
+        let encoded = Vec::with_capacity(all);
         let mut keys = Self { encoded, places, roles: layout.len() };
         for name in names {
             for role in layout {
@@ -64,7 +65,7 @@ impl LockKeys {
     }
 }
 
-/// What a bulk string has beside the prefix, twice, and the name, unless there are braces.
+/// How many bytes a bulk string has beside the prefix, twice, and the name, unless there are braces.
 const LONGEST_ROLE: usize = 32;
 
 /// The length of the line end behind a bulk string.

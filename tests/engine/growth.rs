@@ -170,6 +170,21 @@ fn assert_flat(what: &str, costs: &[(usize, (f64, f64))], most: (f64, f64)) {
     }
 }
 
+/// One long key beside many short ones costs its own length, not that of as many long ones.
+#[test]
+fn memory_of_a_lock_follows_the_sum_of_its_keys() {
+    let mut counted = Counted::new();
+    let keys: Vec<_> = (0..999).map(|number| format!("{number:03}")).chain(["x".repeat(65_536)]).collect();
+    let length: usize = keys.iter().map(String::len).sum();
+    for fair in [false, true] {
+        counted.take();
+        let keys = keys.iter().map(|key| key.clone().into_bytes()).collect();
+        counted.acquire(Request { keys, fair, ..request("") });
+        let Allocated { bytes, .. } = counted.take();
+        assert!(bytes < 20 * length, "{bytes} bytes for keys of {length}");
+    }
+}
+
 const OTHERS: [usize; 3] = [10, 1_000, 10_000];
 
 #[test]
