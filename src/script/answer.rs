@@ -77,10 +77,12 @@ fn grant(number: i64, joined: bool, ahead: u32) -> Option<Answer> {
     Some(Answer::Wait { left, joined, ahead })
 }
 
-/// The text of an error, which begins with a word in capital letters.
+/// The text of an error, which begins with a word in capital letters, or with the line of the script (Redis before 7).
 fn error<'a>(reply: &Reply<'a>) -> Option<Said<'a>> {
     match reply {
-        Reply::Bulk(text) | Reply::Simple(text) if text.first()?.is_ascii_uppercase() => {
+        Reply::Bulk(text) | Reply::Simple(text)
+            if text.first()?.is_ascii_uppercase() || text.starts_with(b"@user_script") =>
+        {
             Some(Said::Error(text))
         }
         _ => None,
@@ -131,6 +133,8 @@ mod tests {
             assert_eq!(grant(&[Bulk(odd)]), None, "{}", odd.escape_ascii());
         }
         assert_eq!(grant(&[Bulk(b"WRONGTYPE no")]), Some(Said::Error(b"WRONGTYPE no")));
+        let redis_6 = b"@user_script: 21: The user executing the script can't run this command";
+        assert_eq!(grant(&[Bulk(redis_6)]), Some(Said::Error(redis_6)));
         assert_eq!(grant(&[Integer(1), Integer(1)]), None);
         assert_eq!(count(&[]), None);
         assert_eq!(count(&[Integer(2)]), None);
