@@ -51,7 +51,7 @@ if (silent !== undefined) {
 const start = { ...(await meter.read()), pairs, failures };
 await pause(ms);
 // On a busy machine a short measurement may see no pair, and there is no mean of none.
-while (silent === undefined && pairs === start.pairs) await turn();
+while (silent === undefined && failure === undefined && pairs === start.pairs) await turn();
 const end = { ...(await meter.read()), pairs, failures };
 if (failure && silent === undefined) throw failure;
 const sum = used(start, end);
