@@ -171,11 +171,20 @@ fn clean_up_outlasts_the_longest_lease_requested() {
 #[test]
 fn a_release_that_finds_the_pipeline_full_is_sent_later() {
     let mut client = Client::ready();
-    let locks: Vec<_> = (0..65_536).map(|_| client.acquire(request("a"))).collect();
-    client.commands();
+    // Not alike, so that no two share a call.
+    let unlike = |number: u64| Request { ttl: ms(1000 + number % 2), ..request("a") };
+    let locks: Vec<_> = (0..65_536).map(|number| client.acquire(unlike(number))).collect();
+    let acquires = client.commands();
     for lock in locks {
         client.engine.cancel(lock, client.now);
     }
+    assert_eq!(client.commands().len(), 0, "there is no room for a release");
+    for acquire in acquires {
+        client.reply(acquire.denied(60_000));
+    }
+    client.run_for(ms(200));
+    let released: usize = client.commands().iter().map(|release| release.call().locks()).sum();
+    assert!(released > 0, "they go out when there is room");
     assert_eq!(client.engine.busy(), 65_536, "none is forgotten");
 }
 
