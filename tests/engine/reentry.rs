@@ -33,6 +33,17 @@ fn the_owner_reenters_with_the_same_fence_and_shares_the_lease() {
     assert_eq!((left, client.engine.remaining(inner, client.now)), (ms(8898), left));
 }
 
+/// The first token of the application is one that its client drew before.
+#[test]
+fn a_client_reenters_the_lock_of_a_token_that_it_drew() {
+    let mut client = Client::ready();
+    client.acquire(request("a"));
+    let acquire = client.command();
+    client.reply(acquire.granted(1));
+    client.events();
+    enter(&mut client, Request { token: Some(acquire.token().into()), adopt: Some(1), ..request("a") });
+}
+
 #[test]
 fn reentry_ends_within_its_wait_whatever_the_server_does() {
     let (mut client, outer) = held(Request { ttl: ms(60_000), ..mine() });
