@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
 pub(crate) enum Timer {
-    /// Validity is about to end: the lock is lost. First in the table, so that a loss comes before anything else that
+    /// Validity is about to end: the lock is lost. First of those that are not patient, so that a loss comes before anything else that
     /// is due (rule 6).
     Lease,
     /// The longest hold that the application allowed is over: the lock is lost.
@@ -37,6 +37,9 @@ const PATIENT: [Timer; 3] = [Timer::Wait, Timer::Answer, Timer::Round];
 
 /// The other timers, in that order.
 const PLAIN: [Timer; 5] = [Timer::Lease, Timer::MaxHold, Timer::GiveUp, Timer::Retry, Timer::Renew];
+
+/// Every timer is in one of the two lists, so the table has a slot for it.
+const _: () = assert!(index(Timer::Renew) + 1 == PATIENT.len() + PLAIN.len());
 
 /// When a timer is due that is not armed.
 const NEVER: Instant = Instant::LAST;
