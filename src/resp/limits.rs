@@ -10,8 +10,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Depth 8, 4 096 elements, 256 KiB: far above the replies of scripts (5 elements, 200 bytes) and of HELLO (some
-    /// kB).
+    /// Depth 8, 4 096 elements, 256 KiB: above the replies of scripts (1 001 elements for a lock of 1 000 keys, some
+    /// kB) and of HELLO (some kB).
     fn default() -> Self {
         Self { depth: 8, elements: 4096, bytes: 256 * 1024 }
     }
