@@ -186,7 +186,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup(
                 "fair_with_aborts",
                 vec![plan(a, 6), vec![Op::Acquire { keys: a, wait: 6 }, Op::Cancel(0)], plan(a, 6)],
-                size(0, 2),
+                size(0, 1),
                 &["granted", "released"],
             )
         },
