@@ -2,8 +2,8 @@
 --   wait.
 -- PARTS: clock, expiry, claim, fence
 -- KEYS: for each lock its key and, if locks wait, its set of registered waiters; then the fence counter, if there is one
--- ARGV: nonce, lease (ms), registration TTL (ms), or '' if no lock waits; then for each lock its value and, if locks
---   wait, its waiter id ('client:number')
+-- ARGV: nonce, lease (ms), registration TTL (ms), negative if no lock can have registered before, or '' if no lock waits;
+--   then for each lock its value and, if locks wait, its waiter id ('client:number')
 -- RETURNS: {nonce, and for each lock one result}: the fencing token (1 without a counter) when the key holds the value
 --   now; when another value holds it, the remaining lease in ms, at least 1, as a negative number, or 0 if the key never
 --   expires; or the text of an error that concerns this lock alone
@@ -11,6 +11,7 @@ local lease, registration_ttl = ARGV[2], tonumber(ARGV[3])
 local width = registration_ttl and 2 or 1
 local n = (#ARGV - 3) / width
 local counter = KEYS[n * width + 1]
+local micros = (counter or width > 1) and clock()
 local last = counter and last_fence(counter)
 local reply, granted = {ARGV[1]}, {}
 
@@ -29,8 +30,9 @@ end
 local function deny(key, waiters, waiter)
   local left = redis.call('PTTL', key)
   if waiters then
-    local expiry = math.floor(micros / 1000) + registration_ttl
-    local is_done, failure = pcall(enter, waiters, expiry, waiter, registration_ttl)
+    local ttl = math.abs(registration_ttl)
+    local expiry = math.floor(micros / 1000) + ttl
+    local is_done, failure = pcall(enter, waiters, expiry, waiter, ttl)
     if not is_done then return type(failure) == 'table' and failure.err or failure end
   end
   return left < 0 and 0 or -math.max(left, 1)
@@ -59,6 +61,6 @@ local first = counter and mint(counter, last, micros, #granted)
 for order, i in ipairs(granted) do
   reply[i + 1] = first and first + order - 1 or 1
   -- Under pcall: what is registered for nothing is woken for nothing.
-  if width > 1 then redis.pcall('ZREM', KEYS[i * 2], ARGV[i * 2 + 3]) end
+  if width > 1 and registration_ttl > 0 then redis.pcall('ZREM', KEYS[i * 2], ARGV[i * 2 + 3]) end
 end
 return reply

@@ -9,6 +9,7 @@ local nonce, lease, value, waiter, position_lease, join = unpack(ARGV)
 position_lease, join = tonumber(position_lease), join == '1'
 local n = (#KEYS - 1) / 3
 local client = string.match(waiter, '^[^:]+')
+local micros = clock()
 local now = math.floor(micros / 1000)
 
 -- Look: read the keys, the queues and the position leases.

@@ -4,8 +4,8 @@
 -- nonce, and for each lock 1 if its key was deleted, else 0. KEYS and ARGV are those of the scripts.
 -- `next_waiter` reads the waiter to wake for a key; its arguments are the key's sets, `now`, and the waiter that leaves.
 -- Its first result is the waiter, the third a list of the waiters to remove from the first set, or nil. `sets` is what
--- the names of these sets have behind the prefix.
-local function release(sets, next_waiter, now)
+-- the names of these sets have behind the prefix. Without `has_sets`, there are none.
+local function release(sets, next_waiter, now, has_sets)
   local leaver, n = ARGV[2], #ARGV - 2
   local width = #KEYS / n
   -- Look: everything is read before anything is written. While a slot moves to another server, a command fails on a
@@ -19,7 +19,7 @@ local function release(sets, next_waiter, now)
     local is_mine = stored == ARGV[i + 2] or stored == string.match(ARGV[i + 2], '^(.*) [^ :]+:%d+$')
     reply[i + 1] = is_mine and 1 or 0
     if is_mine then freed[#freed + 1] = KEYS[at + 1] end
-    if width > 1 then
+    if has_sets then
       local waiters = KEYS[at + 2]
       local next_one, _, gone
       -- Also if the key was free before: the waiter that leaves may be the one that was woken for it.

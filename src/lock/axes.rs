@@ -2,7 +2,7 @@
 //! condition on any of them.
 
 use crate::{
-    script::{EXCLUSIVE_ACQUIRE, FAIR_ACQUIRE, KeyRole, Verb},
+    script::{EXCLUSIVE_ACQUIRE, FAIR_ACQUIRE, KeyRole, Verb, Waiter},
     time::Duration,
     topology::Placement,
 };
@@ -53,10 +53,10 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
-    /// What an attempt asks the nodes to do.
-    pub(crate) const fn verb(self) -> Verb {
+    /// What an attempt asks the nodes to do. An earlier attempt may have left `before` there.
+    pub(crate) const fn verb(self, before: Waiter) -> Verb {
         match self {
-            Self::Acquire => Verb::Acquire,
+            Self::Acquire => Verb::Acquire(before),
             Self::Adopt { .. } => Verb::Adopt,
         }
     }

@@ -4,7 +4,7 @@
 //! the order in which they asked, so no command overtakes another one.
 
 use crate::{
-    resp::{push_bulk, push_header, push_number},
+    resp::{push_bulk, push_header, push_negative, push_number},
     script::{Argument, Call, Script},
 };
 
@@ -127,6 +127,7 @@ fn push_arguments(arguments: &[Option<Argument<'_>>], out: &mut Vec<u8>) -> usiz
         match *argument {
             Argument::Bytes(bytes) => push_bulk(bytes, out),
             Argument::Number(number) => push_number(number, out),
+            Argument::Negative(number) => push_negative(number, out),
         }
         count = count.saturating_add(1);
     }

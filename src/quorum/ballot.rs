@@ -5,7 +5,7 @@ use crate::{
     error::{Cause, NodeError},
     id::NodeId,
     node::Asked,
-    script::{Answer, Verb},
+    script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
 };
 
@@ -59,6 +59,12 @@ impl Ballot {
         if to.is_busy(self.node) && !matches!(self.verb, Verb::Release(_)) {
             self.vote = BallotState::Behind(to.listening(), to.patience(self.node));
             return;
+        }
+        if self.sent.is_some()
+            && let Verb::Acquire(before) = &mut self.verb
+        {
+            // The command before may have registered the waiter.
+            *before = Waiter::Registered;
         }
         match to.ask(self.node, serial, self.verb) {
             Asked::Sent => {

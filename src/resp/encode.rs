@@ -28,6 +28,11 @@ pub(crate) fn push_number(n: u64, out: &mut Vec<u8>) {
     push_bulk(Decimal::new(n).digits(), out);
 }
 
+/// Appends a number below zero as a bulk string.
+pub(crate) fn push_negative(n: u64, out: &mut Vec<u8>) {
+    push_bulk_of(&[b"-", Decimal::new(n).digits()], out);
+}
+
 /// Appends the header line of an array (`*`) or a bulk string (`$`): the type byte and a count.
 pub(crate) fn push_header(kind: u8, count: usize, out: &mut Vec<u8>) {
     match u8::try_from(count) {

@@ -16,7 +16,7 @@ mod scan;
 
 pub use decode::decode;
 pub use encode::encode;
-pub(crate) use encode::{push_bulk, push_bulk_of, push_decimal, push_header, push_number};
+pub(crate) use encode::{push_bulk, push_bulk_of, push_decimal, push_header, push_negative, push_number};
 pub use limits::Limits;
 pub use malformed::Malformed;
 pub(crate) use pairs::value_of;

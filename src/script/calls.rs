@@ -6,6 +6,7 @@ use super::{
         ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
         Script,
     },
+    verb::Waiter,
 };
 use crate::time::Duration;
 
@@ -36,9 +37,11 @@ pub(crate) enum Argument<'a> {
     Bytes(&'a [u8]),
     /// In decimal.
     Number(u64),
+    /// The same below zero.
+    Negative(u64),
 }
 
-use Argument::{Bytes, Number};
+use Argument::{Bytes, Negative, Number};
 
 /// Whole milliseconds.
 const fn millis(span: Duration) -> Argument<'static> {
@@ -52,6 +55,8 @@ pub(crate) struct Registration<'a> {
     pub(crate) waiter: &'a [u8],
     /// How long the server keeps a registration or a position lease that no attempt refreshes.
     pub(crate) ttl: Duration,
+    /// Whether an earlier command may have left the registration.
+    pub(crate) before: Waiter,
 }
 
 /// Takes all keys or none, with a lease of `ttl`. If another owner holds one of them, registers the waiter.
@@ -63,7 +68,8 @@ pub(crate) fn exclusive_acquire<'a>(
     registration: Option<Registration<'a>>,
 ) -> Call<'a> {
     let (kept, waiter) = match registration {
-        Some(Registration { waiter, ttl }) => (millis(ttl), Some(Bytes(waiter))),
+        Some(Registration { waiter, ttl, before: Waiter::Registered }) => (millis(ttl), Some(Bytes(waiter))),
+        Some(Registration { waiter, ttl, .. }) => (Negative(ttl.as_millis()), Some(Bytes(waiter))),
         None => (Bytes(b""), None),
     };
     let roles = if waiter.is_some() { 2 } else { 1 };
@@ -88,7 +94,7 @@ pub(crate) fn fair_acquire<'a>(
     registration: Registration<'a>,
     wait: bool,
 ) -> Call<'a> {
-    let Registration { waiter, ttl: kept } = registration;
+    let Registration { waiter, ttl: kept, .. } = registration;
     let wait = Bytes(if wait { b"1" } else { b"0" });
     let common = [Some(millis(ttl)), Some(Bytes(value)), Some(Bytes(waiter)), Some(millis(kept)), Some(wait)];
     Call { script: &FAIR_ACQUIRE, keys, roles: FAIR_ACQUIRE.layout.len(), counter, common, own: [None; 2] }

@@ -81,6 +81,19 @@ fn every_operation_is_repeated_once() {
     }
 }
 
+/// The first acquire may have found the lock held, and registered the waiter, before its answer was lost.
+#[test]
+fn a_repeated_acquire_removes_what_the_first_may_have_registered() {
+    for death in DEATHS {
+        let (mut client, _) = Client::woken();
+        client.acquire(request("a"));
+        assert_eq!(client.command().arguments()[2], "-3000", "{death:?}: nothing is registered");
+        die(&mut client, death);
+        client.greet_with_wakes();
+        assert_eq!(client.command().arguments()[2], "3000", "{death:?}: a registration may be left");
+    }
+}
+
 #[test]
 fn a_command_is_not_repeated_twice() {
     for death in [Death::Reset, Death::Demoted] {

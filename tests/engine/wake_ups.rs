@@ -9,7 +9,7 @@ fn a_waiter_registers_with_its_wake_up_channel() {
     let (lock, acquire) = client.wait_for(request("a"));
     let client_name = channel.strip_prefix("redlatch:wake:").unwrap();
     assert_eq!(acquire.waiter(), format!("{client_name}:{}", lock.0));
-    assert_eq!(acquire.arguments()[2], "3000", "three of the longest pauses");
+    assert_eq!(acquire.arguments()[2], "-3000", "three of the longest pauses, and nothing to remove yet");
     assert!(!acquire.waiter().contains(&acquire.token()), "not the token: messages are seen by others");
 }
 
@@ -22,6 +22,7 @@ fn a_wake_up_causes_an_attempt_and_never_a_grant() {
     assert_eq!(client.events(), []);
     let again = client.command();
     assert_eq!(again.name(), "exclusive_acquire");
+    assert_eq!(again.arguments()[2], "3000", "the first attempt registered");
     client.reply(again.granted(5));
     assert!(matches!(client.event(), Event::Granted { lock: granted, fence: 5, .. } if granted == lock));
 }

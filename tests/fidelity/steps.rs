@@ -97,6 +97,12 @@ fn span() -> impl Strategy<Value = Word> {
     prop::sample::select(vec!["1", "2", "100", "101", "1000", "5000", "30000"]).prop_map(text)
 }
 
+/// A registration TTL, negative if the lock cannot have registered before.
+fn registration_ttl() -> impl Strategy<Value = Word> {
+    let first = prop::sample::select(vec!["-1", "-100", "-5000", "0"]).prop_map(text);
+    prop_oneof![span(), first]
+}
+
 fn text(text: impl AsRef<[u8]>) -> Word {
     Word::Text(text.as_ref().to_vec())
 }
@@ -208,7 +214,7 @@ fn run() -> impl Strategy<Value = Vec<(&'static str, Word, Word)>> {
 }
 
 fn exclusive_acquire() -> BoxedStrategy<Call> {
-    (run(), span(), prop::option::weighted(0.6, span()), prop::bool::weighted(0.8))
+    (run(), span(), prop::option::weighted(0.6, registration_ttl()), prop::bool::weighted(0.8))
         .prop_map(|(run, lease, kept, counter)| {
             let locks: Vec<_> = run.iter().map(|(lock, ..)| *lock).collect();
             let names: &[&str] = if kept.is_some() { &["waiters"] } else { &[] };
@@ -223,7 +229,14 @@ fn exclusive_acquire() -> BoxedStrategy<Call> {
 }
 
 fn multi_acquire() -> BoxedStrategy<Call> {
-    (locks(), span(), prop::option::weighted(0.6, span()), value(), waiter(), prop::bool::weighted(0.8))
+    (
+        locks(),
+        span(),
+        prop::option::weighted(0.6, registration_ttl()),
+        value(),
+        waiter(),
+        prop::bool::weighted(0.8),
+    )
         .prop_map(|(locks, lease, kept, value, waiter, counter)| {
             let names: &[&str] = if kept.is_some() { &["waiters"] } else { &[] };
             let keys = keys_of(&locks, names, counter);

@@ -102,7 +102,8 @@ impl Acquire {
         self.begun = cx.now;
         self.woken = false;
         kind::attempts(cx);
-        let round = cx.start_round(cx.spec.entry.verb());
+        let before = if self.attempts > 1 { Waiter::Registered } else { Waiter::Absent };
+        let round = cx.start_round(cx.spec.entry.verb(before));
         self.settle(round, cx)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     id::NodeId,
     lock::{context::Context, spec::Spec},
     quorum::{Verdict, notice, validity},
-    script::{Answer, Verb},
+    script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
     timers::Timer,
 };
@@ -59,7 +59,7 @@ impl Hold {
         let denied = |&(_, _, answer): &(NodeId, Instant, Answer)| answer == Answer::Flag(false);
         let lost: Vec<_> = self.last.answers().filter(denied).map(|(node, ..)| node).collect();
         for node in lost {
-            self.last.ask_instead(node, Verb::Acquire, cx);
+            self.last.ask_instead(node, Verb::Acquire(Waiter::Absent), cx);
             self.lease.regaining(node);
         }
     }

@@ -47,8 +47,9 @@ pub(super) fn call<'a>(
     let Names { owner_id, value, counter } = names;
     let keys = &spec.keys;
     match verb {
-        Verb::Acquire => {
-            let registration = Registration { waiter: owner_id, ttl: spec.registration_ttl(policy) };
+        Verb::Acquire(before) => {
+            let ttl = spec.registration_ttl(policy);
+            let registration = Registration { waiter: owner_id, ttl, before };
             let waits = !spec.is_single_attempt();
             match spec.kind {
                 Kind::Exclusive => {

@@ -36,10 +36,12 @@ struct Item<'a> {
 
 pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
     let (lease, registration_ttl) = (call.number(1)?, lua::whole(call.text(2)?));
-    call.time()?;
     let width = width(registration_ttl);
     let items = items(call, width)?;
     let counter = call.keys.get(items.len().saturating_mul(width));
+    if counter.is_some() || width > 1 {
+        call.time()?;
+    }
     let last = counter.map(|counter| last_fence(call, counter)).transpose()?;
     let mut results = vec![Reply::Integer(0); items.len()];
     let mut granted = Vec::new();
@@ -73,7 +75,7 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
         let fence = first.map_or(1, |first| first.saturating_add(order));
         if let (Some(result), Some(item)) = (results.get_mut(i), items.get(i)) {
             *result = Reply::Integer(fence);
-            if let Some((waiters, waiter)) = item.waiter {
+            if let Some((waiters, waiter)) = item.waiter.filter(|_| may_be_registered(registration_ttl)) {
                 // Under pcall.
                 drop(call.zrem("redis.pcall('ZREM', KEYS[i * 2]", waiters, &[waiter.to_vec()]));
             }
@@ -85,6 +87,11 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
 /// How many keys belong to each lock key: locks that wait have a set of registered waiters.
 const fn width(registration_ttl: Option<i64>) -> usize {
     if registration_ttl.is_some() { 2 } else { 1 }
+}
+
+/// A negative registration TTL says that no lock can have registered before.
+const fn may_be_registered(registration_ttl: Option<i64>) -> bool {
+    matches!(registration_ttl, Some(1..))
 }
 
 fn items<'a>(call: &Call<'a>, width: usize) -> Outcome<Vec<Item<'a>>> {
@@ -118,6 +125,7 @@ fn keep(call: &mut Call<'_>, item: Item<'_>, stored: &[u8], lease: i64) -> Outco
 fn deny(call: &mut Call<'_>, item: Item<'_>, registration_ttl: Option<i64>) -> Outcome<Reply> {
     let left = call.pttl("local left = redis.call('PTTL', key)\nif waiters", item.key)?;
     if let (Some((waiters, waiter)), Some(ttl)) = (item.waiter, registration_ttl) {
+        let ttl = ttl.saturating_abs();
         let end = call.now().saturating_add(ttl);
         if let Err(error) = call.in_pcall(|call| call.enter(waiters, end, waiter, ttl)) {
             return Ok(Reply::bulk(error.text()));
@@ -145,13 +153,15 @@ pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
     let (n, lease) = (call.number(1)?, call.number(2)?);
     let (registration_ttl, value, waiter) = (lua::whole(call.text(3)?), call.text(4)?, call.text(5)?);
     let n = usize::try_from(n).unwrap_or(0);
-    call.time()?;
     let width = width(registration_ttl);
     let (locks, counter) = call
         .keys
         .split_at_checked(n.saturating_mul(width))
         .filter(|(_, rest)| rest.len() <= 1)
         .ok_or_else(|| ErrorReply::beyond("a call with so many keys"))?;
+    if !counter.is_empty() || width > 1 {
+        call.time()?;
+    }
     let (mut left, mut held) = (Vec::new(), None);
     let last = counter.first().map(|counter| last_fence(call, counter)).transpose()?;
     for keys in locks.chunks(width) {
@@ -171,6 +181,7 @@ pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
     let sets = || locks.chunks(width).filter_map(|keys| keys.get(1));
     if let Some(held) = held {
         if let Some(ttl) = registration_ttl {
+            let ttl = ttl.saturating_abs();
             let end = call.now().saturating_add(ttl);
             for waiters in sets() {
                 call.enter(waiters, end, waiter, ttl)?;
@@ -182,8 +193,12 @@ pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
         Some((counter, last)) => mint(call, counter, last, 1)?,
         None => 1,
     };
-    for waiters in sets() {
-        call.zrem("if width > 1 then redis.call('ZREM'", waiters, &[waiter.to_vec()])?;
+    for waiters in sets().filter(|_| may_be_registered(registration_ttl)) {
+        call.zrem(
+            "if width > 1 and registration_ttl > 0 then redis.call('ZREM'",
+            waiters,
+            &[waiter.to_vec()],
+        )?;
     }
     for (keys, left) in locks.chunks(width).zip(left) {
         let [key, ..] = keys else { continue };

@@ -240,7 +240,7 @@ fn renew_position(call: &mut Call<'_>, place: Place<'_>, waiter: Waiter<'_>) -> 
 pub(super) fn release(call: &mut Call<'_>) -> Outcome<Reply> {
     call.time()?;
     let leaver = call.text(1)?;
-    release::release(call, b"redlatch:queue:", |call, sets| {
+    release::release(call, b"redlatch:queue:", true, |call, sets| {
         let [queue, leases] = sets else { return Err(ErrorReply::beyond("a call with so many keys")) };
         let Head { live, dead } = live_head(call, queue, leases, Caller::Leaves(leaver))?;
         Ok(Next { waiter: live.map(|(head, _)| head), gone: dead })

@@ -18,6 +18,7 @@ pub(super) struct Next {
 pub(super) fn release(
     call: &mut Call<'_>,
     sets: &[u8],
+    has_sets: bool,
     next_waiter: impl Fn(&mut Call<'_>, &[Vec<u8>]) -> Outcome<Next>,
 ) -> Outcome<Reply> {
     let leaver = call.text(1)?;
@@ -39,7 +40,7 @@ pub(super) fn release(
         if is_mine {
             freed.push(key);
         }
-        let Some(waiters) = own_sets.first() else { continue };
+        let Some(waiters) = own_sets.first().filter(|_| has_sets) else { continue };
         let mut next = Next::default();
         if is_mine || is_free {
             next = next_waiter(call, own_sets)?;
@@ -72,7 +73,15 @@ pub(super) fn release(
 }
 
 pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
-    release(call, b"redlatch:waiters:", first_waiter)
+    let values = call.arguments.len().saturating_sub(2);
+    let mut has_waiters = false;
+    if call.keys.len() > values {
+        for waiters in call.keys.iter().skip(1).step_by(2) {
+            let at = "return redis.call('EXISTS', unpack(sets))";
+            has_waiters |= call.call(at, "exists", |keyspace, now| Ok(keyspace.exists(waiters, now)))?;
+        }
+    }
+    release(call, b"redlatch:waiters:", has_waiters, first_waiter)
 }
 
 /// The first registration that has not expired, but for the one of the waiter that leaves.

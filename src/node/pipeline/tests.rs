@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     id::LockId,
     script::{
-        Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, exclusive_acquire,
+        Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Waiter, exclusive_acquire,
         exclusive_release,
     },
 };
@@ -196,13 +196,14 @@ fn calls_with_other_arguments_do_not_share() {
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
     let (one, two) = (keys(&["k1"]), keys(&["k2", "k3"]));
     let ms = Duration::from_millis;
-    let registration = Registration { waiter: b"c:1", ttl: ms(9) };
+    let registration = |before| Some(Registration { waiter: b"c:1", ttl: ms(9), before });
     for call in [
         exclusive_acquire(&one, None, b"t", ms(100), None),
         exclusive_acquire(&one, None, b"t", ms(200), None),
         exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), None),
-        exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), Some(registration)),
-        exclusive_acquire(&two, Some(b"fence"), b"t", ms(200), Some(registration)),
+        exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), registration(Waiter::Absent)),
+        exclusive_acquire(&one, Some(b"fence"), b"t", ms(200), registration(Waiter::Registered)),
+        exclusive_acquire(&two, Some(b"fence"), b"t", ms(200), registration(Waiter::Registered)),
         exclusive_release(&one, b"t", b"", false),
         exclusive_release(&one, b"t", b"", true),
         exclusive_release(&one, b"t", b"c:1", true),
@@ -211,7 +212,7 @@ fn calls_with_other_arguments_do_not_share() {
         let command = Command { call, silence: ms(500) };
         pipeline.push(tag(1), &command, Instant::default(), &mut out);
     }
-    assert_eq!(pipeline.len(), 9);
+    assert_eq!(pipeline.len(), 10);
 }
 
 /// A pipeline with a run of three acquires in flight.
