@@ -148,11 +148,11 @@ test-fuzz: toolchain
 ##@ The package
 # Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
 # Both have the same name in target/: each call of cargo puts the one there that it was asked for.
-# Inlining less than a third of what LLVM would by default: the wasm is 14 % smaller, and a pair costs a tenth more.
+# Inlining a quarter of what LLVM would by default, for the size: see the log in tests/bench/README.md.
 define build-wasm
 @echo '$(1): cargo build, wasm-bindgen, wasm-opt'
 @cargo fetch --quiet --locked --target $(TARGET)
-@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=65"; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
+@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=55"; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
   flags+=" --remap-path-prefix=$$crates=crates"; done; \
   RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib $(2)
 @rm -rf target/bindgen
