@@ -4,9 +4,9 @@ import type { Transport } from "./transport.js";
 /** Options of {@link createMemoryServer}. Unknown options are refused. */
 export interface MemoryServerOptions {
   /**
-   * The server's wall clock: ms since 1970; by default the runtime's, as it was when the package was loaded. It decides when
-   * leases end on the server, and it may jump. If it throws or returns anything else, connections end with
-   * its error, or a TypeError, as the cause.
+   * The server's wall clock: ms since 1970; by default the runtime's, as it was when the package was loaded. It decides
+   * when leases end on the server, and it may jump. If it throws, or returns anything but a number, connections end
+   * with its error, or a TypeError, as the cause.
    */
   now?: (() => number) | undefined;
 }

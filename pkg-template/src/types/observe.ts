@@ -2,7 +2,7 @@ import type { ErrorData } from "../errors/data.js";
 import type { LockErrorCode } from "../errors/errors.js";
 
 /**
- * An event in a client, for logs and metrics: plain data that JSON takes, without passwords and tokens. Durations are in ms,
+ * An event in a client, for logs and metrics: plain data for JSON, without passwords or tokens. Durations are in ms,
  * with fractions. A `fence` is a decimal string, `null` for Redlock.
  */
 export type LockEvent =
@@ -41,8 +41,9 @@ export type LockEvent =
       readonly error: ErrorData;
     }
   /**
-   * A release has ended `held` ms after the grant, with the same outcome as its promise; `"expired"` comes right behind the
-   * `lost` event, unless that came when the client was closed. A lock that is lost before its release has only the `lost` event.
+   * A release has ended `held` ms after the grant, with the same outcome as its promise; `"expired"` comes right after
+   * the `lost` event, unless that came when the client was closed. A lock that is lost before its release has only the
+   * `lost` event.
    */
   | {
       readonly type: "released";

@@ -16,7 +16,7 @@ export interface ClientOptions {
    * with a TypeError that says so.
    */
   url?: string | undefined;
-  /** TLS to the server, or to all `nodes` that have no `tls` of their own. Only with `rediss://` URLs. */
+  /** TLS settings for the server, or for all `nodes` that have no `tls` of their own. Only with `rediss://` URLs. */
   tls?: TlsOptions | undefined;
   /**
    * Called for each new connection, and returns the credentials that replace those in the URL: for tokens that expire after
@@ -48,8 +48,8 @@ export interface ClientOptions {
   /** Default lease: ms, integer, at least 100. By default 10 000 for locks that are renewed, and 30 000 for others. */
   ttl?: number | undefined;
   /**
-   * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default lease of
-   * a renewed lock, so the death of a holder that renews costs no waiter its turn. Stalls of the event loop do not count.
+   * Default longest wait: ms, integer, 0 or more, or `Infinity`; 15 000 by default. That is longer than the default
+   * lease of a renewed lock, so a waiter outlasts the lease of a dead holder. Stalls of the event loop do not count.
    */
   wait?: number | undefined;
   /**
@@ -70,10 +70,10 @@ export interface ClientOptions {
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
   connectTimeout?: number | undefined;
   /**
-   * Receives events, for logs and metrics; see {@link LockEvent}. It is called in the middle of the client's work, after
-   * promises have settled and losses have been announced, so it must be quick. What it throws becomes a warning of the
-   * process, once. More observers may be added with {@link LockClient.observe}. While there is none, the failure of the first
-   * connection to a server becomes a warning of the process.
+   * Receives events, for logs and metrics; see {@link LockEvent}. It is called in the middle of the client's work,
+   * after promises have settled and losses have been announced, so it must be quick. What it throws becomes a process
+   * warning, once. More observers may be added with {@link LockClient.observe}. While there is none, the failure of the
+   * first connection to a server becomes a process warning.
    */
   observe?: ((event: LockEvent) => void) | undefined;
   /**
@@ -113,9 +113,9 @@ export interface LockClient extends AsyncDisposable {
    * With a `token` under which this client already holds the same keys (with the same `fair`), it re-enters the lock: the
    * server confirms that the lock is still held, the lease is shared, and only the last release frees the lock.
    *
-   * Rejects with LockTimeoutError when `wait` is over and the time alone was short: others hold the lock, or it is undecided,
-   * because the servers are farther away than that. Rejects with QuorumError when too few of several servers could be asked,
-   * with another LockError when a single server failed or refused, with `signal.reason` when aborted, and with TypeError or
+   * Rejects with LockTimeoutError when `wait` is over and nothing has failed: others hold the lock, or distant servers
+   * have not answered yet. Rejects with QuorumError when too few of several servers could be asked, with another
+   * LockError when a single server failed or refused, with `signal.reason` when aborted, and with TypeError or
    * RangeError for bad options.
    */
   acquire(key: string | readonly string[], options?: AcquireOptions): Promise<Lock>;
@@ -233,8 +233,9 @@ export interface Lock extends AsyncDisposable {
   verify(): Promise<boolean>;
   /**
    * Releases the lock; after re-entry, only the last release frees it. Idempotent, and never rejects: resolves to
-   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when neither was confirmed within 1 s plus
-   * twice `nodeTimeout` (or twice three round trips, if these take longer). Then too few servers answered, and the lock ends with its lease at the latest; or the release was sent again because a
+   * `"released"`, to `"expired"` when the lock was no longer held, or to `"unknown"` when neither was confirmed within
+   * 1 s plus twice `nodeTimeout` (or twice three round trips, if these take longer). `"unknown"` means that too few
+   * servers answered, and the lock ends with its lease at the latest; or that the release was sent again because a
    * connection had died, and found nothing, so the first one may have freed the lock.
    */
   release(): Promise<"released" | "expired" | "unknown">;
