@@ -177,7 +177,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
             ..setup(
                 "fair_with_three_waiters",
                 vec![plan(a, 6), plan(a, 6), plan(a, 6)],
-                size(0, 2),
+                size(0, 1),
                 &["granted", "released"],
             )
         },
@@ -203,7 +203,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
                     ],
                     plan(a, 6),
                 ],
-                size(0, 3),
+                size(0, 2),
                 &["granted", "released"],
             )
         },
