@@ -19,6 +19,7 @@ mod end;
 mod endpoint;
 mod error_reply;
 mod handshake;
+mod known;
 mod news;
 mod pipeline;
 mod run;

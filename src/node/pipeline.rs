@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use super::{
     Tag,
     command::Command,
-    run::{Form, Run, digits_of, with_source},
+    known::{KnownScripts, Lesson},
+    run::{Form, Run, digits_of},
 };
 use crate::{
     resp::Reply,
@@ -92,24 +93,7 @@ pub(crate) struct Pipeline {
     run: Run,
     /// How many of the next commands go alone, because the server refused a run for the sake of one of them.
     alone: usize,
-    /// What is known of the scripts that were used on this connection.
-    scripts: Vec<(&'static Script, Known)>,
-}
-
-/// Whether the server has a script.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Known {
-    /// One command used it, and has no answer yet. `unsent` is where its bytes begin among those not sent yet.
-    Asked {
-        unsent: Option<usize>,
-    },
-    /// A command with its source is in flight, so later commands may use the hash. Without it, each of many commands
-    /// that are sent before the first answer would get NOSCRIPT.
-    OnItsWay,
-    Yes,
-    /// It got NOSCRIPT and has not run since. It is sent with EVAL for every lock, because the lock that got NOSCRIPT
-    /// may have given up by then.
-    No,
+    scripts: KnownScripts,
 }
 
 impl Pipeline {
@@ -177,58 +161,21 @@ impl Pipeline {
         self.run.close(form, out);
     }
 
-    /// How to send the script. If only one command used it so far, and its bytes are still in `out`, that command gets the
-    /// source: all commands keep their order, and none gets NOSCRIPT.
+    /// How to send the script in the command that is about to be appended to `out`. An earlier command may get the source.
     fn form_of(&mut self, script: &'static Script, out: &mut Vec<u8>) -> Form {
-        let Some(known) = self.known(script) else {
-            let unsent = (self.order == Order::AsSent).then_some(out.len());
-            self.scripts.push((script, Known::Asked { unsent }));
-            return Form::Hash;
-        };
-        match *known {
-            Known::Asked { unsent: Some(start) } => {
-                *known = Known::OnItsWay;
-                let longer = with_source(script, start, out);
-                for (_, known) in &mut self.scripts {
-                    if let Known::Asked { unsent: Some(other) } = known
-                        && *other > start
-                    {
-                        *other = other.saturating_add(longer);
-                    }
-                }
-                let mut earlier = self.queue.iter_mut().rev().skip(1);
-                if let Some(first) = earlier.find(|first| first.script == script) {
-                    first.form = Form::Source;
-                }
-                Form::Hash
+        let (form, first_has_source) = self.scripts.form_of(script, self.order == Order::AsSent, out);
+        if first_has_source {
+            let mut earlier = self.queue.iter_mut().rev().skip(1);
+            if let Some(first) = earlier.find(|first| first.script == script) {
+                first.form = Form::Source;
             }
-            Known::No => Form::Source,
-            Known::Asked { unsent: None } | Known::OnItsWay | Known::Yes => Form::Hash,
         }
-    }
-
-    fn known(&mut self, script: &'static Script) -> Option<&mut Known> {
-        self.scripts.iter_mut().find(|(each, _)| *each == script).map(|(_, known)| known)
+        form
     }
 
     /// The bytes of all commands so far were taken.
     pub(crate) fn transmitted(&mut self) {
-        for (_, known) in &mut self.scripts {
-            if let Known::Asked { unsent } = known {
-                *unsent = None;
-            }
-        }
-    }
-
-    /// Notes what a reply says about the script of its command.
-    fn learn(&mut self, script: &'static Script, form: Form, paired: Paired) {
-        let Some(known) = self.known(script) else { return };
-        match paired {
-            Paired::Ran => *known = Known::Yes,
-            Paired::NoScript if *known != Known::OnItsWay => *known = Known::No,
-            Paired::Refused if form == Form::Source => *known = Known::No,
-            Paired::NoScript | Paired::Refused | Paired::Mismatch => {}
-        }
+        self.scripts.transmitted();
     }
 
     /// Whether a command may be sent: no unanswered command, and none of the first `deferred` deferred ones, shares a
@@ -275,7 +222,12 @@ impl Pipeline {
             return paired;
         }
         let Some(head) = self.queue.pop_front() else { return Paired::Mismatch };
-        self.learn(head.script, head.form, paired);
+        let lesson = match paired {
+            Paired::Ran => Lesson::Ran,
+            Paired::NoScript => Lesson::NoScript,
+            Paired::Refused | Paired::Mismatch => Lesson::Refused,
+        };
+        self.scripts.learn(head.script, head.form, lesson);
         match reply {
             Reply::Error(line) => {
                 let is_for_one = head.tags.len() > 1 && concerns_one(line);
