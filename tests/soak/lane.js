@@ -1,5 +1,4 @@
 // One lock after the other, and for each of them what its holder believes.
-import { setTimeout as pause } from "node:timers/promises";
 import { now } from "./host-time.js";
 import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 
@@ -161,7 +160,7 @@ export class Lane {
   async #watchLoss(hold) {
     while (!hold.over) {
       const { until } = hold;
-      await pause(Math.max(until - now() + LOOK, 1), undefined, { ref: false });
+      await pause(Math.max(until - now() + LOOK, 1), { ref: false });
       await turns();
       if (hold.over || hold.lost || hold.until > until) continue;
       const late = now() - until;
@@ -203,6 +202,16 @@ export class Lane {
       signal?.removeEventListener("abort", aborted);
     }
   }
+}
+
+/** The runtime's own timers, as in the package: Deno keeps no order between them and those of node:timers. */
+function pause(ms, { ref = true } = {}) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    if (ref) return;
+    if (typeof timer === "number") globalThis.Deno.unrefTimer(timer);
+    else timer.unref();
+  });
 }
 
 /** After a stall, all that is overdue comes first. */
