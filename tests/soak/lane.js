@@ -4,8 +4,8 @@ import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
 
 /** What a promise may take beyond its bound, ms, in an event loop that runs. */
 const SLACK = 250;
-/** How long the client listens after a stall, and what the timers of a busy machine add. */
-const LISTEN_AGAIN = 1_000;
+/** After a stall, the client listens again, or dials once more, and the timers of a busy machine add to that. */
+const LISTEN_AGAIN = CONNECT_TIMEOUT + 500;
 /** How long after the end of validity it is checked that the loss was reported, ms. */
 const LOOK = 25;
 /** Within which a lane gets its lock once faults are over, ms. */
