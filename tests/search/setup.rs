@@ -111,7 +111,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         setup(
             "single_with_extension",
             vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Extend(0), Op::Release(0)], plan(a, 3)],
-            size(2, 4),
+            size(2, 3),
             &["granted", "timed out", "lost", "released"],
         ),
         Setup {
@@ -121,7 +121,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         },
         Setup {
             budget: Budget { breaks: 1, ..budget },
-            ..setup("single_with_breaks", two(), size(1, 3), &["granted", "lost", "unknown"])
+            ..setup("single_with_breaks", two(), size(1, 2), &["granted", "lost", "unknown"])
         },
         Setup {
             // Allows for more than the one tick, of two, by which the clock is wrong.
@@ -141,7 +141,7 @@ pub fn setups(full: bool) -> Vec<Setup> {
         setup(
             "single_with_aborts",
             vec![vec![Op::Acquire { keys: a, wait: 3 }, Op::Cancel(0)], plan(a, 3)],
-            size(2, 4),
+            size(2, 3),
             &["granted", "timed out"],
         ),
         setup(
