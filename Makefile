@@ -84,7 +84,7 @@ sim: redis-server toolchain ## random commands on real servers, simulated worlds
 	SEEDS=$(or $(SEEDS),100000) SEED_BASE=$(or $(SEED_BASE),0) cargo test --locked --test sim -- --nocapture
 	node tests/planted/run.js hunt
 
-search: toolchain ## every order of events in small worlds, in full size (some 20 minutes)
+search: toolchain ## every order of events in small worlds, in full size (an hour)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
 
 soak: redis-server build $(RUNTIMES) ## five runtimes and real servers under faults for half an hour: no two hold one lock (DURATION=seconds, SEED=n)
