@@ -51,13 +51,18 @@ test("rule 13: a verification leaves the lease as it was, however much of it is 
   const redis = await startRedis(t);
   const lock = await openClient(t, redis).acquire(freshKey(), { ttl: 20_000 });
   const key = `lock:${lock.keys[0]}`;
-  const ends = await redis.send("PEXPIRETIME", key);
-  for (let round = 0; round < 20; round += 1) {
-    assert.equal(await lock.verify(), true);
-    // The script reads the lease and writes it again; between the two, a busy machine may run something else.
-    const later = (await redis.send("PEXPIRETIME", key)) - ends;
-    assert.ok(later >= -1 && later <= 200, `${later} ms later`);
+  // The script reads the lease and writes it again. A busy machine may run something else between the two, but not every
+  // time; a verification that extends the lease would move its end each time.
+  let isKept = false;
+  for (let attempt = 0; attempt < 5 && !isKept; attempt += 1) {
+    const ends = await redis.send("PEXPIRETIME", key);
+    isKept = true;
+    for (let round = 0; round < 20; round += 1) {
+      assert.equal(await lock.verify(), true);
+      if (Math.abs((await redis.send("PEXPIRETIME", key)) - ends) > 1) isKept = false;
+    }
   }
+  assert.ok(isKept);
 });
 
 test("split brain: a master that requires replicas grants no lock alone, and its holder learns of the loss in time", async (t) => {
