@@ -81,14 +81,16 @@ test("a lock on its own: acquire, extension, verification, release", async (t) =
   for (const [what, { names, options, on = [server] }] of Object.entries(OPERATIONS)) {
     const client = openClient(t, on, CALM);
     const keys = freshKeys(names);
+    // A majority answers before all have, and the last server may not even be connected by then.
+    const allAnswered = () =>
+      until(() => client.inspect().nodes.every(({ state, pending }) => state === "ready" && pending === 0));
     // The first use of a connection greets the server.
     await (await client.acquire(keys, options)).release();
-    await until(() => client.inspect().nodes.every((node) => node.pending === 0));
+    await allAnswered();
     const settled = (act) =>
       costOf(async () => {
         const result = await act();
-        // A majority answers before all have.
-        await until(() => client.inspect().nodes.every((node) => node.pending === 0));
+        await allAnswered();
         return result;
       }, on);
     const { cost: acquire, result: lock } = await settled(() => client.acquire(keys, options));
