@@ -152,7 +152,7 @@ test-fuzz: toolchain
 define build-wasm
 @echo '$(1): cargo build, wasm-bindgen, wasm-opt'
 @cargo fetch --quiet --locked --target $(TARGET)
-@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=55"; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
+@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=50"; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
   flags+=" --remap-path-prefix=$$crates=crates"; done; \
   RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib $(2)
 @rm -rf target/bindgen

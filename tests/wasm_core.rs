@@ -39,6 +39,11 @@ impl Client {
     }
 
     fn acquire(&mut self, key: &[u8], wait: f64) -> u32 {
+        self.signed(key, wait).abs() as u32
+    }
+
+    /// The lock's number, negative if something is to be sent early.
+    fn signed(&mut self, key: &[u8], wait: f64) -> f64 {
         let length = put(&mut self.core, &framed(&[key]));
         self.core.acquire(length, 1, 10_000.0, wait, 0, f64::INFINITY, 0, self.now, WALL + self.now)
     }
@@ -66,11 +71,8 @@ impl Client {
 
     /// The one command that was written.
     fn command(&mut self, connection: u32) -> Command {
-        let [_, to, address, length, ..] = self.record(TRANSMIT)[..] else { panic!() };
-        assert_eq!(to, f64::from(connection));
-        let mut commands = read_commands(&read(address as usize as *const u8, length as usize));
-        assert_eq!(commands.len(), 1, "{commands:?}");
-        commands.remove(0)
+        let record = self.record(TRANSMIT);
+        sent(&record, connection)
     }
 
     /// Connects, and answers the handshake.
@@ -85,6 +87,15 @@ impl Client {
         self.receive(connection, NO_CHANNELS);
         connection
     }
+}
+
+/// The one command of a TRANSMIT record.
+fn sent(record: &[f64], connection: u32) -> Command {
+    let [kind, to, address, length, ..] = record[..] else { panic!() };
+    assert_eq!((kind, to), (TRANSMIT, f64::from(connection)));
+    let mut commands = read_commands(&read(address as usize as *const u8, length as usize));
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    commands.remove(0)
 }
 
 /// Writes bytes into the room, as JavaScript does; returns how many.
@@ -197,17 +208,36 @@ fn invalid_requests_are_refused_with_the_javascript_error_types() {
         let length = put(core, &framed(&[key]));
         core.acquire(length, 1, ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0)
     };
-    assert_eq!(acquire(&mut core, b"a", 1000.0), 0);
+    assert_eq!(acquire(&mut core, b"a", 1000.0), 0.0);
     assert_eq!(refused(&mut core), "TypeError");
     core.add_node(String::new(), String::new(), 0, false);
     for (key, ttl, name) in
         [(&b""[..], 1000.0, "TypeError"), (b"a", 99.0, "RangeError"), (b"a", f64::NAN, "RangeError")]
     {
-        assert_eq!(acquire(&mut core, key, ttl), 0);
+        assert_eq!(acquire(&mut core, key, ttl), 0.0);
         assert_eq!(refused(&mut core), name);
     }
-    assert_ne!(acquire(&mut core, b"a", 100.0), 0);
+    assert_ne!(acquire(&mut core, b"a", 100.0), 0.0);
     assert!(core.refused().is_undefined(), "each refusal is told once");
+}
+
+#[wasm_bindgen_test]
+fn a_whole_run_is_to_be_sent_before_the_next_poll() {
+    let mut client = Client::new();
+    client.acquire(b"first", 0.0);
+    let connection = client.connect();
+    let first = client.command(connection);
+    client.receive(connection, &first.denied(1));
+    client.poll();
+    for at in 1..=32 {
+        let lock = client.signed(format!("key {at}").as_bytes(), 0.0);
+        assert_eq!(lock < 0.0, at == 32, "{lock}");
+    }
+    let address = client.core.early();
+    let numbers = read(address, HEAD_LENGTH + RECORD_LENGTH);
+    assert_eq!(numbers[0], numbers.len() as f64);
+    assert_eq!(sent(&numbers[HEAD_LENGTH..], connection).call().locks(), 32);
+    assert!(client.core.early().is_null());
 }
 
 #[wasm_bindgen_test]
@@ -216,7 +246,7 @@ fn several_keys_and_the_token_are_separated_by_their_lengths() {
     let now = client.now;
     let length = put(&mut client.core, &framed(&[b"bb", b"a", b"mine"]));
     let lock = client.core.acquire(length, 2, 1000.0, 0.0, 0, f64::INFINITY, 0, now, WALL + now);
-    assert_ne!(lock, 0);
+    assert_ne!(lock, 0.0);
     let connection = client.connect();
     let acquire = client.command(connection);
     assert_eq!(

@@ -227,6 +227,20 @@ impl<E: Entropy + 'static> Engine<E> {
         self.topology.poll_transmit()
     }
 
+    /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.
+    #[must_use]
+    pub const fn has_early_transmit(&self) -> bool {
+        self.topology.is_half_full()
+    }
+
+    /// Bytes that are better written at once, and their connection: the server has nothing to do, and many commands wait
+    /// for it. Between calls of application verbs that come in a row, call this until it returns `None`, or leave it and
+    /// drain after the last one: only the speed depends on it.
+    #[must_use]
+    pub fn poll_early_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
+        self.topology.poll_early_transmit()
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout) next. `None` if no timer is set.
     ///
     /// May change after any other call, so arm the timer again after each. The time may be earlier than necessary: the

@@ -15,7 +15,8 @@ use super::{
     endpoint::{Endpoint, Transport},
     error_reply,
     handshake::{self, Dialect, Handshake, Next},
-    pipeline::{Order, Outcome, Paired, Pipeline, Queued},
+    known::Paired,
+    pipeline::{Order, Outcome, Pipeline, Queued},
 };
 
 /// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its

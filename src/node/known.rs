@@ -23,12 +23,17 @@ enum Known {
     No,
 }
 
-/// What a reply says about the script of its command.
+/// What a reply turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lesson {
+pub(super) enum Paired {
+    /// The script ran.
     Ran,
+    /// An error, for every lock of the command.
     Refused,
+    /// The server does not have the script.
     NoScript,
+    /// The reply does not belong to the command.
+    Mismatch,
 }
 
 impl KnownScripts {
@@ -73,14 +78,14 @@ impl KnownScripts {
         }
     }
 
-    /// Notes what the reply to a command with this form said.
-    pub(super) fn learn(&mut self, script: &'static Script, form: Form, lesson: Lesson) {
+    /// Notes what the reply to a command with this form was.
+    pub(super) fn learn(&mut self, script: &'static Script, form: Form, reply: Paired) {
         let Some(known) = self.get(script) else { return };
-        match lesson {
-            Lesson::Ran => *known = Known::Yes,
-            Lesson::NoScript if *known != Known::OnItsWay => *known = Known::No,
-            Lesson::Refused if form == Form::Source => *known = Known::No,
-            Lesson::NoScript | Lesson::Refused => {}
+        match reply {
+            Paired::Ran => *known = Known::Yes,
+            Paired::NoScript if *known != Known::OnItsWay => *known = Known::No,
+            Paired::Refused if form == Form::Source => *known = Known::No,
+            Paired::NoScript | Paired::Refused | Paired::Mismatch => {}
         }
     }
 

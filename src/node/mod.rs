@@ -239,6 +239,11 @@ impl Node {
         }
     }
 
+    /// Whether it is time to write before the application has made all its calls: see [`Pipeline::is_half_full`].
+    pub(crate) fn is_half_full(&self) -> bool {
+        matches!(&self.state, State::Up(connection) if connection.pipeline.is_half_full())
+    }
+
     /// Takes the bytes to write, and their connection, if there are any.
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         match &mut self.state {

@@ -10,14 +10,17 @@ use std::collections::VecDeque;
 use super::{
     Tag,
     command::Command,
-    known::{KnownScripts, Lesson},
-    run::{Form, Run, digits_of},
+    known::{KnownScripts, Paired},
+    run::{Form, MOST_LOCKS, Run, digits_of},
 };
 use crate::{
     resp::Reply,
     script::{Answer, Said, Script},
     time::{Duration, Instant},
 };
+
+/// The smallest half of a turn's commands that is sent ahead of the other half.
+const SMALLEST_HALF: usize = 4;
 
 /// A command whose reply has not arrived. It may be a run, which carries the commands of several locks.
 #[derive(Clone, Debug, Hash)]
@@ -70,19 +73,6 @@ pub(crate) enum Outcome<'a> {
     Repeat,
 }
 
-/// What a reply turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paired {
-    /// The script ran.
-    Ran,
-    /// An error, for every lock of the command.
-    Refused,
-    /// The server does not have the script.
-    NoScript,
-    /// The reply does not belong to the command.
-    Mismatch,
-}
-
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Pipeline {
     order: Order,
@@ -91,6 +81,12 @@ pub(crate) struct Pipeline {
     nonce: u64,
     /// The last command in the queue, as long as others may join it.
     run: Run,
+    /// How many locks asked for something that the driver has not taken yet.
+    unsent: usize,
+    /// How many have no answer to what it took.
+    awaited: usize,
+    /// How many were answered since it last took something.
+    answered: usize,
     /// How many of the next commands go alone, because the server refused a run for the sake of one of them.
     alone: usize,
     scripts: KnownScripts,
@@ -111,6 +107,7 @@ impl Pipeline {
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
         let is_alone = self.alone > 0;
         self.alone = self.alone.saturating_sub(1);
+        self.unsent = self.unsent.saturating_add(1);
         if !is_alone
             && self.run.join(&command.call)
             && let Some(last) = self.queue.back_mut()
@@ -176,6 +173,17 @@ impl Pipeline {
     /// The bytes of all commands so far were taken.
     pub(crate) fn transmitted(&mut self) {
         self.scripts.transmitted();
+        if self.unsent > 0 {
+            self.awaited = self.awaited.saturating_add(core::mem::take(&mut self.unsent));
+            self.answered = 0;
+        }
+    }
+
+    /// Whether the server has nothing to do, and half as many commands wait as it answered last, or a whole run. To send
+    /// them now lets it work while the application goes on: otherwise the client and the server would take turns.
+    pub(crate) const fn is_half_full(&self) -> bool {
+        let half = self.answered / 2;
+        self.awaited == 0 && self.unsent >= if half < SMALLEST_HALF { MOST_LOCKS } else { half }
     }
 
     /// Whether a command may be sent: no unanswered command, and none of the first `deferred` deferred ones, shares a
@@ -222,12 +230,9 @@ impl Pipeline {
             return paired;
         }
         let Some(head) = self.queue.pop_front() else { return Paired::Mismatch };
-        let lesson = match paired {
-            Paired::Ran => Lesson::Ran,
-            Paired::NoScript => Lesson::NoScript,
-            Paired::Refused | Paired::Mismatch => Lesson::Refused,
-        };
-        self.scripts.learn(head.script, head.form, lesson);
+        self.awaited = self.awaited.saturating_sub(head.tags.len());
+        self.answered = self.answered.saturating_add(head.tags.len());
+        self.scripts.learn(head.script, head.form, paired);
         match reply {
             Reply::Error(line) => {
                 let is_for_one = head.tags.len() > 1 && concerns_one(line);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The most locks in one run: more would hardly cost the server less for each, and block it longer.
-const MOST_LOCKS: usize = 32;
+pub(super) const MOST_LOCKS: usize = 32;
 
 /// How many bytes a call with the hash of its script has besides its keys and arguments, at most.
 const HEAD: usize = 128;

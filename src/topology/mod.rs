@@ -22,6 +22,8 @@ pub(crate) struct Topology {
     last_connection: u32,
     connects: Vec<(NodeId, ConnectionId)>,
     closes: Vec<ConnectionId>,
+    /// Whether bytes may wait that should be sent early.
+    is_half_full: bool,
     /// The prefix of keys and channels.
     prefix: Rc<[u8]>,
     /// The fence counter of a server that is no cluster.
@@ -122,7 +124,9 @@ impl Topology {
             return Asked::Waiting;
         };
         let dial = || dial(node, last_connection, connects);
-        server.ask(tag, command, dial, now)
+        let asked = server.ask(tag, command, dial, now);
+        self.is_half_full |= server.is_half_full();
+        asked
     }
 
     /// The node whose present connection this is. `None` if the connection was given up.
@@ -149,7 +153,23 @@ impl Topology {
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
+        self.is_half_full = false;
         self.list.iter_mut().find_map(Node::poll_transmit)
+    }
+
+    /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.
+    pub(crate) const fn is_half_full(&self) -> bool {
+        self.is_half_full
+    }
+
+    /// The same, for a server that has nothing to do, and for which enough commands wait.
+    pub(crate) fn poll_early_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
+        if !self.is_half_full {
+            return None;
+        }
+        let early = self.list.iter_mut().filter(|node| node.is_half_full()).find_map(Node::poll_transmit);
+        self.is_half_full = self.list.iter().any(Node::is_half_full);
+        early
     }
 
     pub(crate) fn step(

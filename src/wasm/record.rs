@@ -7,7 +7,7 @@ use super::{
     entropy::Runtime,
     wire::{self, HEAD_LENGTH, RECORD_LENGTH, kind},
 };
-use crate::{Cause, Code, Engine, Event, Instant, LockError, Vote};
+use crate::{Cause, Code, ConnectionId, Engine, Event, Instant, LockError, Vote};
 
 /// Turns the engine's output into numbers; strings wait in a queue of their own until JavaScript fetches them.
 #[derive(Default)]
@@ -23,12 +23,7 @@ const MOST_KEPT: usize = 8192;
 
 impl Records {
     pub(super) fn drain(&mut self, engine: &mut Engine<Runtime>, now: Instant) -> &[f64] {
-        self.details.clear();
-        self.outgoing.clear();
-        let mut numbers = core::mem::take(&mut self.numbers);
-        numbers.clear();
-        numbers.shrink_to(MOST_KEPT);
-        numbers.resize(HEAD_LENGTH, 0.0);
+        let mut numbers = self.start();
         while let Some(event) = engine.poll_event(now) {
             self.event(&event, &mut numbers);
         }
@@ -38,18 +33,48 @@ impl Records {
         while let Some(connection) = engine.poll_close() {
             push(&mut numbers, &[kind::CLOSE, connection.0.into()]);
         }
-        while let Some((connection, bytes)) = engine.poll_transmit() {
-            let [address, length] = [bytes.as_ptr().addr(), bytes.len()].map(count);
-            push(&mut numbers, &[kind::TRANSMIT, connection.0.into(), address, length]);
-            self.outgoing.push(bytes);
+        while let Some(bytes) = engine.poll_transmit() {
+            self.transmit(bytes, &mut numbers);
         }
         let delay = engine.poll_timeout().map_or(f64::INFINITY, |at| millis(at.since(now)));
-        let head = [count(numbers.len()), delay, count(engine.owed())];
+        self.end(numbers, delay, engine.owed())
+    }
+
+    /// Only what should be written at once; `None` if there is nothing. What the last drain returned is gone then.
+    pub(super) fn drain_early(&mut self, engine: &mut Engine<Runtime>) -> Option<&[f64]> {
+        if !engine.has_early_transmit() {
+            return None;
+        }
+        let mut numbers = self.start();
+        while let Some(bytes) = engine.poll_early_transmit() {
+            self.transmit(bytes, &mut numbers);
+        }
+        Some(self.end(numbers, 0.0, 0))
+    }
+
+    fn start(&mut self) -> Vec<f64> {
+        self.details.clear();
+        self.outgoing.clear();
+        let mut numbers = core::mem::take(&mut self.numbers);
+        numbers.clear();
+        numbers.shrink_to(MOST_KEPT);
+        numbers.resize(HEAD_LENGTH, 0.0);
+        numbers
+    }
+
+    fn end(&mut self, mut numbers: Vec<f64>, delay: f64, owed: usize) -> &[f64] {
+        let head = [count(numbers.len()), delay, count(owed)];
         for (slot, number) in numbers.iter_mut().zip(head) {
             *slot = number;
         }
         self.numbers = numbers;
         &self.numbers
+    }
+
+    fn transmit(&mut self, (connection, bytes): (ConnectionId, Vec<u8>), numbers: &mut Vec<f64>) {
+        let [address, length] = [bytes.as_ptr().addr(), bytes.len()].map(count);
+        push(numbers, &[kind::TRANSMIT, connection.0.into(), address, length]);
+        self.outgoing.push(bytes);
     }
 
     pub(super) fn detail(&mut self) -> String {

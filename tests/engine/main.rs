@@ -14,6 +14,7 @@ mod closing;
 mod connecting;
 mod dead_connections;
 mod dialect;
+mod early;
 mod extend_verify;
 mod fair;
 mod growth;

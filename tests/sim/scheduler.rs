@@ -40,6 +40,10 @@ impl Simulation<'_> {
         self.note_releases(client);
         while asks && let Some(next) = self.asked_at_once(client) {
             self.feed(client, next, now);
+            while let Some((connection, bytes)) = self.clients[client].engine.poll_early_transmit() {
+                self.observer.count("sent early");
+                self.transmit(client, connection, bytes, now)?;
+            }
         }
         self.drain(client, now)?;
         // What was asked for before a release, in the same turn, may still be written.
@@ -115,19 +119,26 @@ impl Simulation<'_> {
                     }
                 }
                 Output::Connect(node, connection) => self.dial(client, node, connection),
-                Output::Transmit(connection, bytes) => {
-                    let id = self.clients[client].links[&connection];
-                    self.check_written(client, id, &bytes, now)?;
-                    self.trace.note(self.now, 11, &bytes, || {
-                        format!("client {client} -> {id:?}: {}", shown(&bytes))
-                    });
-                    self.send_bytes(id, Way::Up, bytes);
-                }
+                Output::Transmit(connection, bytes) => self.transmit(client, connection, bytes, now)?,
             }
         }
         self.set_timer(client, now);
         self.check_owed(client)?;
         self.check_beliefs(client, now)
+    }
+
+    fn transmit(
+        &mut self,
+        client: usize,
+        connection: ConnectionId,
+        bytes: Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let id = self.clients[client].links[&connection];
+        self.check_written(client, id, &bytes, now)?;
+        self.trace.note(self.now, 11, &bytes, || format!("client {client} -> {id:?}: {}", shown(&bytes)));
+        self.send_bytes(id, Way::Up, bytes);
+        Ok(())
     }
 
     fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) {

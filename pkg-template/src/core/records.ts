@@ -61,6 +61,17 @@ export class Records {
     this.owed = owed;
   }
 
+  /** Steps to the first record of what is better sent at once; there may be none. The records of the last poll are gone. */
+  pollEarly(): void {
+    this.#at = this.#core.early() / 8;
+    if (this.#at === 0) {
+      this.#end = 0;
+      return;
+    }
+    this.#end = this.#at + this.number(0);
+    this.#at += HEAD_LENGTH;
+  }
+
   /** Whether there is a current record. */
   get more(): boolean {
     return this.#at < this.#end;

@@ -27,7 +27,7 @@ export interface Core {
   /**
    * The first `length` bytes of the room are the names of `keys` keys, then a token if the request has one, each after its
    * length in bytes as a u32, little-endian. `flags` as in FLAG. `fence` is that of a lock to adopt, or 0. Returns the lock's
-   * id, or 0 for an invalid request.
+   * id, negative if `early` has something to send, or 0 for an invalid request.
    */
   acquire(
     length: number,
@@ -44,8 +44,8 @@ export interface Core {
   refused(): Error;
   /** The application no longer wants the lock: no further record has this id. */
   cancel(lock: number, mono: number, wall: number): void;
-  /** A `released` record follows once, unless `lost` has come or is about to. */
-  release(lock: number, mono: number, wall: number): void;
+  /** A `released` record follows once, unless `lost` has come or is about to. Returns whether `early` has something to send. */
+  release(lock: number, mono: number, wall: number): boolean;
   /** Returns an operation's id; `extended` or `operationFailed` follows once. */
   extend(lock: number, ttl: number, mono: number, wall: number): number;
   /** Returns an operation's id; `verified` or `operationFailed` follows once. */
@@ -77,6 +77,8 @@ export interface Core {
    * among them, hold until the next call of `poll`.
    */
   poll(mono: number, wall: number): number;
+  /** As `poll`, for what is better sent at once, with the count alone in the head; 0 if there is nothing. */
+  early(): number;
   /** Pops the next detail string, in record order. */
   detail(): string;
   free(): void;

@@ -26,6 +26,8 @@ export class CoreHost {
   readonly #trapped: (error: InternalError) => void;
   #running: Running | undefined;
   #observed = false;
+  /** Whether something is better sent before the next poll, since the last `acquire` or `release`. */
+  hasEarly = false;
   /** The clocks when they were last read. */
   #mono = 0;
   #wall = 0;
@@ -75,7 +77,8 @@ export class CoreHost {
       this.#look();
       const length = memory.putNames(keys, token);
       const id = core.acquire(length, keys.length, ttl, wait, flags, maxHold, fence, this.#mono, this.#wall);
-      return id === 0 ? core.refused() : id;
+      this.hasEarly = id < 0;
+      return id === 0 ? core.refused() : Math.abs(id);
     } catch (error) {
       return this.#trap(error);
     }
@@ -95,7 +98,7 @@ export class CoreHost {
     try {
       const { core } = this.#running ?? this.#build();
       this.#look();
-      core.release(lock, this.#mono, this.#wall);
+      this.hasEarly = core.release(lock, this.#mono, this.#wall);
     } catch (error) {
       this.#trap(error);
     }
@@ -126,6 +129,18 @@ export class CoreHost {
       this.#look();
       this.#stale = true;
       records.poll(this.#mono, this.#wall);
+      use(records);
+    } catch (error) {
+      this.#trap(error);
+    }
+  }
+
+  /** Has `use` read the records of what is better sent before the next poll. */
+  pollEarly(use: (records: Records) => void): void {
+    if (this.#running === undefined) return;
+    const { records } = this.#running;
+    try {
+      records.pollEarly();
       use(records);
     } catch (error) {
       this.#trap(error);

@@ -2,6 +2,8 @@
 export interface Drained {
   /** Comes first. */
   begin(): void;
+  /** Sends what is better sent before the application has made all its calls. */
+  early(): void;
   /**
    * Does everything that follows from past inputs. It runs foreign code, which may feed new inputs and ask for another round.
    * `immediately`: no time has passed since the last input.
@@ -46,6 +48,18 @@ export class Drain {
     this.#state = "scheduled";
     // Not queueMicrotask, which fake timers may replace.
     SETTLED.then(this.#scheduled);
+  }
+
+  /** Between two calls of the application, which a drain follows: begins to send. */
+  early(): void {
+    // The records of a drain that runs must stay.
+    if (this.#state !== "scheduled") return;
+    this.#state = "draining";
+    try {
+      this.#drained.early();
+    } finally {
+      this.#state = "scheduled";
+    }
   }
 
   /** Drains before it returns, or at the end of the round that runs. Call it at once after an input. */

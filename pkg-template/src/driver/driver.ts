@@ -40,10 +40,12 @@ export class Driver implements LockDriver {
   readonly #request: CurrentRequest;
   readonly #drain = new Drain({
     begin: () => this.#request.follow(),
+    early: () => this.#host.pollEarly(this.#send),
     round: (immediately) => this.#host.poll(immediately, this.#settle),
     end: () => this.#rest(),
   });
   readonly #settle = (records: Records) => this.#carryOut(records);
+  readonly #send = (records: Records) => this.#performAll(records);
   /** The locks under which the body of a `using` runs. */
   readonly #bodies = new Set<HeldLock>();
   /** Ends `close`, while closing. */
@@ -95,6 +97,7 @@ export class Driver implements LockDriver {
     acquisition.begun = this.#host.mono;
     this.#pending.acquisitions.set(id, acquisition);
     if (request.signal !== undefined) acquisition.listen(() => this.#cancel(id));
+    if (this.#host.hasEarly) this.#drain.early();
     return acquisition.promise;
   }
 
@@ -118,6 +121,7 @@ export class Driver implements LockDriver {
     this.#request.follow();
     this.#drain.soon();
     this.#host.release(lock.id);
+    if (this.#host.hasEarly) this.#drain.early();
   }
 
   /** The body of a `using` begins under this lock: until `leave`, no close releases it. */
@@ -234,6 +238,11 @@ export class Driver implements LockDriver {
       this.#announce(lost);
     }
     // After a trap the remaining records mean nothing.
+    if (this.#host.core === core) this.#performAll(records);
+  }
+
+  #performAll(records: Records): void {
+    const { core } = this.#host;
     for (; records.more && this.#host.core === core; records.next()) this.#perform(records);
   }
 
