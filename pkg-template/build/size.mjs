@@ -16,8 +16,8 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 77_000,
-  "wasm, inlined": 77_600,
+  wasm: 77_900,
+  "wasm, inlined": 78_500,
   "JavaScript, Node.js, Deno, Bun": 20_000,
   "JavaScript, workerd": 19_000,
   "JavaScript, edge-light": 18_500,

@@ -14,9 +14,13 @@ use crate::{
     quorum::Heard,
     script::into_sorted_set,
     stats::Observed,
-    time::Instant,
+    time::{Duration, Instant},
     timers::{Timer, TimerOwner},
 };
+
+/// How many held locks are confirmed at once, and over how long more are spread.
+const MOST_AT_ONCE: usize = 32;
+const SPREAD: Duration = Duration::from_millis(100);
 
 impl<E: Entropy + 'static> Engine<E> {
     /// Begins a call of the engine: runs the due timers, except patient ones, before any input is handled. After a stall
@@ -62,6 +66,8 @@ impl<E: Entropy + 'static> Engine<E> {
                     if self.owed > 0 {
                         node.keep(believed);
                     }
+                    self.topology.redial(id, believed);
+                    let Some(node) = self.topology.get(id) else { continue };
                     if let Some(news) = node.timeout(&mut self.entropy, believed) {
                         self.spread(id, news, now);
                     }
@@ -221,6 +227,9 @@ impl<E: Entropy + 'static> Engine<E> {
                 for lock in into_sorted_set(waiting) {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
+                if again {
+                    self.confirm_held(node, now);
+                }
             }
             News::Down { unanswered, waiting, error, close } => {
                 let ended = || Event::Connection { node, error: Some(error.clone()) };
@@ -235,6 +244,31 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
                 }
                 self.report_first_contact(node, &locks, error);
+                self.win_back(node);
+            }
+        }
+    }
+
+    /// Connects again at once, or as soon as the backoff allows, if held locks are renewed on the node: the sooner it is
+    /// there, the sooner they are confirmed (rule 5).
+    fn win_back(&mut self, node: NodeId) {
+        let renews = self.locks.iter().any(|(_, lock)| lock.is_held_on(node) && lock.is_owed());
+        let listening = self.patience.now();
+        if let Some(server) = self.topology.get(node) {
+            server.want(renews);
+        }
+        self.topology.redial(node, listening);
+    }
+
+    /// Asks for all locks that are held on a node, because its connection is new: the server may have lost its data
+    /// (rule 5). Many are spread over a time, in groups that share a call.
+    fn confirm_held(&mut self, node: NodeId, now: Instant) {
+        let held: Vec<_> =
+            self.locks.iter().filter(|(_, lock)| lock.is_held_on(node)).map(|&(id, _)| id).collect();
+        let groups = u64::try_from(held.len().div_ceil(MOST_AT_ONCE)).unwrap_or(u64::MAX);
+        for (group, delay) in held.chunks(MOST_AT_ONCE).zip((0..).map(|at| SPREAD.part(groups).times(at))) {
+            for &id in group {
+                self.deliver_and_follow(id, Input::Confirm(node, delay), now);
             }
         }
     }

@@ -1,6 +1,6 @@
 use super::step::Residue;
 use crate::{
-    id::{HandleId, OperationId},
+    id::{HandleId, NodeId, OperationId},
     quorum::Heard,
     time::{Duration, Instant},
     timers::Timer,
@@ -17,6 +17,8 @@ pub(crate) enum Input<'a> {
     Unpark,
     /// A wake-up: the lock may be free, or it may be this waiter's turn.
     Wake,
+    /// The node has a new connection: the lock is to be confirmed there after this delay.
+    Confirm(NodeId, Duration),
     /// This waiter is now the leader.
     Lead,
     /// The application requests an operation on a held lock.

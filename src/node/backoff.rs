@@ -17,7 +17,12 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn allows(&self, now: Instant) -> bool {
-        self.failures == 0 || self.until <= now
+        self.until() <= now
+    }
+
+    /// From when on it allows a connection.
+    pub(crate) fn until(&self) -> Instant {
+        if self.failures == 0 { Instant::default() } else { self.until }
     }
 
     /// Whether no connection has failed since one worked.

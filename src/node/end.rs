@@ -53,7 +53,7 @@ impl Node {
     /// When to call [`timeout`](Self::timeout) next.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Down => None,
+            State::Down => self.wanted.then(|| self.backoff.until()),
             State::Dialing { until, .. } => Some(*until),
             State::Up(connection) => self.dead_at(connection).or_else(|| self.idle_at()),
         }
@@ -69,6 +69,18 @@ impl Node {
         self.used = now;
     }
 
+    /// Whether to connect again without a command, now that the connection has ended.
+    pub(crate) const fn want(&mut self, wanted: bool) {
+        self.wanted = wanted;
+    }
+
+    /// Connects again without a command, if that is wanted and the backoff allows it.
+    pub(crate) fn redial(&mut self, dial: impl FnOnce() -> ConnectionId, now: Instant) {
+        if self.wanted && matches!(self.state, State::Down) && self.backoff.allows(now) {
+            self.dial(dial(), now);
+        }
+    }
+
     /// When the connection counts as dead unless bytes are received before.
     fn dead_at(&self, connection: &Connection) -> Option<Instant> {
         connection.deadline(self.round_trips().unwrap_or(FIRST_ANSWER.min(self.connect_timeout)))
@@ -76,7 +88,7 @@ impl Node {
 
     /// Ends the connection if its deadline has passed.
     pub(crate) fn timeout(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
-        if self.deadline().is_none_or(|at| at > now) {
+        if matches!(self.state, State::Down) || self.deadline().is_none_or(|at| at > now) {
             return None;
         }
         if let State::Up(connection) = &self.state

@@ -6,7 +6,8 @@
 //!    ^                  |  refused, timed out            |  refused, timed out    |  closed, silent,
 //!    '------------------'<-------------------------------'<-----------------------'  malformed, mismatched
 //! ```
-//! A node connects only on demand, and hangs up when it has been idle for long (rule 18). It queues no command for a
+//! A node connects only on demand, or for the sake of held locks that are renewed (rule 5), and hangs up when it has been
+//! idle for long (rule 18). It queues no command for a
 //! connection that does not exist yet (rule 7): the lock waits and sends its command once the server is ready, with a
 //! validity counted from then.
 //!
@@ -73,6 +74,8 @@ pub(crate) struct Node {
     hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
     used: Instant,
+    /// Whether to connect again without a command, because held locks are renewed here.
+    wanted: bool,
     /// The time for which this node is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
 }
@@ -102,6 +105,7 @@ impl Node {
             is_cluster: false,
             hung_up: false,
             used: Instant::default(),
+            wanted: false,
             queued_at: None,
         }
     }
@@ -132,8 +136,7 @@ impl Node {
                 Asked::Waiting
             }
             State::Down if self.backoff.allows(now) => {
-                let dialect = self.dialect(now);
-                self.state = State::Dialing { id: dial(), until: now.after(self.connect_timeout), dialect };
+                self.dial(dial(), now);
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
@@ -281,6 +284,11 @@ impl Node {
         !self.was_ready && !core::mem::replace(&mut self.first_failure, true)
     }
 
+    fn dial(&mut self, id: ConnectionId, now: Instant) {
+        self.state =
+            State::Dialing { id, until: now.after(self.connect_timeout), dialect: self.dialect(now) };
+    }
+
     fn dialect(&self, now: Instant) -> Dialect {
         if self.resp2_until.is_some_and(|until| now < until) { Dialect::Resp2 } else { Dialect::Resp3 }
     }
@@ -292,6 +300,7 @@ impl Node {
             self.resp2_until = Some(now.after(RESP2_MEMORY));
         }
         self.hung_up = false;
+        self.wanted = false;
         self.is_cluster |= matches!(&self.state, State::Up(connection) if connection.is_cluster);
         let again = core::mem::replace(&mut self.was_ready, true);
         News::Ready { waiting: core::mem::take(&mut self.waiting), again }

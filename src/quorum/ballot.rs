@@ -153,6 +153,11 @@ impl Ballot {
         matches!(self.vote, BallotState::Behind(..) | BallotState::Asked(..))
     }
 
+    /// Whether the node is still to answer, or to be asked.
+    pub(super) const fn is_pending(&self) -> bool {
+        self.is_asked() || matches!(self.vote, BallotState::Waiting(_))
+    }
+
     /// Begins the patience with the node anew.
     pub(super) fn wait_on(&mut self, listening: Instant) {
         if let BallotState::Behind(since, _) | BallotState::Asked(since, _) = &mut self.vote {

@@ -180,6 +180,11 @@ impl Round {
         self.ballots.iter().any(Ballot::is_asked)
     }
 
+    /// Whether a node is still to answer, or to be asked.
+    pub(crate) fn is_pending(&self, node: NodeId) -> bool {
+        self.ballots.iter().any(|ballot| ballot.node == node && ballot.is_pending())
+    }
+
     /// How many nodes could not be asked, or failed to answer.
     pub(crate) fn missing(&self) -> usize {
         let is_missing =

@@ -129,6 +129,14 @@ impl Topology {
         asked
     }
 
+    /// Connects to a node again without a command, if that is wanted and the backoff allows it.
+    pub(crate) fn redial(&mut self, node: NodeId, now: Instant) {
+        let Self { list, last_connection, connects, .. } = self;
+        if let Some(server) = list.get_mut(Self::index(node)) {
+            server.redial(|| dial(node, last_connection, connects), now);
+        }
+    }
+
     /// The node whose present connection this is. `None` if the connection was given up.
     pub(crate) fn of(&self, id: ConnectionId) -> Option<NodeId> {
         let index = self.list.iter().position(|node| node.id() == Some(id))?;

@@ -16,6 +16,12 @@ fn grants(client: &mut Client) {
     assert!(matches!(client.event(), Event::Granted { .. }));
 }
 
+fn denies(client: &mut Client) {
+    let acquire = client.command();
+    client.reply(acquire.denied(1));
+    assert!(matches!(client.event(), Event::Failed { .. }));
+}
+
 #[test]
 fn every_refusal_of_hello_that_does_not_refuse_the_client_leads_to_resp2() {
     for refusal in [
@@ -141,13 +147,13 @@ fn the_dialect_of_a_server_is_remembered_for_ten_minutes() {
     client.connect();
     client.commands();
     client.reply("-ERR no\r\n");
-    grants(&mut client);
+    denies(&mut client);
     client.disconnect("an idle connection");
     client.acquire(one_attempt("b"));
     client.connect();
     assert_eq!(client.command().name(), "PING");
     client.reply("-NOPERM this user has no permissions to run the 'ping' command\r\n");
-    grants(&mut client);
+    denies(&mut client);
     client.disconnect("an idle connection");
     client.run_for(ms(600_000));
     client.acquire(one_attempt("c"));

@@ -11,6 +11,7 @@
 mod acquiring;
 mod adopting;
 mod closing;
+mod confirming;
 mod connecting;
 mod dead_connections;
 mod dialect;

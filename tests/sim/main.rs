@@ -16,6 +16,7 @@
 
 mod client;
 mod clock;
+mod confirmation;
 mod contract;
 mod determinism;
 mod events;

@@ -35,6 +35,10 @@ impl Simulation<'_> {
         if matches!(happening, Happening::Timer(..)) {
             *deadline = None;
         }
+        let read = match &happening {
+            Happening::ToClient(link, _) => Some(*link),
+            _ => None,
+        };
         let asks = self.asking(&happening).is_some();
         self.feed(client, happening, now);
         self.note_releases(client);
@@ -48,7 +52,10 @@ impl Simulation<'_> {
         self.drain(client, now)?;
         // What was asked for before a release, in the same turn, may still be written.
         self.note_releases(client);
-        Ok(())
+        if let Some(link) = read {
+            self.expect_confirmations(client, link);
+        }
+        self.check_confirmed(client)
     }
 
     /// What an application of this client asks for at this time, if that happens next.
@@ -162,6 +169,7 @@ impl Simulation<'_> {
             let locks = call.split();
             for lock in &locks {
                 self.observer.written(client, lock)?;
+                self.confirmations.asks(id, lock.token());
             }
             self.validity.written((client, self.links[&id].server), id, locks, now)?;
         }

@@ -15,6 +15,8 @@ const ONCE_FAILED: &[u64] = &[
 /// What happens in any thousand worlds: a rule that never applies proves nothing.
 const ALWAYS_COVERED: &[&str] = &[
     "granted",
+    "sent early",
+    "to be confirmed on a new connection",
     "adopted",
     "released",
     "cancelled",

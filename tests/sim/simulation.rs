@@ -7,6 +7,7 @@ use redlatch::HandleId;
 
 use crate::{
     client::SimClient,
+    confirmation::Confirmations,
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
     plan::{Delay, MS, Micros, Operation, Plan, SECOND},
@@ -57,6 +58,7 @@ pub struct Simulation<'p> {
     pub links: BTreeMap<LinkId, Link>,
     pub observer: Observer,
     pub validity: Validity,
+    pub confirmations: Confirmations,
     pub trace: Trace,
     pub quiet: bool,
 }
@@ -97,6 +99,7 @@ impl<'p> Simulation<'p> {
             links: BTreeMap::new(),
             observer: Observer::new(plan),
             validity: Validity::new(plan.settings.servers, plan.settings.policy.drift),
+            confirmations: Confirmations::default(),
             trace: Trace::new(verbose),
             quiet: false,
         };

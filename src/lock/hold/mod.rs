@@ -1,7 +1,7 @@
 //! Holding a lock: its lease, its operations and its loss.
 //!
 //! ```text
-//!   Hold --Renew, extend(), verify()--> Hold, one round in flight, later operations queued
+//!   Hold --Renew, Confirm, extend(), verify()--> Hold, one round in flight, later operations queued
 //!     |                                   yes: the lease is extended      no: lost
 //!     |                                   no answer: the lease keeps its deadline (rule 5)
 //!     '--Lease, MaxHold--> lost           '--release()--> no extension is sent any more
@@ -37,6 +37,9 @@ const SHORTEST_RETRY: Duration = Duration::from_millis(20);
 
 /// A renewal is due at a third of the lease (rule 5).
 const RENEWAL_PART: u64 = 3;
+
+/// A confirmation comes within a tenth of the validity that is left.
+const CONFIRMATION_PART: u64 = 10;
 
 /// The grid of renewals: a hundredth of the lease, at most 100 ms.
 const GRID_PART: u64 = 100;
@@ -101,7 +104,7 @@ impl Hold {
 
     /// Whether the lock is renewed, or an operation is pending (rule 18).
     pub(super) fn is_owed(&self) -> bool {
-        self.renew || !self.operations.is_empty()
+        self.renew || self.operations.is_owed()
     }
 
     pub(super) fn handle(mut self: Box<Self>, input: Input<'_>, cx: &mut Context<'_>) -> Step<Box<Self>> {
@@ -109,8 +112,12 @@ impl Hold {
             Input::Timer(Timer::Lease) => self.lose(Loss::Expired, cx),
             Input::Timer(Timer::MaxHold) => self.lose(Loss::MaxHold, cx),
             Input::Timer(Timer::Renew) => {
-                self.operations.queue(Task::Renew);
+                self.operations.queue(if self.renew { Task::Renew } else { Task::Confirm });
                 self.serve(cx)
+            }
+            Input::Confirm(node, delay) => {
+                self.confirm(node, delay, cx);
+                Step::Stay(self)
             }
             Input::Operate(handle, id, operation) => {
                 self.operations.queue(Task::Operate(handle, id, operation));
@@ -151,6 +158,16 @@ impl Hold {
             // No other input concerns a held lock.
             _ => Step::Stay(self),
         }
+    }
+
+    /// Asks soon whether the lock still stands on a node, for an extension if it is renewed, unless a round does.
+    fn confirm(&self, node: NodeId, delay: Duration, cx: &mut Context<'_>) {
+        if self.round.as_ref().is_some_and(|round| round.is_pending(node)) {
+            return;
+        }
+        let latest = self.validity.since(cx.now).part(CONFIRMATION_PART);
+        let at = cx.now.after(delay.min(latest));
+        cx.timers.set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
     }
 
     fn reenter(mut self: Box<Self>, reentry: Reentry, cx: &mut Context<'_>) -> Step<Box<Self>> {

@@ -16,6 +16,8 @@ use crate::{
 pub(super) enum Task {
     /// A renewal. The application does not wait for its result.
     Renew,
+    /// The lock is confirmed on a new connection. It is lost if the answer is no, and nothing follows otherwise.
+    Confirm,
     /// The application requested an operation.
     Operate(HandleId, OperationId, Operation),
     /// The application re-enters the lock.
@@ -34,6 +36,11 @@ impl Operations {
         self.serving.is_empty() && self.queued.is_empty()
     }
 
+    /// Whether a task was asked for by the application, or renews the lock.
+    pub(super) fn is_owed(&self) -> bool {
+        self.serving.iter().chain(&self.queued).any(|task| *task != Task::Confirm)
+    }
+
     pub(super) fn queue(&mut self, task: Task) {
         self.queued.push(task);
     }
@@ -45,7 +52,7 @@ impl Operations {
         let leases = self.serving.iter().map(|task| match *task {
             Task::Renew => ttl,
             Task::Operate(_, _, Operation::Extend(ttl)) => ttl,
-            Task::Operate(_, _, Operation::Verify) | Task::Reenter(_) => Duration::ZERO,
+            Task::Operate(_, _, Operation::Verify) | Task::Reenter(_) | Task::Confirm => Duration::ZERO,
         });
         leases.max()
     }
@@ -82,6 +89,7 @@ impl Operations {
                     cx.count(|counters| &mut counters.renewed);
                     cx.observe(|lock| Event::Renewed { lock, rtt });
                 }
+                Task::Confirm => {}
                 Task::Operate(lock, op, Operation::Extend(_)) => cx.emit(Event::Extended { op, lock }),
                 Task::Operate(lock, op, Operation::Verify) => {
                     cx.emit(Event::Verified { op, lock, ours: true });
@@ -131,7 +139,7 @@ impl Operations {
 
 fn fail(task: Task, error: &LockError, cx: &mut Context<'_>) {
     match task {
-        Task::Renew => {}
+        Task::Renew | Task::Confirm => {}
         Task::Operate(lock, op, _) => {
             cx.emit(Event::OperationFailed { op, lock, failure: error.clone() });
         }
