@@ -139,6 +139,8 @@ pub struct ServerError {
     pub message: String,
     /// Whether the error is transient, so that another attempt may succeed (rule 14).
     pub transient: bool,
+    /// Whether the server did what it was asked for, and only its replicas did not confirm it.
+    pub ran: bool,
 }
 
 impl NodeError {

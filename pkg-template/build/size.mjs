@@ -16,9 +16,9 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 77_900,
-  "wasm, inlined": 78_500,
-  "JavaScript, Node.js, Deno, Bun": 20_000,
+  wasm: 78_900,
+  "wasm, inlined": 79_500,
+  "JavaScript, Node.js, Deno, Bun": 20_200,
   "JavaScript, workerd": 19_000,
   "JavaScript, edge-light": 18_500,
   "JavaScript, browser": 18_900,

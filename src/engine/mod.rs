@@ -107,7 +107,7 @@ impl<E: Entropy + 'static> Engine<E> {
     ///
     /// Call this before the first lock: the placement of a lock does not change afterwards.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
-        self.topology.add(endpoint, self.policy.connect_timeout)
+        self.topology.add(endpoint, self.policy.connect_timeout, self.policy.replicas)
     }
 
     /// Call this just before [`handle_connected`](Self::handle_connected) to log in with other credentials than those of

@@ -17,6 +17,9 @@ pub struct Policy {
     pub node_timeout: Option<Duration>,
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
+    /// How many replicas of a server must confirm a grant or an extension within `node_timeout` (WAIT), so that it counts: none
+    /// by default. Not for [`Transport::Commands`](crate::Transport::Commands).
+    pub replicas: u32,
     /// The prefix of all keys and channels. None by default.
     pub prefix: Rc<[u8]>,
     /// The prefix of drawn tokens, for people who look at the keys on the server. None by default.
@@ -31,6 +34,7 @@ impl Default for Policy {
             retry_max: Duration::from_millis(250),
             node_timeout: None,
             connect_timeout: Duration::from_millis(5000),
+            replicas: 0,
             prefix: Rc::default(),
             label: "".into(),
         }

@@ -26,6 +26,8 @@ pub struct Server {
     pub(super) users: BTreeMap<Vec<u8>, User>,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) trouble: Option<Trouble>,
+    /// How many replicas have all writes, as WAIT says.
+    pub(super) replicas: u32,
 }
 
 impl Default for Server {
@@ -47,6 +49,7 @@ impl Server {
             users: BTreeMap::from([(b"default".to_vec(), User::new())]),
             sessions: BTreeMap::new(),
             trouble: None,
+            replicas: 0,
         }
     }
 
@@ -94,6 +97,11 @@ impl Server {
     /// Adds or changes a user. Sessions of that user continue with the new rights.
     pub fn set_user(&mut self, name: &[u8], user: User) {
         self.users.insert(name.to_vec(), user);
+    }
+
+    /// How many replicas have all writes from now on, as WAIT says: none at first.
+    pub fn set_replicas(&mut self, replicas: u32) {
+        self.replicas = replicas;
     }
 
     /// Refuses commands for this reason from now on; `None` stops refusing.

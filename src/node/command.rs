@@ -8,4 +8,6 @@ pub(crate) struct Command<'a> {
     /// How long the connection may be silent while this command is at the head of the pipeline, or three round trips if
     /// they take longer.
     pub(crate) silence: Duration,
+    /// How long replicas may take to confirm what the command grants.
+    pub(crate) replication: Duration,
 }

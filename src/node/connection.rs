@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::{
-    error::NodeError,
+    error::{NodeError, ServerError},
     id::{ConnectionId, LockId},
     resp::{Limits, Malformed, Reply, Scanner, decode},
     script::Answer,
@@ -16,7 +16,8 @@ use super::{
     error_reply,
     handshake::{self, Dialect, Handshake, Next},
     known::Paired,
-    pipeline::{Order, Outcome, Pipeline, Queued},
+    outcome::Outcome,
+    pipeline::{Order, Pipeline, Queued},
 };
 
 /// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
@@ -80,7 +81,7 @@ impl Connection {
         id: ConnectionId,
         endpoint: &Endpoint,
         dialect: Dialect,
-        first_nonce: u64,
+        (first_nonce, replicas): (u64, u32),
         until: Instant,
         now: Instant,
     ) -> Self {
@@ -97,7 +98,7 @@ impl Connection {
             dialect,
             greeted_in_resp3: dialect == Dialect::Resp3,
             scanner: Scanner::new(Limits::default()),
-            pipeline: Pipeline::new(first_nonce, order),
+            pipeline: Pipeline::new(first_nonce, order, replicas),
             out,
             answers: Vec::new(),
             heard: now,
@@ -201,6 +202,15 @@ impl Connection {
                     Outcome::Answer(answer) => ConnectionEvent::Reply(tag, Ok(answer)),
                     Outcome::Error(line) => ConnectionEvent::Reply(tag, Err(server_error(line, endpoint))),
                     Outcome::Repeat => ConnectionEvent::Repeat(tag),
+                    Outcome::Fewer { confirmed, needed, within } => {
+                        let error = error_reply::too_few_replicas(confirmed, needed, within);
+                        ConnectionEvent::Reply(tag, Err(NodeError::Server(Rc::new(error))))
+                    }
+                    Outcome::Unconfirmed(line) => {
+                        let error = error_reply::parse(line, &endpoint.password);
+                        let error = ServerError { ran: true, ..error };
+                        ConnectionEvent::Reply(tag, Err(NodeError::Server(Rc::new(error))))
+                    }
                 });
             };
             match self.pipeline.pair(&reply, &mut self.out, tell) {

@@ -1,6 +1,6 @@
 //! Parses error replies: which error it is, whether it is transient (rule 14), and which part of its text may be shown.
 
-use crate::error::ServerError;
+use crate::{error::ServerError, time::Duration};
 
 /// Prefixes of transient errors: the server is starting, failing over, busy or short of a resource.
 const TRANSIENT: [&str; 11] = [
@@ -35,7 +35,16 @@ pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
     };
     // A server that refuses a connection above maxclients sends no prefix of its own.
     let transient = TRANSIENT.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
-    ServerError { prefix, message, transient }
+    ServerError { prefix, message, transient, ran: false }
+}
+
+/// Too few replicas confirmed what the server did. They may be back soon.
+pub(crate) fn too_few_replicas(confirmed: u32, needed: u32, within: Duration) -> ServerError {
+    let [confirmed, needed] = [confirmed, needed].map(|count| count.to_string());
+    let within = within.as_millis().to_string();
+    let message =
+        ["NOREPLICAS ", &confirmed, " of ", &needed, " replicas confirmed within ", &within, " ms"].concat();
+    ServerError { prefix: "NOREPLICAS".to_owned(), message, transient: true, ran: true }
 }
 
 /// The error inside the text with which Redis before 7 wraps an error raised in a script:

@@ -22,7 +22,9 @@ mod error_reply;
 mod handshake;
 mod known;
 mod news;
+mod outcome;
 mod pipeline;
+mod replication;
 mod run;
 
 use crate::{
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     /// The channel on which this client's wake-ups are published.
     channel: Vec<u8>,
     connect_timeout: Duration,
+    /// How many replicas must confirm what is granted.
+    replicas: u32,
     state: State,
     backoff: Backoff,
     /// Why the last connection ended. Locks get this error while the backoff allows no new connection.
@@ -88,11 +92,12 @@ enum State {
 }
 
 impl Node {
-    pub(crate) fn new(endpoint: Endpoint, connect_timeout: Duration) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, connect_timeout: Duration, replicas: u32) -> Self {
         Self {
             endpoint,
             channel: Vec::new(),
             connect_timeout,
+            replicas,
             state: State::Down,
             backoff: Backoff::default(),
             last_error: None,
@@ -199,7 +204,8 @@ impl Node {
         // The nonce detects accidents and is no secret, so zeros do if there is no randomness.
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
-        let connection = Connection::new(id, &self.endpoint, dialect, first_nonce, until, now);
+        let pipeline = (first_nonce, self.replicas);
+        let connection = Connection::new(id, &self.endpoint, dialect, pipeline, until, now);
         let ready = connection.is_ready();
         self.state = State::Up(Box::new(connection));
         self.used = now;
@@ -251,7 +257,7 @@ impl Node {
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
         match &mut self.state {
             State::Up(connection) => {
-                connection.pipeline.close_run(&mut connection.out);
+                connection.pipeline.close(&mut connection.out);
                 connection.pipeline.transmitted();
                 let bytes = core::mem::take(&mut connection.out);
                 (!bytes.is_empty()).then_some((connection.id, bytes))

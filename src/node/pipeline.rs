@@ -11,11 +11,13 @@ use super::{
     Tag,
     command::Command,
     known::{KnownScripts, Paired},
+    outcome::Outcome,
+    replication::{Replication, Wait},
     run::{Form, MOST_LOCKS, Run, digits_of},
 };
 use crate::{
     resp::Reply,
-    script::{Answer, Said, Script},
+    script::{Said, Script},
     time::{Duration, Instant},
 };
 
@@ -38,6 +40,8 @@ pub(crate) struct Pending {
     locks: usize,
     /// The lock keys; empty with [`Order::AsSent`].
     keys: Vec<Vec<u8>>,
+    /// The WAIT that was sent behind it.
+    wait: Option<Wait>,
 }
 
 /// Whether a command was sent while others were in flight.
@@ -64,15 +68,6 @@ struct Deferred {
     bytes: Vec<u8>,
 }
 
-/// What a reply says to one lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome<'a> {
-    Answer(Answer),
-    Error(&'a [u8]),
-    /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
-    Repeat,
-}
-
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Pipeline {
     order: Order,
@@ -90,17 +85,19 @@ pub(crate) struct Pipeline {
     /// How many of the next commands go alone, because the server refused a run for the sake of one of them.
     alone: usize,
     scripts: KnownScripts,
+    replication: Replication,
 }
 
 impl Pipeline {
-    /// Nonces count up from a random number, so that a reply to another connection does not match.
-    pub(crate) fn new(first_nonce: u64, order: Order) -> Self {
-        Self { order, nonce: first_nonce, ..Self::default() }
+    /// Nonces count up from a random number, so that a reply to another connection does not match. `replicas` must confirm
+    /// what is granted.
+    pub(crate) fn new(first_nonce: u64, order: Order, replicas: u32) -> Self {
+        Self { order, nonce: first_nonce, replication: Replication::new(replicas), ..Self::default() }
     }
 
     /// How many replies are awaited, or will be.
     pub(crate) fn len(&self) -> usize {
-        self.queue.len().saturating_add(self.deferred.len())
+        self.queue.len().saturating_add(self.deferred.len()).saturating_add(self.replication.is_next().into())
     }
 
     /// Sends a lock's command. It joins the open run if it can.
@@ -108,6 +105,7 @@ impl Pipeline {
         let is_alone = self.alone > 0;
         self.alone = self.alone.saturating_sub(1);
         self.unsent = self.unsent.saturating_add(1);
+        self.replication.concerns(command.call.script, command.replication);
         if !is_alone
             && self.run.join(&command.call)
             && let Some(last) = self.queue.back_mut()
@@ -119,7 +117,7 @@ impl Pipeline {
         self.close_run(out);
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
-        let Command { call, silence } = command;
+        let Command { call, silence, .. } = command;
         let pending = Pending {
             tags: vec![tag],
             script: call.script,
@@ -133,6 +131,7 @@ impl Pipeline {
                 Order::AsSent => Vec::new(),
                 Order::PerKey => call.keys.locks().map(<[u8]>::to_vec).collect(),
             },
+            wait: None,
         };
         self.run.open(call, nonce);
         if self.is_free(&pending, self.deferred.len()) {
@@ -156,6 +155,14 @@ impl Pipeline {
             last.form = form;
         }
         self.run.close(form, out);
+    }
+
+    /// Appends what is still to be written before the bytes are taken: the open run, and the WAIT for what it grants.
+    pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
+        self.close_run(out);
+        if let Some(last) = self.queue.back_mut() {
+            last.wait = self.replication.close(last.sent, last.silence, out).or(last.wait);
+        }
     }
 
     /// How to send the script in the command that is about to be appended to `out`. An earlier command may get the source.
@@ -221,6 +228,9 @@ impl Pipeline {
         out: &mut Vec<u8>,
         mut tell: impl FnMut(Tag, Outcome<'a>),
     ) -> Paired {
+        if self.replication.is_next() {
+            return if self.replication.pair(reply, tell) { Paired::Ran } else { Paired::Mismatch };
+        }
         if self.queue.len() == 1 {
             // Bytes that answer nothing: the run must not look as if it waited for the next reply.
             self.close_run(out);
@@ -233,6 +243,7 @@ impl Pipeline {
         self.awaited = self.awaited.saturating_sub(head.tags.len());
         self.answered = self.answered.saturating_add(head.tags.len());
         self.scripts.learn(head.script, head.form, paired);
+        self.replication.expect(head.wait);
         match reply {
             Reply::Error(line) => {
                 let is_for_one = head.tags.len() > 1 && concerns_one(line);
@@ -245,26 +256,36 @@ impl Pipeline {
             }
             _ => {
                 let mut tags = head.tags.iter();
-                head.read(reply, |outcome| tags.next().into_iter().for_each(|&tag| tell(tag, outcome)));
+                let replication = &mut self.replication;
+                head.read(reply, |outcome| {
+                    if let Some(&tag) = tags.next()
+                        && !replication.hold_back(tag, outcome)
+                    {
+                        tell(tag, outcome);
+                    }
+                });
             }
         }
         self.send_free(out);
         paired
     }
 
-    /// When the command at the head was sent, and whether others were in flight then.
+    /// When the command at the head was sent, and whether others were in flight then. `None` if replicas are waited for.
     pub(crate) fn head_sent(&self) -> Option<(Instant, Queued)> {
-        self.queue.front().map(|head| (head.sent, head.queued))
+        self.queue.front().filter(|_| !self.replication.is_next()).map(|head| (head.sent, head.queued))
     }
 
     /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received,
     /// `least` the shortest silence that means anything.
     pub(crate) fn silent_at(&self, heard: Instant, least: Duration) -> Option<Instant> {
-        self.queue.front().map(|head| head.sent.max(heard).after(head.silence.max(least)))
+        self.replication
+            .silent_at(heard, least)
+            .or_else(|| self.queue.front().map(|head| head.sent.max(heard).after(head.silence.max(least))))
     }
 
     /// Appends the tags of all commands, each of which now has an unknown outcome.
     pub(crate) fn into_tags(self, tags: &mut Vec<Tag>) {
+        tags.extend(self.replication.tags());
         for pending in self.queue {
             tags.extend(pending.tags);
         }

@@ -200,9 +200,10 @@ impl Ballot {
         }
     }
 
-    /// Whether the node may hold a grant. Not after a transient error, which a script raises before it writes (rule 3).
+    /// Whether the node may hold a grant. Not after a transient error, which a script raises before it writes (rule 3), unless
+    /// the server says that it ran.
     pub(super) fn may_hold(&self) -> bool {
-        let refused = matches!(&self.vote, BallotState::Failed(NodeError::Server(error)) if error.transient);
+        let refused = matches!(&self.vote, BallotState::Failed(NodeError::Server(error)) if error.transient && !error.ran);
         (self.repeated || !refused) && self.may_have_written(false)
     }
 }
@@ -214,5 +215,31 @@ pub(super) fn is_yes(answer: Answer, keys: usize) -> bool {
         Answer::Wait { .. } => false,
         Answer::Flag(flag) => flag,
         Answer::Count(count) => usize::try_from(count) == Ok(keys),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::error::ServerError;
+
+    #[test]
+    fn a_server_may_hold_a_grant_unless_it_refused_before_it_ran() {
+        for (transient, ran, may_hold) in
+            [(true, false, false), (true, true, true), (false, false, true), (false, true, true)]
+        {
+            let error = ServerError { prefix: String::new(), message: String::new(), transient, ran };
+            let ballot = Ballot {
+                node: NodeId(0),
+                vote: BallotState::Failed(NodeError::Server(Rc::new(error))),
+                sent: Some(Instant::default()),
+                verb: Verb::Acquire(Waiter::Absent),
+                repeated: false,
+            };
+            assert_eq!(ballot.may_hold(), may_hold);
+            assert!(!Ballot { sent: None, ..ballot }.may_hold(), "nothing was sent");
+        }
     }
 }

@@ -135,6 +135,11 @@ impl Script {
         &FAIR_RELEASE,
     ];
 
+    /// Whether it grants or extends, and does not only release.
+    pub(crate) fn grants(&self) -> bool {
+        self.returns != Returns::Count
+    }
+
     #[allow(clippy::panic, reason = "evaluated at compile time, where a panic is a compile error")]
     const fn new(
         name: &'static str,

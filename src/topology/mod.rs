@@ -43,8 +43,9 @@ impl Topology {
         Rc::clone(&self.counter)
     }
 
-    pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration) -> NodeId {
-        self.list.push(Node::new(endpoint, connect_timeout));
+    /// `replicas` of it must confirm what it grants.
+    pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration, replicas: u32) -> NodeId {
+        self.list.push(Node::new(endpoint, connect_timeout, replicas));
         NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
     }
 

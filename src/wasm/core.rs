@@ -35,8 +35,10 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// `prefix` is that of keys and channels, `label` that of drawn tokens; empty for none. `drift` is a fraction. The others are in ms; `node_timeout`
-    /// is 0 for the default, which depends on the lease and the number of servers.
+    /// `prefix` is that of keys and channels, `label` that of drawn tokens; empty for none. `replicas` must confirm what is
+    /// granted. `drift` is a fraction. The others are in ms; `node_timeout` is 0 for the default, which depends on the lease
+    /// and the number of servers.
+    #[allow(clippy::too_many_arguments, reason = "flat numbers are what crosses the boundary fast")]
     #[wasm_bindgen(constructor)]
     pub fn new(
         drift: f64,
@@ -46,6 +48,7 @@ impl Core {
         connect_timeout: f64,
         prefix: &[u8],
         label: &str,
+        replicas: u32,
     ) -> Self {
         let policy = Policy {
             drift: number(drift * 1_000_000.0),
@@ -55,6 +58,7 @@ impl Core {
             connect_timeout: span(connect_timeout),
             prefix: prefix.into(),
             label: label.into(),
+            replicas,
         };
         let mut engine = Engine::new(policy, Runtime::default());
         engine.observe(Observed::FirstContacts);

@@ -30,6 +30,7 @@ mod redlock;
 mod reentry;
 mod releasing;
 mod renewing;
+mod replicas;
 mod same_token;
 mod server_errors;
 mod transports;

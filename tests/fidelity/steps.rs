@@ -342,6 +342,8 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
         }),
         (named("ZPOPMIN"), key()).prop_map(|(a, b)| vec![a, b]),
         Just(vec![text("TIME")]),
+        // Without a replica to wait for: for others a server waits by its clock, which stands still here.
+        Just(vec![text("WAIT"), text("0"), text("1")]),
     ]
 }
 
@@ -423,6 +425,11 @@ fn odd() -> impl Strategy<Value = Vec<Word>> {
         "ZRANK a",
         "DEL",
         "EXISTS",
+        "WAIT 1",
+        "WAIT x 1",
+        "WAIT 1 x",
+        "WAIT 1 -1",
+        "WAIT 1 1 1",
         "FLUSHALL WHAT",
     ])
     .prop_filter("grammar that is beyond", |line| !line.is_empty())

@@ -68,6 +68,7 @@ pub struct Setup {
 
 fn policy() -> Policy {
     Policy {
+        replicas: 0,
         prefix: Policy::default().prefix,
         drift: 10_000,
         retry_min: ms(TICK),

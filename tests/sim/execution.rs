@@ -65,6 +65,12 @@ impl Simulation<'_> {
             Executed::new(call, mine)
         };
         let mut locks: Vec<_> = calls.into_iter().map(asked).collect();
+        if command.starts_with(b"*3\r\n$4\r\nWAIT\r\n") {
+            let is_away =
+                self.links.get_mut(&id).expect("a link").rng.chance(self.plan.settings.replica_away);
+            server.memory.set_replicas(u32::from(!is_away));
+            self.observer.count(if is_away { "replica away" } else { "replica confirms" });
+        }
         if server.execute(id, command, &locks, self.now) {
             self.observer.count("connections in RESP2");
         }

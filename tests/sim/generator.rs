@@ -47,6 +47,12 @@ impl Plan {
         if calm && settings.servers == 1 && rng.chance(30) {
             crowd(&mut rng, &mut settings, &mut ops);
         }
+        let mut rng = Rng::of(seed, 8);
+        if rng.chance(12) {
+            settings.policy.replicas = 1;
+            let is_calm = calm || settings.patience.is_some();
+            settings.replica_away = if is_calm { 0 } else { rng.pick(&[0, 10, 50]) };
+        }
         Self { seed, settings, ops, faults }
     }
 }
@@ -104,6 +110,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         without_channels: rng.chance(15),
         database: if rng.chance(10) { 3 } else { 0 },
         old: vec![false; servers],
+        replica_away: 0,
         exemptions: true,
     }
 }

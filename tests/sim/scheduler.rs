@@ -165,6 +165,9 @@ impl Simulation<'_> {
         now: Instant,
     ) -> Result<(), Violation> {
         for (_, words) in split_words(bytes) {
+            if words[0] == b"WAIT" {
+                self.validity.waits(id);
+            }
             let Some(call) = ScriptCall::read(&words) else { continue };
             let locks = call.split();
             for lock in &locks {

@@ -16,6 +16,8 @@ const ONCE_FAILED: &[u64] = &[
 const ALWAYS_COVERED: &[&str] = &[
     "granted",
     "sent early",
+    "replica confirms",
+    "replica away",
     "to be confirmed on a new connection",
     "adopted",
     "released",

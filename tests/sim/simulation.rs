@@ -98,7 +98,7 @@ impl<'p> Simulation<'p> {
             backlogs: (0..plan.settings.servers).map(|_| Vec::new()).collect(),
             links: BTreeMap::new(),
             observer: Observer::new(plan),
-            validity: Validity::new(plan.settings.servers, plan.settings.policy.drift),
+            validity: Validity::new(plan.settings.servers, &plan.settings.policy),
             confirmations: Confirmations::default(),
             trace: Trace::new(verbose),
             quiet: false,

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use redlatch::{
-    Duration, Instant, KeyRole,
+    Duration, Instant, KeyRole, Policy,
     resp::{Limits, Reply, Scanner, decode},
 };
 
@@ -33,8 +33,10 @@ struct Wire {
     greeted: bool,
     /// Whether a reply did not match its call: no further reply counts (rule 7).
     broken: bool,
-    /// Calls without a reply, in the order in which they were written, each with its locks.
+    /// Calls without a reply, in the order in which they were written, each with its locks; a WAIT has none.
     calls: VecDeque<Vec<Sent>>,
+    /// What was answered with yes, and counts once a replica confirms it.
+    unconfirmed: Vec<Sent>,
     /// The token and the claim of each lock that was released.
     released: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
@@ -42,8 +44,8 @@ struct Wire {
 impl Default for Wire {
     fn default() -> Self {
         let scanner = Scanner::new(Limits::default());
-        let (calls, released) = (VecDeque::new(), BTreeSet::new());
-        Self { scanner, greeted: false, broken: false, calls, released }
+        let (calls, unconfirmed, released) = (VecDeque::new(), Vec::new(), BTreeSet::new());
+        Self { scanner, greeted: false, broken: false, calls, unconfirmed, released }
     }
 }
 
@@ -51,7 +53,11 @@ impl Wire {
     /// Whether a call about this lock waits for its reply. A release ends the lock: a later one may have its token.
     fn is_asking(&self, lock: &Owned) -> bool {
         let about = |sent: &&Sent| owned(lock.0, &sent.call) == *lock;
-        self.calls.iter().flatten().rfind(about).is_some_and(|last| !last.call.releases())
+        self.unconfirmed
+            .iter()
+            .chain(self.calls.iter().flatten())
+            .rfind(about)
+            .is_some_and(|last| !last.call.releases())
     }
 }
 
@@ -60,6 +66,8 @@ type Owned = (usize, Vec<u8>, Vec<Vec<u8>>);
 
 pub struct Validity {
     servers: usize,
+    /// How many replicas of a server must confirm what is granted.
+    replicas: i64,
     /// In millionths.
     drift: u64,
     numbers: u64,
@@ -68,8 +76,9 @@ pub struct Validity {
 }
 
 impl Validity {
-    pub fn new(servers: usize, drift: u32) -> Self {
-        Self { servers, drift: drift.into(), numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
+    pub fn new(servers: usize, policy: &Policy) -> Self {
+        let (drift, replicas) = (policy.drift.into(), policy.replicas.into());
+        Self { servers, replicas, drift, numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
     }
 
     /// A client writes a call for these locks at this time of its clock. Of each lock, one command may be in flight on a
@@ -105,6 +114,11 @@ impl Validity {
         Ok(())
     }
 
+    /// A client asks for the replicas of what it wrote on this link.
+    pub fn waits(&mut self, link: LinkId) {
+        self.wires.entry(link).or_default().calls.push_back(Vec::new());
+    }
+
     /// A client reads bytes of a connection.
     pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8]) {
         let wire = self.wires.entry(link).or_default();
@@ -118,12 +132,28 @@ impl Validity {
                 continue;
             }
             match (reply, wire.calls.pop_front()) {
-                (Ok(Reply::Error(_)), Some(_)) => {}
-                (Ok(Reply::Array(parts)), Some(locks)) if is_reply(&parts, &locks) => {
+                (Ok(Reply::Integer(confirmed)), Some(locks)) if locks.is_empty() => {
+                    let unconfirmed = std::mem::take(&mut wire.unconfirmed);
+                    if confirmed >= self.replicas {
+                        answered.extend(unconfirmed.into_iter().map(|sent| (sent, true)));
+                    }
+                }
+                (Ok(Reply::Error(_)), Some(locks)) => {
+                    if locks.is_empty() {
+                        wire.unconfirmed.clear();
+                    }
+                }
+                (Ok(Reply::Array(parts)), Some(locks)) if !locks.is_empty() && is_reply(&parts, &locks) => {
                     let yes = |result: &[Reply<'_>]| matches!(result, [Reply::Integer(1..), ..]);
                     let results = &parts[1..];
                     let results = results.chunks(results.len() / locks.len()).map(yes);
-                    answered.extend(locks.into_iter().zip(results.collect::<Vec<_>>()));
+                    for (sent, yes) in locks.into_iter().zip(results.collect::<Vec<_>>()) {
+                        if yes && self.replicas > 0 && !sent.call.releases() {
+                            wire.unconfirmed.push(sent);
+                        } else {
+                            answered.push((sent, yes));
+                        }
+                    }
                 }
                 _ => wire.broken = true,
             }

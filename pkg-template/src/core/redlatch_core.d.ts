@@ -110,6 +110,7 @@ export interface Instance {
     connectTimeout: number,
     prefix: Uint8Array,
     label: string,
+    replicas: number,
   ) => Core;
   /** The memory that both sides use. Its buffer changes when it grows. */
   readonly memory: { readonly buffer: ArrayBuffer };

@@ -185,7 +185,8 @@ export class CoreHost {
   }
 
   #build(): Running {
-    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, nodes } = this.#settings;
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, replicas, nodes } =
+      this.#settings;
     const instance = this.#load();
     const core = new instance.Core(
       drift,
@@ -195,6 +196,7 @@ export class CoreHost {
       connectTimeout,
       encode(prefix),
       label,
+      replicas,
     );
     const memory = new CoreMemory(core, instance.memory);
     // First, because the next calls may trap.

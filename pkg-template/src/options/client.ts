@@ -6,6 +6,7 @@ import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import { check, duration, numberWithin, optionsOf, show } from "./validate.js";
 
 const SHORTEST_TTL = 100;
+const MOST_REPLICAS = 1_000;
 
 /** A client's options, checked and complete. */
 export interface Settings {
@@ -27,6 +28,8 @@ export interface Settings {
   /** 0 if the core derives it from ttl. */
   readonly nodeTimeout: number;
   readonly connectTimeout: number;
+  /** How many replicas must confirm what is granted; 0 for none. */
+  readonly replicas: number;
   readonly observe: ((event: LockEvent) => unknown) | undefined;
   readonly clock: Clock;
 }
@@ -44,6 +47,7 @@ const CLIENT_OPTIONS = new Set<string>([
   "drift",
   "nodeTimeout",
   "connectTimeout",
+  "replicas",
   "observe",
   "clock",
 ] satisfies (keyof ClientOptions)[]);
@@ -74,6 +78,7 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
     drift: numberWithin("drift", options.drift, 0, 0.5, 0.01),
     nodeTimeout: duration("nodeTimeout", options.nodeTimeout, 1, 0),
     connectTimeout: duration("connectTimeout", options.connectTimeout, 1, 5_000),
+    replicas: parseReplicas(options.replicas, nodes),
     observe: options.observe === undefined ? undefined : check("observe", options.observe, "function"),
     clock: parseClock(options.clock),
   };
@@ -99,6 +104,20 @@ function parseLabel(value: unknown): string {
   const label = check("label", value, "string", "");
   if (/^[ -~]{0,64}$/.test(label)) return label;
   throw new RangeError(`label must have at most 64 characters, all of printable ASCII; got ${show(label)}`);
+}
+
+function parseReplicas(value: unknown, nodes: readonly Node[]): number {
+  if (value === undefined || value === 0) return 0;
+  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MOST_REPLICAS) {
+    const accepted = `replicas must be an integer from 0 to ${MOST_REPLICAS}`;
+    throw new (typeof value === "number" ? RangeError : TypeError)(`${accepted}; got ${show(value)}`);
+  }
+  if (nodes.some(({ transport }) => transport.carrier === "commands")) {
+    throw new TypeError(
+      "replicas needs connections of the client's own: another client may send WAIT on another connection than the lock's commands",
+    );
+  }
+  return value as number;
 }
 
 function parseRetry(value: unknown): { min: number; max: number } {

@@ -70,6 +70,14 @@ export interface ClientOptions {
   /** How long opening a connection may take: ms, integer, at least 1; 5 000 by default. */
   connectTimeout?: number | undefined;
   /**
+   * How many replicas of each server must have a grant or an extension before it counts: an integer from 0 to 1 000, 0 by
+   * default. The server is asked with WAIT, behind the lock's command, and its replicas may take as long as `nodeTimeout`. With
+   * fewer, an attempt fails with ServerError NOREPLICAS and is repeated within `wait`; an extension leaves the lease as it was.
+   * With the number of all replicas, a replica that takes over has every lock; with fewer, a loss is only less likely. Not
+   * over the connection of another client, nor over REST.
+   */
+  replicas?: number | undefined;
+  /**
    * Receives events, for logs and metrics; see {@link LockEvent}. It is called in the middle of the client's work,
    * after promises have settled and losses have been announced, so it must be quick. What it throws becomes a process
    * warning, once. More observers may be added with {@link LockClient.observe}. While there is none, the failure of the

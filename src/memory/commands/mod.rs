@@ -78,6 +78,7 @@ static TABLE: &[Command] = &[
     command("time", 1, Kind::Connection, server::time),
     command("type", 2, Kind::Data, keys::type_of),
     command("unsubscribe", -1, Kind::Listening, connection::unsubscribe),
+    command("wait", 3, Kind::Connection, server::wait),
     command("zadd", -4, Kind::Growing, sorted_sets::zadd),
     command("zcard", 2, Kind::Data, sorted_sets::zcard),
     command("zpopmin", -2, Kind::Data, sorted_sets::zpopmin),

@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     id::LockId,
     script::{
-        Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Waiter, exclusive_acquire,
-        exclusive_release,
+        Answer, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Waiter,
+        exclusive_acquire, exclusive_release,
     },
 };
 
@@ -25,7 +25,11 @@ fn call<'a>(script: &'static Script, keys: &'a LockKeys) -> Call<'a> {
 
 fn push(pipeline: &mut Pipeline, lock: u32, script: &'static Script, out: &mut Vec<u8>) {
     let keys = keys(&[&format!("k{lock}")]);
-    let command = Command { call: call(script, &keys), silence: Duration::from_millis(500) };
+    let command = Command {
+        call: call(script, &keys),
+        silence: Duration::from_millis(500),
+        replication: Duration::ZERO,
+    };
     pipeline.push(tag(lock), &command, Instant::from_micros(3), out);
 }
 
@@ -59,7 +63,7 @@ const NO_SCRIPT: Reply<'static> = Reply::Error(b"NOSCRIPT no");
 
 #[test]
 fn commands_are_written_by_hash_and_by_source() {
-    let mut pipeline = Pipeline::new(0xab, Order::AsSent);
+    let mut pipeline = Pipeline::new(0xab, Order::AsSent, 0);
     let sha1 = core::str::from_utf8(&EXCLUSIVE_RELEASE.sha1).unwrap();
     let by_hash = format!(
         "*7\r\n$7\r\nEVALSHA\r\n$40\r\n{sha1}\r\n$1\r\n1\r\n$2\r\nk1\r\n$16\r\nn0000000000000ab\r\n$0\r\n\r\n$1\r\nt\r\n"
@@ -71,7 +75,7 @@ fn commands_are_written_by_hash_and_by_source() {
 
 #[test]
 fn replies_are_paired_in_order_by_nonce() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     pushed(&mut pipeline, 8, &EXCLUSIVE_RELEASE);
     let answer = Outcome::Answer(Answer::Count(1));
@@ -101,7 +105,7 @@ fn the_reply_to_another_command_is_a_mismatch() {
         results(nonce, &[Reply::Integer(1), Reply::Integer(1)]),
     ];
     for reply in replies {
-        let mut pipeline = Pipeline::new(1, Order::AsSent);
+        let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
         pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
         assert_eq!(paired(&mut pipeline, &reply), (Paired::Mismatch, vec![]), "{reply:?}");
         assert_eq!(tags_of(pipeline), [tag(7)], "it has no answer: {reply:?}");
@@ -111,7 +115,7 @@ fn the_reply_to_another_command_is_a_mismatch() {
 #[test]
 fn a_grant_without_a_proper_fence_is_a_mismatch() {
     for fence in [b"".as_slice(), b"+1", b"1e3", b"18446744073709551616"] {
-        let mut pipeline = Pipeline::new(1, Order::AsSent);
+        let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
         pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
         let reply = results(b"n000000000000001", &[Reply::Bulk(fence)]);
         assert_eq!(paired(&mut pipeline, &reply), (Paired::Mismatch, vec![]), "{fence:?}");
@@ -120,7 +124,7 @@ fn a_grant_without_a_proper_fence_is_a_mismatch() {
 
 #[test]
 fn the_error_of_one_lock_is_that_of_its_command() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     pushed(&mut pipeline, 7, &EXCLUSIVE_ACQUIRE);
     let (_, outcomes) = paired(&mut pipeline, &results(b"n000000000000001", &[Reply::Bulk(b"WRONGTYPE no")]));
     assert_eq!(outcomes, [(tag(7), Outcome::Error(b"WRONGTYPE no"))]);
@@ -128,7 +132,7 @@ fn the_error_of_one_lock_is_that_of_its_command() {
 
 #[test]
 fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     let sent = |pipeline: &mut Pipeline, script| pushed(pipeline, 7, script);
     sent(&mut pipeline, &EXCLUSIVE_ACQUIRE);
     paired(&mut pipeline, &NO_SCRIPT);
@@ -144,7 +148,7 @@ fn an_unknown_script_is_sent_with_eval_until_it_has_run() {
 
 #[test]
 fn noscript_is_reported_once() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     assert_eq!(paired(&mut pipeline, &NO_SCRIPT), (Paired::NoScript, vec![(tag(7), Outcome::Repeat)]));
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
@@ -156,7 +160,7 @@ fn noscript_is_reported_once() {
 
 #[test]
 fn noscript_before_its_command_is_written_is_reported_too() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     assert_eq!(paired(&mut pipeline, &NO_SCRIPT).0, Paired::NoScript);
     push(&mut pipeline, 7, &EXCLUSIVE_RELEASE, &mut Vec::new());
@@ -178,7 +182,7 @@ fn runs(bytes: &[u8]) -> Vec<usize> {
 
 #[test]
 fn commands_of_one_kind_share_a_call_of_at_most_32_locks() {
-    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     (100..170).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
     pipeline.close_run(&mut out);
     assert_eq!(runs(&out), [32, 32, 6]);
@@ -193,7 +197,7 @@ fn commands_of_one_kind_share_a_call_of_at_most_32_locks() {
 
 #[test]
 fn calls_with_other_arguments_do_not_share() {
-    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     let (one, two) = (keys(&["k1"]), keys(&["k2", "k3"]));
     let ms = Duration::from_millis;
     let registration = |before| Some(Registration { waiter: b"c:1", ttl: ms(9), before });
@@ -209,7 +213,7 @@ fn calls_with_other_arguments_do_not_share() {
         exclusive_release(&one, b"t", b"c:1", true),
         exclusive_release(&two, b"t", b"c:1", true),
     ] {
-        let command = Command { call, silence: ms(500) };
+        let command = Command { call, silence: ms(500), replication: ms(0) };
         pipeline.push(tag(1), &command, Instant::default(), &mut out);
     }
     assert_eq!(pipeline.len(), 10);
@@ -217,7 +221,7 @@ fn calls_with_other_arguments_do_not_share() {
 
 /// A pipeline with a run of three acquires in flight.
 fn with_a_run() -> Pipeline {
-    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent), Vec::new());
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     (1..4).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
     pipeline.close_run(&mut out);
     pipeline.transmitted();
@@ -288,7 +292,7 @@ fn without_the_script_a_whole_run_is_repeated_by_eval() {
 
 #[test]
 fn silence_counts_from_the_last_sign_of_life() {
-    let mut pipeline = Pipeline::new(1, Order::AsSent);
+    let mut pipeline = Pipeline::new(1, Order::AsSent, 0);
     assert_eq!(pipeline.silent_at(Instant::from_micros(9), Duration::ZERO), None);
     pushed(&mut pipeline, 7, &EXCLUSIVE_RELEASE);
     assert_eq!(
@@ -304,14 +308,18 @@ fn silence_counts_from_the_last_sign_of_life() {
 fn pushed_on(pipeline: &mut Pipeline, names: &[&str]) -> bool {
     let mut out = Vec::new();
     let keys = keys(names);
-    let command = Command { call: call(&EXCLUSIVE_RELEASE, &keys), silence: Duration::from_millis(500) };
+    let command = Command {
+        call: call(&EXCLUSIVE_RELEASE, &keys),
+        silence: Duration::from_millis(500),
+        replication: Duration::ZERO,
+    };
     pipeline.push(tag(1), &command, Instant::from_micros(3), &mut out);
     !out.is_empty()
 }
 
 #[test]
 fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
-    let mut pipeline = Pipeline::new(1, Order::PerKey);
+    let mut pipeline = Pipeline::new(1, Order::PerKey, 0);
     assert!(pushed_on(&mut pipeline, &["a"]));
     assert!(pushed_on(&mut pipeline, &["b"]), "another key");
     assert!(!pushed_on(&mut pipeline, &["b", "a"]));
@@ -339,7 +347,7 @@ fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
 
 #[test]
 fn with_order_per_key_deferred_commands_are_not_lost() {
-    let mut pipeline = Pipeline::new(1, Order::PerKey);
+    let mut pipeline = Pipeline::new(1, Order::PerKey, 0);
     pushed_on(&mut pipeline, &["a"]);
     pushed_on(&mut pipeline, &["a"]);
     assert_eq!(tags_of(pipeline).len(), 2);
