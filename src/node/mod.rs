@@ -250,7 +250,9 @@ impl Node {
 
     /// Whether it is time to write before the application has made all its calls: see [`Pipeline::is_half_full`].
     pub(crate) fn is_half_full(&self) -> bool {
-        matches!(&self.state, State::Up(connection) if connection.pipeline.is_half_full())
+        // Over another client, or over HTTP, each write may be a request of its own.
+        self.endpoint.transport == Transport::Stream
+            && matches!(&self.state, State::Up(connection) if connection.pipeline.is_half_full())
     }
 
     /// Takes the bytes to write, and their connection, if there are any.

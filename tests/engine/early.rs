@@ -1,7 +1,7 @@
 //! Writing early: the server works on one half of a turn's commands while the application asks for the other half.
 
 use crate::world::{Client, Command, read_commands, request};
-use redlatch::HandleId;
+use redlatch::{Endpoint, HandleId, Policy, Transport};
 
 /// Acquires so many locks in one turn. Returns what is written early, and after how many calls.
 fn acquire(client: &mut Client, count: usize) -> (Vec<HandleId>, Vec<(usize, Command)>) {
@@ -42,6 +42,19 @@ fn a_whole_run_is_written_before_the_turn_ends_if_the_server_has_nothing_to_do()
     assert_eq!((early[0].0, early[0].1.call().locks()), (32, 32));
     let rest: Vec<_> = client.commands().iter().map(|command| command.call().locks()).collect();
     assert_eq!(rest, [32, 32, 4]);
+}
+
+#[test]
+fn nothing_is_written_early_where_each_write_may_be_a_request() {
+    let endpoint = Endpoint { transport: Transport::Commands, ..Endpoint::default() };
+    let mut client = Client::with(Policy::default(), endpoint);
+    client.acquire(request("first"));
+    client.connect();
+    let first = client.command();
+    client.reply(first.granted(1));
+    let (_, early) = acquire(&mut client, 100);
+    assert!(early.is_empty());
+    assert_eq!(client.commands().len(), 100);
 }
 
 #[test]

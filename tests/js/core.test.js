@@ -35,6 +35,7 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
     "closed",
     "connected",
     "detail",
+    "early",
     "extend",
     "inspect",
     "log_in",

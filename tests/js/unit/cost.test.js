@@ -71,8 +71,9 @@ for (const inFlight of [8, 32])
     // A round after one whose halves came far apart is not halved.
     assert.ok(counted.writes > rounds * 1.5 * WHOLE.writes, `${counted.writes} writes`);
     const most = { ...WHOLE, "wasm calls": inFlight + 6, timers: 0.1 };
+    // A tenth more, for the timer that looks at a silent connection.
     for (const [what, once] of Object.entries(most))
-      assert.ok(counted[what] / rounds <= 2 * once, `${what}: ${counted[what] / rounds} for each round`);
+      assert.ok(counted[what] / rounds <= 2.2 * once, `${what}: ${counted[what] / rounds} for each round`);
   });
 
 test("512 in flight: what is shared by all calls of a turn is done once", async (t) => {

@@ -150,6 +150,8 @@ test("wherever it traps, every promise settles, and the next call works", async 
       await server.send("CLIENT", "KILL", "SKIPME", "yes");
       await client.acquire(`${key}-again`);
       await lock.release();
+      // So many that some are sent early.
+      await Promise.all(Array.from({ length: 33 }, (_, at) => client.acquire(`${key}-${at}`)));
       requests.next();
       await client.acquire(`${key}-in-another-request`);
       permitted = method !== "obstructed";
