@@ -17,7 +17,8 @@ use super::{
     handshake::{self, Dialect, Handshake, Next},
     known::Paired,
     outcome::Outcome,
-    pipeline::{Order, Pipeline, Queued},
+    pending::Queued,
+    pipeline::{Order, Pipeline},
 };
 
 /// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its

@@ -23,6 +23,7 @@ mod handshake;
 mod known;
 mod news;
 mod outcome;
+mod pending;
 mod pipeline;
 mod replication;
 mod run;

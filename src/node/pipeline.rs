@@ -12,44 +12,18 @@ use super::{
     command::Command,
     known::{KnownScripts, Paired},
     outcome::Outcome,
-    replication::{Replication, Wait},
-    run::{Form, MOST_LOCKS, Run, digits_of},
+    pending::{Pending, Queued},
+    replication::Replication,
+    run::{Form, MOST_LOCKS, Run},
 };
 use crate::{
     resp::Reply,
-    script::{Said, Script},
+    script::Script,
     time::{Duration, Instant},
 };
 
 /// The smallest half of a turn's commands that is sent ahead of the other half.
 const SMALLEST_HALF: usize = 4;
-
-/// A command whose reply has not arrived. It may be a run, which carries the commands of several locks.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct Pending {
-    /// The locks of the run, in order, or the only one.
-    tags: Vec<Tag>,
-    script: &'static Script,
-    nonce: u64,
-    form: Form,
-    /// The listening time of sending.
-    sent: Instant,
-    queued: Queued,
-    silence: Duration,
-    /// The number of lock keys of the first lock.
-    locks: usize,
-    /// The lock keys; empty with [`Order::AsSent`].
-    keys: Vec<Vec<u8>>,
-    /// The WAIT that was sent behind it.
-    wait: Option<Wait>,
-}
-
-/// Whether a command was sent while others were in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Queued {
-    Alone,
-    BehindOthers,
-}
 
 /// Which commands may be in flight at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -292,41 +266,6 @@ impl Pipeline {
         for deferred in self.deferred {
             tags.extend(deferred.pending.tags);
         }
-    }
-}
-
-impl Pending {
-    fn pair(&self, reply: &Reply<'_>) -> Paired {
-        match reply {
-            Reply::Error(line) if self.form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
-                Paired::NoScript
-            }
-            Reply::Error(_) => Paired::Refused,
-            _ if self.read(reply, |_| {}) => Paired::Ran,
-            _ => Paired::Mismatch,
-        }
-    }
-
-    /// Reads the result for each lock. False if the reply does not begin with the nonce, or has not one result of the
-    /// script's form for each lock.
-    fn read<'a>(&self, reply: &Reply<'a>, mut each: impl FnMut(Outcome<'a>)) -> bool {
-        let Reply::Array(elements) = reply else { return false };
-        let Some((Reply::Bulk(echo), mut results)) = elements.split_first() else { return false };
-        if *echo != digits_of(self.nonce) {
-            return false;
-        }
-        for _ in &self.tags {
-            // A lock alone may have several results, for several keys.
-            let size = if self.tags.len() == 1 { results.len() } else { 1 };
-            let Some((result, rest)) = results.split_at_checked(size) else { return false };
-            match self.script.returns.read(result, self.locks) {
-                Some(Said::Answer(answer)) => each(Outcome::Answer(answer)),
-                Some(Said::Error(line)) => each(Outcome::Error(line)),
-                None => return false,
-            }
-            results = rest;
-        }
-        results.is_empty()
     }
 }
 
