@@ -160,6 +160,11 @@ impl Pipeline {
         }
     }
 
+    /// How many commands of locks have no answer, sent or not.
+    pub(crate) const fn unanswered(&self) -> usize {
+        self.awaited.saturating_add(self.unsent)
+    }
+
     /// Whether the server has nothing to do, and half as many commands wait as it answered last, or a whole run. To send
     /// them now lets it work while the application goes on: otherwise the client and the server would take turns.
     pub(crate) const fn is_half_full(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Acquiring a lock: attempts, waiting, giving up.
 
 use crate::world::{Client, Command, LOOK, NO_CHANNELS, at, failure, ms, one_attempt, request};
-use redlatch::{Duration, Event, InvalidRequest, Request};
+use redlatch::{Duration, Endpoint, Event, InvalidRequest, Policy, Request, Transport};
 
 #[test]
 fn a_free_lock_is_granted_with_its_fence_and_token() {
@@ -204,4 +204,22 @@ fn in_a_cluster_each_slot_has_a_fence_counter() {
     client.commands();
     client.acquire(one_attempt("b"));
     in_slot(&client.command(), "b");
+
+    // Nor does another client's connection: all that is in flight when it is learnt is asked again.
+    let mut client =
+        Client::with(Policy::default(), Endpoint { transport: Transport::Commands, ..Endpoint::default() });
+    let keys: Vec<_> = (0..5).map(|at| format!("key {at}")).collect();
+    for key in &keys {
+        client.acquire(one_attempt(key));
+    }
+    client.connect();
+    assert_eq!(client.commands().len(), 5);
+    client.reply(refusal.repeat(5));
+    let again = client.commands();
+    for (command, key) in again.iter().zip(&keys) {
+        in_slot(command, key);
+    }
+    client.reply(refusal.repeat(5));
+    let failures = client.events();
+    assert_eq!((again.len(), failures.len()), (5, 5), "each is asked again once");
 }
