@@ -72,7 +72,7 @@ function errorOf(
     case CODE.connection:
       return connectionError(record, node, keys);
     case CODE.server:
-      return new ServerError(`${node.name}: ${remedied(message, node)}`, node.name, prefix, { keys });
+      return new ServerError(`${node.name}: ${remedied(message, node, keys)}`, node.name, prefix, { keys });
     case CODE.protocol:
       return new ProtocolError(`${node.name}: ${message}`, node.name, { keys });
     case CODE.overloaded:
@@ -85,14 +85,22 @@ function errorOf(
 }
 
 /** An error reply with what to do about it, where its own text does not say so. */
-function remedied(message: string, { transport }: NodeInfo): string {
+function remedied(message: string, { transport }: NodeInfo, keys: readonly string[]): string {
   const remedies = transport.carrier === "commands" ? OTHER_CLIENT : OWN_CONNECTION;
-  const found = [...remedies, ...ANY_CONNECTION].find(([begin]) => message.startsWith(begin));
+  const found = [...(keys.length > 1 ? SEVERAL_KEYS : []), ...remedies, ...ANY_CONNECTION].find(([begin]) =>
+    message.startsWith(begin),
+  );
   return found === undefined ? message : `${message.replace(/\.$/, "")}; ${found[1]}`;
 }
 
 type Remedies = readonly (readonly [begin: string, remedy: string])[];
 
+const SEVERAL_KEYS: Remedies = [
+  [
+    "CROSSSLOT",
+    "in a cluster, all keys of one lock need the same hash tag, such as `{order:7}:stock` and `{order:7}:payment`",
+  ],
+];
 const OWN_CONNECTION: Remedies = [
   ["NOAUTH", "give the password in the URL (redis://:password@host), or by `credentials`"],
   ["WRONGPASS", "check user and password, and percent-encode the special characters in a URL"],

@@ -3,6 +3,12 @@ import type { Command } from "./command.js";
 
 /** Prefixes of the server's message: the class of an error as a string, Upstash's own words, and the protocol's `-`. */
 const WRAPPED = /^(?:[A-Za-z]*Error: |Command failed: )?-?/;
+/**
+ * ioredis and GLIDE follow a cluster's redirects and repeat TRYAGAIN, and give up in the end. The server has done nothing
+ * then, and the change of the cluster will be over, so the outcome is known and transient. This is ioredis's form.
+ */
+const REDIRECTED =
+  /^Too many Cluster redirections\. Last error: (?:[A-Za-z]*Error: )?(?=(?:MOVED|ASK|TRYAGAIN|CLUSTERDOWN) )/;
 /** GLIDE's form of the errors that it knows: `... server: - NoScriptError: No matching script`. */
 const GLIDE = /^An error was signalled by the server: - ([A-Za-z]+): /;
 /** GLIDE's other kinds are Redis's prefixes in another case. */
@@ -10,6 +16,8 @@ const GLIDE_KINDS = new Map([
   ["Response", "ERR"],
   ["BusyLoading", "LOADING"],
   ["PermissionDenied", "NOPERM"],
+  ["Moved", "TRYAGAIN too many redirections: MOVED"],
+  ["Ask", "TRYAGAIN too many redirections: ASK"],
 ]);
 /** `NOSCRIPT No matching script`, and GLIDE's `WRONGTYPE: Operation against ...`. */
 const SERVERS = /^([A-Z][A-Z0-9]+):? (.*)$/;
@@ -21,6 +29,7 @@ const OTHERS =
 export function errorReply(message: string): string | undefined {
   const text = message
     .replace(/[\r\n]+/g, " ")
+    .replace(REDIRECTED, "TRYAGAIN too many redirections: ")
     .replace(WRAPPED, "")
     .replace(GLIDE, prefixOf);
   const [, prefix, rest] = SERVERS.exec(text) ?? [];

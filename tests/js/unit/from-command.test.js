@@ -81,6 +81,21 @@ for (const [what, error, line] of [
   ["GLIDE, LOADING", new Error("An error was signalled by the server: - BusyLoadingError: x"), "LOADING x"],
   ["GLIDE, ERR", new Error("An error was signalled by the server: - ResponseError: x"), "ERR x"],
   ["GLIDE, TRYAGAIN", new Error("An error was signalled by the server: - TryAgain: x"), "TRYAGAIN x"],
+  [
+    "GLIDE, MOVED",
+    new Error("An error was signalled by the server: - Moved: 913 127.0.0.1:1"),
+    "TRYAGAIN too many redirections: MOVED 913 127.0.0.1:1",
+  ],
+  [
+    "ioredis, TRYAGAIN, again and again",
+    new Error("Too many Cluster redirections. Last error: ReplyError: TRYAGAIN Multiple keys"),
+    "TRYAGAIN too many redirections: TRYAGAIN Multiple keys",
+  ],
+  [
+    "ioredis, MOVED, again and again",
+    new Error("Too many Cluster redirections. Last error: ReplyError: MOVED 913 127.0.0.1:1"),
+    "TRYAGAIN too many redirections: MOVED 913 127.0.0.1:1",
+  ],
   ["GLIDE, others", new Error("WRONGTYPE: Operation against a key"), "WRONGTYPE Operation against a key"],
   [
     "of another realm",
@@ -110,6 +125,11 @@ for (const [what, error, says] of [
   ["node-redis", named("SocketClosedUnexpectedlyError", "Socket closed unexpectedly"), /^Socket closed/],
   ["ioredis", new Error("Stream isn't writeable and enableOfflineQueue options is false"), /writeable/],
   ["GLIDE", named("TimeoutError", "timed out"), /^timed out$/],
+  [
+    "ioredis, in a cluster",
+    new Error("Too many Cluster redirections. Last error: Error: Connection is closed."),
+    /^Too many/,
+  ],
   [
     "Bun",
     Object.assign(new Error("Connection closed"), { code: "ERR_REDIS_CONNECTION_CLOSED" }),
