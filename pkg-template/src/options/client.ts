@@ -3,7 +3,7 @@ import type { Transport } from "../types/transport.js";
 import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
-import { check, duration, numberWithin, optionsOf, show } from "./validate.js";
+import { check, duration, integerWithin, numberWithin, optionsOf, show } from "./validate.js";
 
 const SHORTEST_TTL = 100;
 const MOST_REPLICAS = 1_000;
@@ -107,17 +107,13 @@ function parseLabel(value: unknown): string {
 }
 
 function parseReplicas(value: unknown, nodes: readonly Node[]): number {
-  if (value === undefined || value === 0) return 0;
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > MOST_REPLICAS) {
-    const accepted = `replicas must be an integer from 0 to ${MOST_REPLICAS}`;
-    throw new (typeof value === "number" ? RangeError : TypeError)(`${accepted}; got ${show(value)}`);
-  }
-  if (nodes.some(({ transport }) => transport.carrier === "commands")) {
+  const replicas = integerWithin("replicas", value, 0, MOST_REPLICAS, 0);
+  if (replicas > 0 && nodes.some(({ transport }) => transport.carrier === "commands")) {
     throw new TypeError(
       "replicas needs connections of the client's own: another client may send WAIT on another connection than the lock's commands",
     );
   }
-  return value as number;
+  return replicas;
 }
 
 function parseRetry(value: unknown): { min: number; max: number } {

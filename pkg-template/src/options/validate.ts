@@ -58,6 +58,18 @@ export function numberWithin(
   throw refusal(`${name} must be a number from ${min} to ${max}`, value);
 }
 
+export function integerWithin(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+  fallback: number,
+): number {
+  if (value === undefined) return fallback;
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
+  throw refusal(`${name} must be an integer from ${min} to ${max}`, value);
+}
+
 /** The options of `what`: an object with only known names, or undefined for none. */
 export function optionsOf<T extends object>(what: string, options: unknown, known: ReadonlySet<string>): T {
   if (options === undefined) return {} as T;
