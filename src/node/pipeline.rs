@@ -52,9 +52,9 @@ pub(crate) struct Pipeline {
     run: Run,
     /// How many locks asked for something that the driver has not taken yet.
     unsent: usize,
-    /// How many have no answer to what it took.
+    /// How many locks wait for the answer to what the driver took.
     awaited: usize,
-    /// How many were answered since it last took something.
+    /// How many locks were answered since the driver last took something.
     answered: usize,
     /// How many of the next commands go alone, because the server refused a run for the sake of one of them.
     alone: usize,

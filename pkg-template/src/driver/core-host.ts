@@ -26,7 +26,7 @@ export class CoreHost {
   readonly #trapped: (error: InternalError) => void;
   #running: Running | undefined;
   #observed = false;
-  /** Whether something is better sent before the next poll, since the last `acquire` or `release`. */
+  /** Whether the last `acquire` or `release` left something that is better sent before the next poll. */
   hasEarly = false;
   /** The clocks when they were last read. */
   #mono = 0;
