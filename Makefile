@@ -146,13 +146,15 @@ test-fuzz: toolchain
 	else printf '\n=== Nothing is fuzzed: the nightly toolchain is missing.\n'; fi
 
 ##@ The package
-# Panics name source files: the flags keep this machine's folders, and its registry's, out of the package.
+# Panics name source files: the flags keep this machine's folders, and its registry's, out of the package. Where the sources
+# of the standard library are installed (rust-src), they would be named too.
 # Both have the same name in target/: each call of cargo puts the one there that it was asked for.
 # Inlining a quarter of what LLVM would by default, for the size: see the log in tests/bench/README.md.
 define build-wasm
 @echo '$(1): cargo build, wasm-bindgen, wasm-opt'
 @cargo fetch --quiet --locked --target $(TARGET)
-@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=50"; for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
+@flags="$${RUSTFLAGS:-} -C llvm-args=-inline-threshold=50 --remap-path-prefix=$$(rustc --print sysroot)=rust"; \
+  for crates in "$${CARGO_HOME:-$$HOME/.cargo}"/registry/src/*; do \
   flags+=" --remap-path-prefix=$$crates=crates"; done; \
   RUSTFLAGS=$$flags cargo build --locked --release --target $(TARGET) --lib $(2)
 @rm -rf target/bindgen
