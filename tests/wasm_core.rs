@@ -34,7 +34,7 @@ struct Client {
 impl Client {
     fn new() -> Self {
         let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, b"", "", 0);
-        assert_eq!(core.add_node(String::new(), "s3cret".into(), 0, false), 0);
+        assert_eq!(core.add_node(String::new(), "s3cret".into(), 0, false, false), 0);
         Self { core, now: 1000.0 }
     }
 
@@ -210,7 +210,7 @@ fn invalid_requests_are_refused_with_the_javascript_error_types() {
     };
     assert_eq!(acquire(&mut core, b"a", 1000.0), 0.0);
     assert_eq!(refused(&mut core), "TypeError");
-    core.add_node(String::new(), String::new(), 0, false);
+    core.add_node(String::new(), String::new(), 0, false, false);
     for (key, ttl, name) in
         [(&b""[..], 1000.0, "TypeError"), (b"a", 99.0, "RangeError"), (b"a", f64::NAN, "RangeError")]
     {

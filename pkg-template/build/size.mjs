@@ -16,8 +16,8 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 78_900,
-  "wasm, inlined": 79_500,
+  wasm: 80_100,
+  "wasm, inlined": 80_900,
   "JavaScript, Node.js, Deno, Bun": 20_200,
   "JavaScript, workerd": 19_200,
   "JavaScript, edge-light": 18_700,

@@ -218,6 +218,10 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.stats.count(|counters| &mut counters.round_trips);
                 self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(node, tag.serial)), now);
             }
+            News::Unanswered(tag, error) => {
+                let heard = Heard::Unanswered(node, tag.serial, &error);
+                self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
+            }
             News::Wake(lock) => self.deliver_and_follow(lock, Input::Wake, now),
             News::Ready { waiting, again } => {
                 if again {

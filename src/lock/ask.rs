@@ -45,7 +45,7 @@ impl Ask for Context<'_> {
         let call = kind::call(verb, registers, names, self.spec, self.owner, self.policy);
         let silence = self.spec.placement.silence(self.spec.node_timeout);
         let command = Command { call, silence, replication: self.spec.node_timeout };
-        let tag = Tag { lock: self.id, serial };
+        let tag = Tag { lock: self.id, serial, in_cluster: false };
         let asked = self.shared.topology.ask(node, tag, &command, self.listening);
         // A single node's vote ends a round, so that nothing is in flight when the next begins.
         if matches!(asked, Asked::Sent) && self.spec.placement.grants_in_part() {

@@ -19,7 +19,7 @@ impl InFlight {
         self.0.iter().any(|&(each, _)| each == node)
     }
 
-    /// Removes the command that this news ends. Returns its node if the command was answered: then the connection lives.
+    /// Removes the command that this news ends. Returns its node if the connection lives.
     pub(super) fn end(&mut self, heard: &Heard<'_>) -> Option<NodeId> {
         let before = self.0.len();
         match *heard {
@@ -27,7 +27,9 @@ impl InFlight {
                 self.0.retain(|&(each, _)| each != node);
                 None
             }
-            Heard::Reply(node, serial, _) | Heard::Repeat(node, serial) => {
+            Heard::Reply(node, serial, _)
+            | Heard::Repeat(node, serial)
+            | Heard::Unanswered(node, serial, _) => {
                 self.0.retain(|each| *each != (node, serial));
                 (self.0.len() < before).then_some(node)
             }

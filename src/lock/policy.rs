@@ -18,7 +18,7 @@ pub struct Policy {
     /// How long making a connection, including the handshake, may take: 5 s by default.
     pub connect_timeout: Duration,
     /// How many replicas of a server must confirm a grant or an extension within `node_timeout` (WAIT), so that it counts: none
-    /// by default. Not for [`Transport::Commands`](crate::Transport::Commands).
+    /// by default. Only with [`Transport::Stream`](crate::Transport::Stream).
     pub replicas: u32,
     /// The prefix of all keys and channels. None by default.
     pub prefix: Rc<[u8]>,

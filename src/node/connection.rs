@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::{
-    error::{NodeError, ServerError},
+    error::{Cause, NodeError, ServerError},
     id::{ConnectionId, LockId},
     resp::{Limits, Malformed, Reply, Scanner, decode},
     script::Answer,
@@ -70,6 +70,8 @@ pub(super) enum ConnectionEvent {
     Reply(Tag, Result<Answer, NodeError>),
     /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
     Repeat(Tag),
+    /// The command will get no answer, and its outcome is unknown. The others are not concerned.
+    Unanswered(Tag, NodeError),
     /// The connection cannot be used any more.
     Ended(NodeError),
     /// The commands were refused with READONLY: the server is a replica now, and the connection is of no use (rule 17).
@@ -92,6 +94,7 @@ impl Connection {
                 (Some((Handshake::begin(dialect, endpoint, &mut out), until)), Order::AsSent)
             }
             Transport::Commands => (None, Order::PerKey),
+            Transport::Independent => (None, Order::Independent),
         };
         Self {
             id,
@@ -167,7 +170,26 @@ impl Connection {
                 Ok(reply) => reply,
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
+            // Which command is answered, and how.
+            let mut answered = (0, &reply);
             match (&reply, self.greeting) {
+                (Reply::Push(elements), _) if self.pipeline.order() == Order::Independent => {
+                    let [Reply::Bulk(what), Reply::Bulk(nonce), content] = elements.as_slice() else {
+                        continue;
+                    };
+                    // What comes too late is for nobody.
+                    let Some(place) = self.pipeline.place_of(nonce) else { continue };
+                    match (*what, content) {
+                        (b"answer", reply) => answered = (place, reply),
+                        (b"unanswered", Reply::Bulk(reason)) => {
+                            let Some(tag) = self.pipeline.give_up(place, &mut self.out) else { continue };
+                            let reason = String::from_utf8_lossy(reason);
+                            let error = NodeError::connection(Cause::Unknown, &reason);
+                            return ConnectionEvent::Unanswered(tag, error);
+                        }
+                        _ => continue,
+                    }
+                }
                 (Reply::Push(elements), _) if !awaits_push => match woken(elements, channel) {
                     Some(lock) => return ConnectionEvent::Wake(lock),
                     None => continue,
@@ -194,28 +216,16 @@ impl Connection {
                 }
                 _ => {}
             }
-            if let Some(asked) = self.pipeline.head_sent() {
+            let (place, reply) = answered;
+            if let Some(asked) = self.pipeline.sent_at(place) {
                 measure(&mut self.round_trip, asked, self.heard);
             }
             let answers = &mut self.answers;
-            let tell = |tag, outcome| {
-                answers.push(match outcome {
-                    Outcome::Answer(answer) => ConnectionEvent::Reply(tag, Ok(answer)),
-                    Outcome::Error(line) => ConnectionEvent::Reply(tag, Err(server_error(line, endpoint))),
-                    Outcome::Repeat => ConnectionEvent::Repeat(tag),
-                    Outcome::Fewer { confirmed, needed, within } => {
-                        let error = error_reply::too_few_replicas(confirmed, needed, within);
-                        ConnectionEvent::Reply(tag, Err(NodeError::Server(Rc::new(error))))
-                    }
-                    Outcome::Unconfirmed(line) => {
-                        let error = error_reply::parse(line, &endpoint.password);
-                        let error = ServerError { ran: true, ..error };
-                        ConnectionEvent::Reply(tag, Err(NodeError::Server(Rc::new(error))))
-                    }
-                });
-            };
-            match self.pipeline.pair(&reply, &mut self.out, tell) {
+            let tell = |tag, outcome| answers.push(event_of(tag, outcome, endpoint));
+            match self.pipeline.pair(place, reply, &mut self.out, tell) {
                 Paired::Ran => self.proven = true,
+                // Of independent commands, it concerns only the server of this one.
+                Paired::Refused if self.pipeline.order() == Order::Independent => {}
                 Paired::Refused => {
                     if let Some(demoted) = self.demoted() {
                         return demoted;
@@ -226,6 +236,11 @@ impl Connection {
             }
             self.answers.reverse();
         }
+    }
+
+    /// Gives up one of the commands that got no answer in time, if each has its own time.
+    pub(super) fn give_up_overdue(&mut self, round_trips: Duration, now: Instant) -> Option<Tag> {
+        self.pipeline.give_up_overdue(round_trips, now, &mut self.out)
     }
 
     /// Takes the answers back if the error in them calls for a new connection: the name may resolve to the new master then.
@@ -243,6 +258,22 @@ impl Connection {
         }
         Some(ConnectionEvent::Demoted(tags, error))
     }
+}
+
+/// What one lock is told.
+fn event_of(tag: Tag, outcome: Outcome<'_>, endpoint: &Endpoint) -> ConnectionEvent {
+    let error = match outcome {
+        Outcome::Answer(answer) => return ConnectionEvent::Reply(tag, Ok(answer)),
+        Outcome::Repeat => return ConnectionEvent::Repeat(tag),
+        Outcome::Error(line) => error_reply::parse(line, &endpoint.password),
+        Outcome::Fewer { confirmed, needed, within } => {
+            error_reply::too_few_replicas(confirmed, needed, within)
+        }
+        Outcome::Unconfirmed(line) => {
+            ServerError { ran: true, ..error_reply::parse(line, &endpoint.password) }
+        }
+    };
+    ConnectionEvent::Reply(tag, Err(NodeError::Server(Rc::new(error))))
 }
 
 /// Updates the round-trip time: a command sent at `asked` was answered at `heard`. A shorter time is taken over at once,

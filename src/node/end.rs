@@ -83,7 +83,18 @@ impl Node {
 
     /// When the connection counts as dead unless bytes are received before.
     fn dead_at(&self, connection: &Connection) -> Option<Instant> {
-        connection.deadline(self.round_trips().unwrap_or(FIRST_ANSWER.min(self.connect_timeout)))
+        connection.deadline(self.least_silence())
+    }
+
+    /// The shortest silence of the server that means anything.
+    fn least_silence(&self) -> Duration {
+        self.round_trips().unwrap_or(FIRST_ANSWER.min(self.connect_timeout))
+    }
+
+    /// A command gets no answer any more, though the connection lives.
+    pub(super) fn unanswered(&mut self, tag: Tag, error: NodeError) -> News {
+        self.fault = Some(error.clone());
+        News::Unanswered(tag, error)
     }
 
     /// Ends the connection if its deadline has passed.
@@ -95,6 +106,14 @@ impl Node {
             && self.dead_at(connection).is_none()
         {
             return Some(self.hang_up());
+        }
+        let least = self.least_silence();
+        if let State::Up(connection) = &mut self.state
+            && self.endpoint.transport == Transport::Independent
+        {
+            let tag = connection.give_up_overdue(least, now)?;
+            let error = NodeError::connection(Cause::Unknown, "no answer in time (nodeTimeout)");
+            return Some(self.unanswered(tag, error));
         }
         let (cause, text) = match &self.state {
             State::Up(connection) if connection.is_ready() => {

@@ -7,8 +7,13 @@ pub enum Transport {
     Stream,
     /// Single commands over a session that is not the engine's: another Redis client, or HTTP requests. There is no
     /// handshake, and there are no wake-ups, so waiters poll. A later command may overtake an earlier one, so only one
-    /// command per key is in flight at a time.
+    /// command per key is in flight at a time. Replies come in the order of sending, and when one does not come in time the
+    /// session ends: it leads to one server.
     Commands,
+    /// The same, but each command goes its own way, maybe to a server of its own, as over another client's cluster. Silence
+    /// and failures concern one command. What became of each comes in any order, as a push of RESP3: `answer, <nonce>,
+    /// <reply>`, or `unanswered, <nonce>, <reason>` if its outcome is unknown.
+    Independent,
 }
 
 /// How the engine logs in to one server. The driver alone knows the server's address.
@@ -20,8 +25,8 @@ pub struct Endpoint {
     pub password: String,
     /// The number of the database, for SELECT.
     pub database: u32,
-    /// How commands reach the server. With [`Transport::Commands`] the other fields are ignored: that session is logged
-    /// in already.
+    /// How commands reach the server. Unless it is [`Transport::Stream`], the other fields are ignored: that session is
+    /// logged in already.
     pub transport: Transport,
 }
 

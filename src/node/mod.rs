@@ -75,8 +75,6 @@ pub(crate) struct Node {
     resp2_until: Option<Instant>,
     /// Whether the server is part of a cluster, by its reply to HELLO, or because it refused keys in different slots.
     is_cluster: bool,
-    /// How many unanswered commands were made before that was known: their keys may be in different slots.
-    uninformed: usize,
     /// Whether the server hung up on the last HELLO.
     hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
@@ -111,7 +109,6 @@ impl Node {
             was_ready: false,
             resp2_until: None,
             is_cluster: false,
-            uninformed: 0,
             hung_up: false,
             used: Instant::default(),
             wanted: false,
@@ -122,7 +119,7 @@ impl Node {
     /// Sends a command if the server is ready. If a new connection is needed, `dial` requests it and returns its id.
     pub(crate) fn ask(
         &mut self,
-        tag: Tag,
+        mut tag: Tag,
         command: &Command<'_>,
         dial: impl FnOnce() -> ConnectionId,
         now: Instant,
@@ -132,6 +129,7 @@ impl Node {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(NodeError::Overloaded);
                 }
+                tag.in_cluster = self.is_cluster;
                 if self.is_cluster {
                     // Locks are in different slots: each goes alone.
                     connection.pipeline.close_run(&mut connection.out);
@@ -235,26 +233,19 @@ impl Node {
             ConnectionEvent::Ready => Some(self.ready(now)),
             ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
             ConnectionEvent::Reply(tag, reply) => {
-                let was_known = self.is_cluster && self.uninformed == 0;
-                self.uninformed = self.uninformed.saturating_sub(1);
                 match &reply {
                     Ok(_) => self.backoff.succeeded(),
-                    Err(NodeError::Server(error)) if error.prefix == "CROSSSLOT" && !was_known => {
+                    Err(NodeError::Server(error)) if error.prefix == "CROSSSLOT" && !tag.in_cluster => {
                         // Refused before it ran. Nothing else in the command needs another slot than its locks.
-                        if !self.is_cluster {
-                            self.is_cluster = true;
-                            self.uninformed = connection.pipeline.unanswered();
-                        }
+                        self.is_cluster = true;
                         return Some(News::Repeat(tag));
                     }
                     Err(error) => self.fault = Some(error.clone()),
                 }
                 Some(News::Reply(tag, reply))
             }
-            ConnectionEvent::Repeat(tag) => {
-                self.uninformed = self.uninformed.saturating_sub(1);
-                Some(News::Repeat(tag))
-            }
+            ConnectionEvent::Repeat(tag) => Some(News::Repeat(tag)),
+            ConnectionEvent::Unanswered(tag, error) => Some(self.unanswered(tag, error)),
             ConnectionEvent::Ended(error) => Some(self.end(error, Vec::new(), true, entropy, now)),
             ConnectionEvent::Demoted(tags, error) => Some(self.end(error, tags, true, entropy, now)),
         }
@@ -321,7 +312,6 @@ impl Node {
         }
         self.hung_up = false;
         self.wanted = false;
-        self.uninformed = 0;
         self.is_cluster |= matches!(&self.state, State::Up(connection) if connection.is_cluster);
         let again = core::mem::replace(&mut self.was_ready, true);
         News::Ready { waiting: core::mem::take(&mut self.waiting), again }

@@ -14,6 +14,8 @@ pub(crate) struct Tag {
     pub(crate) lock: LockId,
     /// The serial number of the round.
     pub(crate) serial: u32,
+    /// Whether the server was known to be part of a cluster when the command was sent.
+    pub(crate) in_cluster: bool,
 }
 
 /// Whether a command was sent.
@@ -33,6 +35,8 @@ pub(crate) enum News {
     Reply(Tag, Result<Answer, NodeError>),
     /// The server did nothing, and the command is to be sent again.
     Repeat(Tag),
+    /// The command will get no answer, and its outcome is unknown, though the connection lives.
+    Unanswered(Tag, NodeError),
     /// A wake-up for this lock.
     Wake(LockId),
     /// The connection is ready. `again` if an earlier connection to this server was ready.

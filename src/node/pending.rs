@@ -41,6 +41,11 @@ pub(super) enum Queued {
 }
 
 impl Pending {
+    /// When it has waited for too long, if it has a time of its own. `least` is the shortest time that means anything.
+    pub(super) fn overdue_at(&self, least: Duration) -> Instant {
+        self.sent.after(self.silence.max(least))
+    }
+
     /// What a reply is to this command.
     pub(super) fn pair(&self, reply: &Reply<'_>) -> Paired {
         match reply {

@@ -14,7 +14,7 @@ use super::{
     outcome::Outcome,
     pending::{Pending, Queued},
     replication::Replication,
-    run::{Form, MOST_LOCKS, Run},
+    run::{Form, MOST_LOCKS, Run, digits_of},
 };
 use crate::{
     resp::Reply,
@@ -33,6 +33,8 @@ pub(crate) enum Order {
     AsSent,
     /// One command per key: a later command may overtake an earlier one, and a release must not overtake its acquire.
     PerKey,
+    /// The same, and each command goes its own way, maybe to a server of its own: silence and failures concern it alone.
+    Independent,
 }
 
 /// A command that is sent only when earlier commands on the same keys have been answered.
@@ -103,14 +105,14 @@ impl Pipeline {
             locks: call.keys.count(),
             keys: match self.order {
                 Order::AsSent => Vec::new(),
-                Order::PerKey => call.keys.locks().map(<[u8]>::to_vec).collect(),
+                Order::PerKey | Order::Independent => call.keys.locks().map(<[u8]>::to_vec).collect(),
             },
             wait: None,
         };
         self.run.open(call, nonce);
         if self.is_free(&pending, self.deferred.len()) {
             self.queue.push_back(pending);
-            if is_alone || self.order == Order::PerKey {
+            if is_alone || self.order != Order::AsSent {
                 self.close_run(out);
             }
         } else {
@@ -160,11 +162,6 @@ impl Pipeline {
         }
     }
 
-    /// How many commands of locks have no answer, sent or not.
-    pub(crate) const fn unanswered(&self) -> usize {
-        self.awaited.saturating_add(self.unsent)
-    }
-
     /// Whether the server has nothing to do, and half as many commands wait as it answered last, or a whole run. To send
     /// them now lets it work while the application goes on: otherwise the client and the server would take turns.
     pub(crate) const fn is_half_full(&self) -> bool {
@@ -199,10 +196,11 @@ impl Pipeline {
         }
     }
 
-    /// Pairs a reply with the command at the head, and removes that command unless they do not match. `tell` gets what the
-    /// reply says to each of its locks. Deferred commands that become free are appended to `out`.
+    /// Pairs a reply with the command at this place, 0 for the head, and removes that command unless they do not match.
+    /// `tell` gets what the reply says to each of its locks. Deferred commands that become free are appended to `out`.
     pub(crate) fn pair<'a>(
         &mut self,
+        place: usize,
         reply: &Reply<'a>,
         out: &mut Vec<u8>,
         mut tell: impl FnMut(Tag, Outcome<'a>),
@@ -214,11 +212,11 @@ impl Pipeline {
             // Bytes that answer nothing: the run must not look as if it waited for the next reply.
             self.close_run(out);
         }
-        let paired = self.queue.front().map_or(Paired::Mismatch, |head| head.pair(reply));
+        let paired = self.queue.get(place).map_or(Paired::Mismatch, |head| head.pair(reply));
         if paired == Paired::Mismatch {
             return paired;
         }
-        let Some(head) = self.queue.pop_front() else { return Paired::Mismatch };
+        let Some(head) = self.queue.remove(place) else { return Paired::Mismatch };
         self.awaited = self.awaited.saturating_sub(head.tags.len());
         self.answered = self.answered.saturating_add(head.tags.len());
         self.scripts.learn(head.script, head.form, paired);
@@ -249,14 +247,45 @@ impl Pipeline {
         paired
     }
 
-    /// When the command at the head was sent, and whether others were in flight then. `None` if replicas are waited for.
-    pub(crate) fn head_sent(&self) -> Option<(Instant, Queued)> {
-        self.queue.front().filter(|_| !self.replication.is_next()).map(|head| (head.sent, head.queued))
+    /// Where the command with this nonce is.
+    pub(crate) fn place_of(&self, nonce: &[u8]) -> Option<usize> {
+        self.queue.iter().position(|command| *nonce == digits_of(command.nonce))
     }
 
-    /// When the connection counts as dead unless bytes are received before. `heard` is when bytes were last received,
-    /// `least` the shortest silence that means anything.
+    /// Gives up the command at this place, whose outcome is unknown from now on. Returns the tag of its lock.
+    pub(crate) fn give_up(&mut self, place: usize, out: &mut Vec<u8>) -> Option<Tag> {
+        let command = self.queue.remove(place)?;
+        self.send_free(out);
+        command.tags.first().copied()
+    }
+
+    /// Gives up one of the commands that have waited for too long, if each has its own time.
+    pub(crate) fn give_up_overdue(
+        &mut self,
+        least: Duration,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Option<Tag> {
+        let place = self.queue.iter().position(|command| command.overdue_at(least) <= now)?;
+        self.give_up(place, out)
+    }
+
+    /// Which commands may be in flight at once.
+    pub(crate) const fn order(&self) -> Order {
+        self.order
+    }
+
+    /// When the command at this place was sent, and whether others were in flight then. `None` if replicas are waited for.
+    pub(crate) fn sent_at(&self, place: usize) -> Option<(Instant, Queued)> {
+        self.queue.get(place).filter(|_| !self.replication.is_next()).map(|head| (head.sent, head.queued))
+    }
+
+    /// When the connection counts as dead unless bytes are received before, or, if each command has its own time, when the
+    /// first of them is given up. `heard` is when bytes were last received, `least` the shortest silence that means anything.
     pub(crate) fn silent_at(&self, heard: Instant, least: Duration) -> Option<Instant> {
+        if self.order == Order::Independent {
+            return self.queue.iter().map(|command| command.overdue_at(least)).min();
+        }
         self.replication
             .silent_at(heard, least)
             .or_else(|| self.queue.front().map(|head| head.sent.max(heard).after(head.silence.max(least))))

@@ -21,6 +21,8 @@ pub(crate) enum Heard<'a> {
     Free(NodeId),
     /// The connection to the node ended or could not be made.
     Down(NodeId, &'a NodeError),
+    /// The command of the round with this serial number will get no answer from the node, whose connection lives.
+    Unanswered(NodeId, u32, &'a NodeError),
     /// The node answered the round with this serial number.
     Reply(NodeId, u32, Result<Answer, NodeError>),
     /// The node did nothing, and gets the command of the round with this serial number again.
@@ -75,6 +77,9 @@ impl Round {
             Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
             Heard::Timeout => self.expire(to),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
+            Heard::Unanswered(node, of, error) if self.is(of) => {
+                self.at(node, |ballot| ballot.on_down(error, serial, to));
+            }
             Heard::Repeat(node, of) if self.is(of) => {
                 self.at(node, |ballot| ballot.send_again(serial, to));
             }

@@ -66,9 +66,21 @@ impl Core {
         Self { engine, clock, records, input: Vec::new(), refusal: None }
     }
 
-    /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`].
-    pub fn add_node(&mut self, user: String, password: String, database: u32, commands: bool) -> u32 {
-        let transport = if commands { Transport::Commands } else { Transport::Stream };
+    /// Adds a server; empty strings for no user and no password. `commands`: see [`Transport::Commands`]; with `independent`
+    /// as well, see [`Transport::Independent`].
+    pub fn add_node(
+        &mut self,
+        user: String,
+        password: String,
+        database: u32,
+        commands: bool,
+        independent: bool,
+    ) -> u32 {
+        let transport = match (commands, independent) {
+            (false, _) => Transport::Stream,
+            (true, false) => Transport::Commands,
+            (true, true) => Transport::Independent,
+        };
         self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 

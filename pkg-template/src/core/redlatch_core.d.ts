@@ -16,9 +16,9 @@ export interface Core {
   inspect(): CoreSnapshot;
   /**
    * Returns the node's index, from 0. Empty strings mean no user and no password. `commands`: the transport carries single
-   * commands, without handshake, push messages or order.
+   * commands, without handshake, wake-ups or order; `independent`: what becomes of each concerns no other.
    */
-  add_node(user: string, password: string, database: number, commands: boolean): number;
+  add_node(user: string, password: string, database: number, commands: boolean, independent: boolean): number;
   /**
    * The address of the room: at least `length` bytes for what `acquire` and `received` take. It holds until the next call of
    * `room`.

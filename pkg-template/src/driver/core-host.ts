@@ -203,7 +203,8 @@ export class CoreHost {
     this.#running = { instance, core, memory, records: new Records(core, memory) };
     if (this.#observed) core.observe(true);
     for (const { user, password, database, transport } of nodes) {
-      core.add_node(user, password, database, transport.carrier === "commands");
+      const { carrier, independent = false } = transport;
+      core.add_node(user, password, database, carrier === "commands", independent);
     }
     return this.#running;
   }

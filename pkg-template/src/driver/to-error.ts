@@ -136,13 +136,15 @@ function connectionError(
     const own = last?.connection === connection ? (last.error ?? undefined) : undefined;
     if (own instanceof LoginFailure)
       return withholdCause(new ConnectionError(message, node.name, { cause: own.cause, keys }));
-    // Of a unix socket that does not exist, the system says ENOENT.
-    const remedy = /\b(ECONNREFUSED|connect ENOENT)\b/.test(message) ? UNSERVED : "";
-    return new ConnectionError(message + remedy, node.name, { cause: own, keys });
+    return new ConnectionError(message + remedyOf(message), node.name, { cause: own, keys });
   }
   const hint = cause !== CAUSE.connectTimeout ? "" : node.asking ? UNSETTLED : node.tls ? SILENT : "";
-  return new ConnectionError(`${node.name}: ${message}${hint}`, node.name, { keys });
+  const text = message.includes(node.name) ? message : `${node.name}: ${message}`;
+  return new ConnectionError(text + (hint || remedyOf(message)), node.name, { keys });
 }
+
+/** Of a unix socket that does not exist, the system says ENOENT. */
+const remedyOf = (message: string) => (/\b(ECONNREFUSED|connect ENOENT)\b/.test(message) ? UNSERVED : "");
 
 const UNSERVED = "; is a server running there?";
 const UNSETTLED = "; the promise of the credentials function has not settled";

@@ -169,13 +169,14 @@ function refuseExposure(
 
 function parseTransport(value: unknown, name: string): Transport | undefined {
   if (value === undefined) return undefined;
-  const { connect, carrier = "stream" } = (value ?? {}) as Partial<Transport>;
+  const { connect, carrier = "stream", independent } = (value ?? {}) as Partial<Transport>;
   if (typeof connect !== "function") {
     throw new TypeError(`${name} must be an object with a connect method; got ${kindOf(value)}`);
   }
   if (carrier !== "stream" && carrier !== "commands") {
     throw new TypeError(`${name}.carrier must be "stream" or "commands"; got ${show(carrier)}`);
   }
+  check(`${name}.independent`, independent ?? false, "boolean");
   return value as Transport;
 }
 

@@ -33,14 +33,33 @@ export function readCommands(bytes: Uint8Array): Command[] {
   return commands;
 }
 
-/** The bytes of a reply. A value that no server can have sent becomes a status that the core does not expect, and refuses. */
-export function encodeReply(value: unknown): Uint8Array {
-  return encoder.encode(encode(value, 0));
+/** A reply. A value that no server can have sent becomes a status that the core does not expect, and refuses. */
+export function encodeReply(value: unknown): string {
+  return encode(value, 0);
 }
 
-/** The bytes of an error reply; `line` is its prefix and text. */
-export function encodeError(line: string): Uint8Array {
-  return encoder.encode(`-${line}\r\n`);
+/** An error reply; `line` is its prefix and text. */
+export function encodeError(line: string): string {
+  return `-${line}\r\n`;
+}
+
+/** The bytes of RESP. */
+export function encodeText(resp: string): Uint8Array {
+  return encoder.encode(resp);
+}
+
+/** The bytes of a message to the core: the command with this nonce was answered by this reply. */
+export function encodeAnswer(nonce: string, reply: string): Uint8Array {
+  return message("answer", nonce, reply);
+}
+
+/** The bytes of a message to the core: the command with this nonce will get no answer, and its outcome is unknown. */
+export function encodeUnanswered(nonce: string, reason: string): Uint8Array {
+  return message("unanswered", nonce, encode(reason, 0));
+}
+
+function message(kind: string, nonce: string, content: string): Uint8Array {
+  return encoder.encode(`>3\r\n${encode(kind, 0)}${encode(nonce, 0)}${content}`);
 }
 
 function encode(value: unknown, depth: number): string {

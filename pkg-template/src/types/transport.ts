@@ -10,6 +10,13 @@ export interface Transport {
    * or over HTTP, which may overtake each other; waiters poll then.
    */
   readonly carrier?: "stream" | "commands";
+  /**
+   * With `carrier: "commands"`: whether each command goes its own way, maybe to a server of its own, so that silence and
+   * failures concern it alone. Then replies come in any order, as the pushes `answer, nonce, reply` and
+   * `unanswered, nonce, reason` of RESP3; the nonce is the first argument after the keys of the command's script. By default
+   * false: replies come in the order of sending, and the connection ends when one does not come.
+   */
+  readonly independent?: boolean;
   /** Whether a password may be sent over it, to that address. By default only with TLS, or to this machine. */
   readonly secure?: boolean | ((address: Address) => boolean);
   /**

@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn tag(lock: u32) -> Tag {
-    Tag { lock: LockId(lock), serial: 1 }
+    Tag { lock: LockId(lock), serial: 1, in_cluster: false }
 }
 
 fn keys(names: &[&str]) -> LockKeys {
@@ -45,7 +45,7 @@ fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String
 /// What a reply turns out to be, and what it says to each lock.
 fn paired<'a>(pipeline: &mut Pipeline, reply: &Reply<'a>) -> (Paired, Vec<(Tag, Outcome<'a>)>) {
     let mut outcomes = Vec::new();
-    let paired = pipeline.pair(reply, &mut Vec::new(), |tag, outcome| outcomes.push((tag, outcome)));
+    let paired = pipeline.pair(0, reply, &mut Vec::new(), |tag, outcome| outcomes.push((tag, outcome)));
     (paired, outcomes)
 }
 
@@ -334,7 +334,7 @@ fn with_order_per_key_commands_on_one_key_wait_for_each_other() {
         if nonce == b"n000000000000003" {
             reply.push(Reply::Integer(1));
         }
-        assert_eq!(pipeline.pair(&Reply::Array(reply), &mut out, |_, _| {}), RAN, "{nonce:?}");
+        assert_eq!(pipeline.pair(0, &Reply::Array(reply), &mut out, |_, _| {}), RAN, "{nonce:?}");
         String::from_utf8(out).unwrap()
     };
     assert_eq!(answered(b"n000000000000001"), "", "b is not answered");

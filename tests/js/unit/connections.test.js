@@ -10,7 +10,7 @@ test("the core is built at the first use, and the server dialled without credent
   const { client, cores, transport } = start();
   assert.equal(cores.length, 0);
   client.acquire("k").catch(() => {});
-  assert.deepEqual(cores[0].calls[0], ["add_node", "u", "canary", 2, false]);
+  assert.deepEqual(cores[0].calls[0], ["add_node", "u", "canary", 2, false, false]);
   cores[0].queue(fake.KIND.connect, 9, 0);
   await settle();
   assert.deepEqual(transport.dials[0].address, {
