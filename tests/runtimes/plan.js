@@ -43,6 +43,7 @@ export const onlyInstalled = {
 /** These run with --all only, on this machine's Node.js. By file: why. */
 const onlyWithAll = {
   "packaging/frameworks.test.js": "NestJS, Next and BullMQ are 400 MB, and a build of Next takes a minute",
+  "older-clusters.test.js": "what other-clusters.test.js runs, with older versions of the clients",
 };
 
 const testsIn = (folder, options) =>
@@ -73,6 +74,7 @@ const measuring = {
 const longest = {
   "packaging/frameworks.test.js": "two builds of Next",
   "other-clients.test.js": "a contract of 20 tests for each of six clients",
+  "other-clusters.test.js": "slots that move, and nodes that die, for each of three clients",
   "suite/redlock-outages.test.js": "every combination of outages of up to seven servers",
   "packaging/bundling.test.js": "five bundlers, and each result in a browser or a worker",
   "packaging/programs.test.js": "TypeScript's and the test runners' start",

@@ -28,10 +28,20 @@ import { commandTransport } from "./command-transport.js";
  * fromCommand((args) => glide.customCommand(args))
  * @example \@upstash/redis: `new Redis({ url, token, automaticDeserialization: false, retry: false })`; or `fromRest`
  * fromCommand((args) => redis.exec(args))
+ *
+ * Clients of a cluster find a command's node by its first key, which is the fourth of its arguments. All keys of one lock must
+ * be in one slot.
+ *
+ * @example ioredis: `new Cluster(nodes, { enableOfflineQueue: false, retryDelayOnFailover: 0, redisOptions: { autoResendUnfulfilledCommands: false } })`
+ * fromCommand(([name, ...args]) => cluster.call(name, ...args))
+ * @example node-redis: `createCluster({ rootNodes, defaults: { disableOfflineQueue: true } })`
+ * fromCommand((args) => cluster.sendCommand(args[3], false, args))
+ * @example Valkey GLIDE: `GlideClusterClient.createClient({ addresses, requestTimeout: 3_000 })`
+ * fromCommand((args) => glide.customCommand(args))
  */
 export function fromCommand(send: (args: [string, ...string[]]) => Promise<unknown>): Transport {
   if (typeof send !== "function")
     throw new TypeError("fromCommand: expected a function that sends one command");
   const run = async (command: Command) => send(command as [string, ...string[]]);
-  return commandTransport(() => (commands) => commands.map(run), { secure: true });
+  return commandTransport(() => (commands) => commands.map(run), { secure: true, independent: true });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "redlatch";
@@ -77,18 +77,25 @@ test("createClient takes the providers' URLs, as the README says", async () => {
   assert.ok(urls >= 10, `${urls} URLs`);
 });
 
-test("the README's lines for ioredis and node-redis compile as TypeScript", async (t) => {
+test("the README's lines for ioredis, node-redis and GLIDE compile as TypeScript", async (t) => {
   const blocks = [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, block]) => block);
   const folder = emptyFolder(t);
   const clients = path("../../clients/node_modules");
   const names = [];
-  for (const name of ["ioredis", "redis"]) {
-    const block = blocks.find((text) => text.includes(`from "${name}"`));
-    assert.ok(block?.includes("fromCommand("), name);
-    names.push(`${name}.ts`);
-    writeFileSync(join(folder, `${name}.ts`), block);
+  for (const [name, count] of Object.entries({ ioredis: 2, redis: 2, "@valkey/valkey-glide": 1 })) {
+    const found = blocks.filter((text) => text.includes(`from "${name}"`));
+    assert.equal(found.length, count, name);
+    for (const block of found) {
+      assert.ok(block.includes("fromCommand("), name);
+      names.push(`example${names.length}.ts`);
+      writeFileSync(join(folder, names.at(-1)), block);
+    }
   }
-  await compile(folder, names, { ioredis: join(clients, "ioredis6"), redis: join(clients, "redis6") });
+  await compile(folder, names, {
+    ioredis: join(clients, "ioredis6"),
+    redis: join(clients, "redis6"),
+    "@valkey/valkey-glide": join(clients, "@valkey/valkey-glide"),
+  });
 });
 
 /** Compiles files of a folder, in which these packages are installed beside ours, by name. */
@@ -107,8 +114,10 @@ async function compile(folder, files, packages) {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
   mkdirSync(join(folder, "node_modules"));
-  for (const [name, there] of Object.entries({ redlatch: packageFolder, ...packages }))
+  for (const [name, there] of Object.entries({ redlatch: packageFolder, ...packages })) {
+    mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });
     symlinkSync(there, join(folder, "node_modules", name));
+  }
   const tsc = path("../../../pkg-template/node_modules/typescript/bin/tsc");
   const { status, stdout } = await execute([process.execPath, tsc, "-p", folder]);
   assert.equal(status, 0, stdout);

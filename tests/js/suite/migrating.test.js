@@ -3,34 +3,17 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { freshKey } from "../support/clients.js";
-import { until } from "../support/conditions.js";
-import { freePort, startRedis } from "../support/redis.js";
+import { startCluster } from "../support/cluster.js";
 import { sourceOf } from "../support/server-state.js";
 
 /** All keys have this hash tag, so they are in one slot. */
 const TAG = "{moving}";
 
-/** Two nodes of one cluster; the first has all slots. */
-async function startNode() {
-  const bus = await freePort();
-  const config = { "cluster-enabled": "yes", "cluster-port": bus, "cluster-require-full-coverage": "no" };
-  return { bus, server: await startRedis({ after }, { config }) };
-}
-const { server: source } = await startNode();
-const { server: target, bus } = await startNode();
-const id = await target.send("CLUSTER", "MYID");
-await source.send("CLUSTER", "ADDSLOTSRANGE", 0, 16383);
-await source.send("CLUSTER", "MEET", "127.0.0.1", target.port, bus);
-await until(
-  async () => {
-    const nodes = await source.send("CLUSTER", "NODES");
-    const isUp = /cluster_state:ok/.test(await source.send("CLUSTER", "INFO"));
-    return isUp && new RegExp(`^${id} .* connected`, "m").test(nodes);
-  },
-  { within: 30_000, what: "the cluster" },
-);
-const slot = await source.send("CLUSTER", "KEYSLOT", TAG);
-const migrate = () => source.send("CLUSTER", "SETSLOT", slot, "MIGRATING", id);
+const cluster = await startCluster({ after }, { nodes: 2 });
+const source = await cluster.ownerOf(TAG);
+const target = cluster.nodes.find((node) => node !== source);
+const slot = await cluster.slotOf(TAG);
+const migrate = () => source.send("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id);
 const stay = () => source.send("CLUSTER", "SETSLOT", slot, "STABLE");
 
 /** The sets of each lock key in KEYS, and whether the fence counter follows. */

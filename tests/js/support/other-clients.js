@@ -74,3 +74,64 @@ export const clients = {
   GLIDE: openGlide,
   "Bun's own": openBun,
 };
+
+const ioredisCluster = (name) =>
+  async function open(scope, { ports, user, password, redisOptions, ...options }) {
+    const { Cluster } = await load(name);
+    const cluster = new Cluster(
+      ports.map((port) => ({ host: "127.0.0.1", port })),
+      {
+        enableOfflineQueue: false,
+        retryDelayOnFailover: 0,
+        redisOptions: { username: user, password, autoResendUnfulfilledCommands: false, ...redisOptions },
+        ...options,
+      },
+    );
+    cluster.on("error", () => {});
+    scope.after(() => cluster.disconnect());
+    await once(cluster, "ready");
+    return ([name, ...args]) => cluster.call(name, ...args);
+  };
+
+const nodeRedisCluster = (name) =>
+  async function open(scope, { ports, user, password, ...options }) {
+    const { createCluster } = await load(name);
+    const cluster = createCluster({
+      rootNodes: ports.map((port) => ({ socket: { host: "127.0.0.1", port } })),
+      defaults: {
+        username: user,
+        password,
+        disableOfflineQueue: true,
+        socket: { reconnectStrategy: 20 },
+        ...options,
+      },
+    });
+    cluster.on("error", () => {});
+    await cluster.connect();
+    scope.after(() => (cluster.destroy ? cluster.destroy() : cluster.disconnect()));
+    return (args) => cluster.sendCommand(args[3], false, args);
+  };
+
+async function openGlideCluster(scope, { ports, user, password, ...options }) {
+  const { GlideClusterClient, Logger } = await load("@valkey/valkey-glide");
+  Logger.init("off");
+  const glide = await GlideClusterClient.createClient({
+    addresses: ports.map((port) => ({ host: "127.0.0.1", port })),
+    // It repeats TRYAGAIN for 2.6 s.
+    requestTimeout: 3_000,
+    ...(user && { credentials: { username: user, password } }),
+    ...options,
+  });
+  scope.after(() => glide.close());
+  return (args) => glide.customCommand(args);
+}
+
+/** The same for clusters: `open(scope, { ports, user, password })`, with the ports of some nodes. */
+export const clusterClients = {
+  "ioredis 5": ioredisCluster("ioredis5"),
+  "ioredis 6": ioredisCluster("ioredis6"),
+  "node-redis 4": nodeRedisCluster("redis4"),
+  "node-redis 5": nodeRedisCluster("redis5"),
+  "node-redis 6": nodeRedisCluster("redis6"),
+  GLIDE: openGlideCluster,
+};

@@ -38,7 +38,7 @@ export function hasIPv6() {
 
 /**
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
- * `config`: redis-server options by name, a list for several arguments; "tls-port": "free" is a port that `tlsPort` names. `folder`: where it keeps its files; its own by default.
+ * `config`: redis-server options by name, a list for several arguments; "tls-port" or "cluster-port": "free" is a port that `tlsPort` or `busPort` names. `folder`: where it keeps its files; its own by default.
  * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for.
  */
 export async function startRedis(scope, { config = {}, port, password, folder, rights = NEEDED } = {}) {
@@ -50,10 +50,13 @@ export async function startRedis(scope, { config = {}, port, password, folder, r
   for (let attempt = 1; ; attempt += 1) {
     const chosen = port ?? (await freePort());
     const login = password === undefined ? "nopass" : `>${password}`;
-    const tlsPort = config["tls-port"] === "free" ? await freePort() : undefined;
-    const options = tlsPort === undefined ? config : { ...config, "tls-port": tlsPort };
+    const options = { ...config };
+    for (const name of ["tls-port", "cluster-port"]) {
+      if (options[name] === "free") options[name] = await freePort();
+    }
+    const ports = { port: chosen, tlsPort: options["tls-port"], busPort: options["cluster-port"] };
     const server = await launch(chosen, folder, options, ["default", "on", login, ...rights]);
-    if (server.ready) return runningRedis(scope, server, { port: chosen, tlsPort, folder, password });
+    if (server.ready) return runningRedis(scope, server, { ...ports, folder, password });
     if (attempt === 5 || port !== undefined)
       throw new Error(`redis-server did not start:\n${server.log.join("\n")}`);
   }
@@ -101,7 +104,7 @@ async function launch(port, folder, config, user) {
   return { child, exit, log, ready };
 }
 
-async function runningRedis(scope, { child, exit, log }, { port, tlsPort, folder, password }) {
+async function runningRedis(scope, { child, exit, log }, { port, tlsPort, busPort, folder, password }) {
   const auth = password === undefined ? "" : `:${encodeURIComponent(password)}@`;
   const clients = [];
   const kept = (client) => {
@@ -111,6 +114,7 @@ async function runningRedis(scope, { child, exit, log }, { port, tlsPort, folder
   const server = {
     port,
     tlsPort,
+    busPort,
     folder,
     log,
     exit,

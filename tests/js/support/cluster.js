@@ -1,0 +1,147 @@
+// Real Redis clusters on loopback, whose slots a test moves from node to node, in one go or step by step.
+import { freshKey } from "./clients.js";
+import { until } from "./conditions.js";
+import { ADMIN } from "./raw-client.js";
+import { startRedis } from "./redis.js";
+
+const SLOTS = 16_384;
+const CONFIG = {
+  "cluster-enabled": "yes",
+  "cluster-port": "free",
+  // A node that has met no other does not know its own address, and names none to clients.
+  "cluster-announce-ip": "127.0.0.1",
+  // So that the death of one node concerns its own slots only.
+  "cluster-require-full-coverage": "no",
+  // No node takes another for dead because the machine is busy; one that is back is served at once.
+  "cluster-node-timeout": 60_000,
+};
+
+/**
+ * Starts a cluster of `nodes` masters, which share the slots evenly, and `replicas` of each. It is up when this resolves.
+ * `config` and `rights` are as for {@link startRedis}, whose servers the nodes are; each has its `id` in the cluster too.
+ */
+export async function startCluster(scope, { nodes: count = 3, replicas = 0, config = {}, rights } = {}) {
+  const start = async (_, at) => {
+    const node = await startRedis(scope, { config: { ...CONFIG, ...config }, rights });
+    // Different ones from the start, because two masters with the same would first have to notice.
+    await node.send("CLUSTER", "SET-CONFIG-EPOCH", at + 1);
+    return Object.assign(node, { id: await node.send("CLUSTER", "MYID") });
+  };
+  const all = await Promise.all(Array.from({ length: count * (1 + replicas) }, start));
+  const cluster = clusterOf(scope, all, count, { config, rights });
+  const bound = (at) => Math.floor((SLOTS * at) / count);
+  for (const [at, node] of cluster.nodes.entries()) {
+    await node.send("CLUSTER", "ADDSLOTSRANGE", bound(at), bound(at + 1) - 1);
+  }
+  for (const node of all.slice(1)) {
+    await all[0].send("CLUSTER", "MEET", "127.0.0.1", node.port, node.busPort);
+  }
+  await cluster.untilUp();
+  for (const [at, node] of cluster.replicas.entries()) {
+    await node.send("CLUSTER", "REPLICATE", cluster.nodes[at % count].id);
+    await until(async () => /master_link_status:up/.test(await node.send("INFO", "replication")), {
+      within: 30_000,
+      what: "the replica's connection",
+    });
+  }
+  if (replicas > 0) await cluster.untilUp();
+  return cluster;
+}
+
+function clusterOf(scope, all, count, options) {
+  const cluster = {
+    /** The masters. */
+    nodes: all.slice(0, count),
+    /** The replicas: the k-th is one of the master k modulo their number. */
+    replicas: all.slice(count),
+
+    /** Until each node has all others for connected, and all slots for served. */
+    async untilUp() {
+      const isUp = async (node) => {
+        const info = await node.send("CLUSTER", "INFO");
+        const lines = (await node.send("CLUSTER", "NODES")).trim().split("\n");
+        return (
+          info.includes("cluster_state:ok") &&
+          info.includes(`cluster_slots_ok:${SLOTS}`) &&
+          lines.length === all.length &&
+          lines.every((line) => line.includes(" connected") && !/fail|handshake|noaddr/.test(line))
+        );
+      };
+      for (const node of all) await until(() => isUp(node), { within: 60_000, what: "the cluster" });
+    },
+
+    /** Until all nodes give that port to clients as the node's: they learn it from each other. */
+    async untilPortKnown({ id }, port) {
+      const isKnown = async (node) =>
+        new RegExp(`^${id} 127\\.0\\.0\\.1:${port}@`, "m").test(await node.send("CLUSTER", "NODES"));
+      for (const node of all) await until(() => isKnown(node), { within: 30_000, what: "the port" });
+    },
+
+    /** The slot of a server's key. */
+    slotOf: (key) => cluster.nodes[0].send("CLUSTER", "KEYSLOT", key),
+
+    /** The master that has the slot of a server's key. */
+    async ownerOf(key) {
+      const slot = await cluster.slotOf(key);
+      const ranges = await cluster.nodes[0].send("CLUSTER", "SLOTS");
+      const [, , [, port]] = ranges.find(([from, to]) => from <= slot && slot <= to);
+      return cluster.nodes.find((node) => node.port === port);
+    },
+
+    /** The name of a lock that nobody has used, and whose keys are on that node. */
+    async freshKeyOn(node, make = freshKey) {
+      for (;;) {
+        const name = make();
+        if ((await cluster.ownerOf(`lock:${name}`)) === node) return name;
+      }
+    },
+
+    /** First step of a move: the source sends clients away for keys that it does not have, to the target. */
+    async beginMove(slot, from, to) {
+      await to.send("CLUSTER", "SETSLOT", slot, "IMPORTING", from.id);
+      await from.send("CLUSTER", "SETSLOT", slot, "MIGRATING", to.id);
+    },
+
+    /** Second step: the keys, at most `most` of them; resolves to their names. */
+    async moveKeys(slot, from, to, most = 1_000) {
+      const keys = await from.send("CLUSTER", "GETKEYSINSLOT", slot, most);
+      if (keys.length > 0) {
+        const login = ["AUTH2", ADMIN.user, ADMIN.password];
+        await from.send("MIGRATE", "127.0.0.1", to.port, "", 0, 5_000, ...login, "KEYS", ...keys);
+      }
+      return keys;
+    },
+
+    /** Last step: the slot is the target's. It learns first, so that there is always one who serves. */
+    async endMove(slot, to) {
+      for (const node of [to, ...cluster.nodes.filter((each) => each !== to)]) {
+        await node.send("CLUSTER", "SETSLOT", slot, "NODE", to.id);
+      }
+    },
+
+    /** Gives a move up: whatever has been moved is out of reach then. */
+    async cancelMove(slot) {
+      for (const node of cluster.nodes) await node.send("CLUSTER", "SETSLOT", slot, "STABLE");
+    },
+
+    async moveSlot(slot, from, to) {
+      await cluster.beginMove(slot, from, to);
+      while ((await cluster.moveKeys(slot, from, to)).length > 0);
+      await cluster.endMove(slot, to);
+    },
+
+    /** Starts a node that was stopped, with the same address and slots, and without its keys. */
+    async restart(node) {
+      const { port, busPort, folder, id } = node;
+      const config = { ...CONFIG, ...options.config, "cluster-port": busPort };
+      const again = await startRedis(scope, { ...options, config, port, folder });
+      for (const list of [all, cluster.nodes, cluster.replicas]) {
+        const at = list.indexOf(node);
+        if (at >= 0) list[at] = again;
+      }
+      await cluster.untilUp();
+      return Object.assign(again, { id });
+    },
+  };
+  return cluster;
+}
