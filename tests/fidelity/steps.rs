@@ -23,6 +23,8 @@ pub enum Step {
 #[derive(Clone, PartialEq, Eq)]
 pub enum Word {
     Text(Vec<u8>),
+    /// A key or a channel, which begins with the prefix.
+    Key(String),
     /// The time at that step, in ms, plus this many.
     Now(i64),
 }
@@ -32,44 +34,20 @@ impl std::fmt::Debug for Word {
         match self {
             Self::Text(text) if text.len() < 100 => write!(f, "{}", text.escape_ascii()),
             Self::Text(text) => write!(f, "({} bytes)", text.len()),
+            Self::Key(key) => write!(f, "<prefix>{key}"),
             Self::Now(more) => write!(f, "now{more:+}"),
         }
     }
 }
 
 impl Word {
-    pub fn render(&self, now: u64) -> Vec<u8> {
+    pub fn render(&self, now: u64, prefix: &str) -> Vec<u8> {
         match self {
             Self::Text(text) => text.clone(),
+            Self::Key(key) => format!("{prefix}{key}").into_bytes(),
             Self::Now(more) => (now as i64 / 1000 + more).to_string().into_bytes(),
         }
     }
-}
-
-/// The users that a sequence begins with, each with the rules for ACL SETUSER after the name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Users {
-    pub default_needs_password: bool,
-    /// What `bob` may not do.
-    pub denied: &'static [&'static str],
-    pub no_channels: bool,
-}
-
-pub fn users() -> impl Strategy<Value = Users> {
-    let denied = prop::sample::select(vec![
-        &[] as &[_],
-        &["set"],
-        &["get"],
-        &["publish"],
-        &["time", "zrem"],
-        &["script|load", "client|setname"],
-        &["pexpire", "del"],
-        &["zadd"],
-        &["exists", "zrange"],
-    ]);
-    (prop::bool::weighted(0.2), denied, prop::bool::weighted(0.3)).prop_map(
-        |(default_needs_password, denied, no_channels)| Users { default_needs_password, denied, no_channels },
-    )
 }
 
 /// Sequences of about 300 commands.
@@ -124,8 +102,8 @@ const COUNTER: &str = "redlatch:fence";
 fn key() -> impl Strategy<Value = Word> {
     let name = prop::sample::select(vec!["", "waiters", "queue", "places"]);
     let of_lock = (name, lock())
-        .prop_map(|(name, lock)| if name.is_empty() { text(lock) } else { text(derived(name, lock)) });
-    prop_oneof![8 => of_lock, 1 => Just(text(COUNTER))]
+        .prop_map(|(name, lock)| if name.is_empty() { lock.to_owned() } else { derived(name, lock) });
+    prop_oneof![8 => of_lock, 1 => Just(COUNTER.to_owned())].prop_map(Word::Key)
 }
 
 fn token() -> impl Strategy<Value = Word> {
@@ -172,7 +150,7 @@ fn script() -> impl Strategy<Value = Vec<Word>> {
         };
         let mut words = form.to_vec();
         words.push(text(keys.len().to_string()));
-        words.extend(keys.into_iter().map(text));
+        words.extend(keys.into_iter().map(Word::Key));
         words.push(text("n0000000000000ab"));
         words.extend(arguments);
         words
@@ -350,7 +328,10 @@ fn plain() -> impl Strategy<Value = Vec<Word>> {
 /// Commands about the session: its user, its protocol version, its subscriptions.
 fn session() -> impl Strategy<Value = Vec<Word>> {
     let words = |line: &'static str| Just(line.split(' ').map(text).collect::<Vec<_>>());
-    let channel = || one_of(&["redlatch:wake:c1", "redlatch:wake:c2", "other"]);
+    let channel = || {
+        let wake = prop::sample::select(vec!["redlatch:wake:c1", "redlatch:wake:c2"]);
+        prop_oneof![2 => wake.prop_map(|name| Word::Key(name.to_owned())), 1 => Just(text("other"))]
+    };
     prop_oneof![
         3 => words("HELLO 3"), 1 => words("HELLO 2"), 1 => words("HELLO"), 1 => words("HELLO 4"), 1 => words("HELLO x"),
         2 => words("HELLO 3 AUTH default secret SETNAME redlatch"),
