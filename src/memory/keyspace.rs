@@ -50,6 +50,16 @@ impl Keyspace {
         self.entries.remove(key).is_some_and(|entry| !entry.is_expired(now))
     }
 
+    /// The names of the keys, sorted, also of those that have expired and are not deleted yet.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.keys().map(Vec::as_slice)
+    }
+
+    /// Puts a key in, in place of one with that name.
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Value, expiry: Option<u64>) {
+        self.entries.insert(key, Entry { value, expiry });
+    }
+
     /// Deletes all keys.
     pub fn clear(&mut self) {
         self.entries.clear();

@@ -8,6 +8,8 @@
 //! refused with an error that says so, and so is every unknown command and option. Inline commands are not supported.
 //! `tests/fidelity.rs` compares the replies with those of a real server, byte by byte.
 //!
+//! A server is a node of a Redis Cluster if it has a [`ClusterView`].
+//!
 //! ```
 //! use redlatch::{Instant, memory::{Server, SessionId}};
 //! let (mut server, id) = (Server::new(), SessionId(1));
@@ -17,9 +19,11 @@
 //! ```
 
 mod access;
+mod cluster;
 mod commands;
 mod input;
 mod keyspace;
+mod migration;
 mod pubsub;
 mod reply;
 mod scripts;
@@ -29,7 +33,9 @@ mod sorted_set;
 mod trouble;
 
 pub use access::User;
+pub use cluster::{ClusterNode, ClusterView, NodeName};
 pub use keyspace::{Keyspace, Value};
+pub use migration::MovingKey;
 pub use server::Server;
 pub use session::SessionId;
 pub use sorted_set::SortedSet;

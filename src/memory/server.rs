@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     access::User,
+    cluster::ClusterView,
     keyspace::Keyspace,
     reply::ErrorReply,
     session::{Session, SessionId},
@@ -28,6 +29,8 @@ pub struct Server {
     pub(super) trouble: Option<Trouble>,
     /// How many replicas have all writes, as WAIT says.
     pub(super) replicas: u32,
+    /// What it knows of its cluster, if it is a node of one.
+    pub(super) cluster: Option<ClusterView>,
 }
 
 impl Default for Server {
@@ -50,6 +53,7 @@ impl Server {
             sessions: BTreeMap::new(),
             trouble: None,
             replicas: 0,
+            cluster: None,
         }
     }
 
@@ -102,6 +106,22 @@ impl Server {
     /// How many replicas have all writes from now on, as WAIT says: none at first.
     pub fn set_replicas(&mut self, replicas: u32) {
         self.replicas = replicas;
+    }
+
+    /// Makes the server a node of a cluster, or no node any more. A node has one database. It keeps its view when it restarts.
+    pub fn set_cluster(&mut self, cluster: Option<ClusterView>) {
+        self.cluster = cluster;
+    }
+
+    /// What this node knows of its cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> Option<&ClusterView> {
+        self.cluster.as_ref()
+    }
+
+    /// The same, for changes of the cluster that this node hears of.
+    pub const fn cluster_mut(&mut self) -> Option<&mut ClusterView> {
+        self.cluster.as_mut()
     }
 
     /// Refuses commands for this reason from now on; `None` stops refusing.

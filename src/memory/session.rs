@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::reply::{ErrorReply, Protocol, Reply};
+use super::{
+    cluster::Asking,
+    reply::{ErrorReply, Protocol, Reply},
+};
 use crate::resp::{Limits, Reply as Frame, Scanner, decode};
 
 /// A client's session. The caller chooses the number.
@@ -19,6 +22,7 @@ pub(super) struct Session {
     pub(super) database: u32,
     pub(super) name: Vec<u8>,
     pub(super) channels: BTreeSet<Vec<u8>>,
+    pub(super) asking: Asking,
 }
 
 /// The largest command: a lock's command contains a few keys of up to 64 KiB.
@@ -42,6 +46,7 @@ impl Session {
             database: 0,
             name: Vec::new(),
             channels: BTreeSet::new(),
+            asking: Asking::No,
         }
     }
 

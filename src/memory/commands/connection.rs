@@ -2,6 +2,7 @@
 
 use super::context::{Context, Outcome, integer, wrong_arity};
 use crate::memory::{
+    cluster::ClusterView,
     reply::{ErrorReply, Protocol, Reply},
     server::DATABASES,
 };
@@ -33,6 +34,9 @@ pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
         }
     }
     let (name, server_version) = (cx.server.name.clone(), cx.server.version.clone());
+    let cluster = cx.server.cluster();
+    let mode = if cluster.is_some() { "cluster" } else { "standalone" };
+    let role = if cluster.is_some_and(ClusterView::is_replica) { "replica" } else { "master" };
     let Some(session) = cx.server.sessions.get_mut(&cx.id) else { return Err(ErrorReply::syntax()) };
     if session.user.is_none() {
         return Err(ErrorReply::new(
@@ -47,8 +51,8 @@ pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
         entry("version", Reply::bulk(server_version)),
         entry("proto", Reply::Integer(spoken)),
         entry("id", Reply::Integer(i64::try_from(cx.id.0).unwrap_or(i64::MAX))),
-        entry("mode", Reply::bulk("standalone")),
-        entry("role", Reply::bulk("master")),
+        entry("mode", Reply::bulk(mode)),
+        entry("role", Reply::bulk(role)),
         entry("modules", Reply::Array(Vec::new())),
     ]))
 }
@@ -109,6 +113,9 @@ pub(super) fn client_id(cx: &mut Context<'_>, _: &[Vec<u8>]) -> Outcome {
 
 pub(super) fn select(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     let number = arguments.first().ok_or_else(ErrorReply::syntax).and_then(|text| integer(text))?;
+    if cx.server.cluster.is_some() && number != 0 {
+        return Err(ErrorReply::new("ERR SELECT is not allowed in cluster mode"));
+    }
     let database = u32::try_from(number)
         .ok()
         .filter(|&number| number < DATABASES)

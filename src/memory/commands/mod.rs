@@ -1,5 +1,6 @@
 //! The table of commands, the checks before each, and the way from a command's words to its reply.
 
+mod cluster;
 mod connection;
 mod context;
 mod keys;
@@ -9,6 +10,7 @@ mod sorted_sets;
 mod strings;
 
 use super::{
+    cluster::{Asking, Refusal},
     reply::{ErrorReply, Protocol},
     server::Server,
     session::SessionId,
@@ -25,6 +27,7 @@ struct Command {
     /// The number of words, including the name. A negative number is a minimum.
     arity: i64,
     kind: Kind,
+    keys: Keys,
     run: fn(&mut Context<'_>, &[Vec<u8>]) -> Outcome,
 }
 
@@ -42,60 +45,100 @@ enum Kind {
     Growing,
 }
 
+/// Which of a command's arguments are keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    None,
+    First,
+    All,
+    /// Those behind their number, which is the second argument.
+    Counted,
+}
+
 const fn command(
     name: &'static str,
     arity: i64,
     kind: Kind,
+    keys: Keys,
     run: fn(&mut Context<'_>, &[Vec<u8>]) -> Outcome,
 ) -> Command {
-    Command { name, arity, kind, run }
+    Command { name, arity, kind, keys, run }
 }
 
 static TABLE: &[Command] = &[
-    command("auth", -2, Kind::Greeting, connection::auth),
-    command("client|getname", 2, Kind::Connection, connection::get_name),
-    command("client|id", 2, Kind::Connection, connection::client_id),
-    command("client|setname", 3, Kind::Connection, connection::set_name),
-    command("del", -2, Kind::Data, keys::del),
-    command("eval", -3, Kind::Data, scripting::eval),
-    command("evalsha", -3, Kind::Data, scripting::evalsha),
-    command("exists", -2, Kind::Data, keys::exists),
-    command("flushall", -1, Kind::Data, server::flush_all),
-    command("flushdb", -1, Kind::Data, server::flush_db),
-    command("get", 2, Kind::Data, strings::get),
-    command("hello", -1, Kind::Greeting, connection::hello),
-    command("incr", 2, Kind::Growing, strings::incr),
-    command("pexpire", -3, Kind::Data, keys::pexpire),
-    command("ping", -1, Kind::Listening, connection::ping),
-    command("pttl", 2, Kind::Data, keys::pttl),
-    command("publish", 3, Kind::Connection, connection::publish),
-    command("script|exists", -3, Kind::Connection, scripting::exists),
-    command("script|flush", -2, Kind::Connection, scripting::flush),
-    command("script|load", 3, Kind::Connection, scripting::load),
-    command("select", 2, Kind::Connection, connection::select),
-    command("set", -3, Kind::Growing, strings::set),
-    command("subscribe", -2, Kind::Listening, connection::subscribe),
-    command("time", 1, Kind::Connection, server::time),
-    command("type", 2, Kind::Data, keys::type_of),
-    command("unsubscribe", -1, Kind::Listening, connection::unsubscribe),
-    command("wait", 3, Kind::Connection, server::wait),
-    command("zadd", -4, Kind::Growing, sorted_sets::zadd),
-    command("zcard", 2, Kind::Data, sorted_sets::zcard),
-    command("zpopmin", -2, Kind::Data, sorted_sets::zpopmin),
-    command("zrange", -4, Kind::Data, sorted_sets::zrange),
-    command("zrank", -3, Kind::Data, sorted_sets::zrank),
-    command("zrem", -3, Kind::Data, sorted_sets::zrem),
-    command("zscore", 3, Kind::Data, sorted_sets::zscore),
+    command("asking", 1, Kind::Connection, Keys::None, cluster::asking),
+    command("auth", -2, Kind::Greeting, Keys::None, connection::auth),
+    command("client|getname", 2, Kind::Connection, Keys::None, connection::get_name),
+    command("client|id", 2, Kind::Connection, Keys::None, connection::client_id),
+    command("client|setname", 3, Kind::Connection, Keys::None, connection::set_name),
+    command("cluster|keyslot", 3, Kind::Connection, Keys::None, cluster::key_slot),
+    command("cluster|myid", 2, Kind::Connection, Keys::None, cluster::my_id),
+    command("cluster|slots", 2, Kind::Connection, Keys::None, cluster::slots),
+    command("del", -2, Kind::Data, Keys::All, keys::del),
+    command("eval", -3, Kind::Data, Keys::Counted, scripting::eval),
+    command("evalsha", -3, Kind::Data, Keys::Counted, scripting::evalsha),
+    command("exists", -2, Kind::Data, Keys::All, keys::exists),
+    command("flushall", -1, Kind::Data, Keys::None, server::flush_all),
+    command("flushdb", -1, Kind::Data, Keys::None, server::flush_db),
+    command("get", 2, Kind::Data, Keys::First, strings::get),
+    command("hello", -1, Kind::Greeting, Keys::None, connection::hello),
+    command("incr", 2, Kind::Growing, Keys::First, strings::incr),
+    command("pexpire", -3, Kind::Data, Keys::First, keys::pexpire),
+    command("ping", -1, Kind::Listening, Keys::None, connection::ping),
+    command("pttl", 2, Kind::Data, Keys::First, keys::pttl),
+    command("publish", 3, Kind::Connection, Keys::None, connection::publish),
+    command("script|exists", -3, Kind::Connection, Keys::None, scripting::exists),
+    command("script|flush", -2, Kind::Connection, Keys::None, scripting::flush),
+    command("script|load", 3, Kind::Connection, Keys::None, scripting::load),
+    command("select", 2, Kind::Connection, Keys::None, connection::select),
+    command("set", -3, Kind::Growing, Keys::First, strings::set),
+    command("subscribe", -2, Kind::Listening, Keys::None, connection::subscribe),
+    command("time", 1, Kind::Connection, Keys::None, server::time),
+    command("type", 2, Kind::Data, Keys::First, keys::type_of),
+    command("unsubscribe", -1, Kind::Listening, Keys::None, connection::unsubscribe),
+    command("wait", 3, Kind::Connection, Keys::None, server::wait),
+    command("zadd", -4, Kind::Growing, Keys::First, sorted_sets::zadd),
+    command("zcard", 2, Kind::Data, Keys::First, sorted_sets::zcard),
+    command("zpopmin", -2, Kind::Data, Keys::First, sorted_sets::zpopmin),
+    command("zrange", -4, Kind::Data, Keys::First, sorted_sets::zrange),
+    command("zrank", -3, Kind::Data, Keys::First, sorted_sets::zrank),
+    command("zrem", -3, Kind::Data, Keys::First, sorted_sets::zrem),
+    command("zscore", 3, Kind::Data, Keys::First, sorted_sets::zscore),
 ];
+
+impl Keys {
+    fn of(self, arguments: &[Vec<u8>]) -> &[Vec<u8>] {
+        match self {
+            Self::None => &[],
+            Self::First => arguments.get(..1).unwrap_or_default(),
+            Self::All => arguments,
+            // A number that the command itself refuses counts as no keys.
+            Self::Counted => {
+                let counted = arguments.get(1..).map(scripting::split_keys);
+                counted.and_then(Result::ok).map_or(&[], |(keys, _)| keys)
+            }
+        }
+    }
+}
 
 /// Runs a command, given by its words.
 pub(super) fn execute(server: &mut Server, id: SessionId, words: &[Vec<u8>], now: Instant) -> Outcome {
+    let outcome = run(server, id, words, now);
+    // ASKING is for the next command alone, even if that is refused.
+    let is_asking = words.first().is_some_and(|name| name.eq_ignore_ascii_case(b"asking"));
+    if let Some(session) = server.sessions.get_mut(&id).filter(|_| !is_asking) {
+        session.asking = Asking::No;
+    }
+    outcome
+}
+
+fn run(server: &mut Server, id: SessionId, words: &[Vec<u8>], now: Instant) -> Outcome {
     let (command, arguments) = find(words)?;
     let count = i64::try_from(words.len()).unwrap_or(i64::MAX);
     if count != command.arity && (command.arity > 0 || count < command.arity.saturating_neg()) {
         return Err(wrong_arity(command.name));
     }
-    admit(server, id, command)?;
+    admit(server, id, command, arguments, now)?;
     let database = server.sessions.get(&id).map_or(0, |session| session.database);
     (command.run)(&mut Context { server, id, database, now }, arguments)
 }
@@ -105,7 +148,7 @@ fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply>
     let (name, arguments) = words.split_first().ok_or_else(ErrorReply::syntax)?;
     let name = name.to_ascii_lowercase();
     let named = |name: &[u8]| TABLE.iter().find(|command| command.name.as_bytes() == name);
-    let container = [b"client".as_slice(), b"script"].contains(&name.as_slice());
+    let container = [b"client".as_slice(), b"cluster", b"script"].contains(&name.as_slice());
     match arguments.split_first() {
         Some((second, arguments)) if container => {
             let command = named(&[&name, b"|".as_slice(), &second.to_ascii_lowercase()].concat());
@@ -117,10 +160,23 @@ fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply>
 }
 
 /// Whether the session may run the command now, checked in the same order as in Redis.
-fn admit(server: &Server, id: SessionId, command: &Command) -> Result<(), ErrorReply> {
+fn admit(
+    server: &Server,
+    id: SessionId,
+    command: &Command,
+    arguments: &[Vec<u8>],
+    now: Instant,
+) -> Result<(), ErrorReply> {
     let Some(session) = server.sessions.get(&id) else { return Ok(()) };
     if command.kind != Kind::Greeting {
         server.user_of(session)?.may(command.name)?;
+    }
+    if let Some(view) = &server.cluster {
+        let keys = command.keys.of(arguments).iter().map(Vec::as_slice);
+        let keyspace = server.database(session.database);
+        let exists =
+            |key: &[u8]| keyspace.is_some_and(|keys| keys.peek(key, now.as_micros() / 1000).is_some());
+        Refusal::check(view, keys, session.asking, exists).map_err(|refusal| refusal.reply(view))?;
     }
     let refused = match server.trouble {
         Some(Trouble::OutOfMemory) => command.kind == Kind::Growing,

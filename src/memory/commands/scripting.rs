@@ -3,6 +3,7 @@ use crate::{
     memory::{
         reply::{ErrorReply, Reply},
         scripts,
+        server::Server,
     },
     script::Script,
 };
@@ -27,13 +28,14 @@ pub(super) fn evalsha(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
 }
 
 fn run(cx: &mut Context<'_>, script: &'static Script, keys: &[Vec<u8>], arguments: &[Vec<u8>]) -> Outcome {
-    let user = match cx.server.sessions.get(&cx.id) {
-        Some(session) => cx.server.user_of(session)?.clone(),
-        None => return Err(ErrorReply::syntax()),
-    };
-    let trouble = cx.server.trouble;
+    let Some(session) = cx.server.sessions.get(&cx.id) else { return Err(ErrorReply::syntax()) };
+    let (user, asking) = (cx.server.user_of(session)?.clone(), session.asking);
     let now = cx.now;
-    let mut call = scripts::Call::new(script, keys, arguments, &user, trouble, cx.keyspace(), now);
+    // By its fields, for a script reads the view of the cluster while it changes keys.
+    let Server { databases, cluster, trouble, .. } = &mut *cx.server;
+    let limits = scripts::Limits { user: &user, trouble: *trouble, cluster: cluster.as_ref(), asking };
+    let keyspace = databases.entry(cx.database).or_default();
+    let mut call = scripts::Call::new(script, keys, arguments, limits, keyspace, now);
     let reply = scripts::run(&mut call);
     let published = call.into_published();
     // Redis sends a script's messages when the script ends, before its reply.
@@ -44,7 +46,7 @@ fn run(cx: &mut Context<'_>, script: &'static Script, keys: &[Vec<u8>], argument
 }
 
 /// The number of keys, the keys, and the arguments.
-fn split_keys(words: Words<'_>) -> Result<(Words<'_>, Words<'_>), ErrorReply> {
+pub(super) fn split_keys(words: Words<'_>) -> Result<(Words<'_>, Words<'_>), ErrorReply> {
     let (count, rest) = words.split_first().ok_or_else(ErrorReply::syntax)?;
     let count = integer(count)?;
     if count < 0 {

@@ -50,7 +50,7 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
             granted.push(i);
             continue;
         }
-        match call.pcall("get", |keyspace, now| Ok(keyspace.get(item.key, now)?.map(<[u8]>::to_vec))) {
+        match call.get_in_pcall(item.key) {
             Err(error) => *result = Reply::bulk(error.text()),
             Ok(stored) => {
                 let stored = stored.unwrap_or_default();

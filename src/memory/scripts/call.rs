@@ -4,6 +4,7 @@ use super::lua;
 use crate::{
     memory::{
         access::User,
+        cluster::{Asking, ClusterView, Refusal},
         keyspace::Keyspace,
         reply::{ErrorReply, Reply},
         trouble::Trouble,
@@ -17,6 +18,15 @@ pub(super) const PURGE_LIMIT: usize = 100;
 
 pub(in crate::memory) type Outcome<T> = Result<T, ErrorReply>;
 
+/// What a command that a script calls may be refused for.
+pub(in crate::memory) struct Limits<'a> {
+    pub(in crate::memory) user: &'a User,
+    pub(in crate::memory) trouble: Option<Trouble>,
+    /// What the server knows of its cluster, if it is a node of one.
+    pub(in crate::memory) cluster: Option<&'a ClusterView>,
+    pub(in crate::memory) asking: Asking,
+}
+
 /// One run of a script.
 pub(in crate::memory) struct Call<'a> {
     pub(super) script: &'static Script,
@@ -24,7 +34,7 @@ pub(in crate::memory) struct Call<'a> {
     pub(super) keys: &'a [Vec<u8>],
     /// ARGV.
     pub(super) arguments: &'a [Vec<u8>],
-    user: &'a User,
+    limits: Limits<'a>,
     keyspace: &'a mut Keyspace,
     pub(super) now: Instant,
     /// Whether commands that need memory are refused. They are not once the script has written.
@@ -39,17 +49,16 @@ impl<'a> Call<'a> {
         script: &'static Script,
         keys: &'a [Vec<u8>],
         arguments: &'a [Vec<u8>],
-        user: &'a User,
-        trouble: Option<Trouble>,
+        limits: Limits<'a>,
         keyspace: &'a mut Keyspace,
         now: Instant,
     ) -> Self {
-        let out_of_memory = trouble == Some(Trouble::OutOfMemory);
+        let out_of_memory = limits.trouble == Some(Trouble::OutOfMemory);
         Self {
             script,
             keys,
             arguments,
-            user,
+            limits,
             keyspace,
             now,
             out_of_memory,
@@ -91,23 +100,24 @@ impl<'a> Call<'a> {
         i64::try_from(self.millis()).unwrap_or(i64::MAX)
     }
 
-    /// A call of a command on the line that has this text.
+    /// A call of a command on these keys, on the line that has this text.
     pub(super) fn call<T>(
         &mut self,
         text: &str,
         command: &'static str,
+        keys: &[&[u8]],
         run: impl FnOnce(&mut Keyspace, u64) -> Outcome<T>,
     ) -> Outcome<T> {
         let now = self.millis();
         let grows = matches!(command, "set" | "zadd");
-        let result = match self.user.may_in_script(command) {
+        let result = match self.limits.user.may_in_script(command) {
             Err(denied) => Err(denied),
             Ok(()) if grows && self.out_of_memory => Err(ErrorReply::new(Trouble::OutOfMemory.describe())),
             Ok(()) => {
                 if grows || matches!(command, "del" | "pexpire" | "zrem") {
                     self.out_of_memory = false;
                 }
-                run(self.keyspace, now)
+                self.may_touch(keys).and_then(|()| run(self.keyspace, now))
             }
         };
         if self.catches {
@@ -116,16 +126,15 @@ impl<'a> Call<'a> {
         result.map_err(|error| error.in_script(&self.script.sha1, lua::line_of(self.script.source, text)))
     }
 
-    /// `redis.pcall` of a command: its error is a value.
-    pub(super) fn pcall<T>(
-        &mut self,
-        command: &'static str,
-        run: impl FnOnce(&mut Keyspace, u64) -> Outcome<T>,
-    ) -> Outcome<T> {
-        self.in_pcall(|call| call.call("", command, run))
+    /// Whether the node of a cluster lets a script use these keys now. While a slot moves, a key that the script has
+    /// emptied counts as a key of the other node.
+    fn may_touch(&self, keys: &[&[u8]]) -> Outcome<()> {
+        let Some(view) = self.limits.cluster else { return Ok(()) };
+        let exists = |key: &[u8]| self.keyspace.peek(key, self.millis()).is_some();
+        Refusal::check(view, keys.iter().copied(), self.limits.asking, exists).map_err(Refusal::in_script)
     }
 
-    /// `pcall` of a function that calls commands.
+    /// `pcall` of a function that calls commands: an error is a value.
     pub(super) fn in_pcall<T>(&mut self, function: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
         self.catches = true;
         let result = function(self);
@@ -135,12 +144,12 @@ impl<'a> Call<'a> {
 
     /// `redis.call('TIME')`: the time itself stands still while a script runs.
     pub(super) fn time(&mut self) -> Outcome<()> {
-        self.call("redis.call('TIME')", "time", |_, _| Ok(()))
+        self.call("redis.call('TIME')", "time", &[], |_, _| Ok(()))
     }
 
     /// `redis.call('SET', key, text, 'PX', lease)`
     pub(super) fn set(&mut self, at: &str, key: &[u8], text: &[u8], lease: i64) -> Outcome<()> {
-        self.call(at, "set", |keyspace, now| {
+        self.call(at, "set", &[key], |keyspace, now| {
             keyspace.set(key, text, Some(expiry(lease, now)?));
             Ok(())
         })
@@ -148,7 +157,7 @@ impl<'a> Call<'a> {
 
     /// `redis.call('SET', key, text, 'NX', 'PX', lease)`: whether there was no key.
     pub(super) fn set_if_absent(&mut self, at: &str, key: &[u8], text: &[u8], lease: i64) -> Outcome<bool> {
-        self.call(at, "set", |keyspace, now| {
+        self.call(at, "set", &[key], |keyspace, now| {
             let expiry = expiry(lease, now)?;
             let is_absent = !keyspace.exists(key, now);
             if is_absent {
@@ -159,15 +168,38 @@ impl<'a> Call<'a> {
     }
 
     pub(super) fn get(&mut self, at: &str, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
-        self.call(at, "get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)))
+        self.call(at, "get", &[key], |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)))
+    }
+
+    /// `redis.pcall('GET', key)`
+    pub(super) fn get_in_pcall(&mut self, key: &[u8]) -> Outcome<Option<Vec<u8>>> {
+        self.in_pcall(|call| call.get("", key))
+    }
+
+    /// `redis.call('EXISTS', unpack(keys)) > 0`
+    pub(super) fn any_exists(&mut self, at: &str, keys: &[&[u8]]) -> Outcome<bool> {
+        self.call(at, "exists", keys, |keyspace, now| {
+            // It looks at every key, and so deletes every one that has expired.
+            Ok(keys.iter().filter(|key| keyspace.exists(key, now)).count() > 0)
+        })
+    }
+
+    /// `redis.call('DEL', unpack(keys))`
+    pub(super) fn del(&mut self, at: &str, keys: &[&[u8]]) -> Outcome<()> {
+        self.call(at, "del", keys, |keyspace, now| {
+            for key in keys {
+                keyspace.remove(key, now);
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn pttl(&mut self, at: &str, key: &[u8]) -> Outcome<i64> {
-        self.call(at, "pttl", |keyspace, now| Ok(keyspace.pttl(key, now)))
+        self.call(at, "pttl", &[key], |keyspace, now| Ok(keyspace.pttl(key, now)))
     }
 
     pub(super) fn pexpire(&mut self, at: &str, key: &[u8], ttl: i64) -> Outcome<()> {
-        self.call(at, "pexpire", |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
+        self.call(at, "pexpire", &[key], |keyspace, now| keyspace.pexpire(key, ttl, now, "pexpire"))?;
         Ok(())
     }
 
@@ -184,7 +216,7 @@ impl<'a> Call<'a> {
     pub(super) fn enter(&mut self, key: &[u8], score: i64, member: &[u8], ttl: i64) -> Outcome<()> {
         if self.pttl("if redis.call('PTTL', key) == -2 then", key)? == -2 {
             // Does nothing to a missing key, but may be denied.
-            self.call("redis.call('ZADD', key, 'XX', score, member)", "zadd", |_, _| Ok(()))?;
+            self.call("redis.call('ZADD', key, 'XX', score, member)", "zadd", &[key], |_, _| Ok(()))?;
             self.pexpire("\nredis.call('PEXPIRE', key, ttl)", key, ttl)?;
         }
         self.zadd("redis.call('ZADD', key, score, member)", key, score, member)?;
@@ -193,19 +225,19 @@ impl<'a> Call<'a> {
 
     /// The member at a rank of a sorted set, with its score.
     pub(super) fn ranked(&mut self, at: &str, key: &[u8], rank: usize) -> Outcome<Option<(i64, Vec<u8>)>> {
-        self.call(at, "zrange", |keyspace, now| {
+        self.call(at, "zrange", &[key], |keyspace, now| {
             Ok(keyspace.sorted_set(key, now)?.and_then(|set| set.entries().get(rank)).cloned())
         })
     }
 
     pub(super) fn zcard(&mut self, at: &str, key: &[u8]) -> Outcome<usize> {
-        self.call(at, "zcard", |keyspace, now| {
+        self.call(at, "zcard", &[key], |keyspace, now| {
             Ok(keyspace.sorted_set(key, now)?.map_or(0, |set| set.entries().len()))
         })
     }
 
     pub(super) fn zscore(&mut self, at: &str, key: &[u8], member: &[u8]) -> Outcome<Option<i64>> {
-        self.call(at, "zscore", |keyspace, now| {
+        self.call(at, "zscore", &[key], |keyspace, now| {
             Ok(keyspace.sorted_set(key, now)?.and_then(|set| set.score(member)))
         })
     }
@@ -215,7 +247,7 @@ impl<'a> Call<'a> {
         if members.is_empty() {
             return Ok(());
         }
-        self.call(at, "zrem", |keyspace, now| {
+        self.call(at, "zrem", &[key], |keyspace, now| {
             keyspace.with_sorted_set(key, now, |set| {
                 for member in members {
                     set.remove(member);
@@ -225,7 +257,7 @@ impl<'a> Call<'a> {
     }
 
     fn zadd(&mut self, at: &str, key: &[u8], score: i64, member: &[u8]) -> Outcome<()> {
-        self.call(at, "zadd", |keyspace, now| {
+        self.call(at, "zadd", &[key], |keyspace, now| {
             keyspace.with_sorted_set(key, now, |set| set.add(member, score))
         })?;
         Ok(())
@@ -234,7 +266,7 @@ impl<'a> Call<'a> {
     /// Wakes a waiter, `client:number`, of clients with this prefix. Another text is passed over.
     pub(super) fn wake(&mut self, prefix: &[u8], waiter: &[u8]) {
         let (client, number) = lua::split_waiter(waiter);
-        if self.user.may_publish() && !client.is_empty() && !number.is_empty() {
+        if self.limits.user.may_publish() && !client.is_empty() && !number.is_empty() {
             self.published.push(([prefix, b"redlatch:wake:", client].concat(), number.to_vec()));
         }
     }

@@ -15,7 +15,7 @@ pub(super) fn extend(call: &mut Call<'_>) -> Outcome<Reply> {
     let is_one = values.len() == 1;
     let (mut results, mut kept) = (Vec::new(), Vec::new());
     for (i, key) in keys.iter().enumerate() {
-        let stored = call.pcall("get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)));
+        let stored = call.get_in_pcall(key);
         let value = values.get(if is_one { 0 } else { i });
         let is_mine = stored.is_ok_and(|stored| stored.is_some() && stored.as_ref() == value);
         if is_mine {

@@ -77,7 +77,7 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
             drop_members(call, place.queue, dead)?;
             if !has_others && !dead.is_empty() {
                 let at = "if not others[i] and #dead[i] > 0 then redis.call('DEL'";
-                call.call(at, "del", |keyspace, now| Ok(keyspace.remove(place.leases, now)))?;
+                call.del(at, &[place.leases])?;
             }
         }
         for (place, left) in places.iter().zip(left) {
@@ -150,7 +150,7 @@ fn look_at_queues(
                 queues.own_head = lua::whole(number).unwrap_or(0);
             }
             let at = "local rank = redis.call('ZRANK', queue, waiter)";
-            let rank = call.call(at, "zrank", |keyspace, now| {
+            let rank = call.call(at, "zrank", &[queue], |keyspace, now| {
                 Ok(keyspace.sorted_set(queue, now)?.and_then(|set| set.rank(waiter.id)))
             })?;
             queues.is_second &= rank.is_some_and(|rank| rank.saturating_sub(dead.len()) <= 1);
@@ -206,7 +206,7 @@ fn live_head(call: &mut Call<'_>, queue: &[u8], leases: &[u8], caller: Caller<'_
 fn lapsed_clients(call: &mut Call<'_>, place: Place<'_>, waiter: Waiter<'_>) -> Outcome<Vec<Vec<u8>>> {
     let (leases, end) = (place.leases, call.now());
     let at = "lapsed[i] = redis.call('ZRANGEBYSCORE',";
-    let mut lapsed: Vec<Vec<u8>> = call.call(at, "zrangebyscore", |keyspace, now| {
+    let mut lapsed: Vec<Vec<u8>> = call.call(at, "zrangebyscore", &[leases], |keyspace, now| {
         let set = keyspace.sorted_set(leases, now)?;
         let entries = set.map(|set| set.entries()).unwrap_or_default();
         let lapsed = entries.iter().take_while(|&&(lease_end, _)| lease_end <= end).take(PURGE_LIMIT);
@@ -220,7 +220,7 @@ fn lapsed_clients(call: &mut Call<'_>, place: Place<'_>, waiter: Waiter<'_>) -> 
 fn join_queues(call: &mut Call<'_>, places: &[Place<'_>], waiter: Waiter<'_>) -> Outcome<()> {
     for &Place { queue, .. } in places {
         let at = "local tail = redis.call('ZRANGE', KEYS[3 * i - 1], -1, -1,";
-        let tail = call.call(at, "zrange", |keyspace, now| {
+        let tail = call.call(at, "zrange", &[queue], |keyspace, now| {
             let set = keyspace.sorted_set(queue, now)?;
             Ok(set.and_then(|set| set.entries().last()).map_or(0, |&(ticket, _)| ticket))
         })?;

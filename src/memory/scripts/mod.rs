@@ -15,8 +15,8 @@ use crate::script::{
     ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
 };
 
-pub(super) use call::Call;
 use call::Outcome;
+pub(super) use call::{Call, Limits};
 
 type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 

@@ -31,14 +31,14 @@ pub(super) fn release(
     for (keys, value) in call.keys.chunks(width).zip(values) {
         let Some((key, own_sets)) = keys.split_first() else { continue };
         // Under pcall: a key of another type is not a lock.
-        let stored = call.pcall("get", |keyspace, now| Ok(keyspace.get(key, now)?.map(<[u8]>::to_vec)));
+        let stored = call.get_in_pcall(key);
         let is_free = matches!(stored, Ok(None));
         let is_mine = stored.is_ok_and(|stored| {
             stored.is_some_and(|stored| stored == *value || lua::token_of(value) == Some(&stored))
         });
         results.push(Reply::Integer(is_mine.into()));
         if is_mine {
-            freed.push(key);
+            freed.push(key.as_slice());
         }
         let Some(waiters) = own_sets.first().filter(|_| has_sets) else { continue };
         let mut next = Next::default();
@@ -61,9 +61,8 @@ pub(super) fn release(
     for (waiters, gone) in leaving {
         call.zrem("for _, each in ipairs(leaving) do redis.call('ZREM'", waiters, &gone)?;
     }
-    for key in freed {
-        let at = "if #freed > 0 then redis.call('DEL'";
-        call.call(at, "del", |keyspace, now| Ok(keyspace.remove(key, now)))?;
+    if !freed.is_empty() {
+        call.del("if #freed > 0 then redis.call('DEL'", &freed)?;
     }
     for (set, waiter) in woken {
         let prefix = set.windows(sets.len()).position(|part| part == sets).unwrap_or_default();
@@ -76,10 +75,8 @@ pub(super) fn exclusive(call: &mut Call<'_>) -> Outcome<Reply> {
     let values = call.arguments.len().saturating_sub(2);
     let mut has_waiters = false;
     if call.keys.len() > values {
-        for waiters in call.keys.iter().skip(1).step_by(2) {
-            let at = "return redis.call('EXISTS', unpack(sets))";
-            has_waiters |= call.call(at, "exists", |keyspace, now| Ok(keyspace.exists(waiters, now)))?;
-        }
+        let sets: Vec<_> = call.keys.iter().skip(1).step_by(2).map(Vec::as_slice).collect();
+        has_waiters = call.any_exists("return redis.call('EXISTS', unpack(sets))", &sets)?;
     }
     release(call, b"redlatch:waiters:", has_waiters, first_waiter)
 }
@@ -89,7 +86,7 @@ fn first_waiter(call: &mut Call<'_>, sets: &[Vec<u8>]) -> Outcome<Next> {
     let (leaver, mut next) = (call.text(1)?, Next::default());
     let Some(waiters) = sets.first() else { return Ok(next) };
     let at = "if redis.call('EXISTS', waiters) == 0";
-    if !call.call(at, "exists", |keyspace, now| Ok(keyspace.exists(waiters, now)))? {
+    if !call.any_exists(at, &[waiters])? {
         return Ok(next);
     }
     call.time()?;
