@@ -5,8 +5,9 @@
 //! step needs a state to make sense in, and proptest shrinks a vector by leaving steps out.
 //!
 //! Runs against `redis-server`, and `valkey-server` where it is installed (Debian has it in bookworm-backports). What Valkey
-//! does differently, apart from wording, is in `run_alike` and `Server::set_own_pushes_last`. FIDELITY_COMMANDS: how many
-//! commands, 100 000 by default; FIDELITY_SEED: the seed of the random ones, 0 by default.
+//! does differently, apart from wording, is in `run_alike` and `Server::set_own_pushes_last`. Two nodes of a cluster are
+//! compared with `redis-server` alone. FIDELITY_COMMANDS: how many commands each test runs, by default 100 000, and 50 000
+//! for the cluster; FIDELITY_SEED: the seed of the random ones, 0 by default.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -20,6 +21,12 @@
     reason = "a test may panic"
 )]
 
+#[path = "fidelity/cluster.rs"]
+mod cluster;
+#[path = "fidelity/moves.rs"]
+mod moves;
+#[path = "fidelity/nodes.rs"]
+mod nodes;
 #[path = "fidelity/pair.rs"]
 mod pair;
 #[path = "fidelity/real.rs"]
@@ -112,4 +119,9 @@ fn the_memory_server_and_real_servers_reply_alike() {
     } else {
         say(format_args!("valkey-server is not installed: nothing was compared with it"));
     }
+}
+
+#[test]
+fn memory_servers_and_the_nodes_of_a_cluster_reply_alike() {
+    cluster::hold_against("redis-server", commands(50_000));
 }

@@ -25,20 +25,33 @@ pub struct RealServer {
 impl RealServer {
     /// Starts that program; its clock stands at `now`, in microseconds.
     pub fn start(program: &str, now: u64) -> Self {
-        let folder = std::env::temp_dir().join(format!("redlatch-fidelity-{}-{program}", std::process::id()));
+        Self::launch(program, program, now, &["--port", "0"], None)
+    }
+
+    /// Starts a node of a cluster with these options, which knows what `nodes.conf` says.
+    pub fn start_node(program: &str, name: &str, now: u64, options: &[&str], nodes: &str) -> Self {
+        Self::launch(program, &format!("{program}-{name}"), now, options, Some(nodes))
+    }
+
+    fn launch(program: &str, name: &str, now: u64, options: &[&str], nodes: Option<&str>) -> Self {
+        let folder = std::env::temp_dir().join(format!("redlatch-fidelity-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
+        if let Some(nodes) = nodes {
+            fs::write(folder.join("nodes.conf"), nodes).unwrap();
+        }
         let clock_path = folder.join("clock");
         let clock = File::create(&clock_path).unwrap();
         clock.write_all_at(&now.to_ne_bytes(), 0).unwrap();
         let socket = folder.join("socket");
         let mut child = Command::new(program)
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--databases", "16"])
+            .args(options)
+            .args(["--save", "", "--appendonly", "no", "--databases", "16"])
             .args(["--daemonize", "no", "--enable-debug-command", "yes"])
             .arg("--unixsocket")
             .arg(&socket)
             .arg("--dir")
             .arg(&folder)
-            .env("LD_PRELOAD", built_clock())
+            .env("LD_PRELOAD", built_clock(name))
             .env("FIDELITY_CLOCK", &clock_path)
             .stdout(Stdio::piped())
             .spawn()
@@ -86,14 +99,26 @@ impl RealServer {
 
     /// Runs a command on a connection of its own, and expects `+OK` or an integer.
     pub fn command(&mut self, words: &[&str]) {
-        self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
-        let line = self.admin.read_line();
+        let line = self.line(words);
         assert!(line.starts_with("+OK") || line.starts_with(':'), "{words:?}: {line}");
     }
 
-    fn text(&mut self, words: &[&str]) -> String {
+    /// Runs a command on a connection of its own, and returns its reply of one line.
+    pub fn line(&mut self, words: &[&str]) -> String {
+        self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
+        self.admin.read_line().trim_end().to_owned()
+    }
+
+    /// Runs a command on a connection of its own, and returns the text that it replies.
+    pub fn text(&mut self, words: &[&str]) -> String {
         self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
         String::from_utf8(self.admin.read_bulk().unwrap()).unwrap()
+    }
+
+    /// Runs a command on a connection of its own, and returns the list that it replies.
+    pub fn list(&mut self, words: &[&str]) -> Vec<Vec<u8>> {
+        self.admin.write(&encode(words.iter().map(|word| word.as_bytes())));
+        self.admin.read_array()
     }
 
     /// Everything in a database: key, type, value in words, expiry in ms (-1 for none).
@@ -134,8 +159,9 @@ impl Drop for RealServer {
 }
 
 /// The shared library with the clock, compiled with the C compiler that Rust links with.
-fn built_clock() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clock-{}.so", std::process::id()));
+fn built_clock(name: &str) -> PathBuf {
+    let file = format!("clock-{}-{name}.so", std::process::id());
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity/clock.c");
     let built = Command::new("cc")
         .args(["-O1", "-shared", "-fPIC", "-o"])

@@ -62,7 +62,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Steps that meet the spans of [`span`] to the microsecond.
-fn time() -> impl Strategy<Value = i64> {
+pub fn time() -> impl Strategy<Value = i64> {
     prop_oneof![
         4 => prop::sample::select(vec![1, 999, 1000, 1001, 99_000, 100_000, 101_000, 1_000_000]),
         2 => prop::sample::select(vec![5_000_000, 30_000_000, 3_600_000_000, 7_200_000_000]),
@@ -81,7 +81,7 @@ fn registration_ttl() -> impl Strategy<Value = Word> {
     prop_oneof![span(), first]
 }
 
-fn text(text: impl AsRef<[u8]>) -> Word {
+pub fn text(text: impl AsRef<[u8]>) -> Word {
     Word::Text(text.as_ref().to_vec())
 }
 
@@ -93,11 +93,11 @@ fn lock() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["a", "b", "c"])
 }
 
-fn derived(name: &str, lock: &str) -> String {
+pub fn derived(name: &str, lock: &str) -> String {
     format!("redlatch:{name}:{{{lock}}}")
 }
 
-const COUNTER: &str = "redlatch:fence";
+pub const COUNTER: &str = "redlatch:fence";
 
 fn key() -> impl Strategy<Value = Word> {
     let name = prop::sample::select(vec!["", "waiters", "queue", "places"]);
@@ -110,11 +110,11 @@ fn token() -> impl Strategy<Value = Word> {
     one_of(&["t1", "t2", "t3", "t4"])
 }
 
-fn client() -> impl Strategy<Value = Word> {
+pub fn client() -> impl Strategy<Value = Word> {
     one_of(&["c1", "c2", "c3"])
 }
 
-fn waiter() -> impl Strategy<Value = Word> {
+pub fn waiter() -> impl Strategy<Value = Word> {
     one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12"])
 }
 
@@ -122,7 +122,7 @@ fn waiter() -> impl Strategy<Value = Word> {
 const CLAIMS: &[&str] = &["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"];
 
 /// What a lock key holds: a token, mostly with a claim.
-fn value() -> impl Strategy<Value = Word> {
+pub fn value() -> impl Strategy<Value = Word> {
     let claimed = (prop::sample::select(vec!["t1", "t2", "t 3"]), prop::sample::select(CLAIMS))
         .prop_map(|(token, claim)| text(format!("{token} {claim}")));
     prop_oneof![2 => token(), 3 => claimed]
@@ -132,12 +132,13 @@ fn words(words: impl IntoIterator<Item = Word>) -> Vec<Word> {
     words.into_iter().collect()
 }
 
-fn command() -> impl Strategy<Value = Vec<Word>> {
+/// Any command.
+pub fn command() -> impl Strategy<Value = Vec<Word>> {
     prop_oneof![10 => script(), 8 => plain(), 2 => odd(), 2 => session()]
 }
 
 /// A call of one of the scripts, by hash or by source.
-fn script() -> impl Strategy<Value = Vec<Word>> {
+pub fn script() -> impl Strategy<Value = Vec<Word>> {
     let which = prop_oneof![
         4 => exclusive_acquire(), 2 => multi_acquire(), 2 => extend(), 1 => adopt(), 3 => exclusive_release(),
         5 => fair_acquire(), 3 => fair_release(),
@@ -412,6 +413,14 @@ fn odd() -> impl Strategy<Value = Vec<Word>> {
         "WAIT 1 -1",
         "WAIT 1 1 1",
         "FLUSHALL WHAT",
+        "ASKING",
+        "ASKING x",
+        "CLUSTER",
+        "CLUSTER SLOTS",
+        "CLUSTER SLOTS x",
+        "CLUSTER MYID",
+        "CLUSTER KEYSLOT a",
+        "CLUSTER KEYSLOT",
     ])
     .prop_filter("grammar that is beyond", |line| !line.is_empty())
     .prop_map(|line| line.split(' ').map(text).collect())

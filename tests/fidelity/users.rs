@@ -52,6 +52,7 @@ pub fn users() -> impl Strategy<Value = Users> {
         &["pexpire", "del"],
         &["zadd"],
         &["exists", "zrange"],
+        &["asking", "cluster|slots"],
     ]);
     (prop::bool::weighted(0.2), denied, prop::bool::weighted(0.3)).prop_map(
         |(default_needs_password, denied, no_channels)| Users { default_needs_password, denied, no_channels },
