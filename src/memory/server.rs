@@ -31,6 +31,8 @@ pub struct Server {
     pub(super) replicas: u32,
     /// What it knows of its cluster, if it is a node of one.
     pub(super) cluster: Option<ClusterView>,
+    /// The messages for the other nodes, each behind its channel.
+    pub(super) broadcasts: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Default for Server {
@@ -54,6 +56,7 @@ impl Server {
             trouble: None,
             replicas: 0,
             cluster: None,
+            broadcasts: Vec::new(),
         }
     }
 
@@ -133,6 +136,7 @@ impl Server {
     pub fn restart(&mut self, survive: bool) {
         self.sessions.clear();
         self.cached.clear();
+        self.broadcasts.clear();
         if !survive {
             self.databases.clear();
         }
