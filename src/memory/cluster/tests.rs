@@ -137,6 +137,15 @@ fn asking_is_for_one_command_even_if_that_is_refused() {
 }
 
 #[test]
+fn only_the_owner_of_a_slot_migrates_it() {
+    let mut node = node(A);
+    node.cluster_mut().unwrap().set_migrating(SLOT, C);
+    assert_eq!(run(&mut node, "GET k"), MOVED);
+    node.cluster_mut().unwrap().set_owner(SLOT..=SLOT, Some(A));
+    assert_eq!(run(&mut node, "GET k"), "-ASK 7629 10.0.0.3:7003\r\n");
+}
+
+#[test]
 fn a_host_that_nobody_knows_is_empty() {
     let mut node = node(A);
     let unknown = ClusterNode { host: None, ..ClusterNode::new("", 7002) };
