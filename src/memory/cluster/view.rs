@@ -6,6 +6,32 @@ use super::{
 };
 
 /// What one node knows of the cluster: the nodes, the owner of each slot, and which slots move from or to it.
+///
+/// ```
+/// use redlatch::{Instant, memory::{ClusterNode, ClusterView, NodeName, Server}};
+/// let (now, names, slot) = (Instant::from_micros(0), [NodeName(1), NodeName(2)], 7629);
+/// let [mut source, mut target] = names.map(|me| {
+///     let mut view = ClusterView::new(me);
+///     for (name, port) in names.into_iter().zip([7001, 7002]) {
+///         view.set_node(name, ClusterNode::new("10.0.0.1", port));
+///     }
+///     view.set_owner(0..=16_383, Some(names[0]));
+///     let mut server = Server::new();
+///     server.set_cluster(Some(view));
+///     server
+/// });
+/// // A slot moves.
+/// target.cluster_mut().unwrap().set_importing(slot, names[0]);
+/// source.cluster_mut().unwrap().set_migrating(slot, names[1]);
+/// for key in source.keys_in_slot(slot) {
+///     if let Some(moving) = source.take_key(&key, now) {
+///         target.put_key(moving, now);
+///     }
+/// }
+/// for server in [&mut target, &mut source] {
+///     server.cluster_mut().unwrap().set_owner(slot..=slot, Some(names[1]));
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClusterView {
     me: NodeName,
