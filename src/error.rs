@@ -188,6 +188,15 @@ impl NodeError {
         }
     }
 
+    /// The same error, as one that may pass.
+    #[must_use]
+    pub(crate) fn into_transient(self) -> Self {
+        match self {
+            Self::Server(error) => Self::Server(Rc::new(ServerError { transient: true, ..(*error).clone() })),
+            other => other,
+        }
+    }
+
     /// Whether the connection failed, and not the command: a new connection may reach the server, or its new master
     /// (rule 17).
     #[must_use]

@@ -128,6 +128,8 @@ const fn index(timer: Timer) -> usize {
 pub(crate) enum TimerOwner {
     Lock(LockId),
     Node(NodeId),
+    /// The map of the cluster.
+    Map,
 }
 
 impl TimerOwner {
@@ -136,10 +138,14 @@ impl TimerOwner {
         match self {
             Self::Lock(LockId(lock)) => lock.into(),
             Self::Node(NodeId(node)) => u64::from(node) | NODE,
+            Self::Map => MAP,
         }
     }
 
     fn of_number(number: u64) -> Option<Self> {
+        if number == MAP {
+            return Some(Self::Map);
+        }
         let id = u32::try_from(number & !NODE).ok()?;
         Some(if number & NODE == 0 { Self::Lock(LockId(id)) } else { Self::Node(NodeId(id)) })
     }
@@ -147,6 +153,9 @@ impl TimerOwner {
 
 /// The bit that marks a node's number.
 const NODE: u64 = 1 << 32;
+
+/// The number of the map, behind all nodes.
+const MAP: u64 = 1 << 33;
 
 /// The owners of timers, by their next deadline.
 ///
@@ -234,7 +243,8 @@ mod tests {
 
     #[test]
     fn owners_keep_their_identity_as_numbers() {
-        for owner in [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX))] {
+        for owner in [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX)), TimerOwner::Map]
+        {
             let mut queue = DeadlineQueue::default();
             queue.update(owner, &mut None, Some(at(1)));
             assert_eq!(queue.take_due(at(1)), Some(owner));

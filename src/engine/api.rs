@@ -46,7 +46,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.begin(id, lock, Start::Attempt, now);
                 }
                 self.carry_out_effects(now);
-                self.update_node_deadlines();
+                self.settle_nodes(now);
             }
             (Ok(()), Ok(_)) => {
                 self.refuse(handle, Code::Overloaded, "too many locks are held or waited for at once");
@@ -75,7 +75,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
             Hold::None => {}
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// Call this to extend a lease to at least `ttl` from now. A lease is never shortened, and zero counts as 1 ms.
@@ -104,7 +104,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 }
             }
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
         // The overdue timers ran first; this also withdraws their events.
         self.forget(handle);
     }
@@ -152,7 +152,7 @@ impl<E: Entropy + 'static> Engine<E> {
         for id in releasing {
             self.deliver_and_follow(id, Input::Close, now);
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// How long a lock is still valid; zero if it is not held. May be called at any time; runs no timers.
@@ -173,7 +173,7 @@ impl<E: Entropy + 'static> Engine<E> {
         match self.hold_of(handle) {
             Hold::Only(held) | Hold::OneOfSeveral(held) => {
                 self.deliver_and_follow(held, Input::Operate(handle, op, operation), now);
-                self.update_node_deadlines();
+                self.settle_nodes(now);
             }
             Hold::None => {
                 let failure = LockError::new(Code::Lost, 0, "the lock is not held");

@@ -38,7 +38,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.carry_out_effects(now);
             }
             self.update_deadline(id);
-            self.update_node_deadlines();
+            self.settle_nodes(now);
         }
         stalled
     }
@@ -60,10 +60,16 @@ impl<E: Entropy + 'static> Engine<E> {
                     }
                     self.update_deadline(id);
                 }
+                TimerOwner::Map => {
+                    if let Some(cluster) = self.topology.cluster() {
+                        cluster.queued_at = None;
+                    }
+                }
                 TimerOwner::Node(id) => {
+                    let serves = self.topology.serves(id);
                     let Some(node) = self.topology.get(id) else { continue };
                     node.queued_at = None;
-                    if self.owed > 0 {
+                    if self.owed > 0 && serves {
                         node.keep(believed);
                     }
                     self.topology.redial(id, believed);
@@ -73,7 +79,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     }
                 }
             }
-            self.update_node_deadlines();
+            self.settle_nodes(now);
         }
         self.believed = None;
     }
@@ -200,38 +206,66 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    pub(super) fn update_node_deadlines(&mut self) {
-        for (id, node) in self.topology.iter() {
+    /// Ends a call: asks for the map of the cluster if it is time, and updates the deadline queue for the nodes.
+    pub(super) fn settle_nodes(&mut self, now: Instant) {
+        let listening = self.patience.now();
+        while let Some(news) = self.topology.ask_for_map(self.owed > 0, &mut self.entropy, listening) {
+            self.spread_map(Some(news), now);
+        }
+        while let Some((id, node)) = self.topology.next_touched() {
             let next = node.deadline();
             self.patient_deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
+        }
+        if let Some(cluster) = self.topology.cluster() {
+            let next = cluster.deadline(self.owed > 0);
+            self.patient_deadlines.update(TimerOwner::Map, &mut cluster.queued_at, next);
         }
     }
 
     /// Delivers a node's news to the locks that they concern.
     pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
+        let voter = self.topology.voter(node);
         match news {
             News::Reply(tag, reply) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Reply(node, tag.serial, reply)), now);
+                if let Some(reply) = self.follow(node, tag, reply, now) {
+                    let heard = Heard::Reply(voter, tag.serial, reply);
+                    self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
+                }
             }
             News::Repeat(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(node, tag.serial)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(voter, tag.serial)), now);
             }
             News::Unanswered(tag, error) => {
-                let heard = Heard::Unanswered(node, tag.serial, &error);
+                // The only word about the connections of another client.
+                let failed = || Event::Connection { node, error: Some(error.clone()) };
+                self.stats.observe(failed, &mut self.events);
+                let heard = Heard::Unanswered(voter, tag.serial, &error);
                 self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
             }
-            News::Wake(lock) => self.deliver_and_follow(lock, Input::Wake, now),
+            News::Map(reply) => {
+                let listening = self.patience.now();
+                let news = self.topology.hear_map(node, reply, &mut self.entropy, listening);
+                self.spread_map(news, now);
+            }
+            News::Wake(lock) => {
+                if self.is_on(node, lock) {
+                    self.deliver_and_follow(lock, Input::Wake, now);
+                }
+            }
             News::Ready { waiting, again } => {
                 if again {
                     self.stats.count(|counters| &mut counters.reconnects);
                 }
                 self.stats.observe(|| Event::Connection { node, error: None }, &mut self.events);
+                let listening = self.patience.now();
+                self.topology.is_connected(node, listening);
                 for lock in into_sorted_set(waiting) {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(voter)), now);
                 }
-                if again {
+                // What is held on a server of a cluster that was never connected before has moved there.
+                if again || self.topology.is_cluster() {
                     self.confirm_held(node, now);
                 }
             }
@@ -244,9 +278,17 @@ impl<E: Entropy + 'static> Engine<E> {
                 // One input per lock: it may resend at once, and the new command must not fail with the old ones.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 let locks = into_sorted_set(waiting.into_iter().chain(unanswered));
-                for &lock in &locks {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
+                // A client that does nothing, or hangs up itself, needs no map.
+                if !locks.is_empty() || self.owed > 0 || close.is_none() && self.busy() > 0 {
+                    self.topology.lost(node);
                 }
+                for &lock in &locks {
+                    let heard = Heard::Down { node: voter, server: node, error: &error };
+                    self.deliver_and_follow(lock, Input::Heard(heard), now);
+                }
+                let listening = self.patience.now();
+                let news = self.topology.map_failed(node, &error, &mut self.entropy, listening);
+                self.spread_map(news, now);
                 self.report_first_contact(node, &locks, error);
                 self.win_back(node);
             }
@@ -256,7 +298,10 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Connects again at once, or as soon as the backoff allows, if held locks are renewed on the node: the sooner it is
     /// there, the sooner they are confirmed (rule 5).
     fn win_back(&mut self, node: NodeId) {
-        let renews = self.locks.iter().any(|(_, lock)| lock.is_held_on(node) && lock.is_owed());
+        let renews = self
+            .locks
+            .iter()
+            .any(|(_, lock)| lock.is_held() && self.topology.is_on(node, lock.spec()) && lock.is_owed());
         let listening = self.patience.now();
         if let Some(server) = self.topology.get(node) {
             server.want(renews);
@@ -265,14 +310,19 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Asks for all locks that are held on a node, because its connection is new: the server may have lost its data
-    /// (rule 5). Many are spread over a time, in groups that share a call.
+    /// (rule 5).
     fn confirm_held(&mut self, node: NodeId, now: Instant) {
-        let held: Vec<_> =
-            self.locks.iter().filter(|(_, lock)| lock.is_held_on(node)).map(|&(id, _)| id).collect();
+        let is_there = |lock: &Lock| lock.is_held() && self.topology.is_on(node, lock.spec());
+        let held: Vec<_> = self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
+        self.confirm(self.topology.voter(node), &held, now);
+    }
+
+    /// Asks for these held locks. Many are spread over a time, in groups that share a call.
+    pub(super) fn confirm(&mut self, voter: NodeId, held: &[LockId], now: Instant) {
         let groups = u64::try_from(held.len().div_ceil(MOST_AT_ONCE)).unwrap_or(u64::MAX);
         for (group, delay) in held.chunks(MOST_AT_ONCE).zip((0..).map(|at| SPREAD.part(groups).times(at))) {
             for &id in group {
-                self.deliver_and_follow(id, Input::Confirm(node, delay), now);
+                self.deliver_and_follow(id, Input::Confirm(voter, delay), now);
             }
         }
     }
@@ -283,7 +333,7 @@ impl<E: Entropy + 'static> Engine<E> {
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
         let is_waiting = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts
-            && (self.topology.count() > 1 || locks.iter().any(is_waiting))
+            && (self.topology.has_several_votes() || locks.iter().any(is_waiting))
             && self.topology.get(node).is_some_and(Node::is_first_failure)
         {
             self.events.push_back(Event::Connection { node, error: Some(error) });

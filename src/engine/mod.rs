@@ -5,6 +5,7 @@ mod dispatch;
 pub(crate) mod inspect;
 mod owners;
 mod reentry;
+mod routing;
 
 use std::collections::VecDeque;
 
@@ -110,6 +111,23 @@ impl<E: Entropy + 'static> Engine<E> {
         self.topology.add(endpoint, self.policy.connect_timeout, self.policy.replicas)
     }
 
+    /// Makes the servers that were added the seeds of one Redis Cluster. `addresses` has the address of each, as the cluster
+    /// announces it, `host:port`, one per line. The engine then learns of the other servers, and of where each slot is:
+    /// [`poll_connect`](Self::poll_connect) names servers that were never added, whose [`address`](Self::address) the
+    /// driver asks for. A cluster has one vote. Call this before the first lock.
+    ///
+    /// Returns whether the addresses were taken: false if there is not a whole one for each server.
+    pub fn form_cluster(&mut self, addresses: &str) -> bool {
+        self.topology.form_cluster(addresses)
+    }
+
+    /// The address of a server of a cluster, as the cluster announces it: `host:port`, where an IPv6 address has no brackets.
+    /// `None` without a cluster, and for a number that is no server's.
+    #[must_use]
+    pub fn address(&self, node: NodeId) -> Option<String> {
+        self.topology.address(node)
+    }
+
     /// Call this just before [`handle_connected`](Self::handle_connected) to log in with other credentials than those of
     /// the [`Endpoint`]; empty strings for none. Ignored if the connection was given up.
     pub fn log_in(&mut self, id: ConnectionId, user: String, password: String) {
@@ -126,7 +144,7 @@ impl<E: Entropy + 'static> Engine<E> {
         if let Some((node, news)) = self.topology.connected(id, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// Call this when bytes arrive on a connection, split in any way. Ignored if the connection was given up.
@@ -139,7 +157,7 @@ impl<E: Entropy + 'static> Engine<E> {
         while let Some((node, news)) = self.topology.step(id, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// Call this when a connection ended, or could not be made. `reason` is human-readable, and appears in errors. Ignored
@@ -160,7 +178,7 @@ impl<E: Entropy + 'static> Engine<E> {
         if let Some((node, news)) = self.topology.closed(id, cause, reason, &mut self.entropy, listening) {
             self.spread(node, news, now);
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// Call this before any other call if the wall clock was set forward, or the machine slept, since the last one:
@@ -179,7 +197,7 @@ impl<E: Entropy + 'static> Engine<E> {
             // What became due during the look gets a look of its own.
             self.patience.look(self.patient_deadlines.next(), false);
         }
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// Call this in place of [`handle_timeout`](Self::handle_timeout) if data that has arrived can no longer be read, such
@@ -189,7 +207,7 @@ impl<E: Entropy + 'static> Engine<E> {
         self.run_patient(self.patience.now(), now);
         // A look in progress is over.
         self.patience.look(self.patient_deadlines.next(), false);
-        self.update_node_deadlines();
+        self.settle_nodes(now);
     }
 
     /// The next event for the application. Call this until it returns `None` after every other call.

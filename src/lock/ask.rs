@@ -28,7 +28,8 @@ impl Ask for Context<'_> {
     }
 
     fn patience(&mut self, node: NodeId) -> Option<Duration> {
-        let round_trips = self.shared.topology.get(node).and_then(|server| server.round_trips());
+        let server = self.shared.topology.serving(node, &self.spec.keys);
+        let round_trips = server.and_then(|server| server.round_trips());
         self.spec.placement.answer_patience(self.spec.node_timeout, round_trips)
     }
 
@@ -36,7 +37,7 @@ impl Ask for Context<'_> {
         self.in_flight.has(node)
     }
 
-    fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked {
+    fn ask(&mut self, node: NodeId, instead: Option<NodeId>, serial: u32, verb: Verb) -> (NodeId, Asked) {
         let registers = kind::registers(node, self);
         let owner_id = self.owner_id();
         let value = self.owner.value(&owner_id);
@@ -45,10 +46,10 @@ impl Ask for Context<'_> {
         let call = kind::call(verb, registers, names, self.spec, self.owner, self.policy);
         let silence = self.spec.placement.silence(self.spec.node_timeout);
         let command = Command { call, silence, replication: self.spec.node_timeout };
-        let tag = Tag { lock: self.id, serial, in_cluster: false };
-        let asked = self.shared.topology.ask(node, tag, &command, self.listening);
+        let tag = Tag { lock: self.id, serial, epoch: 0 };
+        let asked = self.shared.topology.ask(node, instead, tag, &command, self.listening);
         // A single node's vote ends a round, so that nothing is in flight when the next begins.
-        if matches!(asked, Asked::Sent) && self.spec.placement.grants_in_part() {
+        if matches!(asked, (_, Asked::Sent)) && self.spec.placement.grants_in_part() {
             self.in_flight.add(node, serial);
         }
         asked
@@ -61,7 +62,7 @@ impl Context<'_> {
         if !self.spec.placement.is_fenced() {
             return None;
         }
-        if self.shared.topology.get(node).is_some_and(|server| server.is_cluster()) {
+        if self.shared.topology.serving(node, &self.spec.keys).is_some_and(|server| server.is_cluster()) {
             let key = self.spec.keys.locks().next().unwrap_or_default();
             return Some(fence_counter_of_slot(&self.policy.prefix, key).into());
         }
@@ -71,7 +72,8 @@ impl Context<'_> {
     /// How long the farthest of the lock's nodes may always take to answer.
     pub(super) fn longest_round_trips(&mut self) -> Duration {
         let topology = &mut *self.shared.topology;
-        let of = |node| topology.get(node).and_then(|server| server.round_trips());
+        let keys = &self.spec.keys;
+        let of = |node| topology.serving(node, keys).and_then(|server| server.round_trips());
         self.spec.placement.nodes().filter_map(of).max().unwrap_or_default()
     }
 

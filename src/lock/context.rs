@@ -69,15 +69,14 @@ impl Context<'_> {
     /// The node that sends wake-ups for this lock, if its present connection receives them.
     pub(super) fn waker(&mut self) -> Option<NodeId> {
         let node = self.spec.placement.waker()?;
-        self.shared.topology.get(node).is_some_and(|server| server.wakes()).then_some(node)
+        let server = self.shared.topology.serving(node, &self.spec.keys);
+        server.is_some_and(|server| server.wakes()).then_some(node)
     }
 
     /// Lets each node of the placement be dialled at once, whatever the backoff.
     pub(super) fn allow_dials(&mut self) {
         for node in self.spec.placement.nodes() {
-            if let Some(server) = self.shared.topology.get(node) {
-                server.allow_dial();
-            }
+            self.shared.topology.allow_dial(node, &self.spec.keys);
         }
     }
 

@@ -23,13 +23,15 @@ impl InFlight {
     pub(super) fn end(&mut self, heard: &Heard<'_>) -> Option<NodeId> {
         let before = self.0.len();
         match *heard {
-            Heard::Down(node, _) => {
+            Heard::Down { node, .. } => {
                 self.0.retain(|&(each, _)| each != node);
                 None
             }
             Heard::Reply(node, serial, _)
             | Heard::Repeat(node, serial)
-            | Heard::Unanswered(node, serial, _) => {
+            | Heard::Redirected(node, serial, ..)
+            | Heard::Unanswered(node, serial, _)
+            | Heard::Former(node, serial, _) => {
                 self.0.retain(|each| *each != (node, serial));
                 (self.0.len() < before).then_some(node)
             }

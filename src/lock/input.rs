@@ -17,7 +17,9 @@ pub(crate) enum Input<'a> {
     Unpark,
     /// A wake-up: the lock may be free, or it may be this waiter's turn.
     Wake,
-    /// The node has a new connection: the lock is to be confirmed there after this delay.
+    /// The slot of the lock has another server.
+    Moved,
+    /// A node has a new connection, or the slot another server: the lock is to be confirmed there after this delay.
     Confirm(NodeId, Duration),
     /// This waiter is now the leader.
     Lead,

@@ -28,7 +28,7 @@ mod step;
 
 use crate::{
     handles::{Handle, Phase},
-    id::{HandleId, LockId, NodeId},
+    id::{HandleId, LockId},
     patience::Times,
     quorum::Heard,
     time::{Duration, Instant},
@@ -138,10 +138,6 @@ impl Lock {
 
     pub(crate) const fn is_held(&self) -> bool {
         matches!(self.state, State::Hold(_))
-    }
-
-    pub(crate) fn is_held_on(&self, node: NodeId) -> bool {
-        self.is_held() && self.spec.placement.nodes().any(|each| each == node)
     }
 
     pub(crate) const fn is_waiting(&self) -> bool {

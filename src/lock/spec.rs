@@ -10,7 +10,7 @@ use crate::{
     quorum::{self, Terms},
     script::{LockKeys, into_sorted_set, is_reserved},
     time::Duration,
-    topology::Placement,
+    topology::{Placed, Placement},
 };
 
 /// The most keys of one lock.
@@ -81,5 +81,15 @@ impl Spec {
     /// the longest pause with wake-ups.
     pub(crate) fn registration_ttl(&self, policy: &Policy) -> Duration {
         policy.retry_max.times(12).max(self.kind.shortest_registration())
+    }
+}
+
+impl Placed for Spec {
+    fn keys(&self) -> &LockKeys {
+        &self.keys
+    }
+
+    fn placement(&self) -> Placement {
+        self.placement
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub(super) out: Vec<u8>,
     /// What the last reply says to locks that have not been told yet, the last first.
     answers: Vec<ConnectionEvent>,
+    /// Why the server refused the ASKING before the command whose answer is next.
+    unasked: Option<NodeError>,
     /// When bytes were last received, or the connection was made.
     heard: Instant,
     /// When the last step of the handshake was written.
@@ -55,6 +57,8 @@ pub(super) struct Connection {
     pub(super) wakes: bool,
     /// Whether the server has said that it is part of a cluster.
     pub(super) is_cluster: bool,
+    /// Whether it may be a replica, as part of a cluster that redirects to the primary.
+    is_member: bool,
 }
 
 /// What the received bytes mean for the node.
@@ -70,6 +74,8 @@ pub(super) enum ConnectionEvent {
     Reply(Tag, Result<Answer, NodeError>),
     /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
     Repeat(Tag),
+    /// The reply to CLUSTER SLOTS, as bytes, or why there is none.
+    Map(Result<Vec<u8>, NodeError>),
     /// The command will get no answer, and its outcome is unknown. The others are not concerned.
     Unanswered(Tag, NodeError),
     /// The connection cannot be used any more.
@@ -83,6 +89,7 @@ impl Connection {
     pub(super) fn new(
         id: ConnectionId,
         endpoint: &Endpoint,
+        is_member: bool,
         dialect: Dialect,
         (first_nonce, replicas): (u64, u32),
         until: Instant,
@@ -101,16 +108,18 @@ impl Connection {
             greeting,
             dialect,
             greeted_in_resp3: dialect == Dialect::Resp3,
-            scanner: Scanner::new(Limits::default()),
+            scanner: Scanner::new(if is_member { MAP_LIMITS } else { Limits::default() }),
             pipeline: Pipeline::new(first_nonce, order, replicas),
             out,
             answers: Vec::new(),
+            unasked: None,
             heard: now,
             greeted: now,
             round_trip: None,
             proven: false,
             wakes: false,
             is_cluster: false,
+            is_member,
         }
     }
 
@@ -162,7 +171,7 @@ impl Connection {
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
             // Only a master grants locks. The name may resolve to it for the next connection.
-            if awaits_hello && handshake::is_replica(frame) {
+            if awaits_hello && !self.is_member && handshake::is_replica(frame) {
                 return ConnectionEvent::Ended(server_error(handshake::REPLICA, endpoint));
             }
             self.is_cluster |= awaits_hello && handshake::is_cluster(frame);
@@ -220,6 +229,14 @@ impl Connection {
             if let Some(asked) = self.pipeline.sent_at(place) {
                 measure(&mut self.round_trip, asked, self.heard);
             }
+            let map = self.pipeline.is_map_next().then(|| match reply {
+                Reply::Error(line) => Err(server_error(line, endpoint)),
+                _ => Ok(frame.bytes.to_vec()),
+            });
+            let asking = self.pipeline.is_asking_next().then(|| match reply {
+                Reply::Error(line) => Some(server_error(line, endpoint)),
+                _ => None,
+            });
             let answers = &mut self.answers;
             let tell = |tag, outcome| answers.push(event_of(tag, outcome, endpoint));
             match self.pipeline.pair(place, reply, &mut self.out, tell) {
@@ -235,6 +252,23 @@ impl Connection {
                 Paired::Mismatch => return ConnectionEvent::Ended(NodeError::Protocol(OUT_OF_STEP.into())),
             }
             self.answers.reverse();
+            match asking {
+                Some(refusal) => self.unasked = refusal,
+                None => {
+                    // Without ASKING, the server only redirects the command back.
+                    if let Some(refusal) = self.unasked.take()
+                        && let Some(ConnectionEvent::Reply(_, result @ Err(_))) = self.answers.last_mut()
+                    {
+                        *result = Err(refusal);
+                    }
+                }
+            }
+            // A server that was asked again is believed when it answers the last time.
+            if let Some(reply) = map
+                && !self.pipeline.awaits_map()
+            {
+                return ConnectionEvent::Map(reply);
+            }
         }
     }
 
@@ -287,6 +321,9 @@ fn measure(round_trip: &mut Option<Duration>, (asked, queued): (Instant, Queued)
         None => passed,
     });
 }
+
+/// Limits of replies where one may be the map of a cluster: it has some 13 values and 200 bytes for each range of slots.
+const MAP_LIMITS: Limits = Limits { depth: 8, elements: 65_536, bytes: 2 * 1024 * 1024 };
 
 const NOT_REDIS: &str = "unexpected reply to the handshake; is this a Redis server?";
 const OUT_OF_STEP: &str =

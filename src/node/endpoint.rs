@@ -10,8 +10,8 @@ pub enum Transport {
     /// command per key is in flight at a time. Replies come in the order of sending, and when one does not come in time the
     /// session ends: it leads to one server.
     Commands,
-    /// The same, but each command goes its own way, maybe to a server of its own, as over another client's cluster. Silence
-    /// and failures concern one command. What became of each comes in any order, as a push of RESP3: `answer, <nonce>,
+    /// Single commands that are independent of each other and may go to different servers, as over another client's cluster.
+    /// A timeout or failure affects one command only. Outcomes arrive in any order, as a push of RESP3: `answer, <nonce>,
     /// <reply>`, or `unanswered, <nonce>, <reason>` if its outcome is unknown.
     Independent,
 }

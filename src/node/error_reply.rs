@@ -17,6 +17,14 @@ const TRANSIENT: [&str; 11] = [
     "UNBLOCKED",
 ];
 
+/// Beginnings of others: the server is full; or a slot of a cluster is moving, so that a key that the script has just
+/// emptied counts as another server's (Redis, then Valkey).
+const TRANSIENT_TEXTS: [&str; 3] = [
+    "ERR max number of clients",
+    "ERR Script attempted to access a non local key in a cluster node",
+    "ERR Attempted to access a non local key in a cluster node",
+];
+
 /// How many characters of an error are kept.
 const LONGEST: usize = 256;
 
@@ -34,7 +42,8 @@ pub(crate) fn parse(line: &[u8], secret: &str) -> ServerError {
         _ => "ERR".to_owned(),
     };
     // A server that refuses a connection above maxclients sends no prefix of its own.
-    let transient = TRANSIENT.contains(&prefix.as_str()) || message.starts_with("ERR max number of clients");
+    let transient =
+        TRANSIENT.contains(&prefix.as_str()) || TRANSIENT_TEXTS.iter().any(|text| message.starts_with(text));
     ServerError { prefix, message, transient, ran: false }
 }
 
@@ -45,6 +54,12 @@ pub(crate) fn too_few_replicas(confirmed: u32, needed: u32, within: Duration) ->
     let message =
         ["NOREPLICAS ", &confirmed, " of ", &needed, " replicas confirmed within ", &within, " ms"].concat();
     ServerError { prefix: "NOREPLICAS".to_owned(), message, transient: true, ran: true }
+}
+
+/// The map of a cluster names no server for a slot. That may be so while another one takes over.
+pub(crate) fn unserved() -> ServerError {
+    let message = "CLUSTERDOWN no server of the cluster has the slot".to_owned();
+    ServerError { prefix: "CLUSTERDOWN".to_owned(), message, transient: true, ran: false }
 }
 
 /// The error inside the text with which Redis before 7 wraps an error raised in a script:
@@ -137,6 +152,8 @@ mod tests {
             "BUSY Redis is",
             "OOM command",
             "ERR max number of clients reached",
+            "ERR Script attempted to access a non local key in a cluster node script: 00aa, on @user_script:24.",
+            "ERR Attempted to access a non local key in a cluster node script: on @user_script:24.",
         ] {
             assert!(parse(transient.as_bytes(), "").transient, "{transient}");
         }

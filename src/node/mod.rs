@@ -21,6 +21,7 @@ mod endpoint;
 mod error_reply;
 mod handshake;
 mod known;
+mod member;
 mod news;
 mod outcome;
 mod pending;
@@ -30,7 +31,7 @@ mod run;
 
 use crate::{
     entropy::Entropy,
-    error::{Cause, NodeError},
+    error::NodeError,
     id::{ConnectionId, LockId},
     time::{Duration, Instant},
 };
@@ -39,7 +40,9 @@ use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
+pub(crate) use error_reply::unserved;
 use handshake::Dialect;
+pub(crate) use news::FIRST_EPOCH;
 pub(crate) use news::{Asked, News, Tag};
 pub use news::{NodeFault, NodeSnapshot};
 
@@ -75,6 +78,8 @@ pub(crate) struct Node {
     resp2_until: Option<Instant>,
     /// Whether the server is part of a cluster, by its reply to HELLO, or because it refused keys in different slots.
     is_cluster: bool,
+    /// Whether the client uses it as a part of a cluster, so that it may be a replica: it redirects to its primary.
+    is_member: bool,
     /// Whether the server hung up on the last HELLO.
     hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
@@ -109,6 +114,7 @@ impl Node {
             was_ready: false,
             resp2_until: None,
             is_cluster: false,
+            is_member: false,
             hung_up: false,
             used: Instant::default(),
             wanted: false,
@@ -116,11 +122,13 @@ impl Node {
         }
     }
 
-    /// Sends a command if the server is ready. If a new connection is needed, `dial` requests it and returns its id.
+    /// Sends a command if the server is ready, behind ASKING if it was redirected here. If a new connection is needed, `dial`
+    /// requests it and returns its id.
     pub(crate) fn ask(
         &mut self,
         mut tag: Tag,
         command: &Command<'_>,
+        asking: bool,
         dial: impl FnOnce() -> ConnectionId,
         now: Instant,
     ) -> Asked {
@@ -129,10 +137,13 @@ impl Node {
                 if connection.pipeline.len() >= MOST_PENDING {
                     return Asked::Refused(NodeError::Overloaded);
                 }
-                tag.in_cluster = self.is_cluster;
                 if self.is_cluster {
+                    tag.epoch = tag.epoch.max(FIRST_EPOCH);
                     // Locks are in different slots: each goes alone.
                     connection.pipeline.close_run(&mut connection.out);
+                }
+                if asking {
+                    connection.pipeline.push_asking(command.silence, now, &mut connection.out);
                 }
                 connection.pipeline.push(tag, command, now, &mut connection.out);
                 self.used = now;
@@ -147,10 +158,7 @@ impl Node {
                 self.waiting.push(tag.lock);
                 Asked::Waiting
             }
-            State::Down => {
-                let unknown = || NodeError::connection(Cause::Unknown, "not connected");
-                Asked::Refused(self.last_error.clone().unwrap_or_else(unknown))
-            }
+            State::Down => Asked::Refused(self.unreachable()),
         }
     }
 
@@ -207,7 +215,7 @@ impl Node {
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
         let pipeline = (first_nonce, self.replicas);
-        let connection = Connection::new(id, &self.endpoint, dialect, pipeline, until, now);
+        let connection = Connection::new(id, &self.endpoint, self.is_member, dialect, pipeline, until, now);
         let ready = connection.is_ready();
         self.state = State::Up(Box::new(connection));
         self.used = now;
@@ -232,10 +240,13 @@ impl Node {
             ConnectionEvent::Idle => None,
             ConnectionEvent::Ready => Some(self.ready(now)),
             ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
+            ConnectionEvent::Map(reply) => Some(News::Map(reply)),
             ConnectionEvent::Reply(tag, reply) => {
                 match &reply {
                     Ok(_) => self.backoff.succeeded(),
-                    Err(NodeError::Server(error)) if error.prefix == "CROSSSLOT" && !tag.in_cluster => {
+                    Err(NodeError::Server(error))
+                        if error.prefix == "CROSSSLOT" && tag.epoch < FIRST_EPOCH =>
+                    {
                         // Refused before it ran. Nothing else in the command needs another slot than its locks.
                         self.is_cluster = true;
                         return Some(News::Repeat(tag));

@@ -8,14 +8,17 @@ use crate::{
     script::Answer,
 };
 
+/// The epoch of a slot whose server was never seen to change.
+pub(crate) const FIRST_EPOCH: u32 = 1;
+
 /// Which lock sent a command, and in which of its rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tag {
     pub(crate) lock: LockId,
     /// The serial number of the round.
     pub(crate) serial: u32,
-    /// Whether the server was known to be part of a cluster when the command was sent.
-    pub(crate) in_cluster: bool,
+    /// The epoch of the slot's route when the command was sent; 0 if the server was not known to be part of a cluster.
+    pub(crate) epoch: u32,
 }
 
 /// Whether a command was sent.
@@ -37,6 +40,8 @@ pub(crate) enum News {
     Repeat(Tag),
     /// The command will get no answer, and its outcome is unknown, though the connection lives.
     Unanswered(Tag, NodeError),
+    /// The reply to CLUSTER SLOTS, as bytes, or why there is none.
+    Map(Result<Vec<u8>, NodeError>),
     /// A wake-up for this lock.
     Wake(LockId),
     /// The connection is ready. `again` if an earlier connection to this server was ready.

@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Pending {
     /// The locks of the run, in order, or the only one.
     pub(super) tags: Vec<Tag>,
-    pub(super) script: &'static Script,
+    pub(super) kind: Kind,
     pub(super) nonce: u64,
     pub(super) form: Form,
     /// The listening time of sending.
@@ -31,6 +31,17 @@ pub(super) struct Pending {
     pub(super) keys: Vec<Vec<u8>>,
     /// The WAIT that was sent behind it.
     pub(super) wait: Option<Wait>,
+}
+
+/// What a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// The call of a script, for locks.
+    Script(&'static Script),
+    /// ASKING, which lets the next command use a slot that is on its way to the server.
+    Asking,
+    /// CLUSTER SLOTS.
+    Map,
 }
 
 /// Whether a command was sent while others were in flight.
@@ -48,12 +59,17 @@ impl Pending {
 
     /// What a reply is to this command.
     pub(super) fn pair(&self, reply: &Reply<'_>) -> Paired {
-        match reply {
-            Reply::Error(line) if self.form == Form::Hash && line.starts_with(b"NOSCRIPT") => {
+        match (self.kind, reply) {
+            (Kind::Script(_), Reply::Error(line))
+                if self.form == Form::Hash && line.starts_with(b"NOSCRIPT") =>
+            {
                 Paired::NoScript
             }
-            Reply::Error(_) => Paired::Refused,
-            _ if self.read(reply, |_| {}) => Paired::Ran,
+            (_, Reply::Error(_)) => Paired::Refused,
+            (Kind::Script(_), _) if self.read(reply, |_| {}) => Paired::Ran,
+            (Kind::Asking, Reply::Simple(b"OK")) | (Kind::Map, Reply::Array(_) | Reply::Opaque) => {
+                Paired::Ran
+            }
             _ => Paired::Mismatch,
         }
     }
@@ -61,7 +77,7 @@ impl Pending {
     /// Reads the result for each lock. False if the reply does not begin with the nonce, or has not one result of the
     /// script's form for each lock.
     pub(super) fn read<'a>(&self, reply: &Reply<'a>, mut each: impl FnMut(Outcome<'a>)) -> bool {
-        let Reply::Array(elements) = reply else { return false };
+        let (Kind::Script(script), Reply::Array(elements)) = (self.kind, reply) else { return false };
         let Some((Reply::Bulk(echo), mut results)) = elements.split_first() else { return false };
         if *echo != digits_of(self.nonce) {
             return false;
@@ -70,7 +86,7 @@ impl Pending {
             // A lock alone may have several results, for several keys.
             let size = if self.tags.len() == 1 { results.len() } else { 1 };
             let Some((result, rest)) = results.split_at_checked(size) else { return false };
-            match self.script.returns.read(result, self.locks) {
+            match script.returns.read(result, self.locks) {
                 Some(Said::Answer(answer)) => each(Outcome::Answer(answer)),
                 Some(Said::Error(line)) => each(Outcome::Error(line)),
                 None => return false,

@@ -5,6 +5,9 @@
 //! command. In addition every script echoes a nonce: a wrong nonce means that the peer is out of step, and ends the
 //! connection.
 
+mod independent;
+mod questions;
+
 use std::collections::VecDeque;
 
 use super::{
@@ -12,9 +15,9 @@ use super::{
     command::Command,
     known::{KnownScripts, Paired},
     outcome::Outcome,
-    pending::{Pending, Queued},
+    pending::{Kind, Pending, Queued},
     replication::Replication,
-    run::{Form, MOST_LOCKS, Run, digits_of},
+    run::{Form, MOST_LOCKS, Run},
 };
 use crate::{
     resp::Reply,
@@ -96,7 +99,7 @@ impl Pipeline {
         let Command { call, silence, .. } = command;
         let pending = Pending {
             tags: vec![tag],
-            script: call.script,
+            kind: Kind::Script(call.script),
             nonce,
             form: Form::Hash,
             sent: now,
@@ -117,7 +120,7 @@ impl Pipeline {
             }
         } else {
             let mut bytes = Vec::new();
-            let form = self.form_of(pending.script, &mut bytes);
+            let form = self.form_of(call.script, &mut bytes);
             self.run.close(form, &mut bytes);
             self.deferred.push(Deferred { pending: Pending { form, ..pending }, bytes });
         }
@@ -146,7 +149,7 @@ impl Pipeline {
         let (form, first_has_source) = self.scripts.form_of(script, self.order == Order::AsSent, out);
         if first_has_source {
             let mut earlier = self.queue.iter_mut().rev().skip(1);
-            if let Some(first) = earlier.find(|first| first.script == script) {
+            if let Some(first) = earlier.find(|first| first.kind == Kind::Script(script)) {
                 first.form = Form::Source;
             }
         }
@@ -219,7 +222,9 @@ impl Pipeline {
         let Some(head) = self.queue.remove(place) else { return Paired::Mismatch };
         self.awaited = self.awaited.saturating_sub(head.tags.len());
         self.answered = self.answered.saturating_add(head.tags.len());
-        self.scripts.learn(head.script, head.form, paired);
+        if let Kind::Script(script) = head.kind {
+            self.scripts.learn(script, head.form, paired);
+        }
         self.replication.expect(head.wait);
         match reply {
             Reply::Error(line) => {
@@ -245,29 +250,6 @@ impl Pipeline {
         }
         self.send_free(out);
         paired
-    }
-
-    /// Where the command with this nonce is.
-    pub(crate) fn place_of(&self, nonce: &[u8]) -> Option<usize> {
-        self.queue.iter().position(|command| *nonce == digits_of(command.nonce))
-    }
-
-    /// Gives up the command at this place, whose outcome is unknown from now on. Returns the tag of its lock.
-    pub(crate) fn give_up(&mut self, place: usize, out: &mut Vec<u8>) -> Option<Tag> {
-        let command = self.queue.remove(place)?;
-        self.send_free(out);
-        command.tags.first().copied()
-    }
-
-    /// Gives up one of the commands that have waited for too long, if each has its own time.
-    pub(crate) fn give_up_overdue(
-        &mut self,
-        least: Duration,
-        now: Instant,
-        out: &mut Vec<u8>,
-    ) -> Option<Tag> {
-        let place = self.queue.iter().position(|command| command.overdue_at(least) <= now)?;
-        self.give_up(place, out)
     }
 
     /// Which commands may be in flight at once.

@@ -25,8 +25,9 @@ pub(crate) trait Ask {
     /// Whether the node may still answer an earlier command of the lock (rule 16).
     fn is_busy(&self, node: NodeId) -> bool;
 
-    /// Sends the command of the round with this serial number.
-    fn ask(&mut self, node: NodeId, serial: u32, verb: Verb) -> Asked;
+    /// Sends the command of the round with this serial number to the node, or to the server `instead` to which it was
+    /// redirected. Returns the server.
+    fn ask(&mut self, node: NodeId, instead: Option<NodeId>, serial: u32, verb: Verb) -> (NodeId, Asked);
 }
 
 /// The terms of a vote.

@@ -20,7 +20,14 @@ pub(crate) struct Ballot {
     verb: Verb,
     /// Whether the command was repeated because a connection had ended. That happens once (rule 17).
     repeated: bool,
+    /// The server that was asked last, of those that the node stands for.
+    pub(crate) server: NodeId,
+    /// How often the command was redirected.
+    hops: u32,
 }
+
+/// How often a command follows a redirect. The next one is a failure, which may pass.
+const MOST_HOPS: u32 = 5;
 
 /// The state of one node in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,7 +50,7 @@ impl Ballot {
     /// Asks the node.
     pub(super) fn ask(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Self {
         let vote = BallotState::Waiting(to.listening());
-        let mut ballot = Self { node, vote, sent: None, verb, repeated: false };
+        let mut ballot = Self { node, vote, sent: None, verb, repeated: false, server: node, hops: 0 };
         ballot.send(serial, to);
         ballot
     }
@@ -56,6 +63,10 @@ impl Ballot {
     /// Sends the command, or waits until the node is ready for it. Only a release does not wait for the answer to an
     /// earlier command: the sooner it is sent, the more likely it arrives before the process ends.
     pub(super) fn send(&mut self, serial: u32, to: &mut impl Ask) {
+        self.send_to(None, serial, to);
+    }
+
+    fn send_to(&mut self, instead: Option<NodeId>, serial: u32, to: &mut impl Ask) {
         if to.is_busy(self.node) && !matches!(self.verb, Verb::Release(_)) {
             self.vote = BallotState::Behind(to.listening(), to.patience(self.node));
             return;
@@ -66,7 +77,9 @@ impl Ballot {
             // The command before may have registered the waiter.
             *before = Waiter::Registered;
         }
-        match to.ask(self.node, serial, self.verb) {
+        let (server, asked) = to.ask(self.node, instead, serial, self.verb);
+        self.server = server;
+        match asked {
             Asked::Sent => {
                 self.sent = Some(to.now());
                 self.vote = BallotState::Asked(to.listening(), to.patience(self.node));
@@ -76,6 +89,11 @@ impl Ballot {
         }
     }
 
+    /// Redirects count anew for the next attempt.
+    pub(super) const fn begin_anew(&mut self) {
+        self.hops = 0;
+    }
+
     /// Asks the node for something other than the round's verb.
     pub(super) fn send_instead(&mut self, verb: Verb, serial: u32, to: &mut impl Ask) {
         self.verb = verb;
@@ -83,11 +101,43 @@ impl Ballot {
     }
 
     /// The node did nothing: sends the command again. Validity still counts from the first time of sending.
-    pub(super) fn send_again(&mut self, serial: u32, to: &mut impl Ask) {
+    pub(super) fn send_again(&mut self, instead: Option<NodeId>, serial: u32, to: &mut impl Ask) {
         let first = self.sent;
-        self.send(serial, to);
+        self.send_to(instead, serial, to);
         if matches!(self.vote, BallotState::Asked(..)) {
             self.sent = first;
+        }
+    }
+
+    /// A server did nothing, and named another one for the command: the one `instead` for this time, or whichever has the
+    /// slot now.
+    pub(super) fn on_redirect(
+        &mut self,
+        instead: Option<NodeId>,
+        error: &NodeError,
+        serial: u32,
+        to: &mut impl Ask,
+    ) {
+        self.hops = self.hops.saturating_add(1);
+        if self.hops <= MOST_HOPS {
+            self.send_again(instead, serial, to);
+        } else {
+            self.vote = BallotState::Failed(error.clone().into_transient());
+        }
+    }
+
+    /// A server answered that no longer stands for the node. What it did may stand there, or be gone with it, so the command
+    /// is repeated, at whichever server stands for the node now.
+    pub(super) fn on_former(&mut self, error: &NodeError, serial: u32, to: &mut impl Ask) {
+        if !matches!(self.vote, BallotState::Asked(..)) {
+            return;
+        }
+        self.repeated = true;
+        self.hops = self.hops.saturating_add(1);
+        if self.hops <= MOST_HOPS {
+            self.send(serial, to);
+        } else {
+            self.vote = BallotState::Failed(error.clone().into_transient());
         }
     }
 
@@ -237,6 +287,8 @@ mod tests {
                 sent: Some(Instant::default()),
                 verb: Verb::Acquire(Waiter::Absent),
                 repeated: false,
+                server: NodeId(0),
+                hops: 0,
             };
             assert_eq!(ballot.may_hold(), may_hold);
             assert!(!Ballot { sent: None, ..ballot }.may_hold(), "nothing was sent");

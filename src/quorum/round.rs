@@ -19,12 +19,17 @@ pub(crate) enum Heard<'a> {
     Ready(NodeId),
     /// The node has answered the lock's last command.
     Free(NodeId),
-    /// The connection to the node ended or could not be made.
-    Down(NodeId, &'a NodeError),
+    /// The connection to a server ended or could not be made, which the node stands for.
+    Down { node: NodeId, server: NodeId, error: &'a NodeError },
     /// The command of the round with this serial number will get no answer from the node, whose connection lives.
     Unanswered(NodeId, u32, &'a NodeError),
     /// The node answered the round with this serial number.
     Reply(NodeId, u32, Result<Answer, NodeError>),
+    /// A server of the node did nothing, and redirected the command of the round with this serial number: to the server for
+    /// this time, or to whichever has the slot now.
+    Redirected(NodeId, u32, Option<NodeId>, &'a NodeError),
+    /// The round with this serial number was answered by a server that no longer stands for the node.
+    Former(NodeId, u32, &'a NodeError),
     /// The node did nothing, and gets the command of the round with this serial number again.
     Repeat(NodeId, u32),
     /// The round's deadline has passed.
@@ -74,14 +79,24 @@ impl Round {
         match heard {
             Heard::Ready(node) => self.at(node, |ballot| ballot.on_ready(serial, to)),
             Heard::Free(node) => self.at(node, |ballot| ballot.on_free(serial, to)),
-            Heard::Down(node, error) => self.at(node, |ballot| ballot.on_down(error, serial, to)),
+            Heard::Down { node, server, error } => self.at(node, |ballot| {
+                if ballot.server == server {
+                    ballot.on_down(error, serial, to);
+                }
+            }),
             Heard::Timeout => self.expire(to),
             Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
             Heard::Unanswered(node, of, error) if self.is(of) => {
                 self.at(node, |ballot| ballot.on_down(error, serial, to));
             }
+            Heard::Redirected(node, of, instead, error) if self.is(of) => {
+                self.at(node, |ballot| ballot.on_redirect(instead, error, serial, to));
+            }
+            Heard::Former(node, of, error) if self.is(of) => {
+                self.at(node, |ballot| ballot.on_former(error, serial, to));
+            }
             Heard::Repeat(node, of) if self.is(of) => {
-                self.at(node, |ballot| ballot.send_again(serial, to));
+                self.at(node, |ballot| ballot.send_again(None, serial, to));
             }
             _ => return false,
         }
@@ -107,6 +122,7 @@ impl Round {
             if matches!(&ballot.vote, BallotState::Failed(error) if !error.is_permanent())
                 && !to.is_busy(ballot.node)
             {
+                ballot.begin_anew();
                 ballot.send(serial, to);
             }
         }
@@ -204,7 +220,7 @@ impl Round {
 
     fn errors(&self) -> impl Iterator<Item = (NodeId, &NodeError)> {
         self.ballots.iter().filter_map(|ballot| match &ballot.vote {
-            BallotState::Failed(error) => Some((ballot.node, error)),
+            BallotState::Failed(error) => Some((ballot.server, error)),
             _ => None,
         })
     }

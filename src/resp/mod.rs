@@ -19,6 +19,7 @@ pub use encode::encode;
 pub(crate) use encode::{push_bulk, push_bulk_of, push_decimal, push_header, push_negative, push_number};
 pub use limits::Limits;
 pub use malformed::Malformed;
+pub(crate) use number::natural;
 pub(crate) use pairs::value_of;
 pub use reply::Reply;
 pub use scan::{Frame, Scanner, Shape};

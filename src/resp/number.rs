@@ -5,7 +5,7 @@
 const MOST_BEFORE: u64 = u64::MAX / 20;
 
 /// Digits alone, at least one. `None` for numbers far beyond 63 bits, too.
-pub(super) fn natural(digits: &[u8]) -> Option<u64> {
+pub(crate) fn natural(digits: &[u8]) -> Option<u64> {
     let add = |number: u64, &byte: &u8| {
         let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
         (number <= MOST_BEFORE).then(|| number.wrapping_mul(10).wrapping_add(digit.into()))

@@ -1,29 +1,41 @@
-//! The servers of an engine, and the connections that the driver has to make and to close.
+//! The topology of an engine: its servers, and which of them a lock asks.
 
+mod address;
+mod cluster;
+mod map;
 mod placement;
+mod redirect;
+mod routing;
+mod servers;
+mod slots;
 
 use std::rc::Rc;
 
 use crate::{
     entropy::{Entropy, EntropyUnavailable, hex},
-    error::Cause,
+    error::{Cause, NodeError},
     id::{ConnectionId, NodeId},
-    node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag},
+    node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag, unserved},
     script::{MARK, fence_counter},
     time::{Duration, Instant},
 };
 
-pub(crate) use placement::{DIAL_PATIENCE, Placement};
+use address::Address;
+use cluster::Cluster;
+pub(crate) use cluster::{MapNews, Redirected};
+pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement, VOTER};
+use servers::Servers;
+use slots::Slot;
+pub(crate) use slots::Slots;
 
 /// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
+///
+/// A cluster has one vote: to locks it is the node 0, which stands for whichever server has their slot.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Topology {
-    list: Vec<Node>,
-    last_connection: u32,
-    connects: Vec<(NodeId, ConnectionId)>,
-    closes: Vec<ConnectionId>,
-    /// Whether bytes may wait that should be sent early.
-    is_half_full: bool,
+    servers: Servers,
+    /// The cluster that the servers are part of, if they are.
+    cluster: Option<Box<Cluster>>,
     /// The prefix of keys and channels.
     prefix: Rc<[u8]>,
     /// The fence counter of a server that is no cluster.
@@ -45,8 +57,7 @@ impl Topology {
 
     /// `replicas` of it must confirm what it grants.
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration, replicas: u32) -> NodeId {
-        self.list.push(Node::new(endpoint, connect_timeout, replicas));
-        NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
+        self.servers.add(Node::new(endpoint, connect_timeout, replicas))
     }
 
     pub(crate) fn client(&self) -> &[u8] {
@@ -71,37 +82,42 @@ impl Topology {
     ) -> Option<(NodeId, News)> {
         let of = self.of(id)?;
         let channel = [&*self.prefix, MARK, b"wake:", &self.client].concat();
-        let news = self.list.get_mut(Self::index(of))?.connected(id, channel, entropy, now)?;
+        let news = self.get(of)?.connected(id, channel, entropy, now)?;
         Some((of, news))
     }
 
     pub(crate) fn inspect(&self) -> Vec<NodeSnapshot> {
-        self.list.iter().map(Node::inspect).collect()
+        self.servers.iter().map(Node::inspect).collect()
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.list.len()
+        self.servers.len()
     }
 
-    /// The placement of a lock: all nodes, whatever its keys. `None` if there are no nodes.
+    /// Whether several independent servers vote.
+    pub(crate) fn has_several_votes(&self) -> bool {
+        self.cluster.is_none() && self.servers.len() > 1
+    }
+
+    /// The placement of a lock: all nodes, whatever its keys, or the cluster. `None` if there are no nodes.
     pub(crate) fn placement(&self) -> Option<Placement> {
-        match u32::try_from(self.list.len()) {
+        if self.cluster.is_some() {
+            return Some(Placement::Single(VOTER));
+        }
+        match u32::try_from(self.servers.len()) {
             Ok(0) => None,
             Ok(1) => Some(Placement::Single(NodeId(0))),
             several => Some(Placement::Majority(several.unwrap_or(u32::MAX))),
         }
     }
 
-    fn index(node: NodeId) -> usize {
-        usize::try_from(node.0).unwrap_or(usize::MAX)
-    }
-
     pub(crate) fn get(&mut self, node: NodeId) -> Option<&mut Node> {
-        self.list.get_mut(Self::index(node))
+        self.servers.get(node)
     }
 
-    pub(crate) fn iter(&mut self) -> impl Iterator<Item = (NodeId, &mut Node)> {
-        (0..).map(NodeId).zip(&mut self.list)
+    /// The next server with which something was done since the last call that returned it.
+    pub(crate) fn next_touched(&mut self) -> Option<(NodeId, &mut Node)> {
+        self.servers.next_touched()
     }
 
     pub(crate) fn closed(
@@ -113,72 +129,87 @@ impl Topology {
         now: Instant,
     ) -> Option<(NodeId, News)> {
         let node = self.of(id)?;
-        let Self { list, last_connection, connects, .. } = self;
-        let dial = || dial(node, last_connection, connects);
-        let news = list.get_mut(Self::index(node))?.closed(id, cause, reason, dial, entropy, now)?;
+        let (server, dials) = self.servers.get_with_dials(node)?;
+        let news = server.closed(id, cause, reason, || dials.dial(node), entropy, now)?;
         Some((node, news))
     }
 
-    pub(crate) fn ask(&mut self, node: NodeId, tag: Tag, command: &Command<'_>, now: Instant) -> Asked {
-        let Self { list, last_connection, connects, .. } = self;
-        let Some(server) = list.get_mut(Self::index(node)) else {
-            return Asked::Waiting;
+    /// Sends a command to a node of the placement, or to the server that has its slot, or to the one `instead` to which it
+    /// was redirected. Returns the server.
+    pub(crate) fn ask(
+        &mut self,
+        node: NodeId,
+        instead: Option<NodeId>,
+        mut tag: Tag,
+        command: &Command<'_>,
+        now: Instant,
+    ) -> (NodeId, Asked) {
+        let mut to = node;
+        if let Some(cluster) = &mut self.cluster {
+            match cluster.route(Slot::of(command.call.keys)) {
+                Some(route) => {
+                    tag.epoch = route.epoch;
+                    to = instead.unwrap_or(route.node);
+                }
+                None if cluster.is_unknown() => {
+                    cluster.wait(tag.lock);
+                    return (node, Asked::Waiting);
+                }
+                None => {
+                    cluster.want();
+                    return (node, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
+                }
+            }
+        }
+        let Some((server, dials)) = self.servers.get_with_dials(to) else {
+            return (to, Asked::Waiting);
         };
-        let dial = || dial(node, last_connection, connects);
-        let asked = server.ask(tag, command, dial, now);
-        self.is_half_full |= server.is_half_full();
-        asked
+        let asked = server.ask(tag, command, instead.is_some(), || dials.dial(to), now);
+        self.servers.asked(to);
+        if let (Asked::Refused(_), Some(cluster)) = (&asked, &mut self.cluster) {
+            cluster.want();
+        }
+        (to, asked)
     }
 
     /// Connects to a node again without a command, if that is wanted and the backoff allows it.
     pub(crate) fn redial(&mut self, node: NodeId, now: Instant) {
-        let Self { list, last_connection, connects, .. } = self;
-        if let Some(server) = list.get_mut(Self::index(node)) {
-            server.redial(|| dial(node, last_connection, connects), now);
+        if let Some((server, dials)) = self.servers.get_with_dials(node) {
+            server.redial(|| dials.dial(node), now);
         }
     }
 
     /// The node whose present connection this is. `None` if the connection was given up.
     pub(crate) fn of(&self, id: ConnectionId) -> Option<NodeId> {
-        let index = self.list.iter().position(|node| node.id() == Some(id))?;
-        u32::try_from(index).ok().map(NodeId)
+        self.servers.of(id)
     }
 
     /// Asks the driver to close a connection. If the driver has not polled the request to make it, that request is
     /// removed instead.
     pub(crate) fn close(&mut self, id: ConnectionId) {
-        match self.connects.iter().position(|&(_, wanted)| wanted == id) {
-            Some(index) => drop(self.connects.remove(index)),
-            None => self.closes.push(id),
-        }
+        self.servers.close(id);
     }
 
     pub(crate) fn poll_connect(&mut self) -> Option<(NodeId, ConnectionId)> {
-        (!self.connects.is_empty()).then(|| self.connects.remove(0))
+        self.servers.poll_connect()
     }
 
     pub(crate) fn poll_close(&mut self) -> Option<ConnectionId> {
-        (!self.closes.is_empty()).then(|| self.closes.remove(0))
+        self.servers.poll_close()
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
-        self.is_half_full = false;
-        self.list.iter_mut().find_map(Node::poll_transmit)
+        self.servers.poll_transmit()
     }
 
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.
     pub(crate) const fn is_half_full(&self) -> bool {
-        self.is_half_full
+        self.servers.is_half_full()
     }
 
     /// The same, for a server that has nothing to do, and for which enough commands wait.
     pub(crate) fn poll_early_transmit(&mut self) -> Option<(ConnectionId, Vec<u8>)> {
-        if !self.is_half_full {
-            return None;
-        }
-        let early = self.list.iter_mut().filter(|node| node.is_half_full()).find_map(Node::poll_transmit);
-        self.is_half_full = self.list.iter().any(Node::is_half_full);
-        early
+        self.servers.poll_early_transmit()
     }
 
     pub(crate) fn step(
@@ -191,11 +222,4 @@ impl Topology {
         let news = self.get(node)?.step(id, entropy, now)?;
         Some((node, news))
     }
-}
-
-/// Requests a connection, and returns its number.
-fn dial(node: NodeId, last: &mut u32, connects: &mut Vec<(NodeId, ConnectionId)>) -> ConnectionId {
-    *last = last.wrapping_add(1);
-    connects.push((node, ConnectionId(*last)));
-    ConnectionId(*last)
 }

@@ -1,10 +1,19 @@
 //! Which nodes a lock asks, and how many of them must grant.
 
-use crate::{id::NodeId, time::Duration};
+use crate::{id::NodeId, script::LockKeys, time::Duration};
 
 /// How long a connection attempt may delay a vote, at least: connecting takes longer than answering. Also how long a node
 /// that has never answered may take for its first answer.
 pub(crate) const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
+
+/// The node of a placement that stands for the whole cluster.
+pub(crate) const VOTER: NodeId = NodeId(0);
+
+/// What the topology asks of a lock.
+pub(crate) trait Placed {
+    fn keys(&self) -> &LockKeys;
+    fn placement(&self) -> Placement;
+}
 
 /// The nodes of a lock, and what follows from their number. State machines ask this value and never count nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -17,8 +17,8 @@ use super::{
     wire::{flag, obstacle},
 };
 use crate::{
-    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, Observed, Obstacle, Policy,
-    Request, Transport,
+    Clock, ConnectionId, Endpoint, Engine, HandleId, Instant, InvalidRequest, NodeId, Observed, Obstacle,
+    Policy, Request, Transport,
 };
 
 /// All locks of one client.
@@ -82,6 +82,20 @@ impl Core {
             (true, true) => Transport::Independent,
         };
         self.engine.add_node(Endpoint { user, password, database, transport }).0
+    }
+
+    /// Makes the servers that were added the seeds of one cluster, which announces them with these `addresses`: `host:port`,
+    /// one per line, in order. Returns whether they were taken. `poll` then names servers that were never added: `address`
+    /// tells where these are.
+    pub fn cluster(&mut self, addresses: &str) -> bool {
+        self.engine.form_cluster(addresses)
+    }
+
+    /// The address of a server of a cluster, as the cluster announces it: `host:port`, where an IPv6 address has no brackets.
+    /// Empty without a cluster.
+    #[must_use]
+    pub fn address(&self, node: u32) -> String {
+        self.engine.address(NodeId(node)).unwrap_or_default()
     }
 
     /// Sets whether `poll` also returns the records for observers. By default, and without observers, the only one is the

@@ -11,6 +11,9 @@
 mod acquiring;
 mod adopting;
 mod closing;
+mod cluster_maps;
+mod cluster_outages;
+mod clusters;
 mod confirming;
 mod connecting;
 mod dead_connections;
@@ -21,6 +24,7 @@ mod fair;
 mod growth;
 mod idle;
 mod losing;
+mod moved_slots;
 mod noscript;
 mod owed;
 mod pairing;
@@ -38,6 +42,8 @@ mod try_acquire;
 mod validity;
 mod wake_ups;
 
+#[path = "../world/cluster.rs"]
+mod cluster;
 #[path = "../world/memory.rs"]
 mod memory;
 #[path = "../world/network.rs"]

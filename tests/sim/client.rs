@@ -1,11 +1,12 @@
 //! A client: the engine under test, its clock, and the applications that use it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use redlatch::{ConnectionId, Duration, Endpoint, Engine, HandleId, Instant, OperationId, Request};
 
 use crate::{
     clock::ClientClock,
+    cluster::address,
     network::LinkId,
     plan::{Micros, Op, Plan, key_name},
     rng::Rng,
@@ -46,7 +47,8 @@ pub struct Task {
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,
-    pub operations: BTreeSet<OperationId>,
+    /// The pending operations, and how many calls for locks had been written before each.
+    pub operations: BTreeMap<OperationId, u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,9 +64,15 @@ impl SimClient {
     pub fn new(plan: &Plan, index: usize) -> Self {
         let settings = &plan.settings;
         let mut engine = Engine::new(settings.policy.clone(), Rng::of(plan.seed, 1000 + index as u64));
-        for _ in 0..settings.servers {
+        let cluster = settings
+            .cluster
+            .map(|cluster| cluster.seeds_of(index, settings.servers).map(address).collect::<Vec<_>>());
+        for _ in 0..cluster.as_ref().map_or(settings.servers, Vec::len) {
             let password = if settings.with_password { PASSWORD.to_owned() } else { String::new() };
             engine.add_node(Endpoint { password, database: settings.database, ..Endpoint::default() });
+        }
+        if let Some(seeds) = cluster {
+            assert!(engine.form_cluster(&seeds.join("\n")), "{seeds:?}");
         }
         Self {
             engine,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use redlatch::{Code, Duration, Event, HandleId, Instant, LockError, Loss, ReleaseOutcome};
+use redlatch::{Code, Duration, Event, HandleId, Instant, LockError, Loss, OperationId, ReleaseOutcome};
 
 use crate::{
     client::{Stage, Task},
     observer::{Hold, Violation},
     plan::key_name,
     simulation::{Happening, Simulation},
+    validity::Told,
 };
 
 impl Simulation<'_> {
@@ -34,6 +35,10 @@ impl Simulation<'_> {
                     ));
                 }
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
+                if minted || adopted {
+                    let told = if adopted { Told::Extended } else { Told::Granted };
+                    self.validity.check_told(client, &owner, told, 0)?;
+                }
                 let hold = Hold { client, lock, owner, minted, adopted, keys, asked };
                 let (clients, time) = (&self.clients, self.now);
                 self.observer
@@ -55,8 +60,11 @@ impl Simulation<'_> {
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
                 // A token of the application cannot be replaced by another one after some of several servers
                 // granted it.
-                let gave_up = op.token.is_some() && self.servers.len() > 1;
-                let timed_out = failure.code == Code::Timeout && (op.wait != u64::MAX || gave_up);
+                let gave_up = op.token.is_some() && self.plan.settings.votes() > 1;
+                // A limited wait may be over before the slot has moved.
+                let is_moving = self.plan.settings.cluster.is_some() && failure.code == Code::Server;
+                let timed_out =
+                    (failure.code == Code::Timeout || is_moving) && (op.wait != u64::MAX || gave_up);
                 // There may be no lock to adopt any more, unless the process that handed it over still holds
                 // it.
                 let gone = failure.code == Code::Lost && self.is_gone(client, lock);
@@ -79,6 +87,7 @@ impl Simulation<'_> {
                 task.stage = Stage::Over;
                 let owner = task.owner.clone();
                 if loss == Loss::NotOurs {
+                    self.validity.check_told(client, &owner, Told::NotOurs, 0)?;
                     self.observer.evidence.check_denied(&owner)?;
                 }
                 self.observer.over(client, lock);
@@ -104,13 +113,13 @@ impl Simulation<'_> {
                     Loss::Closed | Loss::Gone => return Err(twice("a close", lock, Stage::Over)),
                 });
             }
-            // The event names the handle that is held longest; what counts is the operation's own id.
-            Event::Extended { op, .. } | Event::Verified { op, .. } | Event::OperationFailed { op, .. }
-                if !self.clients[client].tasks.values_mut().any(|task| task.operations.remove(&op)) =>
-            {
-                return Err(Violation::new("settled once", format!("client {client} hears of {op:?} again")));
+            Event::Extended { op, .. } => {
+                let (owner, since) = self.end_operation(client, op)?;
+                self.validity.check_told(client, &owner, Told::Extended, since)?;
             }
+            Event::Verified { op, .. } => drop(self.end_operation(client, op)?),
             Event::OperationFailed { op, lock, failure } => {
+                self.end_operation(client, op)?;
                 self.check_refused(client, lock, &failure)?;
                 let is_over = failure.code == Code::Lost && self.task(client, lock)?.stage != Stage::Held;
                 if !is_over {
@@ -120,6 +129,14 @@ impl Simulation<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// An operation is answered: the token of its lock, and how many calls had been written before it was requested. The
+    /// event names the handle that is held longest; what counts is the operation's own id.
+    fn end_operation(&mut self, client: usize, op: OperationId) -> Result<(Vec<u8>, u64), Violation> {
+        let again = || Violation::new("settled once", format!("client {client} hears of {op:?} again"));
+        let mut tasks = self.clients[client].tasks.values_mut();
+        tasks.find_map(|task| Some((task.owner.clone(), task.operations.remove(&op)?))).ok_or_else(again)
     }
 
     /// A release has ended.
@@ -141,7 +158,9 @@ impl Simulation<'_> {
             let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
             self.observer.evidence.check_released(&task.owner, keys.len())?;
         }
-        if self.observer.is_calm() && outcome != ReleaseOutcome::Released && !shared {
+        // A release that a slot's move holds up may come after the end of the lease.
+        let is_in_time = self.plan.settings.cluster.is_none();
+        if self.observer.is_calm() && outcome != ReleaseOutcome::Released && !shared && is_in_time {
             return Err(Violation::new("calm", format!("{lock:?} of client {client}: {outcome:?}")));
         }
         if outcome != ReleaseOutcome::Released {
@@ -177,7 +196,7 @@ impl Simulation<'_> {
         let op = &self.plan.ops[task.op];
         let listened = this.listening.most.minus(task.listened);
         // Under a token of the application, the first attempt on several servers may be the last.
-        let may_retry = op.token.is_none() || self.servers.len() == 1;
+        let may_retry = op.token.is_none() || self.plan.settings.votes() == 1;
         let is_early = op.wait > 0 && may_retry && listened < Duration::from_millis(op.wait);
         if failure.code == Code::Timeout && is_early {
             return Err(text("fails before the end of its wait"));

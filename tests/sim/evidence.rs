@@ -65,7 +65,7 @@ impl Evidence {
     /// A lock is reported as "not ours" only if so many servers denied it that no majority is left.
     pub fn check_denied(&self, owner: &[u8]) -> Result<(), Violation> {
         let servers = self.denied.get(owner).map_or(0, BTreeSet::len);
-        if self.servers - servers > self.servers / 2 {
+        if self.servers.saturating_sub(servers) > self.servers / 2 {
             return Err(Violation::new(
                 "lost by reply",
                 format!("{servers} servers said that it is not ours"),

@@ -1,5 +1,9 @@
 //! What happens at servers: connections arrive, commands are executed and seen by the observer, replies go back.
 
+use std::collections::BTreeSet;
+
+use redlatch::KeyRole;
+
 use crate::{
     contract,
     network::{LinkId, Way},
@@ -32,6 +36,9 @@ impl Simulation<'_> {
     }
 
     pub fn at_server(&mut self, happening: Happening) -> Result<(), Violation> {
+        if let Happening::Bus(index, channel, message) = happening {
+            return self.hear(index, channel, message);
+        }
         let (Happening::ToServer(id, _) | Happening::ServerEnd(id)) = happening else { return Ok(()) };
         let index = self.links[&id].server;
         if self.servers[index].paused {
@@ -80,16 +87,39 @@ impl Simulation<'_> {
         if own == Some(DENIED_KEY) && locks.len() > 1 {
             self.observer.count("runs refused for one key");
         }
+        let given = locks.iter().filter(|lock| lock.fence.is_some() || lock.extended());
+        let names: BTreeSet<_> = given.flat_map(|lock| lock.call.keys_of(KeyRole::Lock)).collect();
+        self.note_stale_master(index, &names);
+        let server = &self.servers[index];
         let (millis, keys) =
             (server.now(self.now).as_micros() / 1000, server.memory.database(server.database));
         self.observer.executed(index, &locks, keys, millis, self.now)?;
         let settings = &self.plan.settings;
-        let messages_arrive = settings.calm && !settings.without_channels && !settings.old[index];
+        let messages_arrive =
+            settings.calm && settings.cluster.is_none() && !settings.without_channels && !settings.old[index];
         if let Some(keys) = keys.filter(|_| messages_arrive) {
             for executed in &locks {
                 contract::check_woken(executed, keys, millis, &outputs)?;
             }
         }
+        self.broadcast(index);
+        self.send_outputs(index, outputs);
+        Ok(())
+    }
+
+    /// A message of another node of the cluster arrives.
+    fn hear(&mut self, index: usize, channel: Vec<u8>, message: Vec<u8>) -> Result<(), Violation> {
+        if self.servers[index].paused {
+            self.backlogs[index].push(Happening::Bus(index, channel, message));
+        } else if !self.servers[index].down {
+            self.servers[index].memory.deliver(&channel, &message);
+            let outputs = self.servers[index].take_outputs();
+            self.send_outputs(index, outputs);
+        }
+        Ok(())
+    }
+
+    fn send_outputs(&mut self, index: usize, outputs: Vec<(LinkId, Vec<u8>)>) {
         for (to, output) in outputs {
             self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
             let Some(link) = self.links.get_mut(&to) else { continue };
@@ -105,7 +135,6 @@ impl Simulation<'_> {
                 None => self.send_bytes(to, Way::Down, output),
             }
         }
-        Ok(())
     }
 
     /// A server that was paused reads what arrived meanwhile.

@@ -3,6 +3,7 @@
 use redlatch::memory::Keyspace;
 
 use crate::{
+    clusters::slot_of,
     network::{LinkId, Way},
     observer::Violation,
     plan::{What, key_name},
@@ -78,6 +79,7 @@ impl Simulation<'_> {
                 self.servers[server].deny_key(key);
                 self.after(lasts, Happening::Mended(index));
             }
+            What::Cluster(what) => return self.begin_upheaval(index, what),
         }
         Ok(())
     }
@@ -88,6 +90,7 @@ impl Simulation<'_> {
             What::Pause { server, .. } => return self.resume(server),
             What::Trouble { server, .. } => self.servers[server].memory.set_trouble(None),
             What::Deny { server, .. } | What::DenyKey { server, .. } => self.servers[server].allow_all(),
+            What::Cluster(what) => self.end_upheaval(what),
             _ => {}
         }
         Ok(())
@@ -97,6 +100,7 @@ impl Simulation<'_> {
     pub fn begin_quiet(&mut self) -> Result<(), Violation> {
         self.trace.note(self.now, 21, &[], || "quiet from here on".to_owned());
         self.quiet = true;
+        self.settle_cluster()?;
         for server in 0..self.servers.len() {
             self.restart(server);
             self.servers[server].memory.set_trouble(None);
@@ -161,7 +165,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn crash(&mut self, server: usize, keeps: bool, silent: bool) {
+    pub fn crash(&mut self, server: usize, keeps: bool, silent: bool) {
         let this = &mut self.servers[server];
         this.crash(keeps);
         this.down = true;
@@ -184,19 +188,20 @@ impl Simulation<'_> {
 
     /// A server that lost everything exempts from nothing if it stays away until all leases have ended, as
     /// Redlock demands.
-    fn restart(&mut self, server: usize) {
+    pub fn restart(&mut self, server: usize) {
         let this = &mut self.servers[server];
         this.down = false;
         let Some(since) = this.forgot.take() else { return };
         if self.now < since + self.plan.longest_lease() {
             self.observer.back_too_soon(since);
-        } else if self.servers.len() > 2 {
+        } else if self.plan.settings.votes() > 2 {
             self.observer.count("back after all leases");
         }
     }
 
     /// A key is deleted or evicted: the lock key, or one that is derived from it.
     fn lose_key(&mut self, server: usize, key: usize, which: usize) {
+        let server = self.server_of(server, key);
         let lock = String::from_utf8(key_name(key)).expect("a plain name");
         let derived = |name: &str| format!("redlatch:{name}:{{{lock}}}").into_bytes();
         let name = match which {
@@ -206,6 +211,14 @@ impl Simulation<'_> {
             3 => derived("queue"),
             _ => derived("places"),
         };
+        let mut name = name;
+        if self.cluster.is_some() && which > 0 {
+            // Those of a cluster have the tag of their slot.
+            let kind = [&b"fence"[..], b"waiters", b"queue", b"places"][which.min(4) - 1];
+            let names = self.servers[server].memory.keys_in_slot(slot_of(key));
+            let is_kind = |each: &Vec<u8>| each.windows(kind.len()).any(|part| part == kind);
+            name = names.into_iter().find(is_kind).unwrap_or(name);
+        }
         let this = &mut self.servers[server];
         let (now, number) = (this.now(self.now).as_micros() / 1000, this.database);
         Keyspace::remove(this.memory.database_mut(number), &name, now);

@@ -3,6 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
+    clusters::clusters,
     patience::patience,
     plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
@@ -53,6 +54,11 @@ impl Plan {
             let is_calm = calm || settings.patience.is_some();
             settings.replica_away = if is_calm { 0 } else { rng.pick(&[0, 10, 50]) };
         }
+        let mut rng = Rng::of(seed, 9);
+        let is_small = settings.servers == 1 && settings.patience.is_none() && ops.len() <= 60;
+        if is_small && rng.chance(13) {
+            clusters(&mut rng, &mut settings, &mut ops, &mut faults);
+        }
         Self { seed, settings, ops, faults }
     }
 }
@@ -88,6 +94,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         patience: None,
         clients,
         servers,
+        cluster: None,
         keys: rng.pick(&[1, 1, 1, 2, 3]),
         span: rng.pick(&[2, 5, 10]) * SECOND,
         policy,

@@ -4,6 +4,7 @@
 //! servers that stay away for long enough harm no lock.
 
 use crate::{
+    clusters::{Former, Upheaval, form},
     plan::{Fault, MS, Micros, Plan, SECOND, What},
     rng::Rng,
     simulation,
@@ -11,6 +12,22 @@ use crate::{
 
 /// Looks for a world in which `spoil`, and nothing else, breaks `rule`.
 fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
+    sees_in(rule, |_| true, spoil);
+}
+
+/// The same in clusters of two masters with a replica each.
+fn sees_in_cluster(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
+    let form = |plan: &mut Plan| {
+        if plan.settings.votes() == 1 {
+            form(&mut Rng::of(plan.seed, 9), &mut plan.settings, 2, true);
+        }
+        plan.settings.cluster.is_some()
+    };
+    sees_in(rule, form, spoil);
+}
+
+/// The same in the worlds that `choose` chooses, or makes.
+fn sees_in(rule: &str, choose: fn(&mut Plan) -> bool, spoil: fn(&mut Plan, &mut Rng)) {
     // Every fourth world is under pressure: `scenarios.rs`, `press`.
     let seen = (3..4000).step_by(4).find(|&seed| {
         let mut sound = Plan::draw(seed);
@@ -20,6 +37,9 @@ fn sees(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
             *rate = (*rate).clamp(-4_900, 4_900);
         }
         sound.settings.exemptions = false;
+        if !choose(&mut sound) {
+            return false;
+        }
         let mut spoilt = sound.clone();
         spoil(&mut spoilt, &mut Rng::of(seed, 4));
         if simulation::run(&spoilt, false).1.is_err_and(|violation| violation.rule == rule) {
@@ -116,4 +136,47 @@ fn counters_lost_while_clocks_are_set_back_break_the_fence() {
         on_all_servers(plan, rng, |server| What::ServerStep { server, by: -31 * SECOND as i64 });
         on_all_servers(plan, rng, |server| What::LoseKey { server, key: 0, which: 1 });
     });
+}
+
+/// The replicas of all shards take over.
+fn fail_over(plan: &mut Plan, at: Micros, former: Former, (lag, stale): (Micros, Micros)) {
+    for shard in 0..2 {
+        let what = Upheaval::Failover { shard, former, lag, takes: 0, pace: 0, stale };
+        plan.faults.push(Fault { at, what: What::Cluster(what) });
+    }
+}
+
+#[test]
+fn a_failover_that_loses_keys_breaks_exclusion() {
+    sees_in_cluster("exclusion", |plan, rng| {
+        let at = SECOND + rng.below(2 * SECOND);
+        fail_over(plan, at, Former::Down, (500 * MS, MS));
+    });
+}
+
+#[test]
+fn a_former_master_that_serves_on_breaks_exclusion() {
+    sees_in_cluster("exclusion", |plan, rng| {
+        fail_over(plan, rng.below(SECOND), Former::CutOff, (0, 10 * SECOND));
+    });
+}
+
+#[test]
+fn a_failover_that_loses_nothing_breaks_nothing() {
+    let mut failovers = 0;
+    // Under pressure, as above.
+    for seed in (3..2000).step_by(4) {
+        let mut plan = Plan::draw(seed);
+        if plan.settings.votes() > 1 || plan.settings.calm || plan.settings.rates_broken {
+            continue;
+        }
+        form(&mut Rng::of(seed, 9), &mut plan.settings, 2, true);
+        plan.faults.clear();
+        plan.settings.exemptions = false;
+        fail_over(&mut plan, SECOND + seed * MS, Former::Down, (0, 500 * MS));
+        let (summary, result) = simulation::run(&plan, false);
+        assert!(result.is_ok(), "seed {seed}: {result:?}");
+        failovers += summary.coverage.get("failover").unwrap_or(&0);
+    }
+    assert!(failovers > 100, "{failovers} failovers");
 }

@@ -16,6 +16,8 @@
 
 mod client;
 mod clock;
+mod cluster;
+mod clusters;
 mod confirmation;
 mod contract;
 mod determinism;
@@ -37,6 +39,7 @@ mod plan;
 mod quiescence;
 mod requests;
 mod rng;
+mod routes;
 mod scenarios;
 mod scheduler;
 #[cfg(not(target_arch = "wasm32"))]
@@ -46,7 +49,9 @@ mod server;
 mod shrink;
 mod simulation;
 mod trace;
+mod upheavals;
 mod validity;
+mod wire;
 
 #[path = "../world/memory.rs"]
 mod memory;

@@ -49,8 +49,9 @@ pub struct Observer {
     pub holds: Vec<Hold>,
     /// The largest fencing token reported for a key, and its owner.
     fences: BTreeMap<usize, (u64, Vec<u8>)>,
-    /// The last fencing token of each server.
-    minted: Vec<u64>,
+    /// The last fencing token of each server, or of each slot of a cluster, by its counter.
+    minted: BTreeMap<(usize, Vec<u8>), u64>,
+    is_cluster: bool,
     pub evidence: Evidence,
     /// Tokens that a client may neither extend nor acquire any more.
     released: BTreeSet<(usize, Vec<u8>)>,
@@ -66,14 +67,15 @@ pub struct Observer {
 impl Observer {
     pub fn new(plan: &Plan) -> Self {
         Self {
-            servers: plan.settings.servers,
+            servers: plan.settings.votes(),
+            is_cluster: plan.settings.cluster.is_some(),
             calm: plan.settings.calm,
             patient: plan.settings.patience.is_some(),
             exemptions: Exemptions::new(&plan.settings),
             holds: Vec::new(),
             fences: BTreeMap::new(),
-            minted: vec![0; plan.settings.servers],
-            evidence: Evidence::new(plan.settings.servers),
+            minted: BTreeMap::new(),
+            evidence: Evidence::new(plan.settings.votes()),
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
             let_go: BTreeSet::new(),
@@ -113,6 +115,11 @@ impl Observer {
     /// It is back too soon: locks requested before it crashed may have two believers.
     pub fn back_too_soon(&mut self, crashed: Micros) {
         self.exemptions.keys_lost(None, crashed);
+    }
+
+    /// Keys of a cluster are on another server now: what is in the queues is seen for the first time.
+    pub fn reshaped(&mut self) {
+        self.queues.iter_mut().for_each(Queues::clear);
     }
 
     /// A server's clock was set.
@@ -155,10 +162,11 @@ impl Observer {
 
     /// Each fencing token of a server is larger than the one before, whichever lock gets it.
     fn check_minted(&mut self, server: usize, executed: &Executed) -> Result<(), Violation> {
-        let Some(fence) = executed.fence.filter(|_| executed.call.counter().is_some()) else { return Ok(()) };
-        let last = std::mem::replace(&mut self.minted[server], fence);
-        if fence <= last && !self.exemptions.fence_reset() {
-            let text = format!("{} mints {fence} after {last}", executed.call.name());
+        let (Some(fence), Some(counter)) = (executed.fence, executed.call.counter()) else { return Ok(()) };
+        let server = if self.is_cluster { 0 } else { server };
+        let last = self.minted.insert((server, counter.clone()), fence);
+        if last.is_some_and(|last| fence <= last) && !self.exemptions.fence_reset() {
+            let text = format!("{} mints {fence} after {last:?}", executed.call.name());
             return Err(Violation::new("fence", text));
         }
         Ok(())

@@ -4,6 +4,8 @@
 
 use redlatch::{Policy, memory::Trouble};
 
+use crate::clusters::{ClusterSettings, TAGGED, Upheaval};
+
 /// Microseconds.
 pub type Micros = u64;
 pub const MS: Micros = 1000;
@@ -36,6 +38,8 @@ impl Plan {
 pub struct Settings {
     pub clients: usize,
     pub servers: usize,
+    /// What else there is to know if the servers are one cluster.
+    pub cluster: Option<ClusterSettings>,
     pub keys: usize,
     /// No faults and no delays, so nothing may fail.
     pub calm: bool,
@@ -70,6 +74,13 @@ pub struct Settings {
     pub replica_away: u64,
     /// Whether the observer makes exemptions for what no client can promise.
     pub exemptions: bool,
+}
+
+impl Settings {
+    /// How many independent servers there are: a cluster has one vote.
+    pub const fn votes(&self) -> usize {
+        if self.cluster.is_some() { 1 } else { self.servers }
+    }
 }
 
 /// How long bytes take.
@@ -211,6 +222,8 @@ pub enum What {
         key: usize,
         lasts: Micros,
     },
+    /// A change of the cluster.
+    Cluster(Upheaval),
 }
 
 impl What {
@@ -235,6 +248,7 @@ impl What {
             Self::Trouble { .. } => "trouble",
             Self::Deny { .. } => "deny",
             Self::DenyKey { .. } => "key denied",
+            Self::Cluster(what) => what.name(),
         }
     }
 }
@@ -248,7 +262,10 @@ pub enum Tamper {
 
 /// The name of a key.
 pub fn key_name(key: usize) -> Vec<u8> {
-    format!("lock:{key}").into_bytes()
+    match key.checked_sub(TAGGED) {
+        Some(number) => format!("{{lock}}:{number}").into_bytes(),
+        None => format!("lock:{key}").into_bytes(),
+    }
 }
 
 impl Plan {

@@ -1,10 +1,12 @@
 //! What applications request from the engine.
 
-use redlatch::{Duration, HandleId, Instant, Policy};
+use std::collections::BTreeMap;
+
+use redlatch::{Duration, HandleId, Instant};
 
 use crate::{
     client::{SimClient, Stage, Task, request, token_text},
-    plan::{Op, Operation},
+    plan::{Op, Operation, Settings},
     scheduler::SimTask,
     simulation::{Happening, Simulation},
 };
@@ -29,13 +31,13 @@ impl Simulation<'_> {
             settles: self.clients[client].listening.least.plus(longest_wait(
                 op,
                 adopted.is_some(),
-                &self.plan.settings.policy,
+                &self.plan.settings,
             )),
             stage: Stage::Waiting,
             minted: op.token.is_none(),
             adopted: adopted.is_some(),
             owner: adopted.or_else(|| op.token.map(token_text)).unwrap_or_default(),
-            operations: Default::default(),
+            operations: BTreeMap::new(),
         };
         self.clients[client].tasks.insert(lock, task);
         match op.cancel_after {
@@ -87,13 +89,14 @@ impl Simulation<'_> {
     }
 
     pub fn operate(&mut self, client: usize, lock: HandleId, operation: Operation, now: Instant) {
+        let written = self.validity.written_so_far();
         let SimTask { engine, task } = self.parts(client, lock);
         let Some(task) = task.filter(|task| task.stage == Stage::Held) else { return };
         let id = match operation {
             Operation::Extend(ttl) => engine.extend(lock, Duration::from_millis(ttl), now),
             Operation::Verify => engine.verify(lock, now),
         };
-        task.operations.insert(id);
+        task.operations.insert(id, written);
         self.trace
             .note(self.now, 8, &id.0.to_le_bytes(), || format!("client {client}: {lock:?} {operation:?}"));
     }
@@ -101,11 +104,13 @@ impl Simulation<'_> {
 
 /// For how long a client has to listen at most until an acquire is settled. A single attempt may need a connection, and two
 /// replies if the script is not cached; once more, if the connection turns out to be dead (rule 17).
-fn longest_wait(op: &Op, adopted: bool, policy: &Policy) -> Duration {
-    let millis = Duration::from_millis;
+fn longest_wait(op: &Op, adopted: bool, settings: &Settings) -> Duration {
+    let (policy, millis) = (&settings.policy, Duration::from_millis);
     let dial = policy.connect_timeout.max(millis(1000));
     let silence = policy.node_timeout.unwrap_or(millis(2000)).max(dial);
     let longest = match op.wait {
+        // In a cluster, for the map and for each redirect.
+        0 if settings.cluster.is_some() => dial.plus(silence.times(2)).times(8),
         0 => dial.plus(silence.times(2)).times(2),
         u64::MAX => Duration::MAX,
         // A re-entry may take as long as two replies for the held lock, beyond its own wait.

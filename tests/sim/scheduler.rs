@@ -4,6 +4,7 @@ use redlatch::{ConnectionId, HandleId, Instant, NodeId};
 
 use crate::{
     client::{SimClient, Task},
+    cluster::node_at,
     network::{Link, LinkId, Way},
     observer::Violation,
     plan::MS,
@@ -79,7 +80,9 @@ impl Simulation<'_> {
             Happening::ToClient(id, bytes) => {
                 self.trace
                     .note(self.now, 3, &bytes, || format!("client {client} <- {id:?}: {}", shown(&bytes)));
-                self.validity.read((client, self.links[&id].server), id, &bytes);
+                self.validity.read((client, self.links[&id].server), id, &bytes, now);
+                self.note_moves(client);
+                let engine = &mut self.clients[client].engine;
                 engine.handle_bytes(self.links[&id].connection, &bytes, now);
             }
             Happening::ClientEnd(id) => {
@@ -125,7 +128,7 @@ impl Simulation<'_> {
                         self.hang_up(id);
                     }
                 }
-                Output::Connect(node, connection) => self.dial(client, node, connection),
+                Output::Connect(node, connection) => self.dial(client, node, connection)?,
                 Output::Transmit(connection, bytes) => self.transmit(client, connection, bytes, now)?,
             }
         }
@@ -148,13 +151,20 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) {
+    fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) -> Result<(), Violation> {
+        let mut server = node.0 as usize;
+        if let Some(routes) = &self.validity.routes {
+            let address = self.clients[client].engine.address(node).expect("a node of the cluster");
+            routes.check_dialled(client, &address)?;
+            server = node_at(&address, self.servers.len()).expect("a node of the cluster");
+        }
         let id = LinkId(self.links.len() as u64 + 1);
         let rng = Rng::of(self.plan.seed, (client as u64 + 2) << 32 | u64::from(connection.0));
-        self.links.insert(id, Link::new(client, node.0 as usize, connection, self.now, rng));
+        self.links.insert(id, Link::new(client, server, connection, self.now, rng));
         self.clients[client].links.insert(connection, id);
-        self.trace.note(self.now, 10, &[], || format!("client {client} dials server {} as {id:?}", node.0));
+        self.trace.note(self.now, 10, &[], || format!("client {client} dials server {server} as {id:?}"));
         self.send(id, Way::Up, Happening::Dials(id));
+        Ok(())
     }
 
     fn check_written(
@@ -165,8 +175,11 @@ impl Simulation<'_> {
         now: Instant,
     ) -> Result<(), Violation> {
         for (_, words) in split_words(bytes) {
-            if words[0] == b"WAIT" {
-                self.validity.waits(id);
+            match words[0].as_slice() {
+                b"WAIT" => self.validity.waits(id),
+                b"CLUSTER" => self.validity.asks_for_map(client, id, now)?,
+                b"ASKING" => self.validity.asking(id),
+                _ => {}
             }
             let Some(call) = ScriptCall::read(&words) else { continue };
             let locks = call.split();

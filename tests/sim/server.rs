@@ -11,6 +11,7 @@ use redlatch::{
 
 use crate::{
     clock::ServerClock,
+    cluster::{first_view, name},
     memory::holder,
     network::LinkId,
     plan::{Micros, Settings, key_name},
@@ -72,8 +73,10 @@ impl SimServer {
         if settings.without_channels {
             user = user.without_channels();
         }
+        let mut memory = Server::new();
+        memory.set_cluster(first_view(settings, name(index)));
         let mut server = Self {
-            memory: Server::new(),
+            memory,
             clock: ServerClock::new(settings.server_rates[index], settings.server_offsets[index]),
             paused: false,
             down: false,

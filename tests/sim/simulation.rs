@@ -7,6 +7,7 @@ use redlatch::HandleId;
 
 use crate::{
     client::SimClient,
+    cluster::SimCluster,
     confirmation::Confirmations,
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
@@ -40,6 +41,10 @@ pub enum Happening {
     /// The client's event loop continues.
     Awake(usize),
     Fault(usize),
+    /// The next step of a cluster's upheaval: the number of its fault.
+    Step(usize),
+    /// A message of another node of the cluster arrives.
+    Bus(usize, Vec<u8>, Vec<u8>),
     /// A fault ends.
     Mended(usize),
     /// The quiet period begins.
@@ -53,6 +58,7 @@ pub struct Simulation<'p> {
     sequence: u64,
     pub clients: Vec<SimClient>,
     pub servers: Vec<SimServer>,
+    pub cluster: Option<SimCluster>,
     /// Happenings at a server that is paused.
     pub backlogs: Vec<Vec<Happening>>,
     pub links: BTreeMap<LinkId, Link>,
@@ -81,6 +87,7 @@ pub struct Summary {
 pub fn run(plan: &Plan, verbose: bool) -> (Summary, Result<(), Violation>) {
     let mut world = Simulation::new(plan, verbose);
     let result = world.run();
+    world.count_redirects();
     let Simulation { trace, observer, .. } = world;
     let lines = trace.lines().to_vec();
     (Summary { hash: trace.hash(), events: trace.events, lines, coverage: observer.coverage }, result)
@@ -95,10 +102,11 @@ impl<'p> Simulation<'p> {
             sequence: 0,
             clients: (0..plan.settings.clients).map(|index| SimClient::new(plan, index)).collect(),
             servers: (0..plan.settings.servers).map(|index| SimServer::new(&plan.settings, index)).collect(),
+            cluster: SimCluster::new(&plan.settings),
             backlogs: (0..plan.settings.servers).map(|_| Vec::new()).collect(),
             links: BTreeMap::new(),
             observer: Observer::new(plan),
-            validity: Validity::new(plan.settings.servers, &plan.settings.policy),
+            validity: Validity::new(plan),
             confirmations: Confirmations::default(),
             trace: Trace::new(verbose),
             quiet: false,
@@ -129,6 +137,13 @@ impl<'p> Simulation<'p> {
             self.happen(happening)?;
         }
         self.check_settled()
+    }
+
+    /// How often clients followed redirects counts as coverage.
+    fn count_redirects(&mut self) {
+        for (kind, times) in self.validity.routes.iter().flat_map(|routes| &routes.followed) {
+            *self.observer.coverage.entry(kind).or_default() += times;
+        }
     }
 
     /// Schedules a happening after this span.
@@ -166,12 +181,15 @@ impl<'p> Simulation<'p> {
                 self.dials(link);
                 Ok(())
             }
-            Happening::ToServer(..) | Happening::ServerEnd(_) => self.at_server(happening),
+            Happening::ToServer(..) | Happening::ServerEnd(_) | Happening::Bus(..) => {
+                self.at_server(happening)
+            }
             Happening::HandOver(client, lock) => {
                 self.hand_over(client, lock);
                 Ok(())
             }
             Happening::Fault(index) => self.begin_fault(index),
+            Happening::Step(index) => self.step(index),
             Happening::Mended(index) => self.end_fault(index),
             Happening::Quiet => self.begin_quiet(),
             Happening::Awake(client) => self.awake(client),

@@ -1,21 +1,28 @@
 //! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1). Computed independently of
 //! the engine, which must not exceed it, whatever commands it repeats and whichever votes it regains.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use redlatch::{
-    Duration, Instant, KeyRole, Policy,
-    resp::{Limits, Reply, Scanner, decode},
+    Duration, Instant,
+    resp::{Reply, decode},
 };
 
-use crate::{network::LinkId, observer::Violation, world::ScriptCall};
+use crate::{
+    network::LinkId,
+    observer::Violation,
+    plan::Plan,
+    routes::Routes,
+    wire::{Asked, Owned, Sent, Wire, command_of, is_reply, owned, slot},
+    world::{ScriptCall, Verb},
+};
 
-/// What a client wrote about a lock, in a script call.
-#[derive(Clone)]
-struct Sent {
-    call: ScriptCall,
-    number: u64,
-    at: Instant,
+/// An answer about a lock that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    Granted,
+    Extended,
+    NotOurs,
 }
 
 /// What a client was told about a lock by one server.
@@ -26,46 +33,8 @@ struct Part {
     after: u64,
 }
 
-/// A connection, from the client's end.
-struct Wire {
-    scanner: Scanner,
-    /// Whether the handshake is over: the first call was written.
-    greeted: bool,
-    /// Whether a reply did not match its call: no further reply counts (rule 7).
-    broken: bool,
-    /// Calls without a reply, in the order in which they were written, each with its locks; a WAIT has none.
-    calls: VecDeque<Vec<Sent>>,
-    /// What was answered with yes, and counts once a replica confirms it.
-    unconfirmed: Vec<Sent>,
-    /// The token and the claim of each lock that was released.
-    released: BTreeSet<(Vec<u8>, Vec<u8>)>,
-}
-
-impl Default for Wire {
-    fn default() -> Self {
-        let scanner = Scanner::new(Limits::default());
-        let (calls, unconfirmed, released) = (VecDeque::new(), Vec::new(), BTreeSet::new());
-        Self { scanner, greeted: false, broken: false, calls, unconfirmed, released }
-    }
-}
-
-impl Wire {
-    /// Whether a call about this lock waits for its reply. A release ends the lock: a later one may have its token.
-    fn is_asking(&self, lock: &Owned) -> bool {
-        let about = |sent: &&Sent| owned(lock.0, &sent.call) == *lock;
-        self.unconfirmed
-            .iter()
-            .chain(self.calls.iter().flatten())
-            .rfind(about)
-            .is_some_and(|last| !last.call.releases())
-    }
-}
-
-/// A client's lock: the client, the token, and the lock keys.
-type Owned = (usize, Vec<u8>, Vec<Vec<u8>>);
-
 pub struct Validity {
-    servers: usize,
+    votes: usize,
     /// How many replicas of a server must confirm what is granted.
     replicas: i64,
     /// In millionths.
@@ -73,12 +42,60 @@ pub struct Validity {
     numbers: u64,
     wires: BTreeMap<LinkId, Wire>,
     parts: BTreeMap<Owned, Vec<Part>>,
+    /// What clients know of their cluster, if there is one.
+    pub routes: Option<Routes>,
+    /// The number of the last call that was answered so, by client and token, if the answer came from the lock's node.
+    told: BTreeMap<(usize, Vec<u8>, Told), u64>,
+    /// The number of the last call about a lock.
+    last: BTreeMap<(usize, Vec<u8>), u64>,
 }
 
 impl Validity {
-    pub fn new(servers: usize, policy: &Policy) -> Self {
-        let (drift, replicas) = (policy.drift.into(), policy.replicas.into());
-        Self { servers, replicas, drift, numbers: 0, wires: BTreeMap::new(), parts: BTreeMap::new() }
+    pub fn new(plan: &Plan) -> Self {
+        let policy = &plan.settings.policy;
+        Self {
+            votes: plan.settings.votes(),
+            replicas: policy.replicas.into(),
+            drift: policy.drift.into(),
+            numbers: 0,
+            wires: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            routes: Routes::new(plan),
+            told: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
+    }
+
+    /// The number of the last call that was written.
+    pub const fn written_so_far(&self) -> u64 {
+        self.numbers
+    }
+
+    /// The number of the last call that a client wrote about a lock with this token.
+    pub fn last_call(&self, client: usize, token: &[u8]) -> u64 {
+        self.last.get(&(client, token.to_vec())).copied().unwrap_or(0)
+    }
+
+    /// Whether a call about a lock with this token has no answer yet on that connection.
+    pub fn is_asked(&self, link: LinkId, token: &[u8]) -> bool {
+        let calls = self.wires.get(&link).into_iter().flat_map(|wire| &wire.calls);
+        calls.flat_map(Asked::locks).any(|sent| sent.call.token() == token)
+    }
+
+    /// Something that an application is told rests on an answer, to a call after number `since`, of the node that had the
+    /// lock's slot all the time, as the client knew.
+    pub fn check_told(&self, client: usize, token: &[u8], told: Told, since: u64) -> Result<(), Violation> {
+        let last = self.told.get(&(client, token.to_vec(), told)).copied();
+        if self.routes.is_none() || last.is_some_and(|last| last > since) {
+            return Ok(());
+        }
+        let text = format!("client {client} is told {told:?}, and no node that has the slot has said so");
+        Err(Violation::new("former owner", text))
+    }
+
+    /// The vote of a server: all nodes of a cluster have one.
+    const fn vote(&self, server: usize) -> usize {
+        if self.routes.is_some() { 0 } else { server }
     }
 
     /// A client writes a call for these locks at this time of its clock. Of each lock, one command may be in flight on a
@@ -90,12 +107,19 @@ impl Validity {
         locks: Vec<ScriptCall>,
         now: Instant,
     ) -> Result<(), Violation> {
-        self.wires.entry(link).or_default().calls.push_back(Vec::new());
+        let calls = &mut self.wires.entry(link).or_default().calls;
+        let asking = matches!(calls.back(), Some(Asked::Asking));
+        calls.push_back(Asked::Locks(Vec::new()));
         for call in locks {
             self.numbers += 1;
-            let sent = Sent { call, number: self.numbers, at: now };
+            let epoch = self.epoch(client, &call);
+            if let Some(routes) = &mut self.routes {
+                routes.sends(client, command_of(&call), now)?;
+            }
+            self.last.insert((client, call.token()), self.numbers);
+            let sent = Sent { call, number: self.numbers, at: now, epoch, asking };
             if sent.call.releases() {
-                self.forget((client, server), &sent);
+                self.forget((client, self.vote(server)), &sent);
             }
             let wire = self.wires.entry(link).or_default();
             wire.greeted = true;
@@ -109,45 +133,93 @@ impl Validity {
                 let text = asks("before its last command is answered");
                 return Err(Violation::new("one command in flight", text));
             }
-            wire.calls.back_mut().expect("this call").push(sent);
+            if let Some(Asked::Locks(locks)) = wire.calls.back_mut() {
+                locks.push(sent);
+            }
         }
         Ok(())
     }
 
     /// A client asks for the replicas of what it wrote on this link.
     pub fn waits(&mut self, link: LinkId) {
-        self.wires.entry(link).or_default().calls.push_back(Vec::new());
+        self.wires.entry(link).or_default().calls.push_back(Asked::Replicas);
+    }
+
+    /// A client asks for the map of its cluster.
+    pub fn asks_for_map(&mut self, client: usize, link: LinkId, now: Instant) -> Result<(), Violation> {
+        let wire = self.wires.entry(link).or_default();
+        wire.greeted = true;
+        let number = self.routes.as_mut().map_or(Ok(0), |routes| routes.asks_for_map(client, now))?;
+        wire.calls.push_back(Asked::Map(number));
+        Ok(())
+    }
+
+    /// A client's next command may use a slot that moves.
+    pub fn asking(&mut self, link: LinkId) {
+        let wire = self.wires.entry(link).or_default();
+        wire.greeted = true;
+        wire.calls.push_back(Asked::Asking);
+    }
+
+    /// The epoch of a lock's slot, as a client knows.
+    fn epoch(&self, client: usize, call: &ScriptCall) -> u32 {
+        let route = self.routes.as_ref().and_then(|routes| routes.of(client, slot(call)));
+        route.map_or(0, |route| route.epoch)
     }
 
     /// A client reads bytes of a connection.
-    pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8]) {
-        let wire = self.wires.entry(link).or_default();
+    pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8], now: Instant) {
+        let vote = self.vote(server);
+        let Self { wires, routes, .. } = self;
+        let wire = wires.entry(link).or_default();
         wire.scanner.push(bytes);
         let mut answered = Vec::new();
         while !wire.broken
             && let Ok(Some(frame)) = wire.scanner.next_frame()
         {
+            if let (Some(&Asked::Map(number)), Some(routes)) = (wire.calls.front(), routes.as_mut())
+                && !frame.bytes.starts_with(b">")
+            {
+                wire.calls.pop_front();
+                if frame.bytes.starts_with(b"*") {
+                    routes.read_map(client, number, frame.bytes);
+                }
+                continue;
+            }
             let reply = decode(frame);
             if matches!(reply, Ok(Reply::Push(_))) || !wire.greeted {
                 continue;
             }
             match (reply, wire.calls.pop_front()) {
-                (Ok(Reply::Integer(confirmed)), Some(locks)) if locks.is_empty() => {
+                (Ok(Reply::Integer(confirmed)), Some(Asked::Replicas)) => {
                     let unconfirmed = std::mem::take(&mut wire.unconfirmed);
                     if confirmed >= self.replicas {
-                        answered.extend(unconfirmed.into_iter().map(|sent| (sent, true)));
+                        let counts =
+                            unconfirmed.into_iter().filter(|sent| is_current(routes, (client, server), sent));
+                        answered.extend(counts.map(|sent| (sent, true)));
                     }
                 }
-                (Ok(Reply::Error(_)), Some(locks)) => {
-                    if locks.is_empty() {
-                        wire.unconfirmed.clear();
+                (Ok(Reply::Simple(_)), Some(Asked::Asking)) => {}
+                (Ok(Reply::Error(_)), Some(Asked::Replicas)) => wire.unconfirmed.clear(),
+                (Ok(Reply::Error(line)), Some(Asked::Locks(locks))) => {
+                    if let ([sent, ..], Some(routes)) = (&locks[..], routes.as_mut()) {
+                        let of = (command_of(&sent.call), slot(&sent.call));
+                        routes.read_error((client, server), line, of, now);
                     }
                 }
-                (Ok(Reply::Array(parts)), Some(locks)) if !locks.is_empty() && is_reply(&parts, &locks) => {
+                (Ok(Reply::Array(parts)), Some(Asked::Locks(locks))) if is_reply(&parts, &locks) => {
                     let yes = |result: &[Reply<'_>]| matches!(result, [Reply::Integer(1..), ..]);
                     let results = &parts[1..];
                     let results = results.chunks(results.len() / locks.len()).map(yes);
                     for (sent, yes) in locks.into_iter().zip(results.collect::<Vec<_>>()) {
+                        if !is_current(routes, (client, server), &sent) {
+                            continue;
+                        }
+                        if sent.call.releases() {
+                            // What was to be confirmed is over.
+                            let of = owned(client, &sent.call);
+                            wire.unconfirmed.retain(|other| owned(client, &other.call) != of);
+                        }
                         if yes && self.replicas > 0 && !sent.call.releases() {
                             wire.unconfirmed.push(sent);
                         } else {
@@ -159,15 +231,23 @@ impl Validity {
             }
         }
         for (sent, yes) in answered {
-            self.answered((client, server), &sent, yes);
+            self.answered((client, vote), &sent, yes);
         }
     }
 
-    fn answered(&mut self, (client, server): (usize, usize), sent: &Sent, yes: bool) {
+    fn answered(&mut self, (client, vote): (usize, usize), sent: &Sent, yes: bool) {
+        let told = match sent.call.verb() {
+            Verb::Acquire if yes => Some(Told::Granted),
+            Verb::Extend => Some(if yes { Told::Extended } else { Told::NotOurs }),
+            _ => None,
+        };
+        if let Some(told) = told.filter(|_| self.routes.is_some()) {
+            self.told.insert((client, sent.call.token(), told), sent.number);
+        }
         let lease = Duration::from_millis(sent.call.lease().unwrap_or(0));
         let until = sent.at.after(lease.minus(self.allowance(lease)));
-        let (servers, owned) = (self.servers, owned(client, &sent.call));
-        let part = &mut self.parts.entry(owned).or_insert_with(|| vec![Part::default(); servers])[server];
+        let (votes, owned) = (self.votes, owned(client, &sent.call));
+        let part = &mut self.parts.entry(owned).or_insert_with(|| vec![Part::default(); votes])[vote];
         if sent.call.extends() && !yes {
             *part = Part { until: Instant::default(), after: part.after.max(sent.number) };
         } else if yes && !sent.call.releases() && lease > Duration::ZERO && sent.number > part.after {
@@ -176,11 +256,11 @@ impl Validity {
     }
 
     /// A release is on its way: replies to earlier calls no longer count.
-    fn forget(&mut self, (client, server): (usize, usize), sent: &Sent) {
+    fn forget(&mut self, (client, vote): (usize, usize), sent: &Sent) {
         let (_, token, keys) = owned(client, &sent.call);
         for ((of, by, locked), parts) in &mut self.parts {
             if *of == client && *by == token && keys.iter().any(|key| locked.contains(key)) {
-                parts[server] = Part { until: Instant::default(), after: sent.number };
+                parts[vote] = Part { until: Instant::default(), after: sent.number };
             }
         }
     }
@@ -196,18 +276,14 @@ impl Validity {
         };
         let mut ends: Vec<_> = parts.iter().map(|part| part.until).collect();
         ends.sort_unstable();
-        ends[ends.len() - 1 - self.servers / 2]
+        ends[ends.len() - 1 - self.votes / 2]
     }
 }
 
-/// Whether a reply has the nonce of a call, and one result for each of its locks; of a lock alone it may be several.
-fn is_reply(parts: &[Reply<'_>], locks: &[Sent]) -> bool {
-    let is_ours = parts.first() == Some(&Reply::Bulk(locks[0].call.nonce()));
-    is_ours && parts.len() > 1 && (locks.len() == 1 || parts.len() == locks.len() + 1)
-}
-
-fn owned(client: usize, call: &ScriptCall) -> Owned {
-    let mut keys = call.keys_of(KeyRole::Lock);
-    keys.sort();
-    (client, call.token(), keys)
+/// Whether the lock's slot has had the node to which the call was sent all the time, as the client knows, or moves there.
+fn is_current(routes: &Option<Routes>, (client, server): (usize, usize), sent: &Sent) -> bool {
+    let Some(routes) = routes else { return true };
+    routes
+        .of(client, slot(&sent.call))
+        .is_some_and(|route| route.epoch == sent.epoch && (route.node == server || sent.asking))
 }

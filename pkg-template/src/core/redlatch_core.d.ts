@@ -20,6 +20,16 @@ export interface Core {
    */
   add_node(user: string, password: string, database: number, commands: boolean, independent: boolean): number;
   /**
+   * The servers that were added are seeds of one cluster. `addresses` are theirs as the cluster announces them, `host:port`, one
+   * per line, in order. Comes after every `add_node`, before anything else. Returns whether all are addresses.
+   */
+  cluster(addresses: string): boolean;
+  /**
+   * The announced address of a server of the cluster, `host:port`: an IPv6 host has no brackets, and the port follows the last
+   * colon. It never changes. Empty if there is no such server, and without a cluster.
+   */
+  address(node: number): string;
+  /**
    * The address of the room: at least `length` bytes for what `acquire` and `received` take. It holds until the next call of
    * `room`.
    */

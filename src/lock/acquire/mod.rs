@@ -108,17 +108,27 @@ impl Acquire {
     }
 
     fn wake(mut self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
-        let earliest = self.begun.after(WAKE_INTERVAL);
+        let earliest = self.earliest(cx);
         if self.parked {
             // The other lock is still in the way.
         } else if self.round.is_some() {
             self.woken = true;
         } else if cx.now < earliest {
-            cx.timers.set(Timer::Retry, earliest);
+            let retry = cx.timers.get(Timer::Retry).map_or(earliest, |retry| retry.min(earliest));
+            cx.timers.set(Timer::Retry, retry);
         } else {
             return self.attempt(cx);
         }
         Step::Stay(self)
+    }
+
+    /// When a wake-up may cause the next attempt. An attempt that failed in a cluster may itself have moved the slot, as the
+    /// client knows it, to and fro: without a pause, servers that contradict each other would be asked without end.
+    fn earliest(&self, cx: &Context<'_>) -> Instant {
+        match self.last {
+            AttemptOutcome::Failed(_) if cx.shared.topology.is_cluster() => cx.now.after(cx.policy.retry_min),
+            _ => self.begun.after(WAKE_INTERVAL),
+        }
     }
 
     /// Evaluates the votes so far.
@@ -200,7 +210,7 @@ impl Acquire {
             self.written |= written;
         }
         let retry = if self.woken {
-            Some(cx.now.max(self.begun.after(WAKE_INTERVAL)))
+            Some(cx.now.max(self.earliest(cx)))
         } else {
             kind::next_attempt(self.last.denial(), cx)
         };

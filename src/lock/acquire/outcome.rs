@@ -80,7 +80,7 @@ fn reason_of(round: &Round, attempts: u32) -> Option<Rc<LockError>> {
 fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let votes: Vec<_> = {
         let is_open = round.verdict() == Verdict::Pending;
-        round.ballots().iter().map(|ballot| (ballot.node, vote(&ballot.vote, is_open, wait))).collect()
+        round.ballots().iter().map(|ballot| (ballot.server, vote(&ballot.vote, is_open, wait))).collect()
     };
     if let [(node, Vote::Failed(error))] = votes.as_slice() {
         let mut error = LockError::from_node(error, *node, attempts);

@@ -41,6 +41,9 @@ const RENEWAL_PART: u64 = 3;
 /// A confirmation comes within a tenth of the validity that is left.
 const CONFIRMATION_PART: u64 = 10;
 
+/// The pause after a confirmation that failed in a cluster.
+const CONFIRMATION_PAUSE: Duration = Duration::from_millis(50);
+
 /// The grid of renewals: a hundredth of the lease, at most 100 ms.
 const GRID_PART: u64 = 100;
 const LONGEST_STEP: Duration = Duration::from_millis(100);
@@ -60,6 +63,8 @@ pub(super) struct Hold {
     longest: Duration,
     /// Whether the release is about to begin: no further round starts.
     closing: bool,
+    /// Whether the slot got another server while a round was in flight: if that fails, a confirmation follows.
+    unconfirmed: bool,
     operations: Operations,
     /// Why the last extension failed. `None` if it succeeded.
     fault: Option<Rc<LockError>>,
@@ -80,6 +85,7 @@ impl Hold {
             last: round,
             longest: cx.spec.ttl,
             closing: false,
+            unconfirmed: false,
             operations: Operations::default(),
             fault: None,
         });
@@ -117,6 +123,10 @@ impl Hold {
             }
             Input::Confirm(node, delay) => {
                 self.confirm(node, delay, cx);
+                Step::Stay(self)
+            }
+            Input::Moved => {
+                self.unconfirmed = self.round.is_some();
                 Step::Stay(self)
             }
             Input::Operate(handle, id, operation) => {
@@ -166,7 +176,10 @@ impl Hold {
             return;
         }
         let latest = self.validity.since(cx.now).part(CONFIRMATION_PART);
-        let at = cx.now.after(delay.min(latest));
+        // A confirmation that failed in a cluster may itself have moved the slot, as the client knows it, to and fro.
+        let is_again = cx.shared.topology.is_cluster() && self.last.verdict() == Verdict::Unreachable;
+        let soonest = if is_again { CONFIRMATION_PAUSE } else { Duration::ZERO };
+        let at = cx.now.after(delay.min(latest).max(soonest));
         cx.timers.set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
     }
 
@@ -235,6 +248,7 @@ impl Hold {
                 Step::Stay(self)
             }
             Verdict::Won => {
+                self.unconfirmed = false;
                 if self.renew && extends {
                     arm_renewal(round.first_sent().unwrap_or(cx.now), cx);
                 }
@@ -268,6 +282,11 @@ impl Hold {
                     let left = self.validity.since(cx.now).part(RENEWAL_PART);
                     let pause = left.min(cx.spec.ttl.part(RENEWAL_PART)).max(SHORTEST_RETRY);
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
+                }
+                if core::mem::take(&mut self.unconfirmed) {
+                    let at = cx.now.after(CONFIRMATION_PAUSE);
+                    cx.timers
+                        .set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
                 }
                 self.serve(cx)
             }

@@ -2,7 +2,7 @@ use std::fmt;
 
 /// The id of a node: 40 hexadecimal digits, of which the first are zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeName(pub u128);
+pub struct NodeName(pub u64);
 
 /// What a view has about a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

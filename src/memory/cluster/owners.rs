@@ -65,7 +65,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_owners_are_those_of_a_plain_table(
-            changes in prop::collection::vec((0..20_u16, 0..20_u16, prop::option::of(0..3_u128)), 0..30),
+            changes in prop::collection::vec((0..20_u16, 0..20_u16, prop::option::of(0..3_u64)), 0..30),
         ) {
             // The last twenty slots, so that ranges also end behind the last one.
             let (mut owners, mut table) = (Owners::new(), [None; 20]);

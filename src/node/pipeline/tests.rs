@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn tag(lock: u32) -> Tag {
-    Tag { lock: LockId(lock), serial: 1, in_cluster: false }
+    Tag { lock: LockId(lock), serial: 1, epoch: 0 }
 }
 
 fn keys(names: &[&str]) -> LockKeys {
