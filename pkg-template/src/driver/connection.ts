@@ -40,19 +40,23 @@ export class NodeConnection {
     this.#owner = owner;
   }
 
-  /** `ask`, if given, asks the application for credentials. */
-  dial(transport: Transport, address: Address, ask?: () => Promise<Login>): void {
-    this.#plaintext = !address.tls && address.path === null && transport.carrier !== "commands";
+  /**
+   * `locate` returns where to connect to, or throws an Error. `ask`, if given, asks the application for credentials, and comes
+   * after it.
+   */
+  dial(transport: Transport, locate: () => Address, ask?: () => Promise<Login>): void {
     const handler = {
       data: (chunk: Uint8Array) => this.#data(chunk),
       close: (error?: unknown) => this.#close(error),
     };
     const { signal } = this.#dial;
-    const connect = () => transport.connect(address, handler, signal);
-    // The executor turns a connect that throws into a rejection.
-    new Promise<Connection>((resolve) =>
-      resolve(ask === undefined ? connect() : this.#logIn(ask).then(connect)),
-    ).then(
+    // The executor turns what throws in it into a rejection.
+    new Promise<Connection>((resolve) => {
+      const address = locate();
+      this.#plaintext = !address.tls && address.path === null && transport.carrier !== "commands";
+      const connect = () => transport.connect(address, handler, signal);
+      resolve(ask === undefined ? connect() : this.#logIn(ask).then(connect));
+    }).then(
       (connection) => this.#open(connection),
       (error: unknown) => this.#close(error),
     );

@@ -1,24 +1,15 @@
 import { OBSTACLE } from "../core/wire.js";
 import { obstacleOf } from "../errors/obstacle.js";
-import type { Node } from "../options/nodes.js";
 import type { Credentials } from "../types/types.js";
 import { type ConnectionOwner, NodeConnection } from "./connection.js";
 import type { CoreHost } from "./core-host.js";
 import type { Drain } from "./drain.js";
 import { askLogin } from "./login.js";
-import type { NodeInfo } from "./to-error.js";
-
-/** A server with what is known about it for errors. */
-export type KnownNode = Node & NodeInfo & { lastError: NodeInfo["lastError"]; asking: boolean };
-
-/** A server about which nothing is known yet. */
-export function known(node: Node): KnownNode {
-  return { ...node, tls: node.address.tls, lastError: undefined, asking: false };
-}
+import type { Servers } from "./servers.js";
 
 /** The connections of a client, by the core's numbers. Feeds what they bring into the core. */
 export class Connections implements ConnectionOwner {
-  readonly #nodes: readonly KnownNode[];
+  readonly #servers: Servers;
   readonly #host: CoreHost;
   readonly #drain: Drain;
   readonly #credentials: (() => Credentials | Promise<Credentials>) | undefined;
@@ -26,19 +17,19 @@ export class Connections implements ConnectionOwner {
   #keepsAlive = true;
 
   constructor(
-    nodes: readonly KnownNode[],
+    servers: Servers,
     host: CoreHost,
     drain: Drain,
     credentials?: () => Credentials | Promise<Credentials>,
   ) {
-    this.#nodes = nodes;
+    this.#servers = servers;
     this.#host = host;
     this.#drain = drain;
     this.#credentials = credentials;
   }
 
   connect(id: number, index: number): void {
-    const node = this.#nodes[index];
+    const node = this.#servers.at(index);
     if (node === undefined) return;
     const connection = new NodeConnection(id, index, this);
     this.#open.set(id, connection);
@@ -50,7 +41,7 @@ export class Connections implements ConnectionOwner {
         node.asking = false;
       });
     };
-    connection.dial(node.transport, node.address, credentials && ask);
+    connection.dial(node.transport, node.locate, credentials && ask);
   }
 
   write(id: number, bytes: Uint8Array): void {
@@ -109,7 +100,7 @@ export class Connections implements ConnectionOwner {
   /** Notes the end of a connection; returns the reason with the name of the server, unless it contains the name already. */
   #ended({ id, node: index }: NodeConnection, reason: string, error: unknown): string {
     this.#open.delete(id);
-    const node = this.#nodes[index];
+    const node = this.#servers.at(index);
     if (node === undefined) return reason;
     node.lastError = { connection: id, error };
     return reason.includes(node.name) ? reason : `${node.name}: ${reason}`;

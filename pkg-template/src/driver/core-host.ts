@@ -154,6 +154,13 @@ export class CoreHost {
     return typeof owed === "number" ? owed : 0;
   }
 
+  /** The announced address of a server that the core has learnt of; empty if it knows none. */
+  address(node: number): string {
+    if (this.#running === undefined) return "";
+    const address = this.feed((core) => core.address(node));
+    return typeof address === "string" ? address : "";
+  }
+
   /** Sets whether the core reports what only observers want to know. */
   observe(wanted: boolean): void {
     this.#observed = wanted;
@@ -185,8 +192,9 @@ export class CoreHost {
   }
 
   #build(): Running {
-    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, replicas, nodes } =
+    const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, replicas } =
       this.#settings;
+    const { nodes, cluster } = this.#settings;
     const instance = this.#load();
     const core = new instance.Core(
       drift,
@@ -206,6 +214,8 @@ export class CoreHost {
       const { carrier, independent = false } = transport;
       core.add_node(user, password, database, carrier === "commands", independent);
     }
+    if (cluster !== undefined && !core.cluster(cluster.addresses))
+      throw new InternalError("the core did not take the addresses of the cluster");
     return this.#running;
   }
 

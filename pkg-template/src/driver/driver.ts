@@ -9,13 +9,14 @@ import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
 import type { ClientSnapshot, LockEvent } from "../types/observe.js";
-import { Connections, type KnownNode, known } from "./connections.js";
+import { Connections } from "./connections.js";
 import { CoreHost } from "./core-host.js";
 import { Drain } from "./drain.js";
 import { type CoreState, snapshotOf } from "./inspect.js";
 import { Observer } from "./observer.js";
 import { type Operation, Pending } from "./pending.js";
 import { CurrentRequest } from "./request.js";
+import { Servers } from "./servers.js";
 import { LONGEST_DELAY, Timer } from "./timer.js";
 import { errorForCall, otherRequest, toLockError } from "./to-error.js";
 
@@ -31,7 +32,7 @@ const MOST_SITES = 2;
 export class Driver implements LockDriver {
   readonly label: string;
   readonly #settings: Settings;
-  readonly #nodes: KnownNode[];
+  readonly #servers: Servers;
   readonly #host: CoreHost;
   readonly #timer: Timer;
   readonly #observer: Observer;
@@ -56,17 +57,18 @@ export class Driver implements LockDriver {
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.label = settings.label;
-    this.#nodes = settings.nodes.map(known);
-    const toError = (record: ErrorRecord, call: Call) => toLockError(record, this.#nodes, this.wall(), call);
+    this.#servers = new Servers(settings, (index) => this.#host.address(index));
+    const toError = (record: ErrorRecord, call: Call) =>
+      toLockError(record, this.#servers, this.wall(), call);
     this.#observer = new Observer(
-      this.#nodes,
+      this.#servers,
       (record, keys) => toError(record, { keys, site: NOWHERE }),
       (observed) => this.#host.observe(observed),
     );
     this.#host = new CoreHost(settings, load, (error) => this.#end(error));
     this.#pending = new Pending(this, toError, this.#observer);
     if (settings.observe !== undefined) this.observe(settings.observe);
-    this.#connections = new Connections(this.#nodes, this.#host, this.#drain, settings.credentials);
+    this.#connections = new Connections(this.#servers, this.#host, this.#drain, settings.credentials);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));
       this.#drain.now();
@@ -84,7 +86,7 @@ export class Driver implements LockDriver {
   acquire(request: Request, verb: Function, site: CallSite): Promise<HeldLock> {
     const acquisition = new Acquisition(request, verb, site);
     if (this.#request.isElsewhere()) {
-      acquisition.reject(otherRequest(this.#nodes, acquisition));
+      acquisition.reject(otherRequest(this.#servers, acquisition));
       return acquisition.promise;
     }
     // First, because a drain must follow whatever the outcome.
@@ -168,7 +170,7 @@ export class Driver implements LockDriver {
   inspect(): ClientSnapshot {
     const state = this.#final ?? this.#host.feed((core) => core.inspect());
     if (state instanceof InternalError) throw state;
-    return snapshotOf(this.#nodes, state, this.#pending.inspect());
+    return snapshotOf(this.#servers.first(state.nodes.length), state, this.#pending.inspect());
   }
 
   /**
@@ -201,7 +203,7 @@ export class Driver implements LockDriver {
 
   #begin(operation: Operation, input: (core: Core, mono: number, wall: number) => number): void {
     if (this.#request.isElsewhere()) {
-      operation.reject(otherRequest(this.#nodes, operation));
+      operation.reject(otherRequest(this.#servers, operation));
       return;
     }
     const id = this.#host.feed(input);
@@ -278,6 +280,7 @@ export class Driver implements LockDriver {
     this.#closed = undefined;
     this.#timer.clear();
     this.#connections.dropAll();
+    this.#servers.forget();
     const lost = this.#pending.failAll(error);
     closed?.();
     // Last, because it runs the application's code.

@@ -4,6 +4,7 @@ import { dataOf } from "../errors/data.js";
 import type { LockError } from "../errors/errors.js";
 import { reasonOf } from "../errors/text.js";
 import type { LockEvent } from "../types/observe.js";
+import type { NodeList } from "./to-error.js";
 import { warn } from "./warn.js";
 
 type Observe = (event: LockEvent) => unknown;
@@ -13,7 +14,7 @@ type Observe = (event: LockEvent) => unknown;
  * settled and its losses announced. Without observers nothing is collected, and the failure of a first contact is a warning.
  */
 export class Observer {
-  readonly #nodes: readonly { readonly name: string }[];
+  readonly #nodes: NodeList;
   readonly #toError: (record: ErrorRecord, keys: readonly string[]) => LockError;
   /** Called when the first observer comes, and when the last one goes. */
   readonly #changed: (observed: boolean) => void;
@@ -23,7 +24,7 @@ export class Observer {
   #warned = false;
 
   constructor(
-    nodes: readonly { readonly name: string }[],
+    nodes: NodeList,
     toError: (record: ErrorRecord, keys: readonly string[]) => LockError,
     changed: (observed: boolean) => void,
   ) {
@@ -60,7 +61,7 @@ export class Observer {
   read(records: Records, keys: readonly string[] | undefined): void {
     const { kind } = records;
     if (kind === KIND.connection) {
-      this.#connection(this.#nodes[records.number(1)]?.name ?? "", records.reason(records.number(2)));
+      this.#connection(this.#nodes.at(records.number(1))?.name ?? "", records.reason(records.number(2)));
     } else if (kind === KIND.renewFailed) {
       const record = records.error();
       if (keys !== undefined && this.any)

@@ -26,14 +26,24 @@ export interface NodeInfo {
   readonly asking: boolean;
   /** Whether its connections use TLS. */
   readonly tls: boolean;
+  /** Whether it is a server of a cluster whose redirections the client follows. */
+  readonly cluster: boolean;
   /** The error that ended its last connection, and the number of that connection. */
   readonly lastError: { readonly connection: number; readonly error: unknown } | undefined;
+}
+
+/** A client's servers. */
+export interface NodeList {
+  /** By the core's index; undefined for none. */
+  at(index: number): NodeInfo | undefined;
+  /** The names of those in the client's options. */
+  readonly names: string;
 }
 
 /** The error with which a call is rejected. `since` is the wall clock, for a loss. */
 export function toLockError(
   record: ErrorRecord,
-  nodes: readonly NodeInfo[],
+  nodes: NodeList,
   since: number,
   { keys, site }: Call,
 ): LockError {
@@ -43,22 +53,17 @@ export function toLockError(
 /** An error that no call rejects with: a cause, or the error in a vote. */
 export function nestedError(
   record: ErrorRecord | undefined,
-  nodes: readonly NodeInfo[],
+  nodes: NodeList,
   since: number,
   keys: readonly string[],
 ): LockError | undefined {
   return record && toLockError(record, nodes, since, { keys, site: NOWHERE });
 }
 
-function errorOf(
-  record: ErrorRecord,
-  nodes: readonly NodeInfo[],
-  since: number,
-  keys: readonly string[],
-): LockError {
+function errorOf(record: ErrorRecord, nodes: NodeList, since: number, keys: readonly string[]): LockError {
   const { code, attempts, prefix, message } = record;
   const cause = nestedError(record.reason, nodes, since, keys);
-  const node = nodes[record.node] ?? allOf(nodes);
+  const node = nodes.at(record.node) ?? allOf(nodes);
   switch (code) {
     case CODE.timeout:
       return new LockTimeoutError(message, attempts, { cause, keys });
@@ -85,8 +90,9 @@ function errorOf(
 }
 
 /** An error reply with what to do about it, where its own text does not say so. */
-function remedied(message: string, { transport }: NodeInfo, keys: readonly string[]): string {
-  const remedies = transport.carrier === "commands" ? OTHER_CLIENT : OWN_CONNECTION;
+function remedied(message: string, { transport, cluster }: NodeInfo, keys: readonly string[]): string {
+  const own = cluster ? OWN_CONNECTION : [...OWN_CONNECTION, ...ONE_SERVER];
+  const remedies = transport.carrier === "commands" ? OTHER_CLIENT : own;
   const found = [...(keys.length > 1 ? SEVERAL_KEYS : []), ...remedies, ...ANY_CONNECTION].find(([begin]) =>
     message.startsWith(begin),
   );
@@ -106,6 +112,11 @@ const OWN_CONNECTION: Remedies = [
   ["WRONGPASS", "check user and password, and percent-encode the special characters in a URL"],
   ["ERR DB index is out of range", "the server has no such database: change the number in the URL"],
 ];
+/** Of a client that follows no redirections. */
+const ONE_SERVER: Remedies = ["MOVED ", "ASK "].map((begin) => [
+  begin,
+  "the server is one of a cluster: give its URL as `cluster: [url]`",
+]);
 const OTHER_CLIENT: Remedies = [
   // A prefix before the hash tag of a derived key moves it out of its lock's slot.
   [
@@ -153,32 +164,29 @@ const SILENT = "; does the server speak TLS on this port, as rediss:// requires?
 
 const OUTCOMES: readonly Vote["outcome"][] = ["granted", "held", "failed", "undecided"];
 
-function voteOf(
-  { node, outcome, error }: VoteRecord,
-  nodes: readonly NodeInfo[],
-  keys: readonly string[],
-): Vote {
-  const name = nodes[node]?.name ?? "";
+function voteOf({ node, outcome, error }: VoteRecord, nodes: NodeList, keys: readonly string[]): Vote {
+  const name = nodes.at(node)?.name ?? "";
   const failure = nestedError(error, nodes, 0, keys);
   if (failure !== undefined) return { node: name, outcome: "failed", error: failure };
   return { node: name, outcome: OUTCOMES[outcome] ?? "undecided" };
 }
 
 /** The error of a call from one request while another request uses the client: see CurrentRequest. */
-export function otherRequest(nodes: readonly NodeInfo[], { keys, site }: Call): ConnectionError {
-  return locate(new ConnectionError(ELSEWHERE, allOf(nodes).name, { keys }), site);
+export function otherRequest(nodes: NodeList, { keys, site }: Call): ConnectionError {
+  return locate(new ConnectionError(ELSEWHERE, nodes.names, { keys }), site);
 }
 
 const ELSEWHERE =
   "another request uses this client, and in this runtime I/O belongs to the request that began it; call createClient in each request, or keep the client in a Durable Object";
 
 /** All servers as one, for an error that concerns more than one. */
-function allOf(nodes: readonly NodeInfo[]): NodeInfo {
+function allOf(nodes: NodeList): NodeInfo {
   return {
-    name: nodes.map(({ name }) => name).join(", "),
+    name: nodes.names,
     transport: {},
     asking: false,
     tls: false,
+    cluster: false,
     lastError: undefined,
   };
 }

@@ -2,6 +2,7 @@ import type { LockEvent } from "../types/observe.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
+import { type Cluster, parseCluster } from "./cluster.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
 import { check, duration, integerWithin, numberWithin, optionsOf, show } from "./validate.js";
 
@@ -10,8 +11,11 @@ const MOST_REPLICAS = 1_000;
 
 /** A client's options, checked and complete. */
 export interface Settings {
-  /** At least one server; with several, every lock is a Redlock. */
+  /** At least one server. Several are independent, or the seeds of a cluster. */
   readonly nodes: readonly Node[];
+  readonly cluster: Cluster | undefined;
+  /** Whether every lock is a Redlock. */
+  readonly isRedlock: boolean;
   /** The text with which every request is refused, if a server's URL is not set. */
   readonly missing: string | undefined;
   /** Asked at each connect, in place of the credentials in the URLs. */
@@ -37,6 +41,7 @@ export interface Settings {
 const CLIENT_OPTIONS = new Set<string>([
   ...NODE_OPTIONS,
   "nodes",
+  "cluster",
   "credentials",
   "allowPlaintextAuth",
   "prefix",
@@ -64,9 +69,14 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   const object = typeof given === "string" || given === undefined ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
   const { min, max } = parseRetry(options.retry);
-  const nodes = parseNodes(options, sockets);
+  const clustered = parseCluster(options, sockets);
+  const nodes = clustered?.nodes ?? parseNodes(options, sockets);
+  const ways = (["url", "nodes", "cluster"] as const).filter((name) => options[name] !== undefined);
+  if (ways.length > 1) throw new TypeError(`${ways.join(" and ")} are mutually exclusive; give one of them`);
   return {
     nodes,
+    cluster: clustered?.cluster,
+    isRedlock: clustered === undefined && nodes.length > 1,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
     credentials: parseCredentials(options.credentials),
     prefix: check("prefix", options.prefix, "string", "lock:"),

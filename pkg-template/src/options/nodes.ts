@@ -1,5 +1,7 @@
-import type { Address, TlsOptions, Transport } from "../types/transport.js";
+import type { TlsOptions, Transport } from "../types/transport.js";
 import type { ClientOptions, NodeOptions } from "../types/types.js";
+import { exposureOf } from "./exposure.js";
+import { parseTls, uselessTls } from "./tls.js";
 import { type Endpoint, isLocal, localEndpoint, nameOf, parseUrl } from "./url.js";
 import { check, kindOf, optionsOf, show, unset } from "./validate.js";
 
@@ -14,10 +16,9 @@ export interface Node extends Endpoint {
 
 export const NODE_OPTIONS = ["url", "tls", "transport"] as const satisfies (keyof NodeOptions)[];
 const KNOWN = new Set<string>(NODE_OPTIONS);
-const TLS_OPTIONS = new Set<string>(["ca", "cert", "key", "servername"] satisfies (keyof TlsOptions)[]);
 
 /** The defaults for all nodes. */
-interface Defaults {
+export interface Defaults {
   readonly tls: TlsOptions | undefined;
   readonly transport: Transport | undefined;
   readonly sockets: Transport | undefined;
@@ -26,21 +27,25 @@ interface Defaults {
   readonly asksCredentials: boolean;
 }
 
-/** Checks the options that name a client's servers. */
-export function parseNodes(options: ClientOptions, sockets: Transport | undefined): Node[] {
-  const defaults = {
+/** Checks the options that are the defaults for all nodes; `sockets` are the runtime's own, if it has any. */
+export function parseDefaults(options: ClientOptions, sockets: Transport | undefined): Defaults {
+  return {
     tls: parseTls(options.tls, "tls"),
     transport: parseTransport(options.transport, "transport"),
     sockets,
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
     asksCredentials: options.credentials !== undefined,
   };
+}
+
+/** Checks the options that name a client's servers, each by itself. */
+export function parseNodes(options: ClientOptions, sockets: Transport | undefined): Node[] {
+  const defaults = parseDefaults(options, sockets);
   const { url, nodes } = options;
   if (nodes === undefined) {
     const node = "url" in options ? { url } : {};
     return withTls([parseNode(node, "", defaults)], defaults);
   }
-  if (url !== undefined) throw new TypeError("url and nodes are mutually exclusive; give one of them");
   if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${kindOf(nodes)}`);
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const given = Array.from(nodes as unknown[]);
@@ -57,10 +62,6 @@ function withTls(nodes: Node[], { tls }: Defaults): Node[] {
       nodes.every(({ address }) => address.tls || isLocal(address)));
   if (tls === undefined || useful) return nodes;
   throw uselessTls("tls");
-}
-
-function uselessTls(name: string): TypeError {
-  return new TypeError(`${name} has no effect without TLS; use a rediss:// URL`);
 }
 
 /** A server that is listed twice would have two votes, and two clients could each win a majority. */
@@ -83,14 +84,15 @@ function refuseTwins(nodes: readonly Node[]): void {
   });
 }
 
-/** `name` is the option's name in errors; `""` for the client's own options. */
-function parseNode(given: unknown, name: string, defaults: Defaults): Node {
+/** Checks one server; `name` is the option's name in errors, `""` for the client's own options. */
+export function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const option = (key: keyof NodeOptions) => (name === "" ? key : `${name}.${key}`);
   const short = typeof given === "string" || given === undefined;
   const node: NodeOptions = short ? { url: given as string } : optionsOf<NodeOptions>(name, given, KNOWN);
   const own = parseTransport(node.transport, option("transport")) ?? defaults.transport;
-  const urlName = short && name !== "" ? name : option("url");
-  const missing = missingIn(node, urlName, own);
+  const isListed = short && name !== "";
+  const urlName = isListed ? name : option("url");
+  const missing = own?.missing ?? missingIn(node, urlName, own !== undefined && !isListed);
   const endpoint = missing === undefined ? parseEndpoint(node.url, urlName, own) : localEndpoint;
   const transport = own ?? defaults.sockets;
   if (transport === undefined) {
@@ -104,22 +106,26 @@ function parseNode(given: unknown, name: string, defaults: Defaults): Node {
   const tlsOptions = tls ?? (endpoint.address.tls ? defaults.tls : undefined);
   const address = tlsOptions === undefined ? endpoint.address : { ...endpoint.address, tlsOptions };
   const problem = transport.refuses?.(address);
-  if (problem !== undefined) throw new TypeError(`${option("url")}: ${problem}`);
-  refuseLogin(endpoint, transport, option("url"));
+  if (problem !== undefined) throw new TypeError(`${urlName}: ${problem}`);
+  refuseLogin(endpoint, transport, urlName);
   if (defaults.asksCredentials && transport.carrier === "commands") {
     throw new TypeError("credentials belong to the client behind the transport; remove the option");
   }
   if (!defaults.allowPlaintextAuth) {
-    refuseExposure(endpoint, defaults.asksCredentials, transport, option("url"));
+    const exposure = exposureOf(address, transport, hasLogin(endpoint, defaults));
+    if (exposure !== undefined) throw new TypeError(`${urlName}: ${exposure}`);
   }
   return { ...endpoint, address, name: labelOf(endpoint, transport, name), transport, missing };
 }
 
+/** Whether connections to a server log in. */
+export function hasLogin({ user, password }: Endpoint, { asksCredentials }: Defaults): boolean {
+  return asksCredentials || user + password !== "";
+}
+
 /** What is not set, if anything. An option that is not even named is a mistake in the program, and is refused at once. */
-function missingIn(node: NodeOptions, name: string, own: Transport | undefined): string | undefined {
-  if (own?.missing !== undefined) return own.missing;
-  const isOptional = own !== undefined && node.url === undefined;
-  if (isOptional || !("url" in node)) return undefined;
+function missingIn(node: NodeOptions, name: string, isOptional: boolean): string | undefined {
+  if (!("url" in node) || (isOptional && node.url === undefined)) return undefined;
   const problem = unset(name, node.url);
   return problem && `${problem} Expected the server's URL, such as "redis://127.0.0.1:6379"`;
 }
@@ -145,28 +151,6 @@ function refuseLogin({ user, password, database }: Endpoint, transport: Transpor
   );
 }
 
-function valueFor<T extends boolean | undefined>(address: Address, value: T | ((address: Address) => T)): T {
-  return typeof value === "function" ? value(address) : value;
-}
-
-function refuseExposure(
-  { address, user, password }: Endpoint,
-  asksCredentials: boolean,
-  transport: Transport,
-  name: string,
-): void {
-  const { secure, credentials = transport.carrier === "commands" } = transport;
-  if (valueFor(address, secure) ?? (address.tls || isLocal(address))) return;
-  // A URL that asks for TLS must not be served without it.
-  const hasLogin = asksCredentials || user + password !== "";
-  if (!valueFor(address, credentials) && !hasLogin && !address.tls) return;
-  const remedy =
-    secure === undefined ? "use TLS (rediss://)" : "give the transport an https:// or wss:// URL";
-  throw new TypeError(
-    `${name}: refusing to send credentials in plaintext to a remote host; ${remedy}, or set allowPlaintextAuth: true if the network is trusted`,
-  );
-}
-
 function parseTransport(value: unknown, name: string): Transport | undefined {
   if (value === undefined) return undefined;
   const { connect, carrier = "stream", independent } = (value ?? {}) as Partial<Transport>;
@@ -178,40 +162,4 @@ function parseTransport(value: unknown, name: string): Transport | undefined {
   }
   check(`${name}.independent`, independent ?? false, "boolean");
   return value as Transport;
-}
-
-function parseTls(value: unknown, name: string): TlsOptions | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === "string") throw new TypeError(`${name}: options must be an object; got a string`);
-  const { ca, ...strings } = optionsOf<TlsOptions>(name, value, TLS_OPTIONS);
-  const authorities = ca === undefined ? [] : [ca].flat();
-  // Some runtimes treat an empty list as their default authorities.
-  if (ca !== undefined && authorities.length === 0) {
-    throw new TypeError(
-      `${name}.ca must contain at least one certificate; omit it to use the runtime's authorities`,
-    );
-  }
-  for (const each of authorities) pem(`${name}.ca`, each);
-  if (strings.cert !== undefined) pem(`${name}.cert`, strings.cert);
-  if (strings.key !== undefined) pem(`${name}.key`, strings.key);
-  if (strings.servername !== undefined) serverName(`${name}.servername`, strings.servername);
-  if ((strings.cert === undefined) !== (strings.key === undefined)) {
-    throw new TypeError(`${name}: cert and key must be given together`);
-  }
-  return ca === undefined ? strings : { ...strings, ca: authorities as string[] };
-}
-
-/** An empty name would turn off the name check in some runtimes, and TLS does not allow an IP address as a server name. */
-function serverName(name: string, value: unknown): void {
-  const given = check(name, value, "string");
-  if (/[a-z]/i.test(given) && /^[a-z0-9._-]+$/i.test(given)) return;
-  throw new TypeError(`${name} must be a host name, not an IP address; got ${show(given)}`);
-}
-
-/** The value is never shown: it may be a private key. */
-function pem(name: string, value: unknown): void {
-  if (typeof value === "string" && value.includes("-----BEGIN ")) return;
-  throw new TypeError(
-    `${name} must be a PEM string ("-----BEGIN ..."); got ${typeof value === "string" ? "some other string" : show(value)}`,
-  );
 }

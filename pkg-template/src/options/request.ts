@@ -100,7 +100,7 @@ function complete(
   defaults: VerbDefaults,
   subject: Subject,
 ): Request {
-  if (subject.fair && settings.nodes.length > 1) throw new TypeError(NO_FAIR_REDLOCK);
+  if (subject.fair && settings.isRedlock) throw new TypeError(NO_FAIR_REDLOCK);
   const renewed = check("renew", options.renew, "boolean", defaults.renew ?? false);
   const { keys, token, fence, fair } = subject;
   // Named one by one: spreading objects would cost as much as the rest of an acquire.

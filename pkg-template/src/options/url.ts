@@ -76,15 +76,41 @@ export function parseUrl(url: string, option: string): Endpoint {
       return { address, ...login, database: parseDatabase(database[1] ?? "", option) };
     }
     default:
-      throw refuse("unknown scheme");
+      throw refuse(
+        scheme.endsWith("+cluster")
+          ? "a cluster's URL is accepted only as the client's url"
+          : "unknown scheme",
+      );
   }
 }
 
+// The scheme of a server, and "+cluster" :// userinfo @ hosts / path.
+const CLUSTER = /^((?:redis|valkey)s?)\+cluster(:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/is;
+
+/** The URLs of the servers in the URL of a cluster, such as `redis+cluster://user:password@a:6379,b:6379`; undefined for others. */
+export function seedsOf(url: string): string[] | undefined {
+  const [match, scheme, login, hosts = "", path] = CLUSTER.exec(url) ?? [];
+  return match === undefined ? undefined : hosts.split(",").map((host) => `${scheme}${login}${host}${path}`);
+}
+
 /** A server's name in messages. */
-export function nameOf(address: Address): string {
-  if (address.path !== null) return address.path;
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `${host}:${address.port}`;
+export function nameOf({ host, port, path }: HostPort & Partial<Pick<Address, "path">>): string {
+  return path ?? `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether a host is an IP address. */
+export function isIp(host: string): boolean {
+  return host.includes(":") || /^\d+(\.\d+){3}$/.test(host);
+}
+
+/** A host and a port. */
+export type HostPort = Pick<Address, "host" | "port">;
+
+/** Reads `host:port`, where an IPv6 host may be in brackets or not; undefined for anything else. */
+export function parseHostPort(text: string): HostPort | undefined {
+  const [, host = "", digits = ""] = /^\[?([\w.:-]{1,253}?)\]?:(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  return port >= 1 && port <= 65535 ? { host, port } : undefined;
 }
 
 type Refuse = (problem: string) => TypeError;

@@ -11,8 +11,8 @@ export interface Transport {
    */
   readonly carrier?: "stream" | "commands";
   /**
-   * With `carrier: "commands"`: whether each command goes its own way, maybe to a server of its own, so that silence and
-   * failures concern it alone. Then replies come in any order, as the pushes `answer, nonce, reply` and
+   * With `carrier: "commands"`: whether commands are independent and may go to different servers, so that a timeout or failure
+   * affects one command only. Then replies come in any order, as the pushes `answer, nonce, reply` and
    * `unanswered, nonce, reason` of RESP3; the nonce is the first argument after the keys of the command's script. By default
    * false: replies come in the order of sending, and the connection ends when one does not come.
    */

@@ -3,6 +3,7 @@
  * The public types of clients and locks. All durations are integer milliseconds unless stated otherwise.
  */
 
+import type { ClusterOptions } from "./cluster.js";
 import type { ClientSnapshot, LockEvent } from "./observe.js";
 import type { TlsOptions, Transport } from "./transport.js";
 
@@ -11,7 +12,8 @@ export interface ClientOptions {
   /**
    * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS (`valkey://` and `valkeys://` are
    * the same), or a unix socket as `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are
-   * percent-decoded; an IPv6 host goes in brackets. The port is 6379 by default. Required, unless `transport` is given. If it
+   * percent-decoded; an IPv6 host goes in brackets. The port is 6379 by default. `redis+cluster://user:password@a:6379,b:6379`
+   * and `rediss+cluster://...` are short for a `cluster` of these servers. Required, unless `transport` is given. If it
    * is undefined or empty because an environment variable is not set, the client is created all the same, and its calls reject
    * with a TypeError that says so.
    */
@@ -33,6 +35,12 @@ export interface ClientOptions {
    * (no replicas of each other), every lock of this client is a Redlock: it is held when a majority has granted it.
    */
   nodes?: readonly (string | NodeOptions | undefined)[] | undefined;
+  /**
+   * A Redis Cluster, as an alternative to `url` and `nodes`: the URLs of some of its servers, or {@link ClusterOptions}. The
+   * client learns from them which server has which keys, and follows the cluster's redirections. The keys of one lock must
+   * have the same hash tag.
+   */
+  cluster?: readonly (string | undefined)[] | ClusterOptions | undefined;
   /**
    * Opens the connections; the runtime's own sockets by default. Required where the runtime has none, as in browsers: see
    * {@link fromWebSocket}, {@link fromRest} and {@link fromCommand}.

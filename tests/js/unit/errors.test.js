@@ -80,8 +80,12 @@ const record = (code, message, more = {}) => ({
   ...more,
 });
 const node = { name: "h:1", transport: {}, tls: false, lastError: undefined };
+const listOf = (nodes) => ({
+  at: (index) => nodes[index],
+  names: nodes.map(({ name }) => name).join(", "),
+});
 /** The error of a call that locks no key. */
-const toLockError = (error, nodes, since) => errorOf(error, nodes, since, { keys: [], site: {} });
+const toLockError = (error, nodes, since) => errorOf(error, listOf(nodes), since, { keys: [], site: {} });
 
 test("the core's errors become LockErrors with all their properties", () => {
   const timeout = toLockError(record(CODE.timeout, "not acquired within 5 ms", { attempts: 7 }), [node], 9);

@@ -94,6 +94,7 @@ for (const [is, value] of Object.entries(notSet)) {
       [{ url: value, tls, ttl: 500 }, "url"],
       [{ nodes: [SERVER, value, value], tls }, "nodes[1]"],
       [{ nodes: [SERVER, { url: value, tls }] }, "nodes[1].url"],
+      [{ nodes: [SERVER, value], transport: new FakeTransport() }, "nodes[1]"],
       [{ nodes: [other, rest({ token: value })] }, "fromRest: token"],
       [rest({ url: value }), "fromRest: url"],
       [{ ...rest({ token: value }), nodeTimeout: 500 }, "fromRest: token"],

@@ -6,15 +6,18 @@ import { inlined } from "../../../pkg/dist/core/inline.js";
 import { inlineCore } from "../../../pkg/dist/core/loading.js";
 import { InternalError, LockLostError } from "../../../pkg/dist/errors/errors.js";
 import { nodeTransport } from "../../../pkg/dist/transport/node.js";
+import { startCluster } from "../support/cluster.js";
 import { startRedis } from "../support/redis.js";
-import { ANY_PREFIX } from "../support/rights.js";
+import { ANY_PREFIX, NEEDED_IN_CLUSTER } from "../support/rights.js";
 
 // A module of nothing but (func (export "t") unreachable).
 const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05010300000b", "hex");
 const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.t;
 const load = inlineCore(inlined).load;
+/** What is called in a cluster only. */
+const IN_CLUSTERS = ["cluster", "address"];
 const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
-  (name) => !/^(constructor|__\w+)$/.test(name),
+  (name) => !/^(constructor|__\w+)$/.test(name) && !IN_CLUSTERS.includes(name),
 );
 
 const server = await startRedis({ after }, { rights: ANY_PREFIX });
@@ -34,7 +37,7 @@ function trappingClient(t, options = {}) {
         plan.cores += 1;
       }
     }
-    for (const name of METHODS) {
+    for (const name of [...METHODS, ...IN_CLUSTERS]) {
       Core.prototype[name] = function (...args) {
         if (plan.trapIn === name) {
           plan.trapIn = undefined;
@@ -168,5 +171,19 @@ test("wherever it traps, every promise settles, and the next call works", async 
     if (plan.trapIn !== undefined) unreached.push(method);
   }
   assert.deepEqual(unreached, []);
+  assert.deepEqual(unhandled, []);
+});
+
+test("a trap where a cluster is concerned is no other than those elsewhere", async (t) => {
+  const cluster = await startCluster(t, { nodes: 2, rights: NEEDED_IN_CLUSTER });
+  const [seed, other] = cluster.nodes;
+  for (const method of IN_CLUSTERS) {
+    const { client, plan } = trappingClient(t, { url: undefined, cluster: [seed.url] });
+    plan.trapIn = method;
+    await assert.rejects(client.acquire(await cluster.freshKeyOn(other)), InternalError, method);
+    assert.equal(plan.trapIn, undefined);
+    const lock = await client.acquire(await cluster.freshKeyOn(other));
+    assert.equal(await lock.release(), "released");
+  }
   assert.deepEqual(unhandled, []);
 });

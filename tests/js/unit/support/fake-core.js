@@ -44,6 +44,8 @@ export class FakeCore {
   debts = 0;
   freed = false;
   trapIn = undefined;
+  /** The announced addresses of servers that it has learnt of, by index. */
+  learnt = {};
   snapshot = {
     nodes: [{ state: "ready", pending: 1, wakes: true }],
     held: 1,
@@ -69,6 +71,14 @@ export class FakeCore {
   add_node(...args) {
     this.#enter("add_node", ...args);
     return 0;
+  }
+  cluster(addresses) {
+    this.#enter("cluster", addresses);
+    return true;
+  }
+  address(node) {
+    this.#enter("address", node);
+    return this.learnt[node] ?? "";
   }
   observe(wanted) {
     this.#enter("observe", wanted);

@@ -4,8 +4,10 @@ import {
   type ClientOptions,
   type ClientSnapshot,
   type Clock,
+  type ClusterOptions,
   createClient,
   fromRest,
+  type HostPolicy,
   type Lock,
   type LockClient,
   LockError,
@@ -15,6 +17,7 @@ import {
   type LockHandle,
   LockLostError,
   LockTimeoutError,
+  type NatMap,
   type NodeFault,
   QuorumError,
   ServerError,
@@ -44,6 +47,36 @@ createClient(env.REDIS_URL);
 createClient({ url: env.REDIS_URL, label: env.HOSTNAME, tls: { ca: env.REDIS_CA } });
 createClient({ nodes: [env.REDIS_A, { url: env.REDIS_B }, "redis://c"] });
 createClient({ nodes: ["redis://a", "redis://b", "redis://c"] as const });
+createClient("redis+cluster://a:1,b:2");
+createClient({ cluster: ["redis://a", env.REDIS_B] });
+createClient({ cluster: ["redis://a", "redis://b"] as const, replicas: 1 });
+const natMaps: (NatMap | undefined)[] = [
+  { "10.0.0.1:7000": "203.0.113.7:7000" },
+  (address: string) => (address === "" ? undefined : address),
+  undefined,
+];
+const policies: (HostPolicy | undefined)[] = [
+  ["a", "b"] as const,
+  (host: string, port: number) => host.endsWith(".example") && port > 1024,
+  undefined,
+];
+const cluster: ClusterOptions = {
+  seeds: [env.REDIS_A],
+  natMap: natMaps[0],
+  allow: policies[0],
+  tls: { ca: env.CA },
+};
+createClient({ cluster, tls: {} });
+// @ts-expect-error: a cluster has seeds
+createClient({ cluster: { allow: ["h"] } });
+// @ts-expect-error: not a list
+createClient({ cluster: "redis://a" });
+// @ts-expect-error: a policy decides at once
+createClient({ cluster: { seeds: [], allow: async () => true } });
+// @ts-expect-error: a map leads to addresses
+createClient({ cluster: { seeds: [], natMap: { "a:1": 2 } } });
+// @ts-expect-error: no cluster within a Redlock yet
+createClient({ nodes: [{ cluster: ["redis://a"] }] });
 fromRest({ url: env.REST_URL, token: env.REST_TOKEN, fetch: undefined });
 // @ts-expect-error: but it must be named
 createClient();
