@@ -10,6 +10,7 @@ import { runtimes, tests } from "./runtimes.js";
  */
 const aboutRuntimes = new Set([
   "conformance.test.js",
+  "cluster/tls.test.js",
   ...[
     "aborting",
     "closing",
@@ -52,9 +53,10 @@ const testsIn = (folder, options) =>
     .map((name) => (folder === "." ? name : `${folder}/${name}`))
     .sort();
 
-const everything = ["packaging", "suite", "unit", "."].flatMap((folder) => testsIn(folder));
+const everything = ["cluster", "packaging", "suite", "unit", "."].flatMap((folder) => testsIn(folder));
 const anywhere = [
   "conformance.test.js",
+  "cluster/tls.test.js",
   ...testsIn("suite").filter((file) => !(file.slice("suite/".length) in onlyInstalled)),
 ];
 
@@ -86,6 +88,7 @@ const longest = {
   "conformance.test.js": "the conformance tests, on each runtime",
   "examples.test.js": "programs that outwait leases",
   "suite/lasting.test.js": "leases and positions that outlast themselves several times",
+  "cluster/failover.test.js": "servers that die, and are missed for seconds",
   "suite/fair-leaving.test.js": "position leases that run out",
   "suite/fair-positions.test.js": "position leases that run out",
   "packaging/installing.test.js": "npm, and the package on each runtime",

@@ -14,6 +14,8 @@ const CONFIG = {
   "cluster-require-full-coverage": "no",
   // No node takes another for dead because the machine is busy; one that is back is served at once.
   "cluster-node-timeout": 60_000,
+  // For replicas, which otherwise wait for each other for 5 s.
+  "repl-diskless-sync-delay": 0,
 };
 
 /**
@@ -28,13 +30,14 @@ export async function startCluster(scope, { nodes: count = 3, replicas = 0, conf
     return Object.assign(node, { id: await node.send("CLUSTER", "MYID") });
   };
   const all = await Promise.all(Array.from({ length: count * (1 + replicas) }, start));
-  const cluster = clusterOf(scope, all, count, { config, rights });
+  const state = { isReplicated: false };
+  const cluster = clusterOf(scope, all, count, { config, rights, state });
   const bound = (at) => Math.floor((SLOTS * at) / count);
   for (const [at, node] of cluster.nodes.entries()) {
     await node.send("CLUSTER", "ADDSLOTSRANGE", bound(at), bound(at + 1) - 1);
   }
   for (const node of all.slice(1)) {
-    await all[0].send("CLUSTER", "MEET", "127.0.0.1", node.port, node.busPort);
+    await all[0].send("CLUSTER", "MEET", "127.0.0.1", node.tlsPort ?? node.port, node.busPort);
   }
   await cluster.untilUp();
   for (const [at, node] of cluster.replicas.entries()) {
@@ -44,26 +47,37 @@ export async function startCluster(scope, { nodes: count = 3, replicas = 0, conf
       what: "the replica's connection",
     });
   }
-  if (replicas > 0) await cluster.untilUp();
+  state.isReplicated = true;
+  await cluster.untilUp();
   return cluster;
 }
 
-function clusterOf(scope, all, count, options) {
+function clusterOf(scope, all, count, { state, ...options }) {
+  /** Those that were stopped by methods of the cluster. */
+  const silent = new Set();
+  const speaking = () => all.filter((node) => !silent.has(node));
+  const roleOf = async (node) => /^role:(\w+)/m.exec(await node.send("INFO", "replication"))[1];
+  const masters = async () => {
+    const roles = await Promise.all(speaking().map(roleOf));
+    return speaking().filter((_, at) => roles[at] === "master");
+  };
   const cluster = {
-    /** The masters. */
+    /** The masters that it began with. */
     nodes: all.slice(0, count),
     /** The replicas: the k-th is one of the master k modulo their number. */
     replicas: all.slice(count),
 
-    /** Until each node has all others for connected, and all slots for served. */
+    /** Until each node has all others for connected, each as what it is, and all slots for served. */
     async untilUp() {
       const isUp = async (node) => {
         const info = await node.send("CLUSTER", "INFO");
         const lines = (await node.send("CLUSTER", "NODES")).trim().split("\n");
+        const replicas = lines.filter((line) => / (?:myself,)?slave /.test(line)).length;
         return (
           info.includes("cluster_state:ok") &&
           info.includes(`cluster_slots_ok:${SLOTS}`) &&
           lines.length === all.length &&
+          replicas === (state.isReplicated ? cluster.replicas.length : 0) &&
           lines.every((line) => line.includes(" connected") && !/fail|handshake|noaddr/.test(line))
         );
       };
@@ -78,14 +92,66 @@ function clusterOf(scope, all, count, options) {
     },
 
     /** The slot of a server's key. */
-    slotOf: (key) => cluster.nodes[0].send("CLUSTER", "KEYSLOT", key),
+    slotOf: (key) => speaking()[0].send("CLUSTER", "KEYSLOT", key),
 
-    /** The master that has the slot of a server's key. */
-    async ownerOf(key) {
+    /** The master that has the slot of a server's key, as `witness` says. */
+    async ownerOf(key, witness = speaking()[0]) {
       const slot = await cluster.slotOf(key);
-      const ranges = await cluster.nodes[0].send("CLUSTER", "SLOTS");
+      const ranges = await witness.send("CLUSTER", "SLOTS");
       const [, , [, port]] = ranges.find(([from, to]) => from <= slot && slot <= to);
-      return cluster.nodes.find((node) => node.port === port);
+      return all.find((node) => node.port === port);
+    },
+
+    /** The servers of a shard, by the number of the master that it began with. */
+    shard: (number) => all.filter((_, at) => at % count === number),
+
+    /** Until all servers that speak, itself included, name the same server of the shard as its master; resolves to it. */
+    async untilMaster(number) {
+      const mine = cluster.shard(number).filter((node) => !silent.has(node));
+      const named = async () => {
+        const maps = await Promise.all(speaking().map((node) => node.send("CLUSTER", "SLOTS")));
+        return mine.find(({ port }) => maps.every((map) => map.some(([, , master]) => master[1] === port)));
+      };
+      return until(named, { within: 20_000, what: "the shard's master" });
+    },
+
+    /** Makes a replica of the shard its master, without a loss; resolves to it. */
+    async failOver(number) {
+      const mine = cluster.shard(number);
+      const roles = await Promise.all(mine.map(roleOf));
+      const heir = mine[roles.indexOf("slave")];
+      const isMaster = async () => (await roleOf(heir)) === "master";
+      // It gives up after 5 s, if its master did not hear it.
+      const takesOver = async () => {
+        await heir.send("CLUSTER", "FAILOVER");
+        return until(isMaster, { within: 6_000 }).catch(isMaster);
+      };
+      await until(takesOver, { within: 20_000, what: "the failover" });
+      await until(async () => (await cluster.untilMaster(number)) === heir, {
+        what: "the word of the failover",
+      });
+      const others = mine.filter((node) => node !== heir);
+      const isBehind = async (node) => /master_link_status:up/.test(await node.send("INFO", "replication"));
+      for (const node of others)
+        await until(() => isBehind(node), { within: 20_000, what: "the old master" });
+      return heir;
+    },
+
+    /** Kills a server. */
+    async kill(node) {
+      silent.add(node);
+      await node.stop();
+    },
+
+    /** Stops a server, so that it goes on later with all that it has got meanwhile. */
+    pause(node) {
+      silent.add(node);
+      node.pause();
+    },
+
+    resume(node) {
+      node.resume();
+      silent.delete(node);
     },
 
     /** The name of a lock that nobody has used, and whose keys are on that node. */
@@ -114,14 +180,14 @@ function clusterOf(scope, all, count, options) {
 
     /** Last step: the slot is the target's. It learns first, so that there is always one who serves. */
     async endMove(slot, to) {
-      for (const node of [to, ...cluster.nodes.filter((each) => each !== to)]) {
+      for (const node of [to, ...(await masters()).filter((each) => each !== to)]) {
         await node.send("CLUSTER", "SETSLOT", slot, "NODE", to.id);
       }
     },
 
     /** Gives a move up: whatever has been moved is out of reach then. */
     async cancelMove(slot) {
-      for (const node of cluster.nodes) await node.send("CLUSTER", "SETSLOT", slot, "STABLE");
+      for (const node of await masters()) await node.send("CLUSTER", "SETSLOT", slot, "STABLE");
     },
 
     async moveSlot(slot, from, to) {
@@ -139,6 +205,7 @@ function clusterOf(scope, all, count, options) {
         const at = list.indexOf(node);
         if (at >= 0) list[at] = again;
       }
+      silent.delete(node);
       await cluster.untilUp();
       return Object.assign(again, { id });
     },

@@ -13,5 +13,8 @@ export const neededFor = (prefix) => NEEDED.map((right) => right.replace(/^([~&]
 /** The same for any prefix. */
 export const ANY_PREFIX = neededFor("");
 
+/** What a user of a cluster needs beside them. */
+export const NEEDED_IN_CLUSTER = [...NEEDED, "+cluster|slots", "+asking"];
+
 /** For other clients and libraries, which send commands of their own. */
 export const ALL = ["~*", "&*", "+@all"];
