@@ -56,7 +56,7 @@ help: ## this list of goals
 
 build: build-tools $(PACKAGE) $(LINK) ## the npm package, ready to install, in pkg/
 
-demo: redis-server build ## processes share one counter, without a lock and with each lock; then holders, waiters and servers are killed
+demo: redis-server build ## processes share one counter, without a lock and with each lock; then holders, waiters, servers and a primary of a cluster are killed
 	@node tests/demo/demo.js
 
 demo-runtimes: redis-server chromium build $(RUNTIMES) ## Node.js, Deno, Bun, workerd and Chromium share one counter

@@ -1,5 +1,6 @@
 // All four kinds of lock at work in processes of their own, on servers of the demo's own; with the argument `runtimes`, five runtimes
 // around one lock. Exit code 1 if anything is not as expected.
+import { cluster } from "./cluster.js";
 import { counter } from "./counter.js";
 import { dim, print, showSummary } from "./display.js";
 import { inheritance } from "./inheritance.js";
@@ -9,7 +10,7 @@ import { queue } from "./queue.js";
 import { openStage } from "./stage.js";
 
 async function showKinds(stage) {
-  print("This takes about half a minute.");
+  print("This takes about three quarters of a minute.");
   const servers = await Promise.all(Array.from({ length: 5 }, () => stage.startRedis()));
   const ports = servers.map(({ port }) => port).join(", ");
   print(dim(`a redis-server on port ${stage.redis.port}, and five for Redlock on ${ports}`));
@@ -20,6 +21,7 @@ async function showKinds(stage) {
     ...(await queue(stage)),
     ...(await philosophers(stage)),
     ...(await outage(stage, servers)),
+    ...(await cluster(stage)),
   ];
 }
 
