@@ -75,10 +75,13 @@ if is_granted then
   -- The first write must be one that needs memory: a server that is out of memory looks at no other.
   local fence = mint(KEYS[3 * n + 1], last, micros, 1)
   -- Before the grant: a server that denies one of these commands must grant nothing.
+  -- For other waiters of the client. In all queues before the caller leaves the first: if it is denied, it keeps its places.
   for i = 1, n do
-    -- For other waiters of the client. If nobody waits, position leases are of no use any more.
     if others[i] then renew_position(i) end
+  end
+  for i = 1, n do
     drop(KEYS[3 * i - 1], dead[i])
+    -- If nobody waits, position leases are of no use any more.
     if not others[i] and #dead[i] > 0 then redis.call('DEL', KEYS[3 * i]) end
   end
   for i = 1, n do

@@ -70,10 +70,10 @@ pub(super) fn acquire(call: &mut Call<'_>) -> Outcome<Reply> {
 
     if is_granted {
         let fence = mint(call, counter, last, 1)?;
+        for (place, _) in places.iter().zip(&others).filter(|(_, has_others)| **has_others) {
+            renew_position(call, *place, waiter)?;
+        }
         for ((place, dead), has_others) in places.iter().zip(&queues.dead).zip(others) {
-            if has_others {
-                renew_position(call, *place, waiter)?;
-            }
             drop_members(call, place.queue, dead)?;
             if !has_others && !dead.is_empty() {
                 let at = "if not others[i] and #dead[i] > 0 then redis.call('DEL'";
