@@ -22,7 +22,7 @@ export const BUDGET = {
   "JavaScript, workerd": 21_500,
   "JavaScript, edge-light": 21_000,
   "JavaScript, browser": 21_300,
-  "npm package": 690_000,
+  "npm package": 755_000,
 };
 
 /**
