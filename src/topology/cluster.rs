@@ -162,12 +162,11 @@ impl Cluster {
     }
 
     fn wants(&self, owed: bool) -> bool {
-        self.wanted || owed && !self.lost.is_empty()
+        self.wanted || !self.waiting.is_empty() || owed && !self.lost.is_empty()
     }
 
     /// The lock waits for a route. It is told of the next map, or that none can be had.
     pub(crate) fn wait(&mut self, lock: LockId) {
-        self.wanted = true;
         self.waiting.push(lock);
     }
 

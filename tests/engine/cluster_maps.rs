@@ -241,3 +241,17 @@ fn the_map_of_another_cluster_is_refused() {
     cluster.run_for(ms(3_000));
     assert!(matches!(cluster.events()[..], [Event::Granted { lock: granted, .. }] if granted == lock));
 }
+
+#[test]
+fn locks_that_wait_for_the_same_map_ask_for_it_once() {
+    let mut cluster = Cluster::new(2, 0);
+    let keys: Vec<String> = (0..4).map(|at| format!("{}:{at}", cluster.key_on(0))).collect();
+    cluster.stop(0);
+    for key in &keys {
+        cluster.acquire(waiting(key));
+    }
+    cluster.resume(0);
+    cluster.run_for(ms(5_000));
+    let maps = |node: usize| cluster.nodes[node].heard.iter().filter(|words| words[0] == "CLUSTER").count();
+    assert_eq!([maps(0), maps(1)], [1, 0]);
+}
