@@ -298,10 +298,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Connects again at once, or as soon as the backoff allows, if held locks are renewed on the node: the sooner it is
     /// there, the sooner they are confirmed (rule 5).
     fn win_back(&mut self, node: NodeId) {
-        let renews = self
-            .locks
-            .iter()
-            .any(|(_, lock)| lock.is_held() && self.topology.is_on(node, lock.spec()) && lock.is_owed());
+        let renews = self.locks.iter().any(|(_, lock)| self.is_held_on(node, lock) && lock.is_owed());
         let listening = self.patience.now();
         if let Some(server) = self.topology.get(node) {
             server.want(renews);
@@ -312,9 +309,13 @@ impl<E: Entropy + 'static> Engine<E> {
     /// Asks for all locks that are held on a node, because its connection is new: the server may have lost its data
     /// (rule 5).
     fn confirm_held(&mut self, node: NodeId, now: Instant) {
-        let is_there = |lock: &Lock| lock.is_held() && self.topology.is_on(node, lock.spec());
+        let is_there = |lock: &Lock| self.is_held_on(node, lock);
         let held: Vec<_> = self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
         self.confirm(self.topology.voter(node), &held, now);
+    }
+
+    fn is_held_on(&self, node: NodeId, lock: &Lock) -> bool {
+        lock.is_held() && self.topology.is_on(node, lock.spec())
     }
 
     /// Asks for these held locks. Many are spread over a time, in groups that share a call.

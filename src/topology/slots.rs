@@ -27,8 +27,8 @@ impl Slot {
     }
 }
 
-/// The server of a slot. `epoch` counts the slot's changes of server, from [`FIRST_EPOCH`] on, so that an answer to a question that was asked
-/// before such a change does not count.
+/// The server of a slot. `epoch` counts the slot's changes of server, from [`FIRST_EPOCH`] on, so that an answer to a
+/// question that was asked before such a change does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
     pub(crate) node: NodeId,

@@ -2,10 +2,10 @@
 
 use crate::{
     cluster::{Cluster, name, slot_of},
-    world::{Seeded, failure, fair, ms, request},
+    world::{Seeded, failure, ms, request},
 };
 use redlatch::{
-    Code, Endpoint, Engine, Event, Loss, Policy, Request,
+    Code, Endpoint, Engine, Event, Policy, Request,
     memory::{ClusterNode, ClusterView, NodeName},
 };
 
@@ -137,84 +137,6 @@ fn the_map_is_asked_for_ten_times_a_second_at_most_while_servers_contradict_each
         let maps = (0..2).flat_map(|node| cluster.heard(node)).filter(|name| name == "CLUSTER").count();
         assert!(maps <= 10, "{maps}");
     }
-}
-
-#[test]
-fn servers_that_contradict_each_other_are_asked_with_pauses() {
-    let mut cluster = Cluster::new(2, 0);
-    let (here, there) = (cluster.key_on(0), cluster.key_on(1));
-    for key in [&here, &there] {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
-    }
-    cluster.set_owner(&here, 1, &[0]);
-    let other = format!("{{{here}}}other");
-    let waiters = [cluster.acquire(fair(&here)), cluster.acquire(fair(&other))];
-    (0..2).for_each(|node| drop(cluster.heard(node)));
-    cluster.run_for(ms(1_000));
-    let asked: usize = (0..2).map(|node| cluster.heard(node).len()).sum();
-    assert!(asked <= 250, "{asked} commands in a second");
-    cluster.set_owner(&here, 1, &[1]);
-    cluster.run_for(ms(2_000));
-    let events = cluster.events();
-    let granted = |lock| {
-        events.iter().any(|event| matches!(event, Event::Granted { lock: granted, .. } if *granted == lock))
-    };
-    assert!(waiters.into_iter().all(granted), "{events:?}");
-}
-
-#[test]
-fn a_held_lock_is_confirmed_as_soon_as_the_new_node_of_its_slot_can_be_reached() {
-    let mut cluster = Cluster::new(2, 0);
-    let (key, there) = (cluster.key_on(0), cluster.key_on(1));
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.move_slot(&key, 1);
-    // The node loses the lock, and refuses the connection that is made to ask for it.
-    cluster.kill(1);
-    cluster.acquire(Request { wait: ms(0), ..request(format!("{{{key}}}other")) });
-    assert_eq!(failure(cluster.events().remove(0)).code, Code::Connection);
-    cluster.resume(1);
-    cluster.run_for(ms(1_000));
-    cluster.acquire(request(there.as_str()));
-    cluster.run_for(ms(200));
-    let is_lost =
-        |event: &Event| matches!(event, Event::Lost { lock: lost, loss: Loss::NotOurs, .. } if *lost == lock);
-    let events = cluster.events();
-    assert!(events.iter().any(is_lost), "{events:?}");
-}
-
-#[test]
-fn a_command_that_waits_for_a_former_master_goes_to_the_new_one() {
-    let mut cluster = Cluster::new(2, 1);
-    let (key, there) = (cluster.key_on(0), cluster.key_on(1));
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.hold(request(there.as_str()));
-    cluster.promote(2, 0, &[1, 2, 3]);
-    cluster.vanish(0);
-    cluster.verify(lock);
-    let waiting = cluster.acquire(waiting(&format!("{{{key}}}other")));
-    cluster.run_for(ms(1_000));
-    let events = cluster.events();
-    assert!(events.iter().any(|event| matches!(event, Event::Verified { ours: true, .. })), "{events:?}");
-    assert!(
-        events.iter().any(|event| matches!(event, Event::Granted { lock, .. } if *lock == waiting)),
-        "{events:?}"
-    );
-}
-
-#[test]
-fn a_held_lock_is_confirmed_with_pauses_while_servers_contradict_each_other() {
-    let mut cluster = Cluster::new(2, 0);
-    let (key, there) = (cluster.key_on(0), cluster.key_on(1));
-    let lock = cluster.hold(Request { ttl: ms(60_000), ..request(key.as_str()) });
-    cluster.hold(request(there.as_str()));
-    cluster.set_owner(&key, 1, &[0]);
-    (0..2).for_each(|node| drop(cluster.heard(node)));
-    cluster.verify(lock);
-    cluster.run_for(ms(1_000));
-    let asked: usize = (0..2).map(|node| cluster.heard(node).len()).sum();
-    assert!(asked <= 150, "{asked} commands in a second");
 }
 
 #[test]
