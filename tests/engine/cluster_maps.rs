@@ -2,16 +2,12 @@
 
 use crate::{
     cluster::{Cluster, name, slot_of},
-    world::{Seeded, failure, ms, request},
+    world::{Seeded, failure, ms, request, waiting},
 };
 use redlatch::{
     Code, Endpoint, Engine, Event, Policy, Request,
     memory::{ClusterNode, ClusterView, NodeName},
 };
-
-fn waiting(key: &str) -> Request {
-    Request { wait: ms(60_000), ..request(key) }
-}
 
 #[test]
 fn a_slot_that_no_server_has_fails_a_try_at_once() {
@@ -63,9 +59,7 @@ fn a_replica_as_the_only_seed_is_enough() {
 fn a_redirect_to_an_unknown_address_may_pass() {
     let mut cluster = Cluster::new(2, 0);
     let key = cluster.key_on(0);
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.release(lock);
-    cluster.events();
+    cluster.visit(&key);
     let view = cluster.nodes[0].memory.cluster_mut().unwrap();
     view.set_node(NodeName(9), ClusterNode::new("?", 7009));
     view.set_owner(slot_of(&key)..=slot_of(&key), Some(NodeName(9)));
@@ -94,9 +88,7 @@ fn a_map_in_which_every_replica_has_taken_over_is_one_of_the_same_cluster() {
     let mut cluster = Cluster::new(2, 1);
     let keys = [cluster.key_on(0), cluster.key_on(1)];
     for key in &keys {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
+        cluster.visit(key);
     }
     // While the client is idle, both masters end, and one of them is back as a replica.
     for master in 0..2 {
@@ -122,9 +114,7 @@ fn the_map_is_asked_for_ten_times_a_second_at_most_while_servers_contradict_each
     let mut cluster = Cluster::new(2, 0);
     let (here, there) = (cluster.key_on(0), cluster.key_on(1));
     for key in [&here, &there] {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
+        cluster.visit(key);
     }
     // Each of them points to the other.
     cluster.set_owner(&here, 1, &[0]);
@@ -144,9 +134,7 @@ fn the_map_of_another_cluster_is_refused() {
     let mut cluster = Cluster::new(2, 0);
     let (key, there) = (cluster.key_on(0), cluster.key_on(1));
     for key in [&key, &there] {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
+        cluster.visit(key);
     }
     // Another cluster has the address of a node, and says that all slots are its own and those of a stranger.
     let mut other = ClusterView::new(name(20));

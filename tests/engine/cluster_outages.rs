@@ -2,16 +2,12 @@
 
 use crate::{
     cluster::Cluster,
-    world::{ms, request},
+    world::{ms, renewed, request},
 };
 use redlatch::{
     Event, Loss, Request,
     memory::{ClusterNode, ClusterView, NodeName},
 };
-
-fn renewed(key: &str) -> Request {
-    Request { renew: true, ..request(key) }
-}
 
 /// The client learns that the slots of the server 0 are now those of its replica 2, without a word of the server 0.
 fn learn_of_failover(cluster: &mut Cluster, twin: &str) {
@@ -64,9 +60,7 @@ fn while_a_master_hangs_the_map_is_asked_for_until_another_has_its_slots() {
 fn a_cluster_whose_servers_were_all_replaced_is_known_again_after_a_minute() {
     let mut cluster = Cluster::new(3, 0);
     let key = cluster.key_on(1);
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.release(lock);
-    cluster.events();
+    cluster.visit(&key);
     cluster.kill(1);
     for node in [0, 2] {
         let mut view = ClusterView::new(NodeName(node + 50));

@@ -2,17 +2,9 @@
 
 use crate::{
     cluster::{Cluster, name},
-    world::{failure, ms, request},
+    world::{failure, ms, renewed, request, waiting},
 };
 use redlatch::{Code, Event, Loss, ReleaseOutcome, Request};
-
-fn renewed(key: &str) -> Request {
-    Request { renew: true, ..request(key) }
-}
-
-fn waiting(key: &str) -> Request {
-    Request { wait: ms(60_000), ..request(key) }
-}
 
 fn released(events: &[Event]) -> bool {
     matches!(events, [Event::Released { outcome: ReleaseOutcome::Released, .. }])
@@ -71,9 +63,7 @@ fn a_redirect_that_never_ends_fails_the_attempt_and_may_pass() {
     let mut cluster = Cluster::new(2, 0);
     let (here, there) = (cluster.key_on(0), cluster.key_on(1));
     for key in [&here, &there] {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
+        cluster.visit(key);
     }
     (0..2).for_each(|node| drop(cluster.heard(node)));
     // Each of them points to the other.
@@ -97,9 +87,7 @@ fn the_answer_of_a_former_master_is_no_grant() {
     let (key, other) = (cluster.key_on(0), cluster.key_on(1));
     cluster.hold(request(other.as_str()));
     cluster.events();
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.release(lock);
-    cluster.events();
+    cluster.visit(&key);
     cluster.stop(0);
     let lock = cluster.acquire(Request { wait: ms(10_000), ..request(key.as_str()) });
     // The replica takes over. The client learns of it, because the silent node makes it ask.
@@ -245,9 +233,7 @@ fn an_answer_of_a_former_server_that_comes_late_does_not_count() {
     let mut cluster = Cluster::new(2, 1);
     let (key, twin) = (cluster.key_on(0), cluster.key_on(1));
     cluster.hold(request(twin.as_str()));
-    let lock = cluster.hold(request(key.as_str()));
-    cluster.release(lock);
-    cluster.events();
+    cluster.visit(&key);
     cluster.stop(0);
     let lock = cluster.acquire(waiting(&key));
     cluster.promote(2, 0, &[1, 2, 3]);

@@ -3,22 +3,16 @@
 use crate::{
     cluster::{Cluster, name},
     memory::administer,
-    world::{failure, fair, ms, request},
+    world::{failure, fair, ms, request, waiting},
 };
 use redlatch::{Code, Duration, Event, Loss, Policy, Request};
-
-fn waiting(key: &str) -> Request {
-    Request { wait: ms(60_000), ..request(key) }
-}
 
 #[test]
 fn servers_that_contradict_each_other_are_asked_with_pauses() {
     let mut cluster = Cluster::new(2, 0);
     let (here, there) = (cluster.key_on(0), cluster.key_on(1));
     for key in [&here, &there] {
-        let lock = cluster.hold(request(key.as_str()));
-        cluster.release(lock);
-        cluster.events();
+        cluster.visit(key);
     }
     cluster.set_owner(&here, 1, &[0]);
     let other = format!("{{{here}}}other");

@@ -10,7 +10,7 @@ use redlatch::{
 
 use crate::{
     memory::holder,
-    world::{Output, Seeded, at, next_output, split_words},
+    world::{Output, Seeded, at, next_output, request, split_words},
 };
 
 /// Where the ports of the nodes begin.
@@ -131,6 +131,13 @@ impl Cluster {
         let events = self.events();
         assert!(matches!(events[..], [Event::Granted { .. }]), "{events:?}");
         lock
+    }
+
+    /// Acquires a lock and releases it, so that the client is connected to the server that has it.
+    pub fn visit(&mut self, key: &str) {
+        let lock = self.hold(request(key));
+        self.release(lock);
+        self.events();
     }
 
     pub fn release(&mut self, lock: HandleId) {

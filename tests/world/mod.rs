@@ -34,7 +34,7 @@ pub use client::{Client, HELLO_REPLY, NO_CHANNELS, SUBSCRIBED};
 pub use command::{Command, ScriptCall, Verb, read_commands, split_words, token_of, write_command};
 pub use drain::{Output, next_io, next_output};
 pub use listening::Listening;
-pub use request::{LOOK, at, fair, ms, one_attempt, request};
+pub use request::{LOOK, at, fair, ms, one_attempt, renewed, request, waiting};
 pub use seeded::Seeded;
 
 /// The error of an acquire that failed.

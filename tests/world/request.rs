@@ -27,6 +27,16 @@ pub fn request(key: impl AsRef<[u8]>) -> Request {
     }
 }
 
+/// A plain lock that is waited for.
+pub fn waiting(key: &str) -> Request {
+    Request { wait: ms(60_000), ..request(key) }
+}
+
+/// A lock that is renewed.
+pub fn renewed(key: &str) -> Request {
+    Request { renew: true, ..request(key) }
+}
+
 /// A request for a fair lock with a wait of a minute.
 pub fn fair(key: &str) -> Request {
     Request { fair: true, wait: ms(60_000), ..request(key) }
