@@ -7,10 +7,11 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { Checker } from "../soak/checker.js";
 import { Contender } from "../soak/contender.js";
-import { Inspector } from "../soak/inspector.js";
 import { Lane } from "../soak/lane.js";
 import { endedEarly, runSoak } from "../soak/run.js";
-import { startServer } from "../soak/stage.js";
+import { Inspector } from "../soak/single/inspector.js";
+import { startServer } from "../soak/single/server.js";
+import { single } from "../soak/single/topology.js";
 import { until } from "./support/conditions.js";
 import { rawClient } from "./support/raw-client.js";
 
@@ -104,14 +105,14 @@ test("locks of several keys exclude each other by each of them, and different ke
 test("two believers are excused if a server lost that key in between, and only then", () => {
   const one = [asks(10), granted(20, 200)].map((line) => ["one", line]);
   const other = [asks(10), granted(140, 300)].map((line) => ["other", line]);
-  const losing = (group, key, at) => (checker) => checker.losing(group, key, () => at)();
+  const losing = (group, key, at) => (checker) => checker.losing(group, key, { now: () => at })();
   assert.deepEqual(broken([...one, ...other], losing("first", "a", 100)), []);
   assert.deepEqual(broken([...one, ...other], losing("first", undefined, 100)), []);
   assert.deepEqual(broken([...one, ...other], losing("first", "b", 100)), ["exclusion"]);
   assert.deepEqual(broken([...one, ...other], losing("second", "a", 100)), ["exclusion"]);
   assert.deepEqual(broken([...one, ...other], losing("first", "a", 5)), ["exclusion"]);
   assert.deepEqual(broken([...one, ...other], losing("first", "a", 150)), ["exclusion"]);
-  const restart = (checker) => checker.losing("first", undefined, () => 100, { restarted: true })();
+  const restart = (checker) => checker.losing("first", undefined, { restarted: true, now: () => 100 })();
   assert.deepEqual(broken([...one, ...other], restart), ["exclusion"]);
 });
 
@@ -209,14 +210,13 @@ test("a clock that has gone astray is a violation", () => {
 test("keys that never expire, leases that are too long, and locks that are left are found on servers", async (t) => {
   const server = await startServer(t, { group: "first", keeps: false });
   const checker = new Checker();
-  const inspector = new Inspector({ servers: [server] }, checker);
-  assert.equal(await inspector.isEmpty(), true);
+  const inspector = new Inspector([server], checker);
+  assert.deepEqual(await inspector.left(), []);
   await server.redis.send("SET", "lock:left", "x", "PX", 3_000);
   await server.redis.send("SET", "lock:redlatch:fence", "1", "PX", 3_600_000);
   await inspector.look();
   assert.deepEqual(checker.violations, []);
   assert.deepEqual(await inspector.left(), ["lock:left"]);
-  assert.equal(await inspector.isEmpty(), false);
   await server.redis.send("SET", "lock:long", "x", "PX", 60_000);
   await server.redis.send("PERSIST", "lock:redlatch:fence");
   await inspector.look();
@@ -232,7 +232,8 @@ test("a client that ends by itself is a violation", {
   const folder = mkdtempSync(join(tmpdir(), "redlatch-soak-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const runtime = { name: "node", command: process.execPath, args: [] };
-  const client = new Contender(t, { runtime, index: 0, folder, urls: { first: ["nonsense"] }, seed: 1 });
+  const input = { lanes: single.lanes, options: { first: { url: "nonsense" } }, seed: 1 };
+  const client = new Contender(t, { runtime, index: 0, folder, input });
   client.start();
   await until(() => client.ended, { within: 20_000, what: "its end" });
   const checker = new Checker();

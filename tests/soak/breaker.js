@@ -1,25 +1,19 @@
 // Carries out the plan.
 import { setTimeout as pause } from "node:timers/promises";
 import { now } from "./host-time.js";
-import { order } from "./order.js";
-
-/** Lock keys that an operator may delete. */
-const LOCKS = "lock:*";
 
 export class Breaker {
   /** How often, by kind. */
   counts = {};
   #stage;
-  #checker;
-  #onDeath;
-  #write;
+  #actions;
+  #note;
 
-  /** `onDeath(client)`: a client was killed, and is not started again yet. `write(line)` hears what was done when. */
-  constructor(stage, checker, { onDeath, write }) {
+  /** `onDeath(client)`: a client was killed, and is not started again yet. `note(line)` hears of what is done. */
+  constructor(stage, { onDeath, note }) {
     this.#stage = stage;
-    this.#checker = checker;
-    this.#onDeath = onDeath;
-    this.#write = write;
+    this.#actions = { ...ON_LINKS, ...onClients(onDeath), ...stage.topology.actions };
+    this.#note = note;
   }
 
   get total() {
@@ -46,122 +40,75 @@ export class Breaker {
 
   async #inject(fault) {
     const { kind } = fault;
-    const client = this.#stage.clients[fault.client];
-    const server = this.#stage.servers[fault.server];
-    const link = this.#stage.links[fault.client][fault.server];
+    const { clients, links } = this.#stage;
     const lasts = () => pause(fault.for);
-    // A fault that hits the next reply counts when that reply comes.
-    if (!kind.startsWith("reply ")) this.#count(kind);
-    this.#write({ ...fault, at: now(), planned: fault.at });
-    switch (kind) {
-      case "replies late":
-        link.delay = fault.ms;
-        await lasts();
-        link.delay = 0;
-        break;
-      case "requests late":
-        link.requestDelay = fault.ms;
-        await lasts();
-        link.requestDelay = 0;
-        break;
-      case "cut at a byte":
-        link.cutIn(fault.bytes);
-        break;
-      case "deaf both ways":
-      case "deaf to requests":
-      case "deaf to replies":
-        link.deaf = fault.way;
-        await lasts();
-        link.deaf = false;
-        // Bytes that were not passed on are missing from these streams.
-        link.cut();
-        break;
-      case "bytes in pieces":
-        link.chunk = fault.bytes;
-        await lasts();
-        link.chunk = Infinity;
-        break;
-      case "reply dropped":
-        await this.#onNextReply(link, fault, () => []);
-        break;
-      case "reply doubled":
-        await this.#onNextReply(link, fault, (frame) => [frame, frame]);
-        break;
-      case "client stopped":
-        client.stop();
-        await lasts();
-        client.resume();
-        break;
-      case "client killed":
-        await client.kill();
-        this.#onDeath(client);
-        client.start();
-        await lasts();
-        break;
-      case "event loop stalled":
-        client.tell("stall", { ms: fault.ms });
-        break;
-      case "clock stepped":
-        client.tell("step", { ms: fault.ms });
-        break;
-      case "waiting aborted":
-        client.tell("abort");
-        break;
-      case "server stopped":
-        server.redis.pause();
-        await lasts();
-        server.redis.resume();
-        break;
-      case "server killed":
-        await this.#restart(server, lasts);
-        break;
-      case "scripts forgotten":
-        await order(server, "SCRIPT", "FLUSH");
-        break;
-      case "connections killed":
-        await order(server, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
-        break;
-      case "key deleted":
-        await this.#deleteKey(server, fault.which);
-        break;
-      case "all keys deleted": {
-        const over = this.#checker.losing(server.group, undefined, now);
-        await order(server, "FLUSHALL");
-        over();
-        break;
-      }
-    }
-  }
-
-  async #onNextReply(link, fault, replace) {
-    link.onFrame = (frame) => {
-      link.onFrame = null;
-      this.#count(fault.kind);
-      return replace(frame);
-    };
-    await pause(fault.for);
-    link.onFrame = null;
-  }
-
-  async #restart(server, lasts) {
-    const over = server.keeps
-      ? () => {}
-      : this.#checker.losing(server.group, undefined, now, { restarted: true });
-    await server.restart(lasts);
-    over();
-  }
-
-  async #deleteKey(server, which) {
-    const names = (await order(server, "KEYS", LOCKS)) ?? [];
-    if (names.length === 0) return;
-    const name = names.sort()[which % names.length];
-    this.#write({ at: now(), deleted: name });
-    const over = this.#checker.losing(server.group, name.slice(LOCKS.length - 1), now);
-    await order(server, "DEL", name);
-    over();
-  }
-
-  #count(kind) {
+    this.#note({ ...fault, planned: fault.at });
+    const target = { client: clients[fault.client], link: links[fault.client]?.[fault.server] };
+    if ((await this.#actions[kind](fault, lasts, target)) === false) return;
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
   }
+}
+
+/** What is done to a client, by kind. */
+const onClients = (onDeath) => ({
+  async "client stopped"(_, lasts, { client }) {
+    client.stop();
+    await lasts();
+    client.resume();
+  },
+  async "client killed"(_, lasts, { client }) {
+    await client.kill();
+    onDeath(client);
+    client.start();
+    await lasts();
+  },
+  "event loop stalled": async ({ ms }, _, { client }) => client.tell("stall", { ms }),
+  "clock stepped": async ({ ms }, _, { client }) => client.tell("step", { ms }),
+  "waiting aborted": async (_, __, { client }) => client.tell("abort"),
+});
+
+async function deaf({ way }, lasts, { link }) {
+  link.deaf = way;
+  await lasts();
+  link.deaf = false;
+  // Bytes that were not passed on are missing from these streams.
+  link.cut();
+}
+
+/** What is done to the proxy between a client and a server, by kind. */
+const ON_LINKS = {
+  async "replies late"({ ms }, lasts, { link }) {
+    link.delay = ms;
+    await lasts();
+    link.delay = 0;
+  },
+  async "requests late"({ ms }, lasts, { link }) {
+    link.requestDelay = ms;
+    await lasts();
+    link.requestDelay = 0;
+  },
+  "cut at a byte": async ({ bytes }, _, { link }) => link.cutIn(bytes),
+  "deaf both ways": deaf,
+  "deaf to requests": deaf,
+  "deaf to replies": deaf,
+  async "bytes in pieces"({ bytes }, lasts, { link }) {
+    link.chunk = bytes;
+    await lasts();
+    link.chunk = Infinity;
+  },
+  "reply dropped": (_, lasts, { link }) => onNextReply(link, lasts, () => []),
+  "reply doubled": (_, lasts, { link }) => onNextReply(link, lasts, (frame) => [frame, frame]),
+};
+
+/** Counts only if a reply comes in time. */
+async function onNextReply(link, lasts, replace) {
+  let isDone = false;
+  link.onFrame = (frame) => {
+    link.onFrame = null;
+    isDone = true;
+    return replace(frame);
+  };
+  await lasts();
+  link.onFrame = null;
+  return isDone;
 }

@@ -1,5 +1,5 @@
 // Puts what all clients believed beside each other, and says which rule was broken.
-import { PRECISION } from "./host-time.js";
+import { now as hostTime, PRECISION } from "./host-time.js";
 
 /** How long before the end of validity a loss may be reported, and what a busy machine adds on the way to the log, ms. */
 const NOTICE = 40;
@@ -11,9 +11,10 @@ export class Checker {
   counts = {};
   #holds = new Map();
   #stepped = new Map();
-  /** By key: { client, fence, asked, start, end }, of what is over. */
+  /** By key: { client, token, fence, asked, start, end, until }, of what is over. */
   #beliefs = new Map();
   #losses = [];
+  #stalls = new Map();
   #tell;
 
   /** `tell(violation)` hears of each at once. */
@@ -21,11 +22,14 @@ export class Checker {
     this.#tell = tell;
   }
 
+  /** What the topology excuses: (first, second, key) => why, or undefined; without `second`: that the first lost its lock. */
+  excuse = () => undefined;
+
   /**
    * A server of `group` loses `key`, or all of them, between now and when the function that is returned is called. `restarted`: it was
    * down for longer than any lease, which Redlock has to endure: then only losses are excused, and not two believers.
    */
-  losing(group, key, now, { restarted = false } = {}) {
+  losing(group, key, { restarted = false, now = hostTime } = {}) {
     const loss = { group, key, from: now(), to: Infinity, restarted };
     this.#losses.push(loss);
     return () => {
@@ -52,6 +56,7 @@ export class Checker {
       case "granted":
         hold.start = more.from;
         hold.fence = more.fence === null ? null : BigInt(more.fence);
+        hold.token = more.token;
         hold.until = more.until;
         break;
       case "renewed":
@@ -75,6 +80,9 @@ export class Checker {
         break;
       case "stepped":
         this.#stepped.set(client, at);
+        break;
+      case "stalled":
+        this.#stalls.set(client, [...(this.#stalls.get(client) ?? []), { from: more.from, to: at }]);
         break;
       case "wrong":
         this.#violated(more.rule, `${client}: ${more.text}`, at);
@@ -105,6 +113,17 @@ export class Checker {
       while (old < beliefs.length && beliefs[old].end < time - MEMORY) old += 1;
       beliefs.splice(0, old);
     }
+    for (const [client, stalls] of this.#stalls) {
+      this.#stalls.set(
+        client,
+        stalls.filter(({ to }) => to > time - MEMORY),
+      );
+    }
+  }
+
+  /** When the event loop of a client came to what had arrived at that time. */
+  readAt(client, time) {
+    return this.#stalls.get(client)?.find(({ from, to }) => from <= time && time < to)?.to ?? time;
   }
 
   violated(rule, text) {
@@ -113,7 +132,7 @@ export class Checker {
 
   #lost(hold, at) {
     if (at >= hold.until - NOTICE) return;
-    if (this.#wasLost(hold, at, true) || this.#stepped.get(hold.client) >= hold.asked) return;
+    if (this.#stepped.get(hold.client) >= hold.asked || this.#isExcused(hold, at)) return;
     const text = `${hold.client} lost ${hold.keys} ${Math.round(hold.until - at)} ms before the end of its validity`;
     this.#violated("lost without a cause", text, at);
   }
@@ -126,7 +145,7 @@ export class Checker {
       this.#stepped.get(hold.client) >= hold.asked
     )
       return;
-    if (this.#wasLost(hold, at, true)) return;
+    if (this.#isExcused(hold, at)) return;
     const text = `${hold.keys} of ${hold.client} was gone ${Math.round(hold.until - at)} ms before the end of its validity`;
     this.#violated("released by another", text, at);
   }
@@ -150,14 +169,30 @@ export class Checker {
     const [first, second] = one.start <= other.start ? [one, other] : [other, one];
     const overlap = Math.min(first.end, second.end) - second.start;
     if (overlap > PRECISION) {
-      if (this.#wasLost(first, second.start, false)) return this.#count("two believers, excused");
+      const why = this.#whyBoth(first, second, key);
+      if (why) return this.#count(`two believers, excused: ${why}`);
       const text = `${first.client} and ${second.client} both held ${key} for ${overlap.toFixed(1)} ms`;
       this.#violated("exclusion", text, second.start);
     } else if (first.fence !== null && first.fence >= second.fence) {
-      if (this.#wasLost(first, second.start, false)) return;
+      const why = this.#whyBoth(first, second, key);
+      if (why) return this.#count(`smaller fence, excused: ${why}`);
       const text = `${key} had ${first.fence} at ${first.client}, and then ${second.fence} at ${second.client}`;
       this.#violated("fence", text, second.start);
     }
+  }
+
+  /** Why the one who believed first is not protected from the other, or undefined. */
+  #whyBoth(first, second, key) {
+    if (this.#wasLost(first, second.start, false)) return "the key was deleted";
+    return this.excuse(first, second, key);
+  }
+
+  /** Whether a lock may end before its validity does. */
+  #isExcused(hold, at) {
+    if (this.#wasLost(hold, at, true)) return true;
+    const why = this.excuse({ ...hold, end: at });
+    if (why) this.#count(`lost early, excused: ${why}`);
+    return why !== undefined;
   }
 
   /** Whether a server lost what this lock rests on, after it was asked for and until then. */

@@ -6,13 +6,18 @@ import { input } from "../js/support/processes.js";
 import { createClient } from "../js/support/redlatch.js";
 import { astray, now } from "./host-time.js";
 import { Lane } from "./lane.js";
-import { CONNECT_TIMEOUT, LANES, NODE_TIMEOUT } from "./locks.js";
+import { CONNECT_TIMEOUT, NODE_TIMEOUT } from "./locks.js";
 import { randomOf } from "./random.js";
 
-const { log, seed, urls, credulous = false } = input();
+/** `options`: what createClient gets, by the lanes' groups. */
+const { log, seed, lanes: module, options, credulous = false } = input();
+const { LANES } = await import(module);
 const file = openSync(log, "a");
 // Written before it is acted upon: being killed loses nothing of it.
 const write = (what, more) => writeSync(file, `${JSON.stringify({ at: now(), what, ...more })}\n`);
+
+/** How long a turn of the event loop has to take to be written down, ms. */
+const STALL = 60;
 
 let stepped = 0;
 const clock = {
@@ -25,16 +30,16 @@ const lanes = [];
 const observe = ({ type, keys }) => {
   if (type === "renewed") for (const lane of lanes) lane.renewed(keys);
 };
+const defaults = {
+  nodeTimeout: NODE_TIMEOUT,
+  connectTimeout: CONNECT_TIMEOUT,
+  retry: { min: 10, max: 80 },
+};
 const clients = Object.fromEntries(
-  Object.entries(urls).map(([group, list]) => {
-    const servers = list.length > 1 ? { nodes: list } : { url: list[0] };
-    const options = {
-      nodeTimeout: NODE_TIMEOUT,
-      connectTimeout: CONNECT_TIMEOUT,
-      retry: { min: 10, max: 80 },
-    };
-    return [group, createClient({ ...servers, ...options, clock, observe })];
-  }),
+  Object.entries(options).map(([group, own]) => [
+    group,
+    createClient({ ...defaults, ...own, clock, observe }),
+  ]),
 );
 
 const commands = {
@@ -63,11 +68,19 @@ orders.on("line", (line) => {
 orders.on("close", () => process.exit(1));
 
 write("started");
+// When the event loop stood still: what arrived meanwhile was read only afterwards.
+let last = now();
+setInterval(() => {
+  const from = last;
+  last = now();
+  if (last - from > STALL) write("stalled", { from });
+}, 20);
 for (const [index, kind] of LANES.entries()) {
   const lane = new Lane(kind, clients[kind.group], {
     random: randomOf(seed * LANES.length + index),
     write: (what, more) => write(what, { lane: kind.name, ...more }),
     credulous,
+    nodeTimeout: options[kind.group].nodeTimeout ?? NODE_TIMEOUT,
   });
   lanes.push(lane);
   lane.run();

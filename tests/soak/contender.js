@@ -14,12 +14,12 @@ export class Contender {
   #stop;
   #chunk = Buffer.alloc(65_536);
 
-  /** `runtime`: { name, command, args }; `urls`: by group, a list of the servers' proxies. */
-  constructor(scope, { runtime, index, folder, urls, seed, credulous }) {
+  /** `runtime`: { name, command, args }; `input`: { lanes, options, seed, credulous } for client.js. */
+  constructor(scope, { runtime, index, folder, input }) {
     this.runtime = runtime;
     this.index = index;
     this.#folder = folder;
-    this.#input = { urls, seed: seed + 1_000 * index, credulous };
+    this.#input = input;
     scope.after(async () => {
       await this.#stop?.();
       closeSync(this.#log);

@@ -17,6 +17,7 @@ export class Lane {
   #random;
   #write;
   #credulous;
+  #nodeTimeout;
   #number = 0;
   #aborts = new AbortController();
   #hold;
@@ -24,12 +25,13 @@ export class Lane {
   #ending = false;
 
   /** `credulous`: believes in a lock until it is released, which is wrong, and must be detected. */
-  constructor(kind, client, { random, write, credulous }) {
+  constructor(kind, client, { random, write, credulous, nodeTimeout = NODE_TIMEOUT }) {
     this.#kind = kind;
     this.#client = client;
     this.#random = random;
     this.#write = write;
     this.#credulous = credulous;
+    this.#nodeTimeout = nodeTimeout;
   }
 
   run() {
@@ -76,7 +78,8 @@ export class Lane {
     hold.lock = lock;
     this.#hold = hold;
     lock.signal.addEventListener("abort", () => this.#lost(hold));
-    this.#believe(hold, "granted", { fence: lock.fence === null ? null : String(lock.fence) });
+    const fence = lock.fence === null ? null : String(lock.fence);
+    this.#believe(hold, "granted", { fence, token: lock.token });
     // The process was stopped between the promise and here: a signal that has aborted calls no listener.
     if (lock.signal.aborted) this.#lost(hold);
     this.#watchLoss(hold);
@@ -87,7 +90,7 @@ export class Lane {
   }
 
   async #acquire(hold, { signal, ...options }) {
-    const bound = options.wait > 0 ? options.wait : NODE_TIMEOUT + CONNECT_TIMEOUT;
+    const bound = options.wait > 0 ? options.wait : this.#nodeTimeout + CONNECT_TIMEOUT;
     const asked = this.#client.acquire(hold.keys, { signal, ...options });
     try {
       return await this.#bounded(asked, bound, "acquire", signal);
@@ -126,7 +129,7 @@ export class Lane {
     const lost = hold.lost === true;
     hold.over = true;
     this.#write("releases", { id: hold.id });
-    const outcome = await this.#bounded(hold.lock.release(), 2 * NODE_TIMEOUT + 1_000, "release");
+    const outcome = await this.#bounded(hold.lock.release(), 2 * this.#nodeTimeout + 1_000, "release");
     this.#write("released", { id: hold.id, outcome });
     if (lost && outcome !== "expired") {
       this.#write("wrong", { rule: "loss is for good", text: `a lost lock was ${outcome}` });

@@ -1,5 +1,4 @@
 // What is broken when: drawn from the seed before anything runs.
-import { LONGEST_LEASE } from "./locks.js";
 import { randomOf } from "./random.js";
 
 const HOUR = 3_600_000;
@@ -8,7 +7,7 @@ const START = 1_500;
 
 /**
  * By kind: how often relative to the others, on what (a connection's proxy, a client, a server), and how: a draw of details.
- * `for` is how long it lasts, ms; 0: it is over at once.
+ * `for` is how long it lasts, ms; 0: it is over at once. What is done to servers is the topology's.
  */
 const KINDS = {
   "replies late": [10, "link", (r) => ({ ms: r.within(5, 600), for: r.within(200, 2_000) })],
@@ -25,16 +24,6 @@ const KINDS = {
   "event loop stalled": [7, "client", (r) => ({ ms: r.within(20, 2_500), for: 500 })],
   "clock stepped": [6, "client", (r) => ({ ms: step(r), for: 0 })],
   "waiting aborted": [8, "client", () => ({ for: 0 })],
-  "server stopped": [4, "server", (r) => ({ for: r.within(20, 3_000) })],
-  "server killed": [
-    1.5,
-    "server",
-    (r, { keeps }) => ({ for: keeps ? r.within(0, 1_000) : LONGEST_LEASE + 500 }),
-  ],
-  "scripts forgotten": [4, "server", () => ({ for: 0 })],
-  "connections killed": [4, "server", () => ({ for: 0 })],
-  "key deleted": [2, "server", (r) => ({ which: r.within(0, 999), for: 0 })],
-  "all keys deleted": [0.3, "server", () => ({ for: 0 })],
 };
 
 function step(r) {
@@ -43,19 +32,27 @@ function step(r) {
 }
 
 /**
- * Faults in order: { at (ms from the start), kind, client, server, for, ... }, `perSecond` on average, until `ms`. `clients` is their
- * number; `servers`: { keeps } each, whether what is stored survives a crash.
+ * Faults in order: { at (ms from the start), kind, client, server, for, ... }, until `ms`: `perSecond` at random on average, and those
+ * that the topology wants at a fixed pace. `clients` is their number.
  */
-export function planFaults(seed, { ms, perSecond, clients, servers }) {
-  const r = randomOf(seed);
+export function planFaults(seed, { ms, perSecond, clients, topology: { servers, kinds, rhythms } }) {
+  const faults = atRandom(randomOf(seed), { ms, perSecond, clients, servers, kinds: { ...KINDS, ...kinds } });
+  for (const [index, { kind, first, every, details }] of rhythms.entries()) {
+    const r = randomOf(seed + 1 + index);
+    for (let at = first; at < ms; at += every) faults.push({ at, kind, for: 0, ...details(r) });
+  }
+  return faults.sort((one, other) => one.at - other.at);
+}
+
+function atRandom(r, { ms, perSecond, clients, servers, kinds }) {
   const faults = [];
   const busy = new Map();
-  const choices = Object.entries(KINDS).map(([kind, [weight]]) => [weight, kind]);
+  const choices = Object.entries(kinds).map(([kind, [weight]]) => [weight, kind]);
   for (let at = 0; ; ) {
     at += r.within(0, Math.round(2_000 / perSecond));
     if (at >= ms) return faults;
     const kind = r.weighted(choices);
-    const [, on, details] = KINDS[kind];
+    const [, on, details] = kinds[kind];
     const client = r.within(0, clients - 1);
     const server = r.within(0, servers.length - 1);
     const fault = { at, kind, client, server, ...details(r, servers[server]) };

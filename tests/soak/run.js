@@ -6,11 +6,11 @@ import { settles, until } from "../js/support/conditions.js";
 import { Breaker } from "./breaker.js";
 import { Checker } from "./checker.js";
 import { now } from "./host-time.js";
-import { Inspector } from "./inspector.js";
-import { LONGEST_LEASE, SERVERS } from "./locks.js";
+import { LONGEST_LEASE } from "./locks.js";
 import { planFaults } from "./plan.js";
 import { setStage } from "./stage.js";
 import { described } from "./summary.js";
+import { topologyOf } from "./topologies.js";
 import { Wire } from "./wire.js";
 
 const FAULTS_PER_SECOND = 14;
@@ -20,22 +20,21 @@ const WIRES = 3;
 const ENDING = 40_000;
 
 /**
- * Runs, and ends with `scope`. Returns { violations, counts, faults, byRuntime, seconds, seed, folder }; the logs stay in `folder` if a rule
- * was broken. `credulous`: clients that believe what they should not, as a control; `say(line)` hears of progress every 10 s.
+ * Runs, and ends with `scope`. Returns { violations, counts, faults, happened, byRuntime, seconds, seed, folder }; the logs stay in
+ * `folder` if a rule was broken. `topology`: the name of one; `credulous`: clients that believe what they should not, as a control;
+ * `say(line)` hears of progress every 10 s.
  */
-export async function runSoak(scope, { seconds, seed, clients, credulous = false, say = () => {} }) {
+export async function runSoak(
+  scope,
+  { topology: name = "single", seconds, seed, clients, credulous = false, say = () => {} },
+) {
+  const topology = topologyOf(name);
   const folder = fileURLToPath(new URL(`../../target/soak/${seed}-${process.pid}`, import.meta.url));
   mkdirSync(folder, { recursive: true });
-  say(
-    `seed ${seed}: ${clients} clients, ${SERVERS.length} servers, ${seconds} s of faults; logs in ${folder}`,
-  );
-  const faults = planFaults(seed, {
-    ms: seconds * 1_000,
-    perSecond: FAULTS_PER_SECOND,
-    clients,
-    servers: SERVERS,
-  });
-  const note = (line) => appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify(line)}\n`);
+  say(`${name}, seed ${seed}: ${clients} clients, ${seconds} s of faults; logs in ${folder}`);
+  const faults = planFaults(seed, { ms: seconds * 1_000, perSecond: FAULTS_PER_SECOND, clients, topology });
+  const note = (line) =>
+    appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify({ ...line, at: now() })}\n`);
   const wire = new Wire();
   const checker = new Checker((violation) => {
     note({ violation });
@@ -44,7 +43,9 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
     }
     say(described(violation));
   });
-  const stage = await setStage(scope, { clients, seed, folder, credulous, wire });
+  const stage = await setStage(scope, { topology, clients, seed, folder, credulous, checker, note, wire });
+  const { inspector, excuse, report } = stage.topology;
+  checker.excuse = excuse;
   const byRuntime = {};
   const read = (client) => {
     const { name } = client.runtime;
@@ -55,14 +56,13 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
       checker.hear(client.name, event);
     }
   };
-  const breaker = new Breaker(stage, checker, {
+  const breaker = new Breaker(stage, {
     onDeath(client) {
       read(client);
       checker.ended(client.name);
     },
-    write: note,
+    note,
   });
-  const inspector = new Inspector(stage, checker);
   const started = now();
   const look = () => {
     for (const client of stage.clients) {
@@ -89,7 +89,7 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
   }
   look();
   for (const client of stage.clients) checker.ended(client.name);
-  await until(() => inspector.isEmpty(), {
+  await until(async () => (await inspector.left()).length === 0, {
     within: LONGEST_LEASE + 1_500,
     every: 50,
     what: "the end of all leases",
@@ -97,7 +97,16 @@ export async function runSoak(scope, { seconds, seed, clients, credulous = false
   await inspector.look();
   const { violations, counts } = checker;
   if (violations.length === 0) rmSync(folder, { recursive: true });
-  return { violations, counts, faults: breaker.counts, byRuntime, seconds, seed, folder };
+  return {
+    violations,
+    counts,
+    faults: breaker.counts,
+    happened: report(),
+    byRuntime,
+    seconds,
+    seed,
+    folder,
+  };
 }
 
 /** A client that is told to end exits with code 0; no other client ends unless it is killed. */

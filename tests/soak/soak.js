@@ -1,20 +1,30 @@
-// Contends, breaks and checks, for DURATION seconds, by SEED. Exit code 1 if a rule was broken.
+// Contends, breaks and checks, on the servers of TOPOLOGY, for DURATION seconds, by SEED. Exit code 1 if a rule was broken.
 import { parseArgs } from "node:util";
 import { runSoak } from "./run.js";
 import { showSummary } from "./summary.js";
+import { topologyOf } from "./topologies.js";
 
 const { values } = parseArgs({
   options: {
+    topology: { type: "string", default: process.env.TOPOLOGY || "single" },
     duration: { type: "string", default: process.env.DURATION || "1800" },
     seed: { type: "string", default: process.env.SEED || String(Date.now() % 1_000_000) },
     clients: { type: "string", default: "10" },
     credulous: { type: "boolean", default: false },
   },
 });
+// A name that does not exist is told in a line.
+try {
+  topologyOf(values.topology);
+} catch (error) {
+  console.error(error.message);
+  process.exit(2);
+}
 const cleanUps = [];
 const scope = { after: (cleanUp) => cleanUps.unshift(cleanUp) };
 try {
   const result = await runSoak(scope, {
+    topology: values.topology,
     seconds: Number(values.duration),
     seed: Number(values.seed),
     clients: Number(values.clients),

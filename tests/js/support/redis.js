@@ -1,6 +1,7 @@
 // Real redis-server processes on free loopback ports.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,15 @@ export async function freePort() {
   return port;
 }
 
+/**
+ * A port that the system gives to nobody else while its server is down: below those that it hands out. It may be in use, though.
+ * On Linux only.
+ */
+export function lastingPort() {
+  const lowest = Number(readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s/)[0]);
+  return randomInt(10_000, Math.max(lowest, 10_100));
+}
+
 /** Addresses where nobody listens, now or later: their ports are below the range from which systems hand out free ones. */
 export const nobody = Array.from({ length: 7 }, (_, at) => ({
   port: 1 + at,
@@ -39,20 +49,25 @@ export function hasIPv6() {
 /**
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
  * `config`: redis-server options by name, a list for several arguments; "tls-port" or "cluster-port": "free" is a port that `tlsPort` or `busPort` names. `folder`: where it keeps its files; its own by default.
+ * `lasting`: its ports are for good, see {@link lastingPort}.
  * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for.
  */
-export async function startRedis(scope, { config = {}, port, password, folder, rights = NEEDED } = {}) {
+export async function startRedis(
+  scope,
+  { config = {}, port, password, folder, lasting = false, rights = NEEDED } = {},
+) {
   const ownFolder = folder === undefined;
   folder ??= mkdtempSync(join(tmpdir(), "redlatch-redis-"));
   if (ownFolder) scope.after(() => rmSync(folder, { recursive: true, force: true }));
 
+  const anyPort = lasting ? lastingPort : freePort;
   // Another process can take a free port before redis-server does; then the next one is tried.
   for (let attempt = 1; ; attempt += 1) {
-    const chosen = port ?? (await freePort());
+    const chosen = port ?? (await anyPort());
     const login = password === undefined ? "nopass" : `>${password}`;
     const options = { ...config };
     for (const name of ["tls-port", "cluster-port"]) {
-      if (options[name] === "free") options[name] = await freePort();
+      if (options[name] === "free") options[name] = await anyPort();
     }
     const ports = { port: chosen, tlsPort: options["tls-port"], busPort: options["cluster-port"] };
     const server = await launch(chosen, folder, options, ["default", "on", login, ...rights]);

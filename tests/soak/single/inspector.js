@@ -1,9 +1,6 @@
 // What is on the servers.
-import { LONGEST_LEASE } from "./locks.js";
-import { order } from "./order.js";
-
-/** What fence counters and waiters' keys begin with, which outlive the locks. */
-const DERIVED = "lock:redlatch:";
+import { DERIVED, LONGEST_LEASE } from "../locks.js";
+import { order } from "../order.js";
 
 /** Keys that never expire, and locks that are kept for longer than anybody asked. */
 const STRAY = `local stray = {}
@@ -20,7 +17,7 @@ export class Inspector {
   #servers;
   #checker;
 
-  constructor({ servers }, checker) {
+  constructor(servers, checker) {
     this.#servers = servers;
     this.#checker = checker;
   }
@@ -38,9 +35,5 @@ export class Inspector {
     return (await Promise.all(this.#servers.map((server) => order(server, "KEYS", "lock:*"))))
       .flat()
       .filter((key) => key !== undefined && !key.startsWith(DERIVED));
-  }
-
-  async isEmpty() {
-    return (await this.left()).length === 0;
   }
 }
