@@ -20,11 +20,14 @@ const CONFIG = {
 
 /**
  * Starts a cluster of `nodes` masters, which share the slots evenly, and `replicas` of each. It is up when this resolves.
- * `config` and `rights` are as for {@link startRedis}, whose servers the nodes are; each has its `id` in the cluster too.
+ * `config`, `rights` and `lasting` are as for {@link startRedis}, whose servers the nodes are; each has its `id` in the cluster too.
  */
-export async function startCluster(scope, { nodes: count = 3, replicas = 0, config = {}, rights } = {}) {
+export async function startCluster(
+  scope,
+  { nodes: count = 3, replicas = 0, config = {}, rights, lasting } = {},
+) {
   const start = async (_, at) => {
-    const node = await startRedis(scope, { config: { ...CONFIG, ...config }, rights });
+    const node = await startRedis(scope, { config: { ...CONFIG, ...config }, rights, lasting });
     // Different ones from the start, because two masters with the same would first have to notice.
     await node.send("CLUSTER", "SET-CONFIG-EPOCH", at + 1);
     return Object.assign(node, { id: await node.send("CLUSTER", "MYID") });
@@ -42,15 +45,19 @@ export async function startCluster(scope, { nodes: count = 3, replicas = 0, conf
   await cluster.untilUp();
   for (const [at, node] of cluster.replicas.entries()) {
     await node.send("CLUSTER", "REPLICATE", cluster.nodes[at % count].id);
-    await until(async () => /master_link_status:up/.test(await node.send("INFO", "replication")), {
-      within: 30_000,
-      what: "the replica's connection",
-    });
+    await untilConnected(node);
   }
   state.isReplicated = true;
   await cluster.untilUp();
   return cluster;
 }
+
+/** Until a replica gets what its master writes. */
+const untilConnected = (replica) =>
+  until(async () => /master_link_status:up/.test(await replica.send("INFO", "replication")), {
+    within: 30_000,
+    what: "the replica's connection",
+  });
 
 function clusterOf(scope, all, count, { state, ...options }) {
   /** Those that were stopped by methods of the cluster. */
@@ -102,6 +109,14 @@ function clusterOf(scope, all, count, { state, ...options }) {
       return all.find((node) => node.port === port);
     },
 
+    /** Whether all servers that speak name that one as the master of the slot. */
+    async isKnown(slot, { port }) {
+      const maps = await Promise.all(speaking().map((node) => node.send("CLUSTER", "SLOTS")));
+      return maps.every((map) =>
+        map.some(([from, to, master]) => from <= slot && slot <= to && master[1] === port),
+      );
+    },
+
     /** The servers of a shard, by the number of the master that it began with. */
     shard: (number) => all.filter((_, at) => at % count === number),
 
@@ -130,11 +145,14 @@ function clusterOf(scope, all, count, { state, ...options }) {
       await until(async () => (await cluster.untilMaster(number)) === heir, {
         what: "the word of the failover",
       });
-      const others = mine.filter((node) => node !== heir);
-      const isBehind = async (node) => /master_link_status:up/.test(await node.send("INFO", "replication"));
-      for (const node of others)
-        await until(() => isBehind(node), { within: 20_000, what: "the old master" });
+      await cluster.untilReplicated(number);
       return heir;
+    },
+
+    /** Until the replicas of a shard get what its master writes. */
+    async untilReplicated(number) {
+      const master = await cluster.untilMaster(number);
+      for (const node of cluster.shard(number)) if (node !== master) await untilConnected(node);
     },
 
     /** Kills a server. */
@@ -178,9 +196,9 @@ function clusterOf(scope, all, count, { state, ...options }) {
       return keys;
     },
 
-    /** Last step: the slot is the target's. It learns first, so that there is always one who serves. */
-    async endMove(slot, to) {
-      for (const node of [to, ...(await masters()).filter((each) => each !== to)]) {
+    /** Last step: the slot is the target's. It learns first, so that there is always one who serves. `told`: who is told besides. */
+    async endMove(slot, to, told) {
+      for (const node of [to, ...(told ?? (await masters())).filter((each) => each !== to)]) {
         await node.send("CLUSTER", "SETSLOT", slot, "NODE", to.id);
       }
     },
