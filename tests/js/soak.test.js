@@ -148,7 +148,8 @@ async function complaint(acquire, after = (lane) => lane.run()) {
     keys: () => ["a"],
     options: () => ({ ttl: 1_000, wait: 50 }),
   };
-  after(new Lane(kind, { acquire }, { random, write: (what, more) => said.push({ what, ...more }) }));
+  const write = (what, more) => said.push({ what, ...more });
+  after(new Lane(kind, { acquire }, { random, write, longestLease: 3_000 }));
   const { rule } = await until(() => said.find(({ what }) => what === "wrong"), { what: "the complaint" });
   return rule;
 }

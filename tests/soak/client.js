@@ -11,7 +11,7 @@ import { randomOf } from "./random.js";
 
 /** `options`: what createClient gets, by the lanes' groups. */
 const { log, seed, lanes: module, options, credulous = false } = input();
-const { LANES } = await import(module);
+const { LANES, LONGEST_LEASE } = await import(module);
 const file = openSync(log, "a");
 // Written before it is acted upon: being killed loses nothing of it.
 const write = (what, more) => writeSync(file, `${JSON.stringify({ at: now(), what, ...more })}\n`);
@@ -80,6 +80,7 @@ for (const [index, kind] of LANES.entries()) {
     random: randomOf(seed * LANES.length + index),
     write: (what, more) => write(what, { lane: kind.name, ...more }),
     credulous,
+    longestLease: LONGEST_LEASE,
     nodeTimeout: options[kind.group].nodeTimeout ?? NODE_TIMEOUT,
   });
   lanes.push(lane);

@@ -1,6 +1,6 @@
 // One lock after the other, and for each of them what its holder believes.
 import { now } from "./host-time.js";
-import { CONNECT_TIMEOUT, LONGEST_LEASE, NODE_TIMEOUT } from "./locks.js";
+import { CONNECT_TIMEOUT, NODE_TIMEOUT } from "./locks.js";
 
 /** What a promise may take beyond its bound, ms, in an event loop that runs. */
 const SLACK = 250;
@@ -17,6 +17,7 @@ export class Lane {
   #random;
   #write;
   #credulous;
+  #longestLease;
   #nodeTimeout;
   #number = 0;
   #aborts = new AbortController();
@@ -25,12 +26,13 @@ export class Lane {
   #ending = false;
 
   /** `credulous`: believes in a lock until it is released, which is wrong, and must be detected. */
-  constructor(kind, client, { random, write, credulous, nodeTimeout = NODE_TIMEOUT }) {
+  constructor(kind, client, { random, write, credulous, longestLease, nodeTimeout = NODE_TIMEOUT }) {
     this.#kind = kind;
     this.#client = client;
     this.#random = random;
     this.#write = write;
     this.#credulous = credulous;
+    this.#longestLease = longestLease;
     this.#nodeTimeout = nodeTimeout;
   }
 
@@ -112,9 +114,9 @@ export class Lane {
     const end = now() + length;
     const { lock } = hold;
     try {
-      if (r.chance(0.1)) await this.#bounded(lock.verify(), LONGEST_LEASE, "verify");
+      if (r.chance(0.1)) await this.#bounded(lock.verify(), this.#longestLease, "verify");
       if (r.chance(0.1)) {
-        await this.#bounded(lock.extend(r.within(ttl, LONGEST_LEASE)), LONGEST_LEASE, "extend");
+        await this.#bounded(lock.extend(r.within(ttl, this.#longestLease)), this.#longestLease, "extend");
         this.#believe(hold, "renewed");
       }
     } catch (error) {
@@ -145,7 +147,7 @@ export class Lane {
     this.#write(what, {
       id: hold.id,
       from: at,
-      until: this.#credulous ? at + 10 * LONGEST_LEASE : until,
+      until: this.#credulous ? at + 10 * this.#longestLease : until,
       ...more,
     });
   }

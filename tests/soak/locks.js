@@ -1,7 +1,5 @@
-// The bounds of all locks and clients, whatever the topology.
+// What holds for all locks and clients, whatever the topology.
 
-/** The longest lease that is ever asked for, ms. */
-export const LONGEST_LEASE = 3_000;
 /** How long a server may take to answer, unless a topology says otherwise, and a connection to stand, ms. */
 export const NODE_TIMEOUT = 200;
 export const CONNECT_TIMEOUT = 1_000;

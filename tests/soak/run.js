@@ -6,7 +6,6 @@ import { settles, until } from "../js/support/conditions.js";
 import { Breaker } from "./breaker.js";
 import { Checker } from "./checker.js";
 import { now } from "./host-time.js";
-import { LONGEST_LEASE } from "./locks.js";
 import { planFaults } from "./plan.js";
 import { setStage } from "./stage.js";
 import { described } from "./summary.js";
@@ -78,7 +77,7 @@ export async function runSoak(
     setInterval(() => say(progress(now() - started, checker, breaker)), 10_000),
   ];
   try {
-    await breaker.carryOut(faults);
+    await breaker.carryOut(faults).catch((error) => checker.violated("breaking", error.stack));
     for (const client of stage.clients) client.tell("finish");
     const ends = Promise.all(stage.clients.map((client) => client.worker.exit));
     await settles(ends, ENDING, "the clients' end").catch((error) =>
@@ -90,7 +89,7 @@ export async function runSoak(
   look();
   for (const client of stage.clients) checker.ended(client.name);
   await until(async () => (await inspector.left()).length === 0, {
-    within: LONGEST_LEASE + 1_500,
+    within: topology.longestLease + 1_500,
     every: 50,
     what: "the end of all leases",
   }).catch(async () => checker.violated("orphan", `left on servers: ${(await inspector.left()).join(", ")}`));

@@ -1,7 +1,8 @@
 // The servers that a run can have, by name. Each topology is a folder with one value:
 //
 //  name      as in TOPOLOGY
-//  lanes     the URL of a module that exports LANES: which locks each client contends for
+//  lanes     the URL of a module that exports LANES, which locks each client contends for, and LONGEST_LEASE, in ms
+//  longestLease  the latter
 //  servers   what the plan has to know of each server: { keeps } is whether its data survives a crash
 //  kinds     faults of servers that come at random, as in plan.js: how often, and their details
 //  rhythms   faults that come at a fixed pace: { kind, first, every (ms), details }
@@ -13,9 +14,10 @@
 //    inspector  { look(), left() }: complains to the checker about what is on the servers; lists the locks there
 //    excuse(first, second, key)  why two believers are nobody's fault, or undefined; `second` is missing where one lost its lock
 //    report()   what happened, as { what: how often }
+import { cluster } from "./cluster/topology.js";
 import { single } from "./single/topology.js";
 
-const TOPOLOGIES = [single];
+const TOPOLOGIES = [single, cluster];
 
 /** The topology of that name. */
 export function topologyOf(name) {

@@ -1,6 +1,7 @@
 // What is on the servers.
-import { DERIVED, LONGEST_LEASE } from "../locks.js";
+import { DERIVED } from "../locks.js";
 import { order } from "../order.js";
+import { LONGEST_LEASE } from "./lanes.js";
 
 /** Keys that never expire, and locks that are kept for longer than anybody asked. */
 const STRAY = `local stray = {}

@@ -1,5 +1,7 @@
 // Which locks there are to contend for: each client has a lane for each of these, all at once.
-import { LONGEST_LEASE } from "../locks.js";
+
+/** The longest lease that is ever asked for, ms. */
+export const LONGEST_LEASE = 3_000;
 
 /** `keys(r)` draws the keys of one lock, `options(r)` the options of its acquire. */
 export const LANES = [

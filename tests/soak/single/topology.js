@@ -1,7 +1,7 @@
 // Servers that know nothing of each other: two with locks of their own, and three for Redlock.
-import { LONGEST_LEASE } from "../locks.js";
 import { order } from "../order.js";
 import { Inspector } from "./inspector.js";
+import { LONGEST_LEASE } from "./lanes.js";
 import { startServer } from "./server.js";
 
 /** Those for Redlock keep nothing when they crash. */
@@ -18,6 +18,7 @@ const LOCKS = "lock:*";
 
 export const single = {
   name: "single",
+  longestLease: LONGEST_LEASE,
   lanes: new URL("lanes.js", import.meta.url).href,
   servers: SERVERS,
   kinds: {

@@ -1,0 +1,246 @@
+// Real processes and a real cluster, broken for some seconds; and that only what is proved is excused there.
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { Checker } from "../soak/checker.js";
+import { locksOn } from "../soak/cluster/elections.js";
+import { excuses } from "../soak/cluster/excuses.js";
+import { Inspector } from "../soak/cluster/inspector.js";
+import { Turns } from "../soak/cluster/turns.js";
+import { runSoak } from "../soak/run.js";
+import { topologyOf } from "../soak/topologies.js";
+import { Wire } from "../soak/wire.js";
+import { startCluster } from "./support/cluster.js";
+import { encodeCommand } from "./support/frames.js";
+import { sourceOf } from "./support/server-state.js";
+
+const linux = process.platform === "linux";
+
+test("five runtimes contend in a cluster whose primaries die, stop and change, and no rule is broken", {
+  timeout: 120_000,
+  skip: !linux,
+}, async (t) => {
+  const run = { topology: "cluster", seconds: 11, seed: 5, clients: 5 };
+  const { violations, counts, faults, happened, byRuntime } = await runSoak(t, run);
+  assert.deepEqual(violations, []);
+  // Else nothing was put to the test.
+  for (const kind of ["primary killed", "planned failover", "primary stopped"])
+    assert.ok(happened[`failover: ${kind}`] >= 1, `${kind}: ${JSON.stringify(happened)}`);
+  assert.ok(faults["slot moved"] >= 2, JSON.stringify(faults));
+  assert.equal(Object.keys(byRuntime).length, 5);
+  for (const [name, { granted }] of Object.entries(byRuntime))
+    assert.ok(granted > 5, `${name}: ${granted} locks`);
+  assert.ok(counts.lost > 0 && counts.renewed > 0, JSON.stringify(counts));
+});
+
+test("an unknown topology is refused, with the names of those that exist", () => {
+  assert.equal(topologyOf("cluster").name, "cluster");
+  assert.throws(() => topologyOf("clustre"), /no topology "clustre"; TOPOLOGY is one of: single, cluster$/);
+});
+
+// Server 0 is the first primary of shard 0, and server 3 its replica; slots and ports as below.
+const SLOT = 7;
+const PORTS = [7_000, 7_001, 7_002, 7_003, 7_004, 7_005];
+const SHA = createHash("sha1").update(sourceOf("exclusive_acquire")).digest("hex");
+
+/** A run on paper: one shard, whose server 3 takes over at 100. `held`: what it has then; `stopped`: whether server 0 was. */
+class Paper {
+  time = 0;
+  wire = new Wire(() => this.time);
+  stalls = [];
+  #taps = new Map();
+  #nonce = 0;
+
+  constructor({ held = [], cause = "primary killed", stopped = false } = {}) {
+    const election = { at: 100, answered: 101, server: 3, shard: 0, cause, held: new Map(held) };
+    this.elections = { all: [election], wasStopped: (server) => stopped && server === 0 };
+  }
+
+  /** The process has two clients, with a connection each to that server. */
+  pass(at, client, server, stage, bytes, number = 1) {
+    this.time = at;
+    const name = `${client} ${server}`;
+    if (!this.#taps.has(name)) {
+      const tap = this.wire.tap(client, server);
+      this.#taps.set(name, tap);
+      for (const each of [1, 2]) tap("asked", Buffer.from(`lock:redlatch:wake:c${each}\r\n`), each);
+    }
+    this.#taps.get(name)(stage, Buffer.from(bytes), number);
+  }
+
+  /** A server grants a token to a client at `at`, which hears of it at `told`. */
+  grant(client, server, token, at, told = at) {
+    this.#nonce += 1;
+    const nonce = `90${this.#nonce}`;
+    const command = ["EVALSHA", SHA, "2", "lock:a", "lock:redlatch:fence:{lock:a}", nonce, "1000", "", token];
+    const reply = `*2\r\n$${nonce.length}\r\n${nonce}\r\n:1\r\n`;
+    this.pass(at - 1, client, server, "delivered", encodeCommand(command));
+    this.pass(at, client, server, "answered", reply);
+    // In two pieces: the last byte is what counts.
+    this.pass(at, client, server, "told", reply.slice(0, -3));
+    this.pass(told, client, server, "told", reply.slice(-3));
+  }
+
+  map(client, at, primary, number = 1) {
+    const node = (port) => `*4\r\n$9\r\n127.0.0.1\r\n:${port}\r\n$2\r\nid\r\n*0\r\n`;
+    const map = `*1\r\n*4\r\n:0\r\n:100\r\n${node(primary)}${node(7_000)}`;
+    this.pass(at - 1, client, 1, "asked", encodeCommand(["CLUSTER", "SLOTS"]), number);
+    this.pass(at, client, 1, "answered", map, number);
+    this.pass(at, client, 1, "told", map, number);
+  }
+
+  /** What the checker says of two beliefs, the first from 50 and the second from `from` on. */
+  judge(one, other, group = "cluster") {
+    const checker = new Checker();
+    const slots = new Map([["a", SLOT]]);
+    const readAt = (client, at) => checker.readAt(client, at);
+    checker.excuse = excuses({ ...this, slots, ports: PORTS, readAt });
+    for (const [index, { token, from, until }] of [one, other].entries()) {
+      const line = { lane: "plain", id: 1 };
+      const client = `node-${index}-1`;
+      checker.hear(client, { ...line, at: from - 1, what: "asks", keys: ["a"], group });
+      for (const [begin, end] of this.stalls)
+        checker.hear(client, { ...line, at: end, what: "stalled", from: begin });
+      checker.hear(client, { ...line, at: from, what: "granted", from, until, fence: String(from), token });
+      checker.ended(client);
+    }
+    return checker.violations.map(({ rule }) => rule);
+  }
+}
+
+const first = { token: "one", from: 50, until: 300 };
+const second = { token: "two", from: 150, until: 300 };
+
+test("two believers after a failover are excused if it lost the first one's lock, and only then", () => {
+  const judged = (options) => new Paper(options).judge(first, second);
+  assert.deepEqual(judged({ held: [["a", { token: null, until: 0 }]] }), []);
+  assert.deepEqual(judged({ held: [["a", { token: "an earlier one's", until: 200 }]] }), []);
+  assert.deepEqual(judged({ held: [["a", { token: "one", until: 300 }]] }), ["exclusion"]);
+  assert.deepEqual(judged({ held: [] }), ["exclusion"], "nothing is known");
+  const planned = { held: [["a", { token: null, until: 0 }]], cause: "planned failover" };
+  assert.deepEqual(judged(planned), ["exclusion"], "it waits for its replica");
+  // Its last extension was lost: it ended before the second one's began.
+  assert.deepEqual(judged({ held: [["a", { token: "one", until: 140 }]] }), []);
+  // One that the replica has confirmed is lost by no failover.
+  const lost = new Paper({ held: [["a", { token: null, until: 0 }]] });
+  assert.deepEqual(lost.judge(first, second, "confirmed"), ["exclusion"]);
+});
+
+test("a lock that was granted after the failover is not lost by it, unless its grant was under way", () => {
+  const held = [["a", { token: null, until: 0 }]];
+  const late = { token: "one", from: 120, until: 300 };
+  assert.deepEqual(new Paper({ held }).judge(late, second), ["exclusion"]);
+  const paper = new Paper({ held });
+  paper.grant(0, 0, "one", 90, 119);
+  assert.deepEqual(paper.judge(late, second), []);
+});
+
+test("the grant of a former primary is excused if it was stopped, and until its client could know", () => {
+  const granted = (more, prepare = () => {}) => {
+    const paper = new Paper({ held: [["a", { token: "one", until: 300 }]], stopped: true, ...more });
+    prepare(paper);
+    paper.grant(1, 0, "two", 145, 149);
+    return paper.judge(first, second);
+  };
+  assert.deepEqual(granted(), []);
+  assert.deepEqual(granted({ stopped: false }), ["exclusion"]);
+  const known = (at) => (paper) => paper.map(1, at, 7_003);
+  // It had 50 ms to read what it got.
+  assert.deepEqual(granted({}, known(80)), [], "before the failover");
+  assert.deepEqual(granted({}, known(110)), []);
+  assert.deepEqual(
+    granted({}, (paper) => paper.map(1, 110, 7_000)),
+    [],
+    "an old map",
+  );
+  const early = (paper) => {
+    known(101)(paper);
+    paper.grant(1, 0, "two", 151, 152);
+  };
+  const moved = (paper) => {
+    for (const stage of ["answered", "told"])
+      paper.pass(101, 1, 0, stage, `-MOVED ${SLOT} 127.0.0.1:7003\r\n`);
+    paper.grant(1, 0, "two", 151, 152);
+  };
+  const judge = (prepare, stalls = []) => {
+    const paper = new Paper({ held: [["a", { token: "one", until: 300 }]], stopped: true });
+    paper.stalls = stalls;
+    prepare(paper);
+    return paper.judge(first, { token: "two", from: 153, until: 300 });
+  };
+  assert.deepEqual(judge(early), ["exclusion"]);
+  assert.deepEqual(judge(moved), ["exclusion"]);
+  const toAnother = (paper) => {
+    paper.map(1, 101, 7_003, 2);
+    paper.grant(1, 0, "two", 151, 152);
+  };
+  assert.deepEqual(judge(toAnother), [], "another client in the same process got the map");
+  const outOfStep = (paper) => {
+    for (const stage of ["answered", "told"]) paper.pass(59, 1, 1, stage, "+FIRST\r\n");
+    paper.pass(60, 1, 1, "answered", "+OK\r\n");
+    early(paper);
+  };
+  assert.deepEqual(
+    judge(outOfStep),
+    [],
+    "a reply is missing, so nothing more is believed on that connection",
+  );
+  // Its event loop stood still when the map came.
+  assert.deepEqual(judge(early, [[95, 140]]), []);
+  assert.deepEqual(
+    judge((paper) => paper.grant(1, 3, "two", 151, 152)),
+    ["exclusion"],
+    "the new primary's",
+  );
+});
+
+test("what wants a shard waits until it is free, and what wants another one does not", async () => {
+  const turns = new Turns();
+  const done = [];
+  const ends = {};
+  const take = (name, names) =>
+    turns.take(names, () => {
+      done.push(name);
+      return new Promise((end) => {
+        ends[name] = end;
+      });
+    });
+  const all = [take("one", [0, 1]), take("two", [1]), take("three", [2]), take("four", [1])];
+  assert.deepEqual(done, ["one", "three"]);
+  assert.equal(turns.isFree(2), false);
+  ends.three();
+  await all[2];
+  assert.equal(turns.isFree(2), true);
+  ends.one();
+  await all[0];
+  assert.deepEqual(done, ["one", "three", "two"]);
+  ends.two();
+  await all[1];
+  assert.deepEqual(done, ["one", "three", "two", "four"]);
+  ends.four();
+  await all[3];
+  assert.equal(turns.isFree(0, 1, 2), true);
+});
+
+test("what is on a cluster's server is found: locks, their ends, and keys that are kept for too long", async (t) => {
+  const cluster = await startCluster(t, { nodes: 1 });
+  const [redis] = cluster.nodes;
+  await redis.send("SET", "lock:left", "token", "PX", 3_000);
+  await redis.send("SET", "lock:redlatch:fence:{lock:left}", "1", "PX", 3_600_000);
+  const held = await locksOn(redis, ["left", "free"]);
+  assert.equal(held.get("left").token, "token");
+  assert.deepEqual(held.get("free"), { token: null, until: 0 });
+  const checker = new Checker();
+  const servers = [{ redis }];
+  const inspector = new Inspector(servers, () => false, checker);
+  await inspector.look();
+  assert.deepEqual(checker.violations, []);
+  assert.deepEqual(await inspector.left(), ["lock:left"]);
+  await redis.send("SET", "lock:long", "x", "PX", 60_000);
+  await redis.send("PERSIST", "lock:redlatch:fence:{lock:left}");
+  await inspector.look();
+  assert.deepEqual(checker.violations.map(({ text }) => text.split(" ")[0]).sort(), [
+    "lock:long",
+    "lock:redlatch:fence:{lock:left}",
+  ]);
+});
