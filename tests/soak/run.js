@@ -19,8 +19,8 @@ const WIRES = 3;
 const ENDING = 40_000;
 
 /**
- * Runs, and ends with `scope`. Returns { violations, counts, faults, happened, byRuntime, seconds, seed, folder }; the logs stay in
- * `folder` if a rule was broken. `topology`: the name of one; `credulous`: clients that believe what they should not, as a control;
+ * Runs, and ends with `scope`. Returns { violations, counts, faults, happened, byRuntime, byLane, seconds, seed, folder }; the logs
+ * stay in `folder` if a rule was broken. `topology`: the name of one; `credulous`: clients that believe what they should not, as a control;
  * `say(line)` hears of progress every 10 s.
  */
 export async function runSoak(
@@ -46,12 +46,12 @@ export async function runSoak(
   const { inspector, excuse, report } = stage.topology;
   checker.excuse = excuse;
   const byRuntime = {};
+  const byLane = {};
   const read = (client) => {
     const { name } = client.runtime;
-    byRuntime[name] ??= { granted: 0, lost: 0, refused: 0 };
-    const counts = byRuntime[name];
     for (const event of client.news()) {
-      if (event.what in counts) counts[event.what] += 1;
+      countIn(byRuntime, name, event);
+      if (event.lane !== undefined) countIn(byLane, event.lane, event);
       checker.hear(client.name, event);
     }
   };
@@ -102,10 +102,16 @@ export async function runSoak(
     faults: breaker.counts,
     happened: report(),
     byRuntime,
+    byLane,
     seconds,
     seed,
     folder,
   };
+}
+
+function countIn(table, name, { what }) {
+  table[name] ??= { granted: 0, lost: 0, refused: 0 };
+  if (what in table[name]) table[name][what] += 1;
 }
 
 /** A client that is told to end exits with code 0; no other client ends unless it is killed. */

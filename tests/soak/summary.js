@@ -4,7 +4,8 @@
 export const described = ({ rule, text, at }) => `VIOLATION of ${rule}: ${text} (at ${at.toFixed(1)})`;
 
 /** Prints the result of runSoak by `say(line)`. */
-export function showSummary({ violations, counts, faults, happened, byRuntime, seconds, seed, folder }, say) {
+export function showSummary(result, say) {
+  const { violations, counts, faults, happened, byRuntime, byLane, seconds, seed, folder } = result;
   const table = (title, rows) => {
     say(`${title}:`);
     for (const [name, number] of Object.entries(rows).sort()) say(`  ${String(number).padStart(8)}  ${name}`);
@@ -12,9 +13,11 @@ export function showSummary({ violations, counts, faults, happened, byRuntime, s
   table("faults", faults);
   if (Object.keys(happened).length > 0) table("what happened to servers", happened);
   table("what clients wrote, and what was excused", counts);
-  say("by runtime:");
-  for (const [name, { granted, lost, refused }] of Object.entries(byRuntime)) {
-    say(`  ${name.padEnd(8)} ${granted} granted, ${lost} lost, ${refused} refused`);
+  for (const [title, rows] of Object.entries({ "by runtime": byRuntime, "by lane": byLane })) {
+    say(`${title}:`);
+    for (const [name, { granted, lost, refused }] of Object.entries(rows)) {
+      say(`  ${name.padEnd(9)} ${granted} granted, ${lost} lost, ${refused} refused`);
+    }
   }
   for (const violation of violations.slice(0, 50)) say(described(violation));
   if (violations.length > 0) say(`The logs are in ${folder}.`);

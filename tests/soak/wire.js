@@ -47,6 +47,11 @@ export class Wire {
     if (owner !== undefined) this.#owners.set(connection, owner);
   }
 
+  /** The processes whose connections it has. */
+  get clients() {
+    return [...new Set(this.#passed.map(({ client }) => client))];
+  }
+
   /**
    * What passed a stage of the connections of a process: { server, connection, owner, text, at(offset) } each: `owner` is the client in
    * that process, `at` when that character passed. What was forgotten is missing at the beginning.

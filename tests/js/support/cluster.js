@@ -101,12 +101,12 @@ function clusterOf(scope, all, count, { state, ...options }) {
     /** The slot of a server's key. */
     slotOf: (key) => speaking()[0].send("CLUSTER", "KEYSLOT", key),
 
-    /** The master that has the slot of a server's key, as `witness` says. */
+    /** The master that has the slot of a server's key, as `witness` says; undefined if it knows none. */
     async ownerOf(key, witness = speaking()[0]) {
       const slot = await cluster.slotOf(key);
       const ranges = await witness.send("CLUSTER", "SLOTS");
-      const [, , [, port]] = ranges.find(([from, to]) => from <= slot && slot <= to);
-      return all.find((node) => node.port === port);
+      const range = ranges.find(([from, to]) => from <= slot && slot <= to);
+      return all.find((node) => node.port === range?.[2][1]);
     },
 
     /** Whether all servers that speak name that one as the master of the slot. */

@@ -12,13 +12,16 @@ const ELECTION = 30_000;
 const killConnections = (server) => order(server, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
 
 /**
- * `cluster`: of support/cluster.js; `slots` by name of a lock. Returns { actions, isSilent, counts }: actions by kind of fault, whether a
- * server is stopped, and what happened beside faults.
+ * `cluster`: of support/cluster.js; `slots` by name of a lock; `answersOf(server, election)`: of excuses.js. Returns { actions, isSilent,
+ * counts }: actions by kind of fault, whether a server is stopped, and what happened beside faults.
  */
-export function actionsOn({ cluster, servers, slots, elections, turns, checker, note }) {
+export function actionsOn({ cluster, servers, slots, elections, turns, checker, note, answersOf }) {
   const silent = new Set();
   const waiting = new Set();
   const counts = {};
+  const count = (what, more = 1) => {
+    counts[what] = (counts[what] ?? 0) + more;
+  };
   const serverOf = (redis) => servers.find((server) => server.redis === redis);
 
   /** Does `action` when shards are free. If the last one of its kind is still waiting for them, nothing is done. */
@@ -63,6 +66,7 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
       });
       await cluster.untilReplicated(shard);
       over();
+      return { primary, election: await elected };
     });
   }
 
@@ -81,14 +85,20 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
         await cluster.restart(redis);
       }),
 
-    "primary stopped": (fault, lasts) =>
-      replace("primary stopped", fault, (primary, untilReplaced) =>
+    async "primary stopped"(fault, lasts) {
+      const replaced = await replace("primary stopped", fault, (primary, untilReplaced) =>
         stop(primary, async () => {
           await untilReplaced();
           if (fault.spread) await spreadTheWord(primary);
           await lasts();
         }),
-      ),
+      );
+      if (replaced === false) return false;
+      const { before, after } = answersOf(replaced.primary.index, replaced.election);
+      count("answers of a former primary, before the client could know", before);
+      count("answers of a former primary, after that", after);
+      return true;
+    },
 
     "planned failover": ({ shard }) =>
       inTurn("planned failover", [shard], async () => {
@@ -105,6 +115,8 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
       const rotated = [...names.slice(lot % names.length), ...names.slice(0, lot % names.length)];
       for (const name of rotated) {
         const from = serverOf(await cluster.ownerOf(`lock:${name}`));
+        // For a moment during a failover, a server may not know who has a slot.
+        if (from === undefined) continue;
         const target = free.filter((shard) => shard !== from.shard).at(lot % (free.length - 1));
         if (!turns.isFree(from.shard, target)) continue;
         const slot = slots.get(name);
@@ -114,7 +126,7 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
           const problem = await moveSlot(cluster, slot, from.redis, to.redis);
           if (problem === undefined) return;
           // A server took over in the middle of it: what it had moved is out of reach.
-          counts["slot move interrupted"] = (counts["slot move interrupted"] ?? 0) + 1;
+          count("slot move interrupted");
           note({ interrupted: slot, problem });
           for (const [lock, at] of slots) if (at === slot) checker.losing(groupOf(lock), lock)();
           return false;

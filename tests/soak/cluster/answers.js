@@ -11,32 +11,29 @@ const LASTING = new Set(
 );
 
 /**
- * The answers by which the lock with that token was granted or extended: { server, owner, answered, told } each: which of the process's
- * clients got it, and the times at which the server gave it and that client got it.
+ * The answers by which locks were granted or extended, those with that token or all: { server, owner, lock, answered, told } each:
+ * which of the process's clients got it, for which key, and the times at which the server gave it and that client got it.
  */
-export function answersFor(wire, process, token) {
+export function answersTo(wire, process, token) {
   const answered = wire.streams(process, "answered");
   const told = wire.streams(process, "told");
   return wire.streams(process, "delivered").flatMap((requests) => {
     const [given, got] = [answered, told].map((streams) => streams.find((each) => each.isOf(requests)));
     const { server, owner } = requests;
-    return noncesOf(requests.text, token).flatMap((nonce) => {
+    return callsIn(requests.text, token).flatMap(({ lock, nonce }) => {
       const [from, to] = [given, got].map((stream) => endOfYes(stream?.text ?? "", nonce));
-      return to === undefined ? [] : [{ server, owner, answered: given.at(from), told: got.at(to) }];
+      return to === undefined ? [] : [{ server, owner, lock, answered: given.at(from), told: got.at(to) }];
     });
   });
 }
 
-/** The nonces of the calls of such scripts for a token. */
-function noncesOf(text, token) {
-  const nonces = [];
-  const mark = `\r\n${token}\r\n`;
-  for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + mark.length)) {
-    const name = text.lastIndexOf("\r\nEVAL", at);
-    const [, script, count, ...more] = bulks(text, text.lastIndexOf("$", name));
-    if (LASTING.has(script)) nonces.push(more[Number(count)]);
-  }
-  return nonces;
+/** The calls of such scripts: the first key and the nonce. */
+function callsIn(text, token) {
+  return [...text.matchAll(/\$\d+\r\nEVAL(?:SHA)?\r\n/g)].flatMap(({ index }) => {
+    const [, script, count, lock, ...more] = bulks(text, index);
+    const isMeant = LASTING.has(script) && (token === undefined || more.includes(token));
+    return isMeant ? [{ lock, nonce: more[Number(count) - 1] }] : [];
+  });
 }
 
 /** The bulk strings from there, as long as one follows the other. */

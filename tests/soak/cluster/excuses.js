@@ -1,18 +1,18 @@
 // What no client of a cluster can prevent: a lock that a failover has lost, and what a former primary says that does not know yet that it
 // was replaced. Each is proved by what the servers had and said, or it is no excuse.
-import { answersFor } from "./answers.js";
+import { answersTo } from "./answers.js";
 import { knownAt } from "./known.js";
-import { CONFIRMED } from "./lanes.js";
+import { CONFIRMED, groupOf } from "./lanes.js";
 
 /** How long after its arrival a client may come to what it has read, ms, if its event loop did not stand still. */
 const READS = 50;
 
 /**
  * `elections` are of elections.js, `slots` by name of a lock, `ports` by server; `wire` has what the connections carried, and
- * `readAt(client, time)` says when a client came to what had arrived at that time.
+ * `readAt(client, time)` says when a client came to what had arrived at that time. Returns what topologies.js calls `excuse`.
  */
 export function excuses({ elections, wire, slots, ports, readAt }) {
-  const answers = ({ client, token }) => answersFor(wire, indexOf(client), token);
+  const answers = ({ client, token }) => answersTo(wire, indexOf(client), token);
 
   /** The election that made that server a former primary, if it was one then because it had been stopped. */
   const replacedBy = ({ server, answered }) => {
@@ -65,3 +65,21 @@ export function excuses({ elections, wire, slots, ports, readAt }) {
 
 /** Its number is in a client's name. */
 const indexOf = (name) => Number(name.split("-")[1]);
+
+/**
+ * How many grants and extensions a primary has given after that election of another one: those that clients got before they could know
+ * of it, and those that came after, which no client may believe. Without locks that need the replica's word too.
+ */
+export function answersOfFormer({ wire, slots, ports }, primary, election) {
+  const counts = { before: 0, after: 0 };
+  for (const client of wire.clients) {
+    for (const { server, owner, lock, answered, told } of answersTo(wire, client)) {
+      const name = lock.slice("lock:".length);
+      if (server !== primary || answered < election.at || groupOf(name) === CONFIRMED) continue;
+      const asked = { client, owner, since: election.at };
+      const known = knownAt(wire, asked, slots.get(name), ports[election.server]);
+      counts[known < told ? "after" : "before"] += 1;
+    }
+  }
+  return counts;
+}

@@ -3,7 +3,7 @@ import { startCluster } from "../../js/support/cluster.js";
 import { NEEDED_IN_CLUSTER } from "../../js/support/rights.js";
 import { actionsOn } from "./actions.js";
 import { Elections } from "./elections.js";
-import { excuses } from "./excuses.js";
+import { answersOfFormer, excuses } from "./excuses.js";
 import { Inspector } from "./inspector.js";
 import { ALL, CONFIRMED, LONGEST_LEASE } from "./lanes.js";
 import { Turns } from "./turns.js";
@@ -34,14 +34,14 @@ export const cluster = {
     { kind: "slot moved", first: 500, every: 2_000, details: (r) => ({ lot: r.within(0, 999) }) },
     {
       kind: "primary killed",
-      first: 2_000,
+      first: 1_000,
       every: 15_000,
       details: (r) => ({ ...shard(r), for: r.within(0, 1_000) }),
     },
-    { kind: "planned failover", first: 5_000, every: 10_000, details: shard },
+    { kind: "planned failover", first: 3_000, every: 10_000, details: shard },
     {
       kind: "primary stopped",
-      first: 9_000,
+      first: 5_000,
       every: 20_000,
       // Mostly, clients are made to hear of its successor, while commands of theirs wait in its queues.
       details: (r) => ({ ...shard(r), for: r.within(0, 4_000), spread: r.chance(0.7) }),
@@ -69,6 +69,7 @@ export const cluster = {
     for (const name of ALL) slots.set(name, await redises.slotOf(`lock:${name}`));
     const elections = new Elections(scope, { servers, names: ALL, note });
     const turns = new Turns();
+    const seen = { wire, slots, ports };
     const { actions, isSilent, counts } = actionsOn({
       cluster: redises,
       servers,
@@ -77,13 +78,14 @@ export const cluster = {
       turns,
       checker,
       note,
+      answersOf: (server, election) => answersOfFormer(seen, server, election),
     });
     return {
       servers,
       options: (proxies, client) => optionsOf(ports, proxies, client),
       actions,
       inspector: new Inspector(servers, isSilent, checker),
-      excuse: excuses({ elections, wire, slots, ports, readAt: (...read) => checker.readAt(...read) }),
+      excuse: excuses({ ...seen, elections, readAt: (...read) => checker.readAt(...read) }),
       report: () => ({ ...elections.counts, ...counts }),
     };
   },
