@@ -1,8 +1,11 @@
 // Puts what all clients believed beside each other, and says which rule was broken.
 import { now as hostTime, PRECISION } from "./host-time.js";
 
-/** How long before the end of validity a loss may be reported, and what a busy machine adds on the way to the log, ms. */
-const NOTICE = 40;
+/**
+ * How long before the end of validity a loss may be reported, ms. A process that is not scheduled between its readings of the two
+ * clocks takes that for time that has passed, as after a suspension; a busy machine does that for tens of ms.
+ */
+const NOTICE = 100;
 /** Beliefs are compared with those that ended at most so long before them, ms: clients write late when they are stopped. */
 const MEMORY = 60_000;
 
