@@ -96,7 +96,12 @@ const ON_LINKS = {
     await lasts();
     link.chunk = Infinity;
   },
-  "reply dropped": (_, lasts, { link }) => onNextReply(link, lasts, () => []),
+  async "reply dropped"(_, lasts, { link }) {
+    const isDropped = await onNextReply(link, lasts, () => []);
+    // The next reply tells, but on an idle connection none may come; and TCP loses nothing of a connection that lives.
+    if (isDropped) link.cut();
+    return isDropped;
+  },
   "reply doubled": (_, lasts, { link }) => onNextReply(link, lasts, (frame) => [frame, frame]),
 };
 
