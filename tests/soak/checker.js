@@ -29,11 +29,11 @@ export class Checker {
   excuse = () => undefined;
 
   /**
-   * A server of `group` loses `key`, or all of them, between now and when the function that is returned is called. `restarted`: it was
-   * down for longer than any lease, which Redlock has to endure: then only losses are excused, and not two believers.
+   * A server of `group` loses `key`, or all of them, between now or `from` and when the function that is returned is called. `restarted`:
+   * it was down for longer than any lease, which Redlock has to endure: then only losses are excused, and not two believers.
    */
-  losing(group, key, { restarted = false, now = hostTime } = {}) {
-    const loss = { group, key, from: now(), to: Infinity, restarted };
+  losing(group, key, { restarted = false, now = hostTime, from = now() } = {}) {
+    const loss = { group, key, from, to: Infinity, restarted };
     this.#losses.push(loss);
     return () => {
       loss.to = now();

@@ -1,5 +1,6 @@
 // What is done to the servers of a cluster.
 import { settles } from "../../js/support/conditions.js";
+import { now } from "../host-time.js";
 import { order } from "../order.js";
 import { groupOf } from "./lanes.js";
 import { moveSlot } from "./moves.js";
@@ -123,12 +124,14 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
         return turns.take([from.shard, target], async () => {
           const to = serverOf(await cluster.untilMaster(target));
           note({ moves: slot, from: from.index, to: to.index });
+          const began = now();
           const problem = await moveSlot(cluster, slot, from.redis, to.redis);
           if (problem === undefined) return;
           // A server took over in the middle of it: what it had moved is out of reach.
           count("slot move interrupted");
           note({ interrupted: slot, problem });
-          for (const [lock, at] of slots) if (at === slot) checker.losing(groupOf(lock), lock)();
+          for (const [lock, at] of slots)
+            if (at === slot) checker.losing(groupOf(lock), lock, { from: began })();
           return false;
         });
       }
