@@ -43,7 +43,7 @@ export function excuses({ elections, wire, slots, ports, readAt }) {
     const slot = slots.get(hold.keys[0]);
     return answers(hold).some((answer) => {
       const election = replacedBy(answer);
-      if (election === undefined || answer.told > until) return false;
+      if (election === undefined || answer.answered > until) return false;
       const told = { client: indexOf(hold.client), owner: answer.owner, since: election.at };
       const known = knownAt(wire, told, slot, ports[election.server]);
       return known === undefined || answer.told <= readAt(hold.client, known) + READS;
