@@ -111,7 +111,8 @@ export class Lane {
       [3, r.within(0, ttl)],
       [1, r.within(ttl, Math.round(ttl * 1.5))],
     ]);
-    const end = now() + length;
+    // In the end, all others wait for their turn.
+    const end = now() + (this.#ending ? 0 : length);
     const { lock } = hold;
     try {
       if (r.chance(0.1)) await this.#bounded(lock.verify(), this.#longestLease, "verify");
