@@ -13,8 +13,9 @@ export async function moveSlot(cluster, slot, from, to) {
     await until(() => cluster.isKnown(slot, to), { within: 10_000, what: "the word of the slot's move" });
     return undefined;
   } catch (error) {
-    await cluster.untilUp();
+    // First of all: a server that takes a slot for moving does not hear who has it.
     await cluster.cancelMove(slot);
+    await cluster.untilUp();
     return String(error);
   }
 }

@@ -96,7 +96,8 @@ function optionsOf(ports, proxies, client) {
   const address = (port) => `127.0.0.1:${port}`;
   const natMap = Object.fromEntries(ports.map((port, at) => [address(port), address(proxies[at].port)]));
   const seeds = proxies.filter((_, at) => (at + client) % 2 === 0).map(({ url }) => url);
+  const options = { cluster: { seeds, natMap } };
   const nodeTimeout = client % IMPATIENT === 0 ? {} : { nodeTimeout: PATIENT };
-  const options = { cluster: { seeds, natMap }, ...nodeTimeout };
-  return { cluster: options, [CONFIRMED]: { ...options, replicas: 1 } };
+  // A missing replica keeps the connection busy for `nodeTimeout`, and each command behind it for once more.
+  return { cluster: { ...options, ...nodeTimeout }, [CONFIRMED]: { ...options, replicas: 1 } };
 }
