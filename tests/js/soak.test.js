@@ -112,6 +112,11 @@ test("two believers are excused if a server lost that key in between, and only t
   assert.deepEqual(broken([...one, ...other], losing("second", "a", 100)), ["exclusion"]);
   assert.deepEqual(broken([...one, ...other], losing("first", "a", 5)), ["exclusion"]);
   assert.deepEqual(broken([...one, ...other], losing("first", "a", 150)), ["exclusion"]);
+  // The second believer was granted the lock before the key was lost, and heard of it late.
+  const late = (fence) => [asks(10), granted(140, 300, fence)].map((line) => ["one", line]);
+  const early = [asks(120), granted(130, 200, 125)].map((line) => ["other", line]);
+  assert.deepEqual(broken([...late(20), ...early], losing("first", "a", 100)), []);
+  assert.deepEqual(broken([...late(130), ...early], losing("first", "a", 100)), ["exclusion"]);
   const restart = (checker) => checker.losing("first", undefined, { restarted: true, now: () => 100 })();
   assert.deepEqual(broken([...one, ...other], restart), ["exclusion"]);
 });

@@ -186,7 +186,10 @@ export class Checker {
 
   /** Why the one who believed first is not protected from the other, or undefined. */
   #whyBoth(first, second, key) {
-    if (this.#wasLost(first, second.start, false)) return "the key was deleted";
+    // The smaller fence was granted first, though its holder heard of it later.
+    const isOlder = second.fence !== null && second.fence < first.fence;
+    if ((isOlder ? [first, second] : [first]).some((hold) => this.#wasLost(hold, second.start, false)))
+      return "the key was deleted";
     return this.excuse(first, second, key);
   }
 
