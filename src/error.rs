@@ -59,10 +59,14 @@ pub enum InvalidRequest {
     EmptyKey,
     /// There are more than 1 000 keys. A script holds the server up for as long as it works on all of them.
     TooManyKeys,
+    /// The keys are in more than 64 slots of a cluster. Each slot takes a round trip.
+    TooManySlots,
     /// A key has the form of a derived key or a fence counter, and could be one of another client.
     ReservedKey,
     /// A fair lock on several servers, whose orders of arrival are not one order (rule 8).
     FairOnSeveral,
+    /// A fair lock on keys in several slots of a cluster, whose queues have no common order (rule 12).
+    FairInSlots,
     /// The lease is shorter than 100 ms.
     BadLease,
 }
@@ -75,11 +79,15 @@ impl InvalidRequest {
             Self::NoNode => "no server was added",
             Self::EmptyKey => "key: must be at least one key, and no key may be empty",
             Self::TooManyKeys => "key: must be at most 1000 keys",
+            Self::TooManySlots => "key: must be in at most 64 slots of the cluster",
             Self::ReservedKey => {
                 "key: names with \"redlatch:\" before \"fence\", \"waiters\", \"queue\" or \"places\" are reserved for redlatch's own keys"
             }
             Self::FairOnSeveral => {
                 "fair: requires a single server; several servers have no common order of arrival, so a fair Redlock would be unsound"
+            }
+            Self::FairInSlots => {
+                "fair: requires all keys in one slot of the cluster, because the queues of several slots have no common order; give the keys the same hash tag, such as {order:7}:stock and {order:7}:payment"
             }
             Self::BadLease => "ttl: must be at least 100 ms",
         }

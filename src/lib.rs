@@ -81,7 +81,7 @@ pub use lock::{Policy, Request};
 pub use node::{Endpoint, NodeFault, NodeSnapshot, Transport};
 pub use script::{
     ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, KeyRole, MULTI_ACQUIRE,
-    Script,
+    RAISE_FENCE, Script,
 };
 pub use stats::{Counters, Observed};
 pub use time::{Duration, Instant};

@@ -24,8 +24,7 @@ impl<E: Entropy + 'static> Engine<E> {
     /// [`InvalidRequest`] if the request is invalid, with nothing sent.
     pub fn acquire(&mut self, request: Request, now: Instant) -> Result<HandleId, InvalidRequest> {
         self.run_due(now);
-        let placement = self.topology.placement().ok_or(InvalidRequest::NoNode)?;
-        let spec = Spec::new(&request, placement, &self.policy)?;
+        let spec = Spec::new(&request, &self.topology, &self.policy)?;
         let id = self.next_id();
         let (handle, id) = (HandleId(id), LockId(id));
         if self.closed {

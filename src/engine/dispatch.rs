@@ -224,24 +224,23 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Delivers a node's news to the locks that they concern.
     pub(super) fn spread(&mut self, node: NodeId, news: News, now: Instant) {
-        let voter = self.topology.voter(node);
         match news {
             News::Reply(tag, reply) => {
                 self.stats.count(|counters| &mut counters.round_trips);
                 if let Some(reply) = self.follow(node, tag, reply, now) {
-                    let heard = Heard::Reply(voter, tag.serial, reply);
+                    let heard = Heard::Reply(tag.node, tag.serial, reply);
                     self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
                 }
             }
             News::Repeat(tag) => {
                 self.stats.count(|counters| &mut counters.round_trips);
-                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(voter, tag.serial)), now);
+                self.deliver_and_follow(tag.lock, Input::Heard(Heard::Repeat(tag.node, tag.serial)), now);
             }
             News::Unanswered(tag, error) => {
                 // The only word about the connections of another client.
                 let failed = || Event::Connection { node, error: Some(error.clone()) };
                 self.stats.observe(failed, &mut self.events);
-                let heard = Heard::Unanswered(voter, tag.serial, &error);
+                let heard = Heard::Unanswered(tag.node, tag.serial, &error);
                 self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
             }
             News::Map(reply) => {
@@ -262,7 +261,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 let listening = self.patience.now();
                 self.topology.is_connected(node, listening);
                 for lock in into_sorted_set(waiting) {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(voter)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
                 // What is held on a server of a cluster that was never connected before has moved there.
                 if again || self.topology.is_cluster() {
@@ -283,8 +282,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.topology.lost(node);
                 }
                 for &lock in &locks {
-                    let heard = Heard::Down { node: voter, server: node, error: &error };
-                    self.deliver_and_follow(lock, Input::Heard(heard), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
                 }
                 let listening = self.patience.now();
                 let news = self.topology.map_failed(node, &error, &mut self.entropy, listening);
@@ -311,7 +309,7 @@ impl<E: Entropy + 'static> Engine<E> {
     fn confirm_held(&mut self, node: NodeId, now: Instant) {
         let is_there = |lock: &Lock| self.is_held_on(node, lock);
         let held: Vec<_> = self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
-        self.confirm(self.topology.voter(node), &held, now);
+        self.confirm(node, &held, now);
     }
 
     fn is_held_on(&self, node: NodeId, lock: &Lock) -> bool {
@@ -319,11 +317,11 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Asks for these held locks. Many are spread over a time, in groups that share a call.
-    pub(super) fn confirm(&mut self, voter: NodeId, held: &[LockId], now: Instant) {
+    pub(super) fn confirm(&mut self, node: NodeId, held: &[LockId], now: Instant) {
         let groups = u64::try_from(held.len().div_ceil(MOST_AT_ONCE)).unwrap_or(u64::MAX);
         for (group, delay) in held.chunks(MOST_AT_ONCE).zip((0..).map(|at| SPREAD.part(groups).times(at))) {
             for &id in group {
-                self.deliver_and_follow(id, Input::Confirm(voter, delay), now);
+                self.deliver_and_follow(id, Input::Confirm(node, delay), now);
             }
         }
     }

@@ -35,7 +35,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
             return Some(reply);
         };
-        let keys = &lock.spec().keys;
+        let keys = lock.spec().keys_of(tag.node);
         if let Err(error) = &mut reply {
             if let Some(redirected) = self.topology.redirect(node, tag, Some(keys), error) {
                 self.redirected(node, tag, redirected, error, now);
@@ -51,7 +51,7 @@ impl<E: Entropy + 'static> Engine<E> {
             return Some(reply);
         }
         let error = reply.err().unwrap_or_else(|| NodeError::connection(Cause::Unknown, FORMER));
-        let heard = Heard::Former(VOTER, tag.serial, &error);
+        let heard = Heard::Former(tag.node, tag.serial, &error);
         self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
         None
     }
@@ -74,7 +74,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 return self.spread(node, news, now);
             }
         };
-        let heard = Heard::Redirected(VOTER, tag.serial, instead, error);
+        let heard = Heard::Redirected(tag.node, tag.serial, instead, error);
         self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
         if let Redirected::Moved(slots) = redirected {
             self.shifted(&[slots], now);
@@ -92,8 +92,7 @@ impl<E: Entropy + 'static> Engine<E> {
             }
             Some(MapNews::Unavailable(waiting, error)) => {
                 for lock in into_sorted_set(waiting) {
-                    let heard = Heard::Down { node: VOTER, server: VOTER, error: &error };
-                    self.deliver_and_follow(lock, Input::Heard(heard), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(VOTER, &error)), now);
                 }
             }
             None => {}
@@ -111,7 +110,7 @@ impl<E: Entropy + 'static> Engine<E> {
         let there: Vec<LockId> =
             self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
         for &id in &there {
-            self.deliver_and_follow(id, Input::Heard(Heard::Ready(VOTER)), now);
+            self.deliver_and_follow(id, Input::Heard(Heard::Shifted), now);
         }
         let is_held = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_held());
         let (held, others): (Vec<LockId>, Vec<LockId>) = there.into_iter().partition(is_held);

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{
-    context::Context,
+    context::{Context, Shared},
     kind::{self, Names},
 };
 use crate::{
@@ -28,13 +28,17 @@ impl Ask for Context<'_> {
     }
 
     fn patience(&mut self, node: NodeId) -> Option<Duration> {
-        let server = self.shared.topology.serving(node, &self.spec.keys);
+        let server = self.shared.topology.serving(node, self.spec.keys_of(node));
         let round_trips = server.and_then(|server| server.round_trips());
         self.spec.placement.answer_patience(self.spec.node_timeout, round_trips)
     }
 
-    fn is_busy(&self, node: NodeId) -> bool {
-        self.in_flight.has(node)
+    fn busy(&self, node: NodeId) -> Option<NodeId> {
+        self.in_flight.server(node)
+    }
+
+    fn keys(&self, node: NodeId) -> u32 {
+        u32::try_from(self.spec.keys_of(node).count()).unwrap_or(u32::MAX)
     }
 
     fn ask(&mut self, node: NodeId, instead: Option<NodeId>, serial: u32, verb: Verb) -> (NodeId, Asked) {
@@ -43,16 +47,17 @@ impl Ask for Context<'_> {
         let value = self.owner.value(&owner_id);
         let counter = self.counter(node);
         let names = Names { owner_id: &owner_id, value: &value, counter: counter.as_deref() };
-        let call = kind::call(verb, registers, names, self.spec, self.owner, self.policy);
+        let keys = self.spec.keys_of(node);
+        let call = kind::call(verb, keys, registers, names, self.spec, self.owner, self.policy);
         let silence = self.spec.placement.silence(self.spec.node_timeout);
         let command = Command { call, silence, replication: self.spec.node_timeout };
-        let tag = Tag { lock: self.id, serial, epoch: 0 };
-        let asked = self.shared.topology.ask(node, instead, tag, &command, self.listening);
+        let tag = Tag { lock: self.id, serial, node, epoch: 0 };
+        let (server, asked) = self.shared.topology.ask(node, instead, tag, &command, self.listening);
         // A single node's vote ends a round, so that nothing is in flight when the next begins.
-        if matches!(asked, (_, Asked::Sent)) && self.spec.placement.grants_in_part() {
-            self.in_flight.add(node, serial);
+        if asked == Asked::Sent && self.spec.placement.grants_in_part() {
+            self.in_flight.add(node, server, serial);
         }
-        asked
+        (server, asked)
     }
 }
 
@@ -62,8 +67,9 @@ impl Context<'_> {
         if !self.spec.placement.is_fenced() {
             return None;
         }
-        if self.shared.topology.serving(node, &self.spec.keys).is_some_and(|server| server.is_cluster()) {
-            let key = self.spec.keys.locks().next().unwrap_or_default();
+        let keys = self.spec.keys_of(node);
+        if self.shared.topology.serving(node, keys).is_some_and(|server| server.is_cluster()) {
+            let key = keys.locks().next().unwrap_or_default();
             return Some(fence_counter_of_slot(&self.policy.prefix, key).into());
         }
         Some(self.shared.topology.counter())
@@ -71,10 +77,9 @@ impl Context<'_> {
 
     /// How long the farthest of the lock's nodes may always take to answer.
     pub(super) fn longest_round_trips(&mut self) -> Duration {
-        let topology = &mut *self.shared.topology;
-        let keys = &self.spec.keys;
-        let of = |node| topology.serving(node, keys).and_then(|server| server.round_trips());
-        self.spec.placement.nodes().filter_map(of).max().unwrap_or_default()
+        let Self { spec, shared: Shared { topology, .. }, .. } = self;
+        let of = |node| topology.serving(node, spec.keys_of(node)).and_then(|server| server.round_trips());
+        spec.placement.nodes().filter_map(of).max().unwrap_or_default()
     }
 
     /// Starts a round on every node of the lock's placement.

@@ -66,17 +66,16 @@ impl Context<'_> {
         *self.serial
     }
 
-    /// The node that sends wake-ups for this lock, if its present connection receives them.
-    pub(super) fn waker(&mut self) -> Option<NodeId> {
-        let node = self.spec.placement.waker()?;
-        let server = self.shared.topology.serving(node, &self.spec.keys);
-        server.is_some_and(|server| server.wakes()).then_some(node)
+    /// Whether the node sends wake-ups for this lock, and its present connection receives them.
+    pub(super) fn wakes(&self, node: NodeId) -> bool {
+        let server = self.shared.topology.serving(node, self.spec.keys_of(node));
+        self.spec.placement.wakes() && server.is_some_and(|server| server.wakes())
     }
 
     /// Lets each node of the placement be dialled at once, whatever the backoff.
     pub(super) fn allow_dials(&mut self) {
         for node in self.spec.placement.nodes() {
-            self.shared.topology.allow_dial(node, &self.spec.keys);
+            self.shared.topology.allow_dial(node, self.spec.keys_of(node));
         }
     }
 

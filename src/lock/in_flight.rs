@@ -2,29 +2,36 @@
 
 use crate::{id::NodeId, quorum::Heard};
 
-/// The nodes that may still answer a command of the lock, each with the serial number of the last round that was sent to
-/// it.
+/// The commands that may still be answered: the last one of each node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct InFlight(Vec<(NodeId, u32)>);
+pub(crate) struct InFlight(Vec<Sent>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Sent {
+    node: NodeId,
+    server: NodeId,
+    /// The serial number of its round.
+    serial: u32,
+}
 
 impl InFlight {
-    /// A command was sent to this node.
-    pub(super) fn add(&mut self, node: NodeId, serial: u32) {
-        self.0.retain(|&(each, _)| each != node);
-        self.0.push((node, serial));
+    /// A command was sent to this node, which the server stands for.
+    pub(super) fn add(&mut self, node: NodeId, server: NodeId, serial: u32) {
+        self.0.retain(|sent| sent.node != node);
+        self.0.push(Sent { node, server, serial });
     }
 
-    /// Whether this node may still answer a command.
-    pub(super) fn has(&self, node: NodeId) -> bool {
-        self.0.iter().any(|&(each, _)| each == node)
+    /// The server that may still answer a command to this node.
+    pub(super) fn server(&self, node: NodeId) -> Option<NodeId> {
+        self.0.iter().find(|sent| sent.node == node).map(|sent| sent.server)
     }
 
-    /// Removes the command that this news ends. Returns its node if the connection lives.
+    /// Removes the commands that this news ends. Returns the node of one whose connection lives.
     pub(super) fn end(&mut self, heard: &Heard<'_>) -> Option<NodeId> {
         let before = self.0.len();
         match *heard {
-            Heard::Down { node, .. } => {
-                self.0.retain(|&(each, _)| each != node);
+            Heard::Down(server, _) => {
+                self.0.retain(|sent| sent.server != server);
                 None
             }
             Heard::Reply(node, serial, _)
@@ -32,10 +39,10 @@ impl InFlight {
             | Heard::Redirected(node, serial, ..)
             | Heard::Unanswered(node, serial, _)
             | Heard::Former(node, serial, _) => {
-                self.0.retain(|each| *each != (node, serial));
+                self.0.retain(|sent| (sent.node, sent.serial) != (node, serial));
                 (self.0.len() < before).then_some(node)
             }
-            Heard::Ready(_) | Heard::Free(_) | Heard::Timeout => None,
+            Heard::Ready(_) | Heard::Shifted | Heard::Free(_) | Heard::Timeout => None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) enum Input<'a> {
     Wake,
     /// The slot of the lock has another server.
     Moved,
-    /// A node has a new connection, or the slot another server: the lock is to be confirmed there after this delay.
+    /// A server has a new connection, or the slot another server: the lock is to be confirmed there after this delay.
     Confirm(NodeId, Duration),
     /// This waiter is now the leader.
     Lead,

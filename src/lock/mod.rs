@@ -124,7 +124,7 @@ impl Lock {
             _ => None,
         };
         state.handle(input, cx);
-        if let Some(node) = answered.filter(|&node| !cx.in_flight.has(node)) {
+        if let Some(node) = answered.filter(|&node| cx.in_flight.server(node).is_none()) {
             state.handle(Input::Heard(Heard::Free(node)), cx);
         }
         if self.is_done() {

@@ -1,5 +1,7 @@
 //! A validated request: the parts of a lock that never change.
 
+use std::rc::Rc;
+
 use super::{
     axes::{Entry, Kind},
     policy::Policy,
@@ -7,18 +9,25 @@ use super::{
 };
 use crate::{
     error::InvalidRequest,
+    id::NodeId,
     quorum::{self, Terms},
     script::{LockKeys, into_sorted_set, is_reserved},
     time::Duration,
-    topology::{Placed, Placement},
+    topology::{Placed, Placement, Slot, Topology},
 };
 
 /// The most keys of one lock.
 const MOST_KEYS: usize = 1000;
 
+/// The most slots of one lock's keys: each takes a round trip.
+const MOST_SLOTS: usize = 64;
+
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Spec {
     pub(crate) keys: LockKeys,
+    /// The same keys by slot, in the order in which they are taken, if they are in several slots of a cluster: the nodes of
+    /// the placement stand for these groups.
+    groups: Option<Rc<[LockKeys]>>,
     pub(crate) kind: Kind,
     pub(crate) entry: Entry,
     pub(crate) placement: Placement,
@@ -33,15 +42,12 @@ pub(crate) struct Spec {
 impl Spec {
     pub(crate) fn new(
         request: &Request,
-        placement: Placement,
+        topology: &Topology,
         policy: &Policy,
     ) -> Result<Self, InvalidRequest> {
         let &Request { ttl, wait, renew, max_hold, fair, adopt, .. } = request;
         let kind = if fair { Kind::Fair } else { Kind::Exclusive };
         let entry = adopt.map_or(Entry::Acquire, |fence| Entry::Adopt { fence });
-        if !kind.is_sound_on(placement) {
-            return Err(InvalidRequest::FairOnSeveral);
-        }
         if request.keys.is_empty() || request.keys.iter().any(Vec::is_empty) {
             return Err(InvalidRequest::EmptyKey);
         }
@@ -52,19 +58,43 @@ impl Spec {
             return Err(InvalidRequest::TooManyKeys);
         }
         let names = into_sorted_set(request.keys.iter().map(Vec::as_slice));
-        let keys = LockKeys::new(&policy.prefix, &names, kind.layout());
+        let keys_of = |names: &[&[u8]]| LockKeys::new(&policy.prefix, names, kind.layout());
+        let keys = keys_of(&names);
         if keys.locks().any(is_reserved) {
             return Err(InvalidRequest::ReservedKey);
         }
+        let mut groups = Vec::new();
+        if topology.is_cluster() && names.len() > 1 {
+            let slots = keys.locks().map(Slot::of_key);
+            let by_slot = into_sorted_set(slots.zip(names.iter().copied()));
+            for group in by_slot.chunk_by(|one, other| one.0 == other.0) {
+                let names: Vec<&[u8]> = group.iter().map(|&(_, name)| name).collect();
+                groups.push(keys_of(&names));
+            }
+        }
+        let placement = topology.placement(groups.len()).ok_or(InvalidRequest::NoNode)?;
+        if groups.len() > MOST_SLOTS {
+            return Err(InvalidRequest::TooManySlots);
+        }
+        if !kind.is_sound_on(placement) {
+            let is_cluster = placement.grants_in_turn();
+            return Err(if is_cluster { InvalidRequest::FairInSlots } else { InvalidRequest::FairOnSeveral });
+        }
         let node_timeout = policy.node_timeout.unwrap_or_else(|| placement.node_timeout(ttl));
-        Ok(Self { keys, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
+        let groups = placement.grants_in_turn().then(|| groups.into());
+        Ok(Self { keys, groups, kind, entry, placement, ttl, wait, renew, max_hold, node_timeout })
+    }
+
+    /// The keys of the lock that a node of its placement has.
+    pub(crate) fn keys_of(&self, node: NodeId) -> &LockKeys {
+        usize::try_from(node.0).ok().and_then(|group| self.groups.as_ref()?.get(group)).unwrap_or(&self.keys)
     }
 
     /// The terms of the lock's votes.
     pub(crate) fn terms(&self) -> Terms {
         let dial = self.placement.dial_patience(self.node_timeout);
         let redial = Placement::redial_patience(self.node_timeout);
-        Terms { placement: self.placement, keys: self.keys.count(), dial, redial }
+        Terms { placement: self.placement, dial, redial }
     }
 
     /// Whether this is a try, which makes a single attempt.
@@ -85,8 +115,8 @@ impl Spec {
 }
 
 impl Placed for Spec {
-    fn keys(&self) -> &LockKeys {
-        &self.keys
+    fn keys_of(&self, node: NodeId) -> &LockKeys {
+        self.keys_of(node)
     }
 
     fn placement(&self) -> Placement {

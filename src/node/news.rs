@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     error::NodeError,
-    id::{ConnectionId, LockId},
+    id::{ConnectionId, LockId, NodeId},
     script::Answer,
 };
 
@@ -17,6 +17,8 @@ pub(crate) struct Tag {
     pub(crate) lock: LockId,
     /// The serial number of the round.
     pub(crate) serial: u32,
+    /// The node of the lock's placement that the command was for.
+    pub(crate) node: NodeId,
     /// The epoch of the slot's route when the command was sent; 0 if the server was not known to be part of a cluster.
     pub(crate) epoch: u32,
 }

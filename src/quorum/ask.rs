@@ -22,8 +22,11 @@ pub(crate) trait Ask {
     /// How long the node may take to answer; `None` for as long as its connection lives.
     fn patience(&mut self, node: NodeId) -> Option<Duration>;
 
-    /// Whether the node may still answer an earlier command of the lock (rule 16).
-    fn is_busy(&self, node: NodeId) -> bool;
+    /// The server that may still answer an earlier command of the lock to the node (rule 16).
+    fn busy(&self, node: NodeId) -> Option<NodeId>;
+
+    /// How many keys the node must confirm.
+    fn keys(&self, node: NodeId) -> u32;
 
     /// Sends the command of the round with this serial number to the node, or to the server `instead` to which it was
     /// redirected. Returns the server.
@@ -34,8 +37,6 @@ pub(crate) trait Ask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     pub(crate) placement: Placement,
-    /// How many keys a node must confirm.
-    pub(crate) keys: usize,
     /// How long a connection attempt may delay the vote; `None` until it succeeds or fails.
     pub(crate) dial: Option<Duration>,
     /// The same for a connection that replaces a dead one, to repeat a command.

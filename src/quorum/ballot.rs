@@ -13,6 +13,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ballot {
     pub(crate) node: NodeId,
+    /// How many keys it must confirm.
+    keys: u32,
     pub(crate) vote: BallotState,
     /// When the last command was sent. Its outcome is unknown until the node answers. `None` if nothing was sent.
     sent: Option<Instant>,
@@ -32,6 +34,8 @@ const MOST_HOPS: u32 = 5;
 /// The state of one node in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BallotState {
+    /// To be asked once the nodes before it have granted.
+    Later,
     /// Not asked on the present connection, which is being made since this listening time.
     Waiting(Instant),
     /// To be asked once the node has answered an earlier command of the lock (rule 16), since this listening time and
@@ -47,10 +51,15 @@ pub(crate) enum BallotState {
 }
 
 impl Ballot {
+    /// A node that is to be asked later.
+    pub(super) fn later(node: NodeId, verb: Verb, to: &impl Ask) -> Self {
+        let (keys, vote) = (to.keys(node), BallotState::Later);
+        Self { node, keys, vote, sent: None, verb, repeated: false, server: node, hops: 0 }
+    }
+
     /// Asks the node.
     pub(super) fn ask(node: NodeId, serial: u32, verb: Verb, to: &mut impl Ask) -> Self {
-        let vote = BallotState::Waiting(to.listening());
-        let mut ballot = Self { node, vote, sent: None, verb, repeated: false, server: node, hops: 0 };
+        let mut ballot = Self::later(node, verb, to);
         ballot.send(serial, to);
         ballot
     }
@@ -67,7 +76,10 @@ impl Ballot {
     }
 
     fn send_to(&mut self, instead: Option<NodeId>, serial: u32, to: &mut impl Ask) {
-        if to.is_busy(self.node) && !matches!(self.verb, Verb::Release(_)) {
+        if let Some(server) = to.busy(self.node)
+            && !matches!(self.verb, Verb::Release(_))
+        {
+            self.server = server;
             self.vote = BallotState::Behind(to.listening(), to.patience(self.node));
             return;
         }
@@ -171,7 +183,7 @@ impl Ballot {
             BallotState::Behind(..) | BallotState::Asked(..) | BallotState::Waiting(_) => {
                 self.vote = BallotState::Failed(error.clone());
             }
-            BallotState::Answered(_) | BallotState::Failed(_) => {}
+            BallotState::Later | BallotState::Answered(_) | BallotState::Failed(_) => {}
         }
     }
 
@@ -194,7 +206,7 @@ impl Ballot {
             }
             BallotState::Waiting(since) if self.repeated => Some(since.after(terms.redial)),
             BallotState::Waiting(since) => terms.dial.map(|dial| since.after(dial)),
-            BallotState::Answered(_) | BallotState::Failed(_) => None,
+            BallotState::Later | BallotState::Answered(_) | BallotState::Failed(_) => None,
         }
     }
 
@@ -205,7 +217,7 @@ impl Ballot {
 
     /// Whether the node is still to answer, or to be asked.
     pub(super) const fn is_pending(&self) -> bool {
-        self.is_asked() || matches!(self.vote, BallotState::Waiting(_))
+        self.is_asked() || matches!(self.vote, BallotState::Later | BallotState::Waiting(_))
     }
 
     /// Begins the patience with the node anew.
@@ -237,6 +249,21 @@ impl Ballot {
         }
     }
 
+    /// Whether the answer confirms the command for all keys.
+    pub(super) fn is_yes(&self, answer: Answer) -> bool {
+        match answer {
+            Answer::Fence(_) => true,
+            Answer::Wait { .. } => false,
+            Answer::Flag(flag) => flag,
+            Answer::Count(count) => count == self.keys.into(),
+        }
+    }
+
+    /// Whether the node answered yes.
+    pub(super) fn has_granted(&self) -> bool {
+        self.answer().is_some_and(|(_, answer)| self.is_yes(answer))
+    }
+
     /// Whether the command was repeated on a new connection, so that the first one may have been carried out too.
     pub(super) const fn is_repeated(&self) -> bool {
         self.repeated
@@ -258,16 +285,6 @@ impl Ballot {
     }
 }
 
-/// Whether the answer confirms the command for all `keys` keys.
-pub(super) fn is_yes(answer: Answer, keys: usize) -> bool {
-    match answer {
-        Answer::Fence(_) => true,
-        Answer::Wait { .. } => false,
-        Answer::Flag(flag) => flag,
-        Answer::Count(count) => usize::try_from(count) == Ok(keys),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
@@ -283,6 +300,7 @@ mod tests {
             let error = ServerError { prefix: String::new(), message: String::new(), transient, ran };
             let ballot = Ballot {
                 node: NodeId(0),
+                keys: 1,
                 vote: BallotState::Failed(NodeError::Server(Rc::new(error))),
                 sent: Some(Instant::default()),
                 verb: Verb::Acquire(Waiter::Absent),

@@ -2,7 +2,7 @@
 
 use super::{
     ask::{Ask, Terms},
-    ballot::{Ballot, BallotState, is_yes},
+    ballot::{Ballot, BallotState},
     tally::{Tally, Verdict},
 };
 use crate::{
@@ -15,12 +15,14 @@ use crate::{
 /// What a round learns about a node.
 #[derive(Debug)]
 pub(crate) enum Heard<'a> {
-    /// The node is ready for commands.
+    /// A server is ready for commands.
     Ready(NodeId),
+    /// Other servers may stand for the nodes now.
+    Shifted,
     /// The node has answered the lock's last command.
     Free(NodeId),
-    /// The connection to a server ended or could not be made, which the node stands for.
-    Down { node: NodeId, server: NodeId, error: &'a NodeError },
+    /// The connection to a server ended or could not be made.
+    Down(NodeId, &'a NodeError),
     /// The command of the round with this serial number will get no answer from the node, whose connection lives.
     Unanswered(NodeId, u32, &'a NodeError),
     /// The node answered the round with this serial number.
@@ -45,11 +47,16 @@ pub(crate) struct Round {
 }
 
 impl Round {
-    /// Asks every node at once (rule 3).
+    /// Asks every node at once (rule 3), or one after the other if the placement takes the lock so (rule 12).
     pub(crate) fn start(verb: Verb, serial: u32, terms: Terms, to: &mut impl Ask) -> Self {
+        let in_turn = terms.placement.grants_in_turn() && matches!(verb, Verb::Acquire(_));
         let mut ballots = Vec::with_capacity(terms.placement.count());
         for node in terms.placement.nodes() {
-            ballots.push(Ballot::ask(node, serial, verb, to));
+            ballots.push(if in_turn && !ballots.is_empty() {
+                Ballot::later(node, verb, to)
+            } else {
+                Ballot::ask(node, serial, verb, to)
+            });
         }
         Self { serial, verb, terms, ballots }
     }
@@ -77,15 +84,15 @@ impl Round {
     pub(crate) fn handle(&mut self, heard: Heard<'_>, to: &mut impl Ask) -> bool {
         let serial = self.serial;
         match heard {
-            Heard::Ready(node) => self.at(node, |ballot| ballot.on_ready(serial, to)),
+            Heard::Ready(server) => self.on(server, |ballot| ballot.on_ready(serial, to)),
+            Heard::Shifted => self.ballots.iter_mut().for_each(|ballot| ballot.on_ready(serial, to)),
             Heard::Free(node) => self.at(node, |ballot| ballot.on_free(serial, to)),
-            Heard::Down { node, server, error } => self.at(node, |ballot| {
-                if ballot.server == server {
-                    ballot.on_down(error, serial, to);
-                }
-            }),
+            Heard::Down(server, error) => self.on(server, |ballot| ballot.on_down(error, serial, to)),
             Heard::Timeout => self.expire(to),
-            Heard::Reply(node, of, reply) if self.is(of) => self.on_reply(node, reply),
+            Heard::Reply(node, of, reply) if self.is(of) => {
+                self.on_reply(node, reply);
+                self.ask_next(to);
+            }
             Heard::Unanswered(node, of, error) if self.is(of) => {
                 self.at(node, |ballot| ballot.on_down(error, serial, to));
             }
@@ -108,6 +115,15 @@ impl Round {
         self.at(node, |ballot| ballot.on_reply(reply));
     }
 
+    /// Asks the next node, if all before it have granted.
+    fn ask_next(&mut self, to: &mut impl Ask) {
+        let serial = self.serial;
+        let next = self.ballots.iter_mut().find(|ballot| !ballot.has_granted());
+        if let Some(ballot) = next.filter(|ballot| ballot.vote == BallotState::Later) {
+            ballot.send(serial, to);
+        }
+    }
+
     /// Asks one node for something other than the round's verb.
     pub(crate) fn ask_instead(&mut self, node: NodeId, verb: Verb, to: &mut impl Ask) {
         let serial = self.serial;
@@ -120,7 +136,7 @@ impl Round {
         let serial = self.serial;
         for ballot in &mut self.ballots {
             if matches!(&ballot.vote, BallotState::Failed(error) if !error.is_permanent())
-                && !to.is_busy(ballot.node)
+                && to.busy(ballot.node).is_none()
             {
                 ballot.begin_anew();
                 ballot.send(serial, to);
@@ -158,12 +174,10 @@ impl Round {
         let mut tally = Tally::default();
         for ballot in &self.ballots {
             let votes = match ballot.vote {
-                BallotState::Waiting(_) | BallotState::Behind(..) | BallotState::Asked(..) => {
-                    &mut tally.pending
-                }
                 BallotState::Failed(_) => &mut tally.failed,
-                BallotState::Answered(answer) if is_yes(answer, self.terms.keys) => &mut tally.yes,
+                BallotState::Answered(answer) if ballot.is_yes(answer) => &mut tally.yes,
                 BallotState::Answered(_) => &mut tally.no,
+                _ => &mut tally.pending,
             };
             *votes = votes.saturating_add(1);
         }
@@ -201,9 +215,10 @@ impl Round {
         self.ballots.iter().any(Ballot::is_asked)
     }
 
-    /// Whether a node is still to answer, or to be asked.
-    pub(crate) fn is_pending(&self, node: NodeId) -> bool {
-        self.ballots.iter().any(|ballot| ballot.node == node && ballot.is_pending())
+    /// Whether all that this server may stand for is still to be answered, or to be asked for.
+    pub(crate) fn is_pending(&self, server: NodeId) -> bool {
+        let of_others = |ballot: &Ballot| self.terms.placement.has_votes() && ballot.node != server;
+        self.ballots.iter().all(|ballot| of_others(ballot) || ballot.is_pending())
     }
 
     /// How many nodes could not be asked, or failed to answer.
@@ -243,9 +258,7 @@ impl Round {
         let is_faulty = |ballot: &&Ballot| match ballot.vote {
             BallotState::Failed(_) => true,
             BallotState::Answered(_) => false,
-            BallotState::Waiting(_) | BallotState::Behind(..) | BallotState::Asked(..) => {
-                ballot.is_repeated()
-            }
+            _ => ballot.is_repeated(),
         };
         let failed = self.ballots.iter().filter(is_faulty).count();
         failed > self.ballots.len().saturating_sub(self.terms.placement.needed())
@@ -276,9 +289,30 @@ impl Round {
         self.ballots.iter().any(Ballot::is_repeated)
     }
 
+    /// The first node that denied.
+    pub(crate) fn denier(&self) -> Option<NodeId> {
+        self.answers().find_map(|(node, _, answer)| matches!(answer, Answer::Wait { .. }).then_some(node))
+    }
+
+    /// Whether the nodes are independent servers, each of which has a vote.
+    pub(crate) const fn has_votes(&self) -> bool {
+        self.terms.placement.has_votes()
+    }
+
+    /// The largest fence among the grants; 0 if there is none.
+    pub(crate) fn largest_fence(&self) -> u64 {
+        let fence = |(_, _, answer)| if let Answer::Fence(fence) = answer { fence } else { 0 };
+        self.answers().map(fence).max().unwrap_or_default()
+    }
+
     fn at(&mut self, node: NodeId, change: impl FnOnce(&mut Ballot)) {
         if let Some(ballot) = self.ballots.iter_mut().find(|ballot| ballot.node == node) {
             change(ballot);
         }
+    }
+
+    /// Changes the ballots of the nodes for which this server stands, or stood when it was asked.
+    fn on(&mut self, server: NodeId, change: impl FnMut(&mut Ballot)) {
+        self.ballots.iter_mut().filter(|ballot| ballot.server == server).for_each(change);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     lock_keys::LockKeys,
     scripts::{
         ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
-        Script,
+        RAISE_FENCE, Script,
     },
     verb::Waiter,
 };
@@ -98,6 +98,16 @@ pub(crate) fn fair_acquire<'a>(
     let wait = Bytes(if wait { b"1" } else { b"0" });
     let common = [Some(millis(ttl)), Some(Bytes(value)), Some(Bytes(waiter)), Some(millis(kept)), Some(wait)];
     Call { script: &FAIR_ACQUIRE, keys, roles: FAIR_ACQUIRE.layout.len(), counter, common, own: [None; 2] }
+}
+
+/// Raises the fence counter to at least `fence`, if all keys hold the value.
+pub(crate) fn raise_fence<'a>(
+    keys: &'a LockKeys,
+    counter: Option<&'a [u8]>,
+    value: &'a [u8],
+    fence: u64,
+) -> Call<'a> {
+    Call { counter, ..plain(&RAISE_FENCE, keys, [Some(Bytes(value)), Some(Number(fence)), None], None) }
 }
 
 /// Extends all keys that hold the value to at least `ttl` from now. A `ttl` of zero only checks whether they do.

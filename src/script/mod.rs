@@ -12,12 +12,13 @@ pub use answer::Answer;
 pub(crate) use answer::Said;
 pub(crate) use calls::{
     Argument, Call, Registration, adopt, exclusive_acquire, exclusive_release, extend, fair_acquire,
-    fair_release,
+    fair_release, raise_fence,
 };
 pub use keys::KeyRole;
 pub(crate) use keys::{MARK, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved};
 pub(crate) use lock_keys::LockKeys;
 pub use scripts::{
-    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
+    RAISE_FENCE, Script,
 };
 pub(crate) use verb::{Verb, Waiter};

@@ -78,6 +78,15 @@ script!(
     false
 );
 script!(
+    /// Raises the fence counter to the fence of a lock that has keys in several slots.
+    RAISE_FENCE,
+    "raise_fence",
+    ["fence"],
+    Returns::Flag,
+    [Lock],
+    false
+);
+script!(
     /// Extends the lease of keys, or only verifies that they hold their value.
     EXTEND,
     "extend",
@@ -125,9 +134,10 @@ script!(
 
 impl Script {
     /// Every script.
-    pub const ALL: [&'static Self; 7] = [
+    pub const ALL: [&'static Self; 8] = [
         &EXCLUSIVE_ACQUIRE,
         &MULTI_ACQUIRE,
+        &RAISE_FENCE,
         &EXTEND,
         &ADOPT,
         &EXCLUSIVE_RELEASE,

@@ -7,6 +7,8 @@ pub(crate) enum Verb {
     Acquire(Waiter),
     /// Take over a lock that the token holds already, and extend its lease.
     Adopt,
+    /// Raise the fence counter of the keys' slot to at least this fence.
+    Raise(u64),
     /// Extend the lease to at least this span from now. Zero only checks whether the token holds the keys.
     Extend(Duration),
     /// Delete the keys that the token holds.

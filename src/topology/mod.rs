@@ -25,12 +25,12 @@ use cluster::Cluster;
 pub(crate) use cluster::{MapNews, Redirected};
 pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement, VOTER};
 use servers::Servers;
-use slots::Slot;
-pub(crate) use slots::Slots;
+pub(crate) use slots::{Slot, Slots};
 
 /// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
 ///
-/// A cluster has one vote: to locks it is the node 0, which stands for whichever server has their slot.
+/// A cluster has one vote: to locks it is the node 0, which stands for whichever server has their slot. To a lock with keys in
+/// several slots it is as many nodes, each of which stands for whichever server has that slot.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Topology {
     servers: Servers,
@@ -99,10 +99,12 @@ impl Topology {
         self.cluster.is_none() && self.servers.len() > 1
     }
 
-    /// The placement of a lock: all nodes, whatever its keys, or the cluster. `None` if there are no nodes.
-    pub(crate) fn placement(&self) -> Option<Placement> {
+    /// The placement of a lock: all nodes, whatever its keys, or the cluster, where it has keys in so many slots. `None` if
+    /// there are no nodes.
+    pub(crate) fn placement(&self, slots: usize) -> Option<Placement> {
         if self.cluster.is_some() {
-            return Some(Placement::Single(VOTER));
+            let several = u32::try_from(slots).ok().filter(|&slots| slots > 1);
+            return Some(several.map_or(Placement::Single(VOTER), Placement::Slots));
         }
         match u32::try_from(self.servers.len()) {
             Ok(0) => None,
@@ -134,7 +136,7 @@ impl Topology {
         Some((node, news))
     }
 
-    /// Sends a command to a node of the placement, or to the server that has its slot, or to the one `instead` to which it
+    /// Sends a command to a node of the placement, or to the server that has its keys' slot, or to the one `instead` to which it
     /// was redirected. Returns the server.
     pub(crate) fn ask(
         &mut self,
@@ -153,11 +155,11 @@ impl Topology {
                 }
                 None if cluster.is_unknown() => {
                     cluster.wait(tag.lock);
-                    return (node, Asked::Waiting);
+                    return (VOTER, Asked::Waiting);
                 }
                 None => {
                     cluster.want();
-                    return (node, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
+                    return (VOTER, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
                 }
             }
         }

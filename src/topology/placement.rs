@@ -11,7 +11,8 @@ pub(crate) const VOTER: NodeId = NodeId(0);
 
 /// What the topology asks of a lock.
 pub(crate) trait Placed {
-    fn keys(&self) -> &LockKeys;
+    /// The keys that this node of the placement has.
+    fn keys_of(&self, node: NodeId) -> &LockKeys;
     fn placement(&self) -> Placement;
 }
 
@@ -22,6 +23,8 @@ pub(crate) enum Placement {
     Single(NodeId),
     /// A majority of this many independent nodes decides: Redlock.
     Majority(u32),
+    /// Each of this many nodes must grant its part of the keys: the slots of a cluster in which the lock has keys.
+    Slots(u32),
 }
 
 impl Placement {
@@ -29,7 +32,7 @@ impl Placement {
     pub(crate) fn nodes(self) -> impl Iterator<Item = NodeId> + use<> {
         let (first, count) = match self {
             Self::Single(NodeId(node)) => (node, 1),
-            Self::Majority(count) => (0, count),
+            Self::Majority(count) | Self::Slots(count) => (0, count),
         };
         (first..first.saturating_add(count)).map(NodeId)
     }
@@ -38,19 +41,31 @@ impl Placement {
     pub(crate) fn count(self) -> usize {
         match self {
             Self::Single(_) => 1,
-            Self::Majority(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Self::Majority(count) | Self::Slots(count) => usize::try_from(count).unwrap_or(usize::MAX),
         }
     }
 
-    /// How many nodes must grant (rule 2): two majorities have a node in common.
+    /// How many nodes must grant. Two majorities have a node in common (rule 2). Of several slots, each has keys that no
+    /// other has (rule 12).
     pub(crate) fn needed(self) -> usize {
-        majority(self.count())
+        if self.has_votes() { majority(self.count()) } else { self.count() }
     }
 
-    /// Whether grants have a fence (rule 8). Several nodes have several counters, whose largest value does not grow
-    /// with every grant.
+    /// Whether the nodes are independent servers, each of which has a vote.
+    pub(crate) const fn has_votes(self) -> bool {
+        matches!(self, Self::Majority(_))
+    }
+
+    /// Whether grants have a fence (rule 8). Independent nodes have counters whose largest value does not grow with every
+    /// grant. Those of several slots are raised to it.
     pub(crate) const fn is_fenced(self) -> bool {
-        matches!(self, Self::Single(_))
+        !self.has_votes()
+    }
+
+    /// Whether the nodes are asked for their grants one after the other (rule 12). Their order is the same for all clients: of
+    /// two locks, the one that is granted the first common node is not denied by the other one.
+    pub(crate) const fn grants_in_turn(self) -> bool {
+        matches!(self, Self::Slots(_))
     }
 
     /// Whether waiters arrive in one order, as a fair queue requires.
@@ -58,25 +73,32 @@ impl Placement {
         matches!(self, Self::Single(_))
     }
 
-    /// The node that wakes waiters. `None` for several nodes, because each would wake another waiter.
-    pub(crate) const fn waker(self) -> Option<NodeId> {
+    /// The node, if there is only one.
+    pub(crate) const fn only(self) -> Option<NodeId> {
         match self {
             Self::Single(node) => Some(node),
-            Self::Majority(_) => None,
+            Self::Majority(_) | Self::Slots(_) => None,
         }
+    }
+
+    /// Whether a node wakes the waiters that it denied. Independent nodes do not: each would wake another waiter.
+    pub(crate) const fn wakes(self) -> bool {
+        !self.has_votes()
     }
 
     /// Whether a denied attempt may have grants on some nodes, which block other clients and the next attempt.
     pub(crate) const fn grants_in_part(self) -> bool {
-        matches!(self, Self::Majority(_))
+        !matches!(self, Self::Single(_))
     }
 
-    /// The default of `nodeTimeout`, for a lease of `ttl`: how long to wait for one server. On a single node there is no
-    /// other to turn to, so it only serves to notice a dead connection: a quarter of the lease, 100 ms to 2 s. Among
+    /// The default of `nodeTimeout`, for a lease of `ttl`: how long to wait for one server. Where each node is needed, there
+    /// is no other to turn to, so it only serves to notice a dead connection: a quarter of the lease, 100 ms to 2 s. Among
     /// several nodes, a silent one must not delay the others: 5 % of the lease, 20 ms to 1 s.
     pub(crate) fn node_timeout(self, ttl: Duration) -> Duration {
         match self {
-            Self::Single(_) => ttl.part(4).clamp(Duration::from_millis(100), Duration::from_millis(2000)),
+            Self::Single(_) | Self::Slots(_) => {
+                ttl.part(4).clamp(Duration::from_millis(100), Duration::from_millis(2000))
+            }
             Self::Majority(_) => ttl.part(20).clamp(Duration::from_millis(20), Duration::from_millis(1000)),
         }
     }
@@ -89,7 +111,7 @@ impl Placement {
         round_trips: Option<Duration>,
     ) -> Option<Duration> {
         match self {
-            Self::Single(_) => None,
+            Self::Single(_) | Self::Slots(_) => None,
             Self::Majority(_) => Some(node_timeout.max(round_trips.unwrap_or(DIAL_PATIENCE))),
         }
     }
@@ -97,7 +119,7 @@ impl Placement {
     /// How long a connection may be silent before it counts as dead.
     pub(crate) fn silence(self, node_timeout: Duration) -> Duration {
         match self {
-            Self::Single(_) => node_timeout,
+            Self::Single(_) | Self::Slots(_) => node_timeout,
             // A round has given up on the node long before. It may only be slow, and dialling again costs more.
             Self::Majority(_) => node_timeout.times(4).max(Duration::from_millis(500)),
         }
@@ -107,7 +129,7 @@ impl Placement {
     /// and the attempt fails when the connection does.
     pub(crate) fn dial_patience(self, node_timeout: Duration) -> Option<Duration> {
         match self {
-            Self::Single(_) => None,
+            Self::Single(_) | Self::Slots(_) => None,
             Self::Majority(_) => Some(Self::redial_patience(node_timeout)),
         }
     }

@@ -50,17 +50,15 @@ impl Topology {
         }
     }
 
-    /// Whether the lock with these keys is on this server, which is a node of its placement or has its slot.
+    /// Whether the lock is on this server, which is a node of its placement or has a slot of it.
     pub(crate) fn is_on(&self, server: NodeId, spec: &impl Placed) -> bool {
         match &self.cluster {
-            Some(cluster) => cluster.route(Slot::of(spec.keys())).is_some_and(|route| route.node == server),
+            Some(cluster) => spec.placement().nodes().any(|node| {
+                let route = cluster.route(Slot::of(spec.keys_of(node)));
+                route.is_some_and(|route| route.node == server)
+            }),
             None => spec.placement().nodes().any(|node| node == server),
         }
-    }
-
-    /// The node of a placement for which this server stands.
-    pub(crate) fn voter(&self, server: NodeId) -> NodeId {
-        if self.is_cluster() { VOTER } else { server }
     }
 
     pub(crate) fn is_cluster(&self) -> bool {
@@ -75,10 +73,12 @@ impl Topology {
             .is_none_or(|cluster| cluster.route(Slot::of(keys)).is_some_and(|route| route.epoch == tag.epoch))
     }
 
-    /// Whether a lock with these keys is in one of the slots.
+    /// Whether a lock has keys in one of the slots.
     pub(crate) fn is_in(&self, spec: &impl Placed, slots: &[Slots]) -> bool {
-        let slot = Slot::of(spec.keys());
-        slots.iter().any(|&(first, last)| first <= slot && slot <= last)
+        spec.placement().nodes().any(|node| {
+            let slot = Slot::of(spec.keys_of(node));
+            slots.iter().any(|&(first, last)| first <= slot && slot <= last)
+        })
     }
 
     /// What an error of a server of a cluster says about where the lock's slot is. `None` if it is no redirect. What a former

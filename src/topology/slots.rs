@@ -21,9 +21,13 @@ impl Slot {
         self.0.into()
     }
 
-    /// The slot of a lock's first key. The others are in it too, or the server refuses the lock.
+    pub(crate) fn of_key(key: &[u8]) -> Self {
+        Self(redis_keyslot(key))
+    }
+
+    /// The slot of these keys, which have it in common.
     pub(crate) fn of(keys: &LockKeys) -> Self {
-        Self(redis_keyslot(keys.locks().next().unwrap_or_default()))
+        Self::of_key(keys.locks().next().unwrap_or_default())
     }
 }
 

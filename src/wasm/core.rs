@@ -309,10 +309,13 @@ impl Iterator for Names<'_> {
 fn error(invalid: InvalidRequest) -> JsValue {
     let text = invalid.describe();
     match invalid {
-        InvalidRequest::BadLease | InvalidRequest::TooManyKeys => RangeError::new(text).into(),
+        InvalidRequest::BadLease | InvalidRequest::TooManyKeys | InvalidRequest::TooManySlots => {
+            RangeError::new(text).into()
+        }
         InvalidRequest::NoNode
         | InvalidRequest::EmptyKey
         | InvalidRequest::ReservedKey
-        | InvalidRequest::FairOnSeveral => TypeError::new(text).into(),
+        | InvalidRequest::FairOnSeveral
+        | InvalidRequest::FairInSlots => TypeError::new(text).into(),
     }
 }

@@ -37,6 +37,8 @@ mod renewing;
 mod replicas;
 mod same_token;
 mod server_errors;
+mod several_slots;
+mod several_slots_held;
 mod transports;
 mod try_acquire;
 mod validity;

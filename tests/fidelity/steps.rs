@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use redlatch::{
-    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
+    RAISE_FENCE, Script,
 };
 
 /// Connections that a sequence has.
@@ -140,7 +141,7 @@ pub fn command() -> impl Strategy<Value = Vec<Word>> {
 /// A call of one of the scripts, by hash or by source.
 pub fn script() -> impl Strategy<Value = Vec<Word>> {
     let which = prop_oneof![
-        4 => exclusive_acquire(), 2 => multi_acquire(), 2 => extend(), 1 => adopt(), 3 => exclusive_release(),
+        4 => exclusive_acquire(), 2 => multi_acquire(), 1 => raise_fence(), 2 => extend(), 1 => adopt(), 3 => exclusive_release(),
         5 => fair_acquire(), 3 => fair_release(),
     ];
     (which, prop::bool::weighted(0.3)).prop_map(|(Call { script, keys, arguments }, by_source)| {
@@ -222,6 +223,18 @@ fn multi_acquire() -> BoxedStrategy<Call> {
             let count = text(locks.len().to_string());
             let kept = kept.unwrap_or_else(|| text(""));
             Call { script: &MULTI_ACQUIRE, keys, arguments: vec![count, lease, kept, value, waiter] }
+        })
+        .boxed()
+}
+
+fn raise_fence() -> BoxedStrategy<Call> {
+    // Below and above what the counter has, by the server's time.
+    let fence = one_of(&["1", "1700000000000000", "1900000000000000", "9007199254740880"]);
+    (locks(), value(), fence)
+        .prop_map(|(locks, value, fence)| Call {
+            script: &RAISE_FENCE,
+            keys: keys_of(&locks, &[], true),
+            arguments: vec![value, fence],
         })
         .boxed()
 }

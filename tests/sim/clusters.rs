@@ -1,6 +1,8 @@
 //! Worlds in which the server is a Redis Cluster of two to four masters, most of them with a replica each. Clients know one
 //! or two of the nodes. Slots move, replicas take over, and nodes hear of it late.
 
+use std::collections::BTreeSet;
+
 use redis_protocol::redis_keyslot;
 
 use crate::{
@@ -87,6 +89,26 @@ impl Upheaval {
 /// The slot of a key of the plan.
 pub fn slot_of(key: usize) -> u16 {
     redis_keyslot(&key_name(key))
+}
+
+/// The slots of keys of the plan.
+pub fn slots_of<'a>(keys: impl IntoIterator<Item = &'a usize>) -> BTreeSet<u16> {
+    keys.into_iter().map(|&key| slot_of(key)).collect()
+}
+
+/// Gives plain locks of a cluster keys in several slots.
+pub fn several_slots(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op]) {
+    if ops.iter().flat_map(|op| &op.keys).any(|&key| key >= TAGGED) {
+        return;
+    }
+    settings.keys = settings.keys.max(2);
+    // Each slot takes a round trip, and all together must take less than a lease.
+    settings.distances.iter_mut().for_each(|distance| *distance /= 4);
+    for op in ops.iter_mut().filter(|op| !op.fair) {
+        for _ in 0..rng.pick(&[0, 1, 1, 2]) {
+            op.keys.push(rng.index(settings.keys));
+        }
+    }
 }
 
 /// Makes the one server of a world a cluster.

@@ -8,9 +8,10 @@ use redlatch::{Duration, HandleId, NodeId};
 use crate::{
     client::{SimClient, Stage, Task},
     cluster::address,
-    clusters::slot_of,
+    clusters::slots_of,
     network::LinkId,
     observer::Violation,
+    routes::Route,
     simulation::Simulation,
 };
 
@@ -38,7 +39,6 @@ pub struct Confirmations {
 
 /// A held lock whose slot has another node, as its client knows.
 struct Moved {
-    slot: u16,
     /// How many calls had been written when the client read of it.
     since: u64,
     /// By when to ask, in the client's listening time.
@@ -71,8 +71,9 @@ impl Simulation<'_> {
             Some(routes) => routes.of(client, slot).is_some_and(|route| route.node == server),
             None => true,
         };
-        let is_held =
-            |task: &Task| task.stage == Stage::Held && is_there(slot_of(self.plan.ops[task.op].keys[0]));
+        let is_held = |task: &Task| {
+            task.stage == Stage::Held && slots_of(&self.plan.ops[task.op].keys).into_iter().any(is_there)
+        };
         for (&lock, _) in tasks.iter().filter(|(_, task)| is_held(task)) {
             self.observer.count("to be confirmed on a new connection");
             self.confirmations.due.insert((client, lock), (link, by));
@@ -102,10 +103,10 @@ impl Simulation<'_> {
         let SimClient { tasks, listening, .. } = &self.clients[client];
         let by = listening.least.plus(AFTER_MOVE).plus(LATENESS);
         for (&lock, task) in tasks.iter().filter(|(_, task)| task.stage == Stage::Held) {
-            let slot = slot_of(self.plan.ops[task.op].keys[0]);
-            if slots.contains(&slot) {
+            let of_lock = slots_of(&self.plan.ops[task.op].keys);
+            if slots.iter().any(|slot| of_lock.contains(slot)) {
                 self.observer.count("to be confirmed at another node");
-                self.confirmations.moved.insert((client, lock), Moved { slot, since, by });
+                self.confirmations.moved.insert((client, lock), Moved { since, by });
             }
         }
     }
@@ -122,9 +123,14 @@ impl Simulation<'_> {
             let task = &tasks[&lock];
             let is_open =
                 task.stage == Stage::Held && self.validity.last_call(client, &task.owner) <= moved.since;
-            let route = self.validity.routes.as_ref().and_then(|routes| routes.of(client, moved.slot));
+            // One question concerns all slots of the lock.
+            let nodes = slots_of(&self.plan.ops[task.op].keys)
+                .into_iter()
+                .map(|slot| self.validity.routes.as_ref().and_then(|routes| routes.of(client, slot)));
+            let mut can_be_asked =
+                nodes.map(|route| route.is_some_and(|route| self.is_ready(client, route.node)));
             let is_asked = || self.is_asking(client, &task.owner);
-            if is_open && (is_asked() || !route.is_some_and(|route| self.is_ready(client, route.node))) {
+            if is_open && (is_asked() || !can_be_asked.all(|can| can)) {
                 moved.by = listening.least.plus(AFTER_MOVE).plus(LATENESS);
             } else if is_open && listening.least > moved.by {
                 late = Some(lock);
@@ -154,8 +160,9 @@ impl Simulation<'_> {
             }
             let task = &tasks[&lock];
             let is_elsewhere = self.validity.routes.as_ref().is_some_and(|routes| {
-                let route = routes.of(client, slot_of(self.plan.ops[task.op].keys[0]));
-                let is_there = route.is_some_and(|route| route.node == links[&link].server);
+                let is_on_link = |route: Route| route.node == links[&link].server;
+                let mut slots = slots_of(&self.plan.ops[task.op].keys).into_iter();
+                let is_there = slots.any(|slot| routes.of(client, slot).is_some_and(is_on_link));
                 // A question may wait for a connection to the node to which it was redirected.
                 let mut nodes = self.clients[client].engine.inspect().nodes.into_iter();
                 let is_dialling = nodes.any(|node| node.state == "connecting");

@@ -37,9 +37,17 @@ impl Simulation<'_> {
                 let keys: BTreeSet<_> = op.keys.iter().copied().collect();
                 if minted || adopted {
                     let told = if adopted { Told::Extended } else { Told::Granted };
-                    self.validity.check_told(client, &owner, told, 0)?;
+                    self.validity.check_told(client, &owner, &op.keys, told, 0)?;
                 }
-                let hold = Hold { client, lock, owner, minted, adopted, keys, asked };
+                if self.plan.settings.turns(&op.keys) > 1 {
+                    self.observer.count(if adopted {
+                        "adopted in several slots"
+                    } else {
+                        "granted in several slots"
+                    });
+                }
+                let turns = self.plan.settings.turns(&op.keys);
+                let hold = Hold { client, lock, owner, minted, adopted, keys, turns, asked };
                 let (clients, time) = (&self.clients, self.now);
                 self.observer
                     .lock_reported(hold, fence, |hold| clients[hold.client].believes(hold.lock, time))?;
@@ -58,9 +66,9 @@ impl Simulation<'_> {
                 }
                 task.stage = Stage::Over;
                 let op = &self.plan.ops[self.clients[client].tasks[&lock].op];
-                // A token of the application cannot be replaced by another one after some of several servers
-                // granted it.
-                let gave_up = op.token.is_some() && self.plan.settings.votes() > 1;
+                // A token of the application cannot be replaced by another one after some of several servers, or of
+                // several slots, granted it.
+                let gave_up = op.token.is_some() && self.plan.settings.grants_in_part(&op.keys);
                 // A limited wait may be over before the slot has moved.
                 let is_moving = self.plan.settings.cluster.is_some() && failure.code == Code::Server;
                 let timed_out =
@@ -85,9 +93,10 @@ impl Simulation<'_> {
                     return Err(twice("a loss", lock, task.stage));
                 }
                 task.stage = Stage::Over;
-                let owner = task.owner.clone();
+                let (owner, op) = (task.owner.clone(), task.op);
+                let keys = self.plan.ops[op].keys.clone();
                 if loss == Loss::NotOurs {
-                    self.validity.check_told(client, &owner, Told::NotOurs, 0)?;
+                    self.validity.check_told(client, &owner, &keys, Told::NotOurs, 0)?;
                     self.observer.evidence.check_denied(&owner)?;
                 }
                 self.observer.over(client, lock);
@@ -114,8 +123,14 @@ impl Simulation<'_> {
                 });
             }
             Event::Extended { op, .. } => {
-                let (owner, since) = self.end_operation(client, op)?;
-                self.validity.check_told(client, &owner, Told::Extended, since)?;
+                let (index, owner, since) = self.end_operation(client, op)?;
+                self.validity.check_told(
+                    client,
+                    &owner,
+                    &self.plan.ops[index].keys,
+                    Told::Extended,
+                    since,
+                )?;
             }
             Event::Verified { op, .. } => drop(self.end_operation(client, op)?),
             Event::OperationFailed { op, lock, failure } => {
@@ -131,12 +146,14 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    /// An operation is answered: the token of its lock, and how many calls had been written before it was requested. The
-    /// event names the handle that is held longest; what counts is the operation's own id.
-    fn end_operation(&mut self, client: usize, op: OperationId) -> Result<(Vec<u8>, u64), Violation> {
+    /// An operation is answered: the plan and the token of its lock, and how many calls had been written before it was
+    /// requested. The event names the handle that is held longest; what counts is the operation's own id.
+    fn end_operation(&mut self, client: usize, op: OperationId) -> Result<(usize, Vec<u8>, u64), Violation> {
         let again = || Violation::new("settled once", format!("client {client} hears of {op:?} again"));
         let mut tasks = self.clients[client].tasks.values_mut();
-        tasks.find_map(|task| Some((task.owner.clone(), task.operations.remove(&op)?))).ok_or_else(again)
+        tasks
+            .find_map(|task| Some((task.op, task.owner.clone(), task.operations.remove(&op)?)))
+            .ok_or_else(again)
     }
 
     /// A release has ended.
@@ -155,8 +172,9 @@ impl Simulation<'_> {
         let shared =
             self.observer.let_go(&task.owner, client) || self.observer.taken_over(&task.owner, client);
         if outcome == ReleaseOutcome::Released && task.minted {
-            let keys: BTreeSet<_> = self.plan.ops[task.op].keys.iter().collect();
-            self.observer.evidence.check_released(&task.owner, keys.len())?;
+            let keys = &self.plan.ops[task.op].keys;
+            let (turns, keys) = (self.plan.settings.turns(keys), keys.iter().copied().collect());
+            self.observer.evidence.check_released(&task.owner, &keys, turns)?;
         }
         // A release that a slot's move holds up may come after the end of the lease.
         let is_in_time = self.plan.settings.cluster.is_none();
@@ -195,8 +213,8 @@ impl Simulation<'_> {
         let task = &this.tasks[&lock];
         let op = &self.plan.ops[task.op];
         let listened = this.listening.most.minus(task.listened);
-        // Under a token of the application, the first attempt on several servers may be the last.
-        let may_retry = op.token.is_none() || self.plan.settings.votes() == 1;
+        // Under a token of the application, the first attempt on several servers, or in several slots, may be the last.
+        let may_retry = op.token.is_none() || !self.plan.settings.grants_in_part(&op.keys);
         let is_early = op.wait > 0 && may_retry && listened < Duration::from_millis(op.wait);
         if failure.code == Code::Timeout && is_early {
             return Err(text("fails before the end of its wait"));

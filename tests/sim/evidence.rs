@@ -3,19 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    clusters::{slot_of, slots_of},
     observer::{Hold, Violation},
     plan::Micros,
     server::Executed,
+    wire::slot,
 };
 
 pub struct Evidence {
     servers: usize,
     /// Grants that servers made, by token.
     granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
+    /// The slots in which a token was granted keys, and when last; those in which its leases were extended.
+    granted_in: BTreeMap<Vec<u8>, BTreeMap<u16, Micros>>,
+    extended_in: BTreeMap<Vec<u8>, BTreeMap<u16, Micros>>,
     /// Servers that extended leases, by token, and when.
     extended: BTreeMap<Vec<u8>, Vec<(usize, Micros)>>,
-    /// Servers that deleted keys of a token, and how many.
-    deleted: Vec<(Vec<u8>, usize)>,
+    /// The keys of a token that servers deleted: in which slot, and how many.
+    deleted: Vec<(Vec<u8>, u16, usize)>,
     /// Servers that replied that a token does not hold the keys.
     denied: BTreeMap<Vec<u8>, BTreeSet<usize>>,
 }
@@ -25,6 +30,8 @@ impl Evidence {
         Self {
             servers,
             granted: BTreeMap::new(),
+            granted_in: BTreeMap::new(),
+            extended_in: BTreeMap::new(),
             extended: BTreeMap::new(),
             deleted: Vec::new(),
             denied: BTreeMap::new(),
@@ -39,12 +46,14 @@ impl Evidence {
         if let Some(fence) = executed.fence {
             is_back = self.denied.get(&token).is_some_and(|servers| servers.contains(&server));
             self.granted.entry(token.clone()).or_default().push((server, time, fence));
+            self.granted_in.entry(token.clone()).or_default().insert(slot(call), time);
         }
         if executed.extended() {
+            self.extended_in.entry(token.clone()).or_default().insert(slot(call), time);
             self.extended.entry(token.clone()).or_default().push((server, time));
         }
         if call.releases() && executed.count > 0 {
-            self.deleted.push((token.clone(), executed.count));
+            self.deleted.push((token.clone(), slot(call), executed.count));
         }
         if call.extends() && executed.done && executed.count == 0 {
             self.denied.entry(token).or_default().insert(server);
@@ -52,10 +61,25 @@ impl Evidence {
         is_back
     }
 
-    /// A lock that is reported as released was deleted: all of its keys, by a majority.
-    pub fn check_released(&self, owner: &[u8], keys: usize) -> Result<(), Violation> {
+    /// A lock that is reported as released was deleted: all of its keys, by a majority, or in all of its slots.
+    pub fn check_released(
+        &self,
+        owner: &[u8],
+        keys: &BTreeSet<usize>,
+        turns: usize,
+    ) -> Result<(), Violation> {
+        if turns > 1 {
+            let keys_in = |slot| keys.iter().filter(|&&key| slot_of(key) == slot).count();
+            let is_deleted = |&slot: &u16| self.deleted.contains(&(owner.to_vec(), slot, keys_in(slot)));
+            let slots = slots_of(keys);
+            if !slots.iter().all(is_deleted) {
+                return Err(Violation::new("released", format!("not all keys in {slots:?} were deleted")));
+            }
+            return Ok(());
+        }
+        let keys = keys.len();
         let servers =
-            self.deleted.iter().filter(|(token, deleted)| token == owner && *deleted == keys).count();
+            self.deleted.iter().filter(|(token, _, deleted)| token == owner && *deleted == keys).count();
         if servers <= self.servers / 2 {
             return Err(Violation::new("released", format!("{servers} servers deleted the keys")));
         }
@@ -96,6 +120,7 @@ impl Evidence {
             );
             return Err(Violation::new("grant without majority", text));
         }
+        self.check_slots(&self.granted_in, hold, since)?;
         if self.servers == 1 && !grants.iter().any(|&(_, _, granted)| granted == fence) {
             return Err(Violation::new("fence", format!("{fence} is not what the server said")));
         }
@@ -110,6 +135,22 @@ impl Evidence {
         if servers.len() <= self.servers / 2 {
             let (lock, client) = (hold.lock, hold.client);
             let text = format!("{lock:?} of client {client}: {} servers extended it", servers.len());
+            return Err(Violation::new("grant without majority", text));
+        }
+        self.check_slots(&self.extended_in, hold, hold.asked)
+    }
+
+    /// All slots of a lock said yes after it was requested.
+    fn check_slots(
+        &self,
+        said: &BTreeMap<Vec<u8>, BTreeMap<u16, Micros>>,
+        hold: &Hold,
+        since: Micros,
+    ) -> Result<(), Violation> {
+        let slots = said.get(&hold.owner).into_iter().flatten();
+        let yes = slots.filter(|&(slot, &time)| time >= since && slots_of(&hold.keys).contains(slot)).count();
+        if hold.turns > 1 && yes < hold.turns {
+            let text = format!("{:?}: {yes} of {} slots said yes", hold.lock, hold.turns);
             return Err(Violation::new("grant without majority", text));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
-    clusters::clusters,
+    clusters::{clusters, several_slots},
     patience::patience,
     plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
@@ -58,6 +58,10 @@ impl Plan {
         let is_small = settings.servers == 1 && settings.patience.is_none() && ops.len() <= 60;
         if is_small && rng.chance(13) {
             clusters(&mut rng, &mut settings, &mut ops, &mut faults);
+            let mut rng = Rng::of(seed, 10);
+            if rng.chance(50) {
+                several_slots(&mut rng, &mut settings, &mut ops);
+            }
         }
         Self { seed, settings, ops, faults }
     }

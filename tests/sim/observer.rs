@@ -37,6 +37,8 @@ pub struct Hold {
     /// Whether another process held it before.
     pub adopted: bool,
     pub keys: BTreeSet<usize>,
+    /// In how many slots they are, of a cluster.
+    pub turns: usize,
     /// When it was requested, in true time.
     pub asked: Micros,
 }
@@ -148,7 +150,7 @@ impl Observer {
             if self.evidence.record(server, executed, time) {
                 self.count("votes taken back");
             }
-            self.check_minted(server, executed)?;
+            self.check_minted(server, executed, now)?;
             if let Some(keys) = keys {
                 contract::check(executed, keys, now)?;
                 self.queues[server].look(executed, keys, now, self.calm)?;
@@ -160,10 +162,21 @@ impl Observer {
         }
     }
 
-    /// Each fencing token of a server is larger than the one before, whichever lock gets it.
-    fn check_minted(&mut self, server: usize, executed: &Executed) -> Result<(), Violation> {
-        let (Some(fence), Some(counter)) = (executed.fence, executed.call.counter()) else { return Ok(()) };
+    /// Each fencing token of a server is larger than the one before, whichever lock gets it. `now` is the server's time in ms.
+    fn check_minted(&mut self, server: usize, executed: &Executed, now: u64) -> Result<(), Violation> {
+        let Some(counter) = executed.call.counter() else { return Ok(()) };
         let server = if self.is_cluster { 0 } else { server };
+        if executed.call.raises() && executed.count == 1 {
+            let last = self.minted.entry((server, counter.clone())).or_default();
+            *last = executed.call.fence().max(*last);
+            self.count("fences raised");
+            if executed.call.fence() / 1000 > now {
+                // Made by a clock that is ahead: to this counter, its own clock was set back.
+                self.exemptions.clock_set(-1, 0);
+                self.count("fences raised beyond the clock");
+            }
+        }
+        let Some(fence) = executed.fence else { return Ok(()) };
         let last = self.minted.insert((server, counter.clone()), fence);
         if last.is_some_and(|last| fence <= last) && !self.exemptions.fence_reset() {
             let text = format!("{} mints {fence} after {last:?}", executed.call.name());
@@ -286,6 +299,7 @@ impl Observer {
 const fn runs_of(verb: Verb) -> &'static str {
     match verb {
         Verb::Acquire => "runs of acquires",
+        Verb::Raise => "runs of raised fences",
         Verb::Extend => "runs of extensions",
         Verb::Release => "runs of releases",
     }

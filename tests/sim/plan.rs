@@ -4,7 +4,7 @@
 
 use redlatch::{Policy, memory::Trouble};
 
-use crate::clusters::{ClusterSettings, TAGGED, Upheaval};
+use crate::clusters::{ClusterSettings, TAGGED, Upheaval, slots_of};
 
 /// Microseconds.
 pub type Micros = u64;
@@ -80,6 +80,17 @@ impl Settings {
     /// How many independent servers there are: a cluster has one vote.
     pub const fn votes(&self) -> usize {
         if self.cluster.is_some() { 1 } else { self.servers }
+    }
+
+    /// The slots that a lock of these keys is taken in, one after the other; one where there is no cluster.
+    pub fn turns(&self, keys: &[usize]) -> usize {
+        if self.cluster.is_some() { slots_of(keys).len() } else { 1 }
+    }
+
+    /// Whether an attempt may leave grants in a part of the places where a lock of these keys is taken. Under a token of the
+    /// application, such an attempt is the last.
+    pub fn grants_in_part(&self, keys: &[usize]) -> bool {
+        self.votes() > 1 || self.turns(keys) > 1
     }
 }
 

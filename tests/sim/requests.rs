@@ -109,8 +109,11 @@ fn longest_wait(op: &Op, adopted: bool, settings: &Settings) -> Duration {
     let dial = policy.connect_timeout.max(millis(1000));
     let silence = policy.node_timeout.unwrap_or(millis(2000)).max(dial);
     let longest = match op.wait {
-        // In a cluster, for the map and for each redirect.
-        0 if settings.cluster.is_some() => dial.plus(silence.times(2)).times(8),
+        // In a cluster, for the map and for each redirect; in each slot, and to raise the fences.
+        0 if settings.cluster.is_some() => {
+            let turns = settings.turns(&op.keys) as u64;
+            dial.plus(silence.times(2)).times(8).times(if turns > 1 { turns + 1 } else { 1 })
+        }
         0 => dial.plus(silence.times(2)).times(2),
         u64::MAX => Duration::MAX,
         // A re-entry may take as long as two replies for the held lock, beyond its own wait.

@@ -100,6 +100,8 @@ impl Simulation<'_> {
             // Neither end begins with an older view of the slot.
             Step::Import { slot, from, to } => {
                 self.apply_missed(to);
+                // A server refuses to import a slot that it believes to own.
+                self.view(to).set_owner(slot..=slot, Some(name(from)));
                 self.view(to).set_stable(slot);
                 self.view(to).set_importing(slot, name(from));
             }

@@ -1,14 +1,16 @@
 //! Until when a client may believe in its locks, from the bytes that it wrote and read (rule 1). Computed independently of
 //! the engine, which must not exceed it, whatever commands it repeats and whichever votes it regains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use redis_protocol::redis_keyslot;
 use redlatch::{
     Duration, Instant,
     resp::{Reply, decode},
 };
 
 use crate::{
+    clusters::slots_of,
     network::LinkId,
     observer::Violation,
     plan::Plan,
@@ -44,8 +46,8 @@ pub struct Validity {
     parts: BTreeMap<Owned, Vec<Part>>,
     /// What clients know of their cluster, if there is one.
     pub routes: Option<Routes>,
-    /// The number of the last call that was answered so, by client and token, if the answer came from the lock's node.
-    told: BTreeMap<(usize, Vec<u8>, Told), u64>,
+    /// The number of the last call that was answered so, by client, token and slot, if the answer came from the slot's node.
+    told: BTreeMap<(usize, Vec<u8>, u16, Told), u64>,
     /// The number of the last call about a lock.
     last: BTreeMap<(usize, Vec<u8>), u64>,
 }
@@ -83,10 +85,19 @@ impl Validity {
     }
 
     /// Something that an application is told rests on an answer, to a call after number `since`, of the node that had the
-    /// lock's slot all the time, as the client knew.
-    pub fn check_told(&self, client: usize, token: &[u8], told: Told, since: u64) -> Result<(), Violation> {
-        let last = self.told.get(&(client, token.to_vec(), told)).copied();
-        if self.routes.is_none() || last.is_some_and(|last| last > since) {
+    /// lock's slot all the time, as the client knew: in all slots of the lock, or in one if the lock is lost.
+    pub fn check_told(
+        &self,
+        client: usize,
+        token: &[u8],
+        keys: &[usize],
+        told: Told,
+        since: u64,
+    ) -> Result<(), Violation> {
+        let last = |slot| self.told.get(&(client, token.to_vec(), slot, told)).copied();
+        let mut said = slots_of(keys).into_iter().map(|slot| last(slot).is_some_and(|last| last > since));
+        let is_said = if told == Told::NotOurs { said.any(|said| said) } else { said.all(|said| said) };
+        if self.routes.is_none() || is_said {
             return Ok(());
         }
         let text = format!("client {client} is told {told:?}, and no node that has the slot has said so");
@@ -242,7 +253,7 @@ impl Validity {
             _ => None,
         };
         if let Some(told) = told.filter(|_| self.routes.is_some()) {
-            self.told.insert((client, sent.call.token(), told), sent.number);
+            self.told.insert((client, sent.call.token(), slot(&sent.call), told), sent.number);
         }
         let lease = Duration::from_millis(sent.call.lease().unwrap_or(0));
         let until = sent.at.after(lease.minus(self.allowance(lease)));
@@ -269,8 +280,17 @@ impl Validity {
         Duration::from_micros((lease.as_micros() * self.drift).div_ceil(1_000_000) + 2000)
     }
 
-    /// Until when the client may believe in a lock at most.
+    /// Until when the client may believe in a lock at most. In several slots, by the first of their leases to end.
     pub fn until(&self, client: usize, token: &[u8], keys: &[Vec<u8>]) -> Instant {
+        if self.routes.is_none() {
+            return self.until_of(client, token, keys);
+        }
+        let slots: BTreeSet<_> = keys.iter().map(|key| redis_keyslot(key)).collect();
+        let of = |slot| keys.iter().filter(|key| redis_keyslot(key) == slot).cloned().collect::<Vec<_>>();
+        slots.into_iter().map(|slot| self.until_of(client, token, &of(slot))).min().unwrap_or_default()
+    }
+
+    fn until_of(&self, client: usize, token: &[u8], keys: &[Vec<u8>]) -> Instant {
         let Some(parts) = self.parts.get(&(client, token.to_vec(), keys.to_vec())) else {
             return Instant::default();
         };

@@ -7,6 +7,7 @@ use redlatch::{KeyRole, Script};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     Acquire,
+    Raise,
     Extend,
     Release,
 }
@@ -45,6 +46,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
     pub fn verb(&self) -> Verb {
         match self.name().rsplit('_').next() {
             Some("acquire") => Verb::Acquire,
+            Some("fence") => Verb::Raise,
             Some("extend" | "adopt") => Verb::Extend,
             Some("release") => Verb::Release,
             _ => panic!("{}", self.name()),
@@ -53,6 +55,11 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
 
     pub fn acquires(&self) -> bool {
         self.verb() == Verb::Acquire
+    }
+
+    /// Whether it raises the fence counter to a lock's fence.
+    pub fn raises(&self) -> bool {
+        self.verb() == Verb::Raise
     }
 
     /// Whether it extends a lock, or adopts it.
@@ -82,6 +89,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
             "multi_acquire" => (number(1), width(3)),
             "fair_acquire" => ((keys - 1) / 3, 3),
             "extend" | "adopt" => (keys, 1),
+            "raise_fence" => (keys - 1, 1),
             _ => (arguments - 2, keys / (arguments - 2)),
         }
     }
@@ -138,6 +146,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         let at = match self.name() {
             "exclusive_acquire" => 3,
             "multi_acquire" => 4,
+            "raise_fence" => 1,
             _ => 2,
         };
         &self.arguments[at]
@@ -156,10 +165,10 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
         self.value().as_ref()[self.token().len()..].strip_prefix(b" ").unwrap_or_default().to_vec()
     }
 
-    /// The lease in ms; a release has none, and an extension with a lease of 0 changes nothing.
+    /// The lease in ms; a release and a raised fence have none, and an extension with a lease of 0 changes nothing.
     pub fn lease(&self) -> Option<u64> {
         let at = match self.name() {
-            _ if self.releases() => return None,
+            _ if self.releases() || self.raises() => return None,
             "multi_acquire" => 2,
             _ => 1,
         };
@@ -168,7 +177,7 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
 
     /// The owner id of the waiter that is registered, has a position in the queue, or gives them up. `None` for none.
     pub fn waiter(&self) -> Option<&Word> {
-        assert!(!self.extends(), "an extension names no waiter");
+        assert!(!self.extends() && !self.raises(), "it names no waiter");
         let at = match self.name() {
             "exclusive_acquire" => 4,
             "multi_acquire" => 5,
@@ -176,6 +185,11 @@ impl<Word: AsRef<[u8]> + Clone> ScriptCall<Word> {
             _ => 1,
         };
         self.arguments.get(at).filter(|waiter| !waiter.as_ref().is_empty())
+    }
+
+    /// The fence to which the counter is raised.
+    pub fn fence(&self) -> u64 {
+        core::str::from_utf8(self.arguments[2].as_ref()).unwrap().parse().unwrap()
     }
 
     /// Whether a fair acquire joins the queue.

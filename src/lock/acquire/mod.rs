@@ -24,8 +24,9 @@ use super::{
 };
 use crate::{
     event::Event,
-    quorum::{Lease, Round, Verdict, notice, validity},
-    script::{Answer, Waiter},
+    id::NodeId,
+    quorum::{Heard, Lease, Round, Verdict, notice, validity},
+    script::{Answer, Verb, Waiter},
     time::{Duration, Instant},
     timers::Timer,
 };
@@ -36,6 +37,10 @@ pub(super) struct Acquire {
     /// Whether another lock with the same token is in the way: no attempt begins before it is gone.
     parked: bool,
     round: Option<Round>,
+    /// The round that was won, while another one raises its fences (rule 12), which also shows that the keys are still there.
+    won: Option<Box<Round>>,
+    /// Whether a slot got another server meanwhile.
+    moved: bool,
     attempts: u32,
     /// When the last attempt began.
     begun: Instant,
@@ -76,10 +81,13 @@ impl Acquire {
             }
             Input::Timer(Timer::Wait) => self.give_up(cx),
             Input::Cancel => self.end(cx),
-            Input::Heard(heard) => match self.round.take_if(|round| round.handle(heard, cx)) {
-                Some(round) => self.settle(round, cx),
-                None => Step::Stay(self),
-            },
+            Input::Heard(heard) => {
+                self.moved |= self.won.is_some() && matches!(heard, Heard::Shifted);
+                match self.round.take_if(|round| round.handle(heard, cx)) {
+                    Some(round) => self.settle(round, cx),
+                    None => Step::Stay(self),
+                }
+            }
             // No other input concerns an acquire.
             _ => Step::Stay(self),
         }
@@ -144,28 +152,39 @@ impl Acquire {
             return Step::Stay(self);
         }
         cx.timers.stop(Timer::Round);
+        let raises = cx.spec.placement.grants_in_turn() && matches!(round.verb, Verb::Acquire(_));
+        if verdict == Verdict::Won && (raises || core::mem::take(&mut self.moved) && self.won.is_some()) {
+            let won = self.won.take().unwrap_or_else(|| Box::new(round));
+            let raise = cx.start_round(Verb::Raise(won.largest_fence()));
+            self.won = Some(won);
+            return self.settle(raise, cx);
+        }
+        let (attempt, raise) = match self.won.take() {
+            Some(won) => (*won, Some(round)),
+            None => (round, None),
+        };
         self.last = match verdict {
             Verdict::Won => {
-                let lease = lease_of(&round, cx);
+                let lease = lease_of(&attempt, cx);
                 if lease.validity(cx.spec.placement.needed()) > cx.now.after(notice(cx.spec.ttl)) {
-                    return self.grant(round, lease, cx);
+                    return self.grant(attempt, lease, cx);
                 }
                 AttemptOutcome::Late
             }
-            Verdict::Denied => self.deny(&round, cx),
-            Verdict::Unreachable | Verdict::Pending => AttemptOutcome::Failed(round.clone()),
+            // The keys were gone before their fences were raised.
+            Verdict::Denied if raise.is_some() => AttemptOutcome::Late,
+            Verdict::Denied => self.deny(&attempt, cx),
+            _ => AttemptOutcome::Failed(raise.unwrap_or_else(|| attempt.clone())),
         };
-        self.end_attempt(&round, cx)
+        self.end_attempt(&attempt, cx)
     }
 
     fn grant(&self, round: Round, lease: Lease, cx: &mut Context<'_>) -> Step<Box<Self>> {
         kind::ends(cx);
-        let fences = round.answers().filter_map(|(_, _, answer)| match answer {
-            Answer::Fence(fence) => Some(fence),
-            _ => None,
-        });
-        let fence =
-            fences.max().filter(|_| cx.spec.placement.is_fenced()).unwrap_or_else(|| cx.spec.entry.fence());
+        let fence = match cx.spec.entry {
+            Entry::Acquire if cx.spec.placement.is_fenced() => round.largest_fence(),
+            entry => entry.fence(),
+        };
         for handle in cx.handles.clone() {
             cx.grant(handle.id, fence, self.attempts);
         }
@@ -184,7 +203,8 @@ impl Acquire {
                     cx.observe(|lock| Event::Contended { lock });
                 }
                 kind::denied(round, is_first, cx);
-                AttemptOutcome::Denied(Denial { left: round.longest_wait() })
+                let by = round.denier().unwrap_or(NodeId(0));
+                AttemptOutcome::Denied(Denial { by, left: round.longest_wait() })
             }
         }
     }
@@ -192,6 +212,7 @@ impl Acquire {
     /// The attempt did not get the lock: gives up, or schedules the next attempt.
     fn end_attempt(mut self: Box<Self>, round: &Round, cx: &mut Context<'_>) -> Step<Box<Self>> {
         let written = may_have_written(round, cx);
+        let registered = round.denier().is_some() && cx.spec.placement.wakes();
         if self.last.is_permanent() || cx.spec.is_single_attempt() {
             self.written |= written;
             return self.give_up(cx);
@@ -200,7 +221,10 @@ impl Acquire {
             // The grants of some nodes block other clients and the next attempt. They are released under their token,
             // which is not used again: see above.
             match cx.owner.redrawn(&cx.policy.label, cx.shared.entropy) {
-                Some(owner) => self.replace_owner(owner, round, cx),
+                Some(owner) => {
+                    self.written |= registered;
+                    self.replace_owner(owner, round, cx);
+                }
                 None => {
                     self.written = true;
                     return self.give_up(cx);
@@ -224,7 +248,7 @@ impl Acquire {
         let used = core::mem::replace(cx.owner, owner);
         let residue = Residue {
             scope: Scope::HeldBy(round.clone()),
-            waiter: Waiter::Registered,
+            waiter: Waiter::Absent,
             longest: cx.spec.ttl,
             report: Report::ToNobody,
         };
@@ -264,8 +288,8 @@ fn arm_wait(cx: &mut Context<'_>) {
 }
 
 fn may_have_written(round: &Round, cx: &mut Context<'_>) -> bool {
-    let node = cx.spec.placement.waker().filter(|_| !cx.spec.is_single_attempt());
-    let registered = node.is_some_and(|node| kind::registers(node, cx));
+    let registered =
+        !cx.spec.is_single_attempt() && cx.spec.placement.nodes().any(|node| kind::registers(node, cx));
     cx.spec.entry.cleans_up() && round.may_have_written(registered)
 }
 

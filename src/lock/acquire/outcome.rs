@@ -58,7 +58,9 @@ impl AttemptOutcome {
             }
             (Self::NotOurs, _) => return LockError::new(Code::Lost, attempts, Loss::NotOurs.describe()),
             (Self::Late, _) => return too_late(attempts),
-            (Self::Denied(Denial { left: None }), _) => "; the key has no TTL, so redlatch did not create it",
+            (Self::Denied(Denial { left: None, .. }), _) => {
+                "; the key has no TTL, so redlatch did not create it"
+            }
             _ => "; another owner holds it",
         };
         let made = if attempts == 1 { " attempt" } else { " attempts" };
@@ -76,14 +78,20 @@ fn reason_of(round: &Round, attempts: u32) -> Option<Rc<LockError>> {
     Some(Rc::new(LockError::from_node(error, node, attempts)))
 }
 
-/// The error of a failed round: on one node that node's error, on several nodes the vote of each.
+/// The error of a failed round: the vote of each node, or the error of the first that failed if each is needed.
 fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let votes: Vec<_> = {
         let is_open = round.verdict() == Verdict::Pending;
         round.ballots().iter().map(|ballot| (ballot.server, vote(&ballot.vote, is_open, wait))).collect()
     };
-    if let [(node, Vote::Failed(error))] = votes.as_slice() {
-        let mut error = LockError::from_node(error, *node, attempts);
+    let failed = || {
+        votes.iter().find_map(|(node, vote)| match vote {
+            Vote::Failed(error) => Some((*node, error)),
+            _ => None,
+        })
+    };
+    if let Some((node, error)) = failed().filter(|_| !round.has_votes()) {
+        let mut error = LockError::from_node(error, node, attempts);
         if attempts > 1 {
             error.message =
                 [&error.message, " (attempt ", &attempts.to_string(), ", the last)"].concat().into();
@@ -110,14 +118,10 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
         text.push_str(" undecided");
     }
     // A server's own fault says more than the end of the wait.
-    let late = || {
-        votes.iter().find_map(|(node, vote)| match vote {
-            Vote::Failed(error) => Some((*node, error)),
-            _ => None,
-        })
-    };
-    let reason =
-        round.error().or_else(late).map(|(node, error)| Rc::new(LockError::from_node(error, node, attempts)));
+    let reason = round
+        .error()
+        .or_else(failed)
+        .map(|(node, error)| Rc::new(LockError::from_node(error, node, attempts)));
     LockError { votes, reason, ..LockError::new(Code::Quorum, attempts, &text) }
 }
 
@@ -133,6 +137,6 @@ fn vote(ballot: &BallotState, is_open: bool, wait: u64) -> Vote {
         BallotState::Failed(error) => Vote::Failed(error.clone()),
         _ if !is_open => Vote::Undecided,
         BallotState::Behind(..) | BallotState::Asked(..) => late("no answer"),
-        BallotState::Waiting(_) => late("no connection"),
+        BallotState::Later | BallotState::Waiting(_) => late("no connection"),
     }
 }

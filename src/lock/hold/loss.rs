@@ -34,7 +34,7 @@ impl Hold {
             return Some(Rc::new(LockError::from_node(error, node, 0)));
         }
         let silence = || {
-            let node = cx.spec.placement.waker();
+            let node = cx.spec.placement.only();
             let text = "the extension got no answer before the lease ended";
             Rc::new(LockError { node, ..LockError::new(Code::Connection, 0, text) })
         };
@@ -63,6 +63,7 @@ impl Hold {
     }
 
     /// Ends the lock: its operations fail with `error`, and its residue is released.
+    #[allow(clippy::boxed_local, reason = "states are boxed, whatever their size on a target")]
     pub(super) fn end_with(
         mut self: Box<Self>,
         report: Report,

@@ -121,8 +121,8 @@ impl Hold {
                 self.operations.queue(if self.renew { Task::Renew } else { Task::Confirm });
                 self.serve(cx)
             }
-            Input::Confirm(node, delay) => {
-                self.confirm(node, delay, cx);
+            Input::Confirm(server, delay) => {
+                self.confirm(server, delay, cx);
                 Step::Stay(self)
             }
             Input::Moved => {
@@ -152,9 +152,9 @@ impl Hold {
                 Step::Stay(self)
             }
             Input::Heard(heard) => {
-                if let Heard::Ready(node) = heard {
-                    // The node was not ready when others granted the lock. A grant from it still makes the lock safer.
-                    self.last.handle(Heard::Ready(node), cx);
+                if let Heard::Ready(server) = heard {
+                    // It was not ready when others granted the lock. A grant from it still makes the lock safer.
+                    self.last.handle(Heard::Ready(server), cx);
                 }
                 if let (Heard::Free(node), None) = (&heard, &self.round) {
                     // Nor had it answered the command before.
@@ -170,9 +170,9 @@ impl Hold {
         }
     }
 
-    /// Asks soon whether the lock still stands on a node, for an extension if it is renewed, unless a round does.
-    fn confirm(&self, node: NodeId, delay: Duration, cx: &mut Context<'_>) {
-        if self.round.as_ref().is_some_and(|round| round.is_pending(node)) {
+    /// Asks soon whether the lock still stands on a server, for an extension if it is renewed, unless a round does.
+    fn confirm(&self, server: NodeId, delay: Duration, cx: &mut Context<'_>) {
+        if self.round.as_ref().is_some_and(|round| round.is_pending(server)) {
             return;
         }
         let latest = self.validity.since(cx.now).part(CONFIRMATION_PART);

@@ -6,7 +6,7 @@ use crate::{id::NodeId, lock::context::Context, time::Instant, timers::Timer};
 
 /// A waiter registers only on the node that sends it wake-ups. On other nodes it would not receive the message.
 pub(super) fn registers(node: NodeId, cx: &mut Context<'_>) -> bool {
-    !cx.spec.is_single_attempt() && cx.waker() == Some(node)
+    !cx.spec.is_single_attempt() && cx.wakes(node)
 }
 
 /// The waiter joins the waiters of its client. Not before it is denied: most acquires never are.

@@ -106,8 +106,9 @@ mod tests {
     use super::*;
     use crate::{
         lock::{Policy, Request},
+        node::Endpoint,
         time::Duration,
-        topology::Placement,
+        topology::Topology,
     };
 
     #[test]
@@ -122,8 +123,9 @@ mod tests {
             fair,
             adopt: None,
         };
-        let spec =
-            |fair| Spec::new(&request(fair), Placement::Single(crate::id::NodeId(0)), &Policy::default());
+        let mut topology = Topology::default();
+        topology.add(Endpoint::default(), Duration::ZERO, 0);
+        let spec = |fair| Spec::new(&request(fair), &topology, &Policy::default());
         let (mut leaders, spec, other) = (Leaders::default(), spec(true).unwrap(), spec(false).unwrap());
         let [one, two, three] = [1, 2, 3].map(LockId);
         for waiter in [one, two, three] {

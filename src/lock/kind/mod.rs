@@ -10,7 +10,7 @@ use super::{axes::Kind, context::Context, effects::Effect, owner::Owner, policy:
 use crate::{
     id::NodeId,
     quorum::Round,
-    script::{self, Call, Registration, Verb, Waiter},
+    script::{self, Call, LockKeys, Registration, Verb, Waiter},
     time::Instant,
 };
 
@@ -35,9 +35,10 @@ pub(super) struct Names<'a> {
     pub(super) counter: Option<&'a [u8]>,
 }
 
-/// The script call for a verb. `registers` is the result of [`registers`] for the node.
+/// The script call for a verb, on these keys of the lock. `registers` is the result of [`registers`] for the node.
 pub(super) fn call<'a>(
     verb: Verb,
+    keys: &'a LockKeys,
     registers: bool,
     names: Names<'a>,
     spec: &'a Spec,
@@ -45,7 +46,6 @@ pub(super) fn call<'a>(
     policy: &Policy,
 ) -> Call<'a> {
     let Names { owner_id, value, counter } = names;
-    let keys = &spec.keys;
     match verb {
         Verb::Acquire(before) => {
             let ttl = spec.registration_ttl(policy);
@@ -60,14 +60,12 @@ pub(super) fn call<'a>(
             }
         }
         Verb::Adopt => script::adopt(keys, owner.token(), owner_id, spec.ttl),
+        Verb::Raise(fence) => script::raise_fence(keys, counter, value, fence),
         Verb::Extend(ttl) => script::extend(keys, value, ttl),
         Verb::Release(left) => {
             let waiter = if registers && left == Waiter::Registered { owner_id } else { &[] };
             match spec.kind {
-                Kind::Exclusive => {
-                    let has_waiters = spec.placement.waker().is_some();
-                    script::exclusive_release(keys, value, waiter, has_waiters)
-                }
+                Kind::Exclusive => script::exclusive_release(keys, value, waiter, spec.placement.wakes()),
                 Kind::Fair => script::fair_release(keys, value, waiter),
             }
         }

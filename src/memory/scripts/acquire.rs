@@ -1,4 +1,4 @@
-//! `lua/exclusive_acquire.lua`, `lua/multi_acquire.lua`, `lua/lib/fence.lua`.
+//! `lua/exclusive_acquire.lua`, `lua/multi_acquire.lua`, `lua/raise_fence.lua`, `lua/lib/fence.lua`.
 
 use super::{
     call::{Call, Outcome},
@@ -19,7 +19,13 @@ pub(super) fn last_fence(call: &mut Call<'_>, counter: &[u8]) -> Outcome<i64> {
 
 /// `mint` in `lua/lib/fence.lua`: the first of `count` fencing tokens.
 pub(super) fn mint(call: &mut Call<'_>, counter: &[u8], last: i64, count: i64) -> Outcome<i64> {
-    let first = last.saturating_add(1).max(i64::try_from(call.now.as_micros()).unwrap_or(i64::MAX));
+    let micros = i64::try_from(call.now.as_micros()).unwrap_or(i64::MAX);
+    mint_from(call, counter, last, micros, count)
+}
+
+/// The same with `micros` given.
+fn mint_from(call: &mut Call<'_>, counter: &[u8], last: i64, micros: i64, count: i64) -> Outcome<i64> {
+    let first = last.saturating_add(1).max(micros);
     let text = first.saturating_add(count).saturating_sub(1).to_string();
     call.set("redis.call('SET', counter,", counter, text.as_bytes(), FENCE_TTL)?;
     Ok(first)
@@ -205,4 +211,18 @@ pub(super) fn multi(call: &mut Call<'_>) -> Outcome<Reply> {
         call.set("redis.call('SET', KEYS[at], value", key, value, left.max(lease))?;
     }
     call.reply([Reply::Integer(fence)])
+}
+
+pub(super) fn raise_fence(call: &mut Call<'_>) -> Outcome<Reply> {
+    let (value, fence) = (call.text(1)?, call.number(2)?);
+    let odd = || ErrorReply::beyond("a call without a counter");
+    let (counter, locks) = call.keys.split_last().ok_or_else(odd)?;
+    for key in locks {
+        if call.get("if redis.call('GET', KEYS[i]) ~= value", key)?.as_deref() != Some(value) {
+            return call.reply([Reply::Integer(0)]);
+        }
+    }
+    let last = last_fence(call, counter)?;
+    mint_from(call, counter, last.saturating_sub(1), fence, 1)?;
+    call.reply([Reply::Integer(1)])
 }

@@ -12,7 +12,8 @@ mod release;
 
 use super::reply::{ErrorReply, Reply};
 use crate::script::{
-    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE, Script,
+    ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
+    RAISE_FENCE, Script,
 };
 
 use call::Outcome;
@@ -20,10 +21,11 @@ pub(super) use call::{Call, Limits};
 
 type Transcription = fn(&mut Call<'_>) -> Outcome<Reply>;
 
-fn table() -> [(&'static Script, Transcription); 7] {
+fn table() -> [(&'static Script, Transcription); 8] {
     [
         (&EXCLUSIVE_ACQUIRE, acquire::exclusive),
         (&MULTI_ACQUIRE, acquire::multi),
+        (&RAISE_FENCE, acquire::raise_fence),
         (&EXTEND, extend::extend),
         (&ADOPT, extend::adopt),
         (&EXCLUSIVE_RELEASE, release::exclusive),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    id::LockId,
+    id::{LockId, NodeId},
     script::{
         Answer, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Waiter,
         exclusive_acquire, exclusive_release,
@@ -8,7 +8,7 @@ use crate::{
 };
 
 fn tag(lock: u32) -> Tag {
-    Tag { lock: LockId(lock), serial: 1, epoch: 0 }
+    Tag { lock: LockId(lock), serial: 1, node: NodeId(0), epoch: 0 }
 }
 
 fn keys(names: &[&str]) -> LockKeys {
