@@ -15,6 +15,12 @@ pub fn instant(tick: u64) -> Instant {
     behind(tick, 0)
 }
 
+/// Where the servers of a cluster are.
+pub const HOST: &str = "10.0.0.1";
+pub const fn port(server: usize) -> u16 {
+    7000 + server as u16
+}
+
 /// The same by a clock that is `lag` ticks behind.
 fn behind(tick: u64, lag: u64) -> Instant {
     Instant::default().after(ms((EPOCH + tick - lag) * TICK))
@@ -58,6 +64,11 @@ impl Client {
         let mut engine = Engine::new(setup.policy.clone(), Seeded(index as u64 + 1));
         for _ in 0..setup.servers {
             engine.add_node(Endpoint::default());
+        }
+        if setup.is_cluster {
+            let address = |server| format!("{HOST}:{}", port(server));
+            let addresses: Vec<_> = (0..setup.servers).map(address).collect();
+            assert!(engine.form_cluster(&addresses.join("\n")));
         }
         Self { engine, step: 0, slots: Vec::new(), lag: 0, operations: 0 }
     }

@@ -85,6 +85,7 @@ searches! {
     run_with_a_break
     run_with_lost_scripts
     multi_in_opposite_order
+    two_slots_in_opposite_order
     fair_with_three_waiters
     fair_with_aborts
     fair_with_two_of_a_client

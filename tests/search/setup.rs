@@ -52,6 +52,8 @@ pub struct Budget {
 pub struct Setup {
     pub name: &'static str,
     pub servers: usize,
+    /// Whether the servers are one cluster, with equal shares of the slots: `b` is on the first of two, `a` on the second.
+    pub is_cluster: bool,
     /// The plan of each client.
     pub plans: Vec<Vec<Op>>,
     /// Ticks until the end.
@@ -87,6 +89,7 @@ fn setup(name: &'static str, plans: Vec<Vec<Op>>, horizon: u64, expected: &[&'st
     Setup {
         name,
         servers: 1,
+        is_cluster: false,
         plans,
         horizon,
         ttl: 2,
@@ -173,6 +176,17 @@ pub fn setups(full: bool) -> Vec<Setup> {
             size(2, 3),
             &["granted", "timed out", "lost"],
         ),
+        Setup {
+            servers: 2,
+            is_cluster: true,
+            budget: Budget { breaks: size(0, 1) as u8, ..budget },
+            ..setup(
+                "two_slots_in_opposite_order",
+                vec![plan(&["a", "b"], 3), plan(&["b", "a"], 3)],
+                1,
+                &["granted", "released", "unknown"],
+            )
+        },
         Setup {
             fair: true,
             ..setup(

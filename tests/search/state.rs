@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use redlatch::{
     ConnectionId, Duration, Event, NodeId,
-    memory::{Server, SessionId},
+    memory::{ClusterNode, ClusterView, NodeName, Server, SessionId},
 };
 
 use crate::{
     action::Action,
-    client::{Client, Status, instant},
+    client::{Client, HOST, Status, instant, port},
     memory::{holder, load_scripts},
     network::{Link, LinkState},
     queue::Queue,
@@ -50,7 +50,8 @@ impl State {
     /// Connections are made and scripts are cached, so that the search begins where it gets interesting.
     pub fn new(setup: &Setup) -> Self {
         let mut servers = vec![Shared::new(Server::new()); setup.servers];
-        for server in &mut servers {
+        for (me, server) in servers.iter_mut().enumerate() {
+            server.set_cluster(setup.is_cluster.then(|| view(me, setup.servers)));
             load_scripts(server, instant(0));
         }
         let mut world = Self {
@@ -65,7 +66,7 @@ impl State {
             is_weak: false,
             news: News::default(),
         };
-        world.connect();
+        world.connect(setup);
         world.budget = setup.budget;
         world
     }
@@ -258,8 +259,9 @@ impl State {
         let slot = &self.clients[client].slots[slot];
         let Status::Granted { fence } = slot.status else { return Ok(()) };
         let shared = self.clients[client].slots.iter().filter(|other| other.owner == slot.owner).count() > 1;
-        // Several servers have no common fence, and a re-entry has the same one.
-        if self.servers.len() > 1 || self.is_weak || shared {
+        // Several independent servers have no common fence, and a re-entry has the same one.
+        let have_one_fence = self.servers.len() == 1 || self.servers[0].cluster().is_some();
+        if !have_one_fence || self.is_weak || shared {
             return Ok(());
         }
         for &key in &slot.keys {
@@ -282,12 +284,15 @@ impl State {
         Ok(())
     }
 
-    fn connect(&mut self) {
+    fn connect(&mut self, setup: &Setup) {
         let quick = Setup { horizon: 0, ..crate::setup::warm_up() };
+        let mut request = one_attempt("warm-up");
+        if setup.is_cluster {
+            request.keys = vec![b"a".to_vec(), b"b".to_vec()];
+        }
         for index in 0..self.clients.len() {
             let now = self.clients[index].now(0);
-            let request = one_attempt("warm-up");
-            let lock = self.clients[index].engine.acquire(request, now).unwrap();
+            let lock = self.clients[index].engine.acquire(request.clone(), now).unwrap();
             self.run(&quick);
             let now = self.clients[index].now(0);
             self.clients[index].engine.release(lock, now);
@@ -310,4 +315,16 @@ impl State {
             self.act(action, setup).unwrap();
         }
     }
+}
+
+/// What a node knows of its cluster: that all share the slots equally.
+fn view(me: usize, count: usize) -> ClusterView {
+    let name = |node: usize| NodeName(node as u64 + 1);
+    let mut view = ClusterView::new(name(me));
+    for node in 0..count {
+        view.set_node(name(node), ClusterNode::new(HOST, port(node)));
+        let first = |node: usize| (16_384 * node / count) as u16;
+        view.set_owner(first(node)..=first(node + 1) - 1, Some(name(node)));
+    }
+    view
 }
