@@ -105,7 +105,7 @@ test("waiters are woken by the server that has their lock, fair ones in the orde
   }
 });
 
-test("several keys with one hash tag are one lock; keys of two slots are refused, and what to do is said", async (t) => {
+test("several keys with one hash tag are one lock, taken by one command", async (t) => {
   const client = open(t);
   for (const node of nodes) {
     const key = await cluster.freshKeyOn(node, () => `{${freshKey()}}a`);
@@ -113,10 +113,6 @@ test("several keys with one hash tag are one lock; keys of two slots are refused
     assert.equal(await client.tryAcquire(`${key}b`), null);
     assert.equal(await lock.release(), "released");
   }
-  const keys = [await cluster.freshKeyOn(nodes[0]), await cluster.freshKeyOn(nodes[1])];
-  const error = await rejection(client.acquire(keys, { wait: 5_000 }));
-  assertLockError(error, { type: ServerError, code: "LOCK_SERVER", prefix: "CROSSSLOT", says: [/hash tag/] });
-  for (const key of keys) assert.equal(await (await client.tryAcquire(key)).release(), "released");
 });
 
 test("the URL of a cluster is enough, and seeds that are down do not matter", async (t) => {

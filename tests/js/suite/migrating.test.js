@@ -23,6 +23,7 @@ const LAYOUT = {
   exclusive_release: [["waiters"], false],
   fair_acquire: [["queue", "places"], true],
   fair_release: [["queue", "places"], false],
+  raise_fence: [[], true],
   extend: [[], false],
   adopt: [[], false],
 };
@@ -113,6 +114,7 @@ const cases = {
   "a fair try behind dead waiters": ["fair_acquire", THEIRS, DEAD, fair(0), -1],
   "a fair acquire that joins behind dead waiters": ["fair_acquire", THEIRS, DEAD, fair(1), -1],
   "a fair acquire that is repeated, behind dead waiters": ["fair_acquire", MINE, DEAD, fair(1), 1],
+  "a fence that is raised": ["raise_fence", MINE, [], () => [MINE, 1_900_000_000_000_000], 1],
   "an extension": ["extend", MINE, [], () => [10_000, MINE], 1],
   "a verification": ["extend", MINE, [], () => [0, MINE], 1],
   "an adoption": ["adopt", "mine", [], () => [10_000, "mine", "e:5"], 1],

@@ -36,7 +36,7 @@ test("rule 12: five dining philosophers, five processes, 10 000 meals: nobody st
   assert.deepEqual(await keysLeft(own, "*lock:*"), []);
   await assertAllExpire(
     own,
-    forks.map((fork) => `used:${fork}`),
+    forks.flatMap((fork) => [`used:${fork}`, `fence:${fork}`]),
   );
 });
 
