@@ -37,8 +37,8 @@ export interface ClientOptions {
   nodes?: readonly (string | NodeOptions | undefined)[] | undefined;
   /**
    * A Redis Cluster, as an alternative to `url` and `nodes`: the URLs of some of its servers, or {@link ClusterOptions}. The
-   * client learns from them which server has which keys, and follows the cluster's redirections. The keys of one lock must
-   * have the same hash tag.
+   * client learns from them which server has which keys, and follows the cluster's redirections. The keys of one lock are best
+   * in one slot, by the same hash tag; keys in several slots are taken slot by slot, in a round trip each.
    */
   cluster?: readonly (string | undefined)[] | ClusterOptions | undefined;
   /**
@@ -124,7 +124,8 @@ export interface NodeOptions {
  */
 export interface LockClient extends AsyncDisposable {
   /**
-   * Takes the lock, waiting up to `wait` for it. With several keys, at most 1 000, it takes all of them or none.
+   * Takes the lock, waiting up to `wait` for it. With several keys, at most 1 000, it takes all of them or none. In a cluster
+   * they may be in at most 64 slots.
    *
    * With a `token` under which this client already holds the same keys (with the same `fair`), it re-enters the lock: the
    * server confirms that the lock is still held, the lease is shared, and only the last release frees the lock.
@@ -196,8 +197,9 @@ export interface AcquireOptions {
    */
   wait?: number | undefined;
   /**
-   * Strict FIFO by arrival at the server. False by default. A client of several servers refuses it with a TypeError, because
-   * they share no order of arrival. An acquire of the same keys without `fair` is still excluded, but may overtake.
+   * Strict FIFO by arrival at the server. False by default. Over several servers, or several slots of a cluster, it is refused
+   * with a TypeError, because they share no order of arrival. An acquire of the same keys without `fair` is still excluded,
+   * but may overtake.
    */
   fair?: boolean | undefined;
   /** Extends the lease whenever a third of `ttl` has passed, until the release. False by default, true in `using`. */
@@ -206,7 +208,8 @@ export interface AcquireOptions {
   maxHold?: number | undefined;
   /**
    * The owner's token, not empty; by default 160 fresh random bits per acquisition, after the client's `label`. The same token
-   * re-enters a lock that this client already holds under it. Anyone who knows the token can release the lock.
+   * re-enters a lock that this client already holds under it. Anyone who knows the token can release the lock. With several
+   * servers, or keys in several slots of a cluster, an acquire with a token of yours stops waiting once only some have granted.
    */
   token?: string | undefined;
   /** When it aborts before the lock is acquired, the call rejects with `signal.reason`, and cleans up in the background. */
