@@ -43,6 +43,8 @@ struct Moved {
     since: u64,
     /// By when to ask, in the client's listening time.
     by: Duration,
+    /// Whether the client could ask when this was last checked.
+    could_be_asked: bool,
 }
 
 impl Confirmations {
@@ -106,7 +108,7 @@ impl Simulation<'_> {
             let of_lock = slots_of(&self.plan.ops[task.op].keys);
             if slots.iter().any(|slot| of_lock.contains(slot)) {
                 self.observer.count("to be confirmed at another node");
-                self.confirmations.moved.insert((client, lock), Moved { since, by });
+                self.confirmations.moved.insert((client, lock), Moved { since, by, could_be_asked: false });
             }
         }
     }
@@ -129,8 +131,9 @@ impl Simulation<'_> {
                 .map(|slot| self.validity.routes.as_ref().and_then(|routes| routes.of(client, slot)));
             let mut can_be_asked =
                 nodes.map(|route| route.is_some_and(|route| self.is_ready(client, route.node)));
-            let is_asked = || self.is_asking(client, &task.owner);
-            if is_open && (is_asked() || !can_be_asked.all(|can| can)) {
+            let can = !self.is_asking(client, &task.owner) && can_be_asked.all(|can| can);
+            // The time begins when it can.
+            if is_open && !(std::mem::replace(&mut moved.could_be_asked, can) && can) {
                 moved.by = listening.least.plus(AFTER_MOVE).plus(LATENESS);
             } else if is_open && listening.least > moved.by {
                 late = Some(lock);

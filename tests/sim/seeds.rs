@@ -70,6 +70,8 @@ const ALWAYS_COVERED: &[&str] = &[
     "moved",
     "asked at the target",
     "to be confirmed at another node",
+    "granted in several slots",
+    "fences raised",
 ];
 
 pub fn number(name: &str) -> Option<u64> {
