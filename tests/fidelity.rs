@@ -67,8 +67,11 @@ impl Pair<'_> {
         }
         let has = |command: &[Word], word: &str| command.contains(&Word::Text(word.into()));
         // Without a subscription, Valkey answers with an error.
-        let commands: Vec<_> =
-            commands.iter().filter(|command| !has(command, "UNSUBSCRIBE")).cloned().collect();
+        let commands: Vec<_> = commands
+            .iter()
+            .filter(|command| !has(command, "UNSUBSCRIBE") && !has(command, "SUNSUBSCRIBE"))
+            .cloned()
+            .collect();
         // A refused login behind other commands gets no reply (valkey-io/valkey#2106, and redis/redis#15640 from 7.2 on).
         let alone = commands.iter().any(|command| has(command, "AUTH"));
         commands.chunks(if alone { 1 } else { usize::MAX }).try_for_each(|some| self.run_words(at, some))?;

@@ -44,7 +44,9 @@ local function release(sets, next_waiter, now, has_sets)
     local client, number = string.match(each[2], '^([^:]+):(.+)$')
     if client then
       local prefix = string.sub(each[1], 1, string.find(each[1], sets, 1, true) - 1)
-      redis.pcall('PUBLISH', prefix .. 'redlatch:wake:' .. client, number)
+      -- A client that listens to shard channels names one in the slot of the keys.
+      local publish = string.find(client, '{') and 'SPUBLISH' or 'PUBLISH'
+      redis.pcall(publish, prefix .. 'redlatch:wake:' .. client, number)
     end
   end
   return reply

@@ -34,7 +34,7 @@ impl User {
         self
     }
 
-    /// Denies all channels, for SUBSCRIBE and PUBLISH.
+    /// Denies all channels, for SUBSCRIBE, PUBLISH, SSUBSCRIBE and SPUBLISH.
     #[must_use]
     pub const fn without_channels(mut self) -> Self {
         self.no_channels = true;
@@ -55,7 +55,7 @@ impl User {
             let text = format!("NOPERM this user has no permissions to run the '{command}' command");
             return Err(ErrorReply::new(text));
         }
-        if self.no_channels && matches!(command, "subscribe" | "publish") {
+        if self.no_channels && matches!(command, "subscribe" | "publish" | "ssubscribe" | "spublish") {
             let text = "NOPERM this user has no permissions to access one of the channels used as arguments";
             return Err(ErrorReply::new(text));
         }
@@ -71,7 +71,8 @@ impl User {
         Ok(())
     }
 
-    pub(super) fn may_publish(&self) -> bool {
-        !self.no_channels && !self.denied.contains("publish")
+    /// Whether a script of the user may publish by this command.
+    pub(super) fn may_publish(&self, command: &str) -> bool {
+        !self.no_channels && !self.denied.contains(command)
     }
 }

@@ -12,6 +12,7 @@ impl Server {
     /// the Unix epoch, which decides what has expired; it may jump in both directions. Ignored if the session is not
     /// open.
     pub fn receive(&mut self, id: SessionId, bytes: &[u8], now: Instant) {
+        self.end_lost_subscriptions();
         match self.sessions.get_mut(&id) {
             Some(session) => session.push(bytes),
             None => return,

@@ -26,6 +26,7 @@ mod keyspace;
 mod migration;
 mod pubsub;
 mod reply;
+mod scope;
 mod scripts;
 mod server;
 mod session;

@@ -87,11 +87,13 @@ impl Server {
     /// The output of a session since the last call.
     #[must_use]
     pub fn take_output(&mut self, id: SessionId) -> Vec<u8> {
+        self.end_lost_subscriptions();
         self.sessions.get_mut(&id).map(Session::take_output).unwrap_or_default()
     }
 
     /// The sessions that have output, by number.
-    pub fn sessions_with_output(&self) -> impl Iterator<Item = SessionId> {
+    pub fn sessions_with_output(&mut self) -> impl Iterator<Item = SessionId> {
+        self.end_lost_subscriptions();
         self.sessions.iter().filter(|(_, session)| session.has_output()).map(|(&id, _)| id)
     }
 

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::{
     cluster::Asking,
     reply::{ErrorReply, Protocol, Reply},
+    scope::Scope,
 };
 use crate::resp::{Limits, Reply as Frame, Scanner, decode};
 
@@ -22,6 +23,7 @@ pub(super) struct Session {
     pub(super) database: u32,
     pub(super) name: Vec<u8>,
     pub(super) channels: BTreeSet<Vec<u8>>,
+    pub(super) shard_channels: BTreeSet<Vec<u8>>,
     pub(super) asking: Asking,
 }
 
@@ -46,7 +48,22 @@ impl Session {
             database: 0,
             name: Vec::new(),
             channels: BTreeSet::new(),
+            shard_channels: BTreeSet::new(),
             asking: Asking::No,
+        }
+    }
+
+    /// Whether it may only listen: it has subscriptions, and RESP2 has no pushes.
+    pub(super) fn only_listens(&self) -> bool {
+        let has_none = self.channels.is_empty() && self.shard_channels.is_empty();
+        self.protocol == Protocol::Resp2 && !has_none
+    }
+
+    /// The channels of either scope to which it is subscribed.
+    pub(super) const fn channels_of(&mut self, scope: Scope) -> &mut BTreeSet<Vec<u8>> {
+        match scope {
+            Scope::Everywhere => &mut self.channels,
+            Scope::Shard => &mut self.shard_channels,
         }
     }
 

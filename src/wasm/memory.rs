@@ -44,7 +44,7 @@ impl MemoryServer {
 
     /// The sessions that have output.
     #[must_use]
-    pub fn written(&self) -> Vec<u32> {
+    pub fn written(&mut self) -> Vec<u32> {
         // `connect` took each number as a u32, so none is left out.
         self.server
             .sessions_with_output()

@@ -27,7 +27,7 @@ pub const SLOTS: [(u16, u16); 2] = [(0, 8191), (8192, 16_383)];
 pub const HOST: &str = "127.0.0.1";
 
 /// What replies must contain at least once if there are many.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 13] = [
     "-MOVED ",
     "-ASK ",
     "-TRYAGAIN ",
@@ -37,6 +37,9 @@ const KINDS: [&str; 10] = [
     "-ERR Script attempted to access a non local key",
     "-NOSCRIPT ",
     "-NOPERM ",
+    "ssubscribe",
+    "smessage",
+    "sunsubscribe",
     // The nonce: a script ran.
     "n0000000000000ab",
 ];

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use redlatch::EXCLUSIVE_RELEASE;
 
-use crate::steps::{COUNTER, Word, client, command, derived, script, text, time, value, waiter};
+use crate::steps::{COUNTER, SHARDED, Word, client, command, derived, script, text, time, value, waiter};
 
 /// Connections to each node.
 pub const CONNECTIONS: usize = 2;
@@ -109,7 +109,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (node(), prop::bool::weighted(0.1)).prop_map(|(node, down)| Step::Down(node, down)),
         1 => endpoint().prop_map(Step::Endpoint),
     ];
-    let some = prop_oneof![20 => one.prop_map(|step| vec![step]), 1 => departure()];
+    let some = prop_oneof![20 => one.prop_map(|step| vec![step]), 1 => departure(), 1 => wake_ups()];
     prop::collection::vec(some, 1..190).prop_map(|steps| steps.concat())
 }
 
@@ -146,6 +146,40 @@ fn departure() -> impl Strategy<Value = Vec<Step>> {
             [commands(filled)].into_iter().chain(begin).chain([run]).collect()
         },
     )
+}
+
+/// A lock is released for a waiter that listens, before its slot moves and when it begins to. Then the slot leaves, and with it the
+/// subscription ends.
+fn wake_ups() -> impl Strategy<Value = Vec<Step>> {
+    (0..TAGS.len(), value(), 0..2_usize).prop_map(|(tag, value, node)| {
+        let key = |name: &str| Word::Key(name.to_owned());
+        let release = [
+            vec![text("SET"), key("a"), value.clone(), text("PX"), text("5000")],
+            vec![text("ZADD"), key(&derived("waiters", "a")), Word::Now(1000), text(format!("{SHARDED}:1"))],
+            [
+                words(["EVAL", EXCLUSIVE_RELEASE.source, "2"]),
+                vec![key("a"), key(&derived("waiters", "a"))],
+                vec![text("n0000000000000ab"), text(""), value],
+            ]
+            .concat(),
+        ];
+        let listen =
+            [words(["HELLO", "3"]), vec![text("SSUBSCRIBE"), key(&format!("redlatch:wake:{SHARDED}"))]];
+        let commands = |to, all: &[Vec<Word>]| {
+            let place = |words: &Vec<Word>| Placed { words: words.clone(), tag: Some(tag), stray: None };
+            Step::Commands { to, at: 0, commands: all.iter().map(place).collect() }
+        };
+        let change = |change| Step::Slot(tag, change);
+        vec![
+            commands(To::Owner, &listen),
+            commands(To::Owner, &release),
+            change(Change::Begin(0)),
+            change(Change::Begin(1)),
+            commands(To::Owner, &release),
+            change(Change::Finish(node)),
+            commands(To::Other, &[words(["PING"])]),
+        ]
+    })
 }
 
 fn words<const N: usize>(words: [&str; N]) -> Vec<Word> {

@@ -112,15 +112,18 @@ fn token() -> impl Strategy<Value = Word> {
 }
 
 pub fn client() -> impl Strategy<Value = Word> {
-    one_of(&["c1", "c2", "c3"])
+    one_of(&["c1", "c2", "c3", SHARDED])
 }
 
+/// A client that listens to shard channels.
+pub const SHARDED: &str = "c4{x}";
+
 pub fn waiter() -> impl Strategy<Value = Word> {
-    one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12"])
+    one_of(&["c1:1", "c1:2", "c2:1", "c2:7", "c3:1", "c3:12", "c4{x}:1", "c4{x}:3"])
 }
 
 /// Claims of locks whose tokens may be used again.
-const CLAIMS: &[&str] = &["c1:1", "c1:2", "c1:10", "c2:1", "c2:7"];
+const CLAIMS: &[&str] = &["c1:1", "c1:2", "c1:10", "c2:1", "c2:7", "c4{x}:1"];
 
 /// What a lock key holds: a token, mostly with a claim.
 pub fn value() -> impl Strategy<Value = Word> {
@@ -346,6 +349,10 @@ fn session() -> impl Strategy<Value = Vec<Word>> {
         let wake = prop::sample::select(vec!["redlatch:wake:c1", "redlatch:wake:c2"]);
         prop_oneof![2 => wake.prop_map(|name| Word::Key(name.to_owned())), 1 => Just(text("other"))]
     };
+    let shard_channel = || {
+        let wake = Just(Word::Key(format!("redlatch:wake:{SHARDED}")));
+        prop_oneof![3 => wake, 1 => one_of(&["other", "redlatch:wake:c1"])]
+    };
     prop_oneof![
         3 => words("HELLO 3"), 1 => words("HELLO 2"), 1 => words("HELLO"), 1 => words("HELLO 4"), 1 => words("HELLO x"),
         2 => words("HELLO 3 AUTH default secret SETNAME redlatch"),
@@ -356,6 +363,12 @@ fn session() -> impl Strategy<Value = Vec<Word>> {
         1 => words("SUBSCRIBE other redlatch:wake:c1 other"),
         2 => channel().prop_map(|channel| vec![text("UNSUBSCRIBE"), channel]),
         2 => channel().prop_map(|channel| vec![text("PUBLISH"), channel, text("12")]),
+        4 => shard_channel().prop_map(|channel| vec![text("SSUBSCRIBE"), channel]),
+        1 => (shard_channel(), shard_channel()).prop_map(|(one, other)| vec![text("SSUBSCRIBE"), one, other]),
+        1 => shard_channel().prop_map(|channel| vec![text("SUNSUBSCRIBE"), channel]),
+        1 => shard_channel().prop_map(|channel| vec![text("SUNSUBSCRIBE"), channel.clone(), channel]),
+        1 => words("SUNSUBSCRIBE"), 1 => words("SSUBSCRIBE"), 1 => words("SPUBLISH x"),
+        2 => shard_channel().prop_map(|channel| vec![text("SPUBLISH"), channel, text("3")]),
         1 => words("SELECT 0"), 1 => words("SELECT 1"), 1 => words("SELECT 16"), 1 => words("SELECT x"),
         1 => words("CLIENT SETNAME me"), 1 => words("CLIENT GETNAME"), 1 => words("CLIENT ID"), 1 => words("PING"),
         1 => words("PING hello"), 1 => words("SCRIPT FLUSH"), 1 => words("SCRIPT FLUSH ASYNC"), 1 => words("SCRIPT FLUSH x"),

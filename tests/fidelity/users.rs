@@ -53,6 +53,8 @@ pub fn users() -> impl Strategy<Value = Users> {
         &["zadd"],
         &["exists", "zrange"],
         &["asking", "cluster|slots"],
+        &["spublish"],
+        &["ssubscribe"],
     ]);
     (prop::bool::weighted(0.2), denied, prop::bool::weighted(0.3)).prop_map(
         |(default_needs_password, denied, no_channels)| Users { default_needs_password, denied, no_channels },

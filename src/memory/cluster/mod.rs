@@ -10,7 +10,8 @@
 //! After a failover, the new master has the keys that were copied to it before (`Server::copy_keys`), and each view that
 //! has heard of it names that master (`ClusterView::promote`).
 //!
-//! Not supported: READONLY, sharded channels, and what nodes say to each other.
+//! Not supported: READONLY, and what nodes say to each other, except that a node keeps the messages that it published for the
+//! others. Those on shard channels it does not: the replicas of a shard get none.
 
 mod node;
 mod owners;
@@ -18,7 +19,7 @@ mod redirect;
 mod view;
 
 pub use node::{ClusterNode, NodeName};
-pub(super) use redirect::{Asking, Refusal};
+pub(super) use redirect::{Asking, Names, Refusal};
 pub use view::ClusterView;
 
 #[cfg(test)]

@@ -20,6 +20,15 @@ pub enum Refusal {
     Moved(u16, NodeName),
 }
 
+/// What the names in a command are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    Keys,
+    /// These do not move: subscribers stay at the source until the slot has another owner. They also work while the cluster is
+    /// down (`cluster-allow-pubsubshard-when-down`).
+    ShardChannels,
+}
+
 /// Whether the command just before, in the same session, was ASKING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Asking {
@@ -28,10 +37,10 @@ pub enum Asking {
 }
 
 impl Refusal {
-    /// Whether this node serves a command with these keys. `exists` says which keys are here.
+    /// Whether this node serves a command with these keys or channels. `exists` says which keys are here.
     pub fn check<'k>(
         view: &ClusterView,
-        keys: impl Iterator<Item = &'k [u8]>,
+        (names, keys): (Names, impl Iterator<Item = &'k [u8]>),
         asking: Asking,
         exists: impl Fn(&[u8]) -> bool,
     ) -> Result<(), Self> {
@@ -51,13 +60,13 @@ impl Refusal {
                 }
                 has_several = true;
             }
-            if target.is_some() || is_importing {
+            if names == Names::Keys && (target.is_some() || is_importing) {
                 let is_here = exists(key);
                 has_some |= is_here;
                 lacks_some |= !is_here;
             }
         }
-        if view.is_down() {
+        if names == Names::Keys && view.is_down() {
             return Err(Self::Down);
         }
         if let Some(target) = target.filter(|_| lacks_some) {

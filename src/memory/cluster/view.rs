@@ -42,6 +42,8 @@ pub struct ClusterView {
     /// The slots that move to this node, each with its source.
     importing: BTreeMap<u16, NodeName>,
     is_down: bool,
+    /// The slots of this node that were given to a node since they were last asked for.
+    lost: Vec<RangeInclusive<u16>>,
 }
 
 impl ClusterView {
@@ -55,6 +57,7 @@ impl ClusterView {
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
             is_down: false,
+            lost: Vec::new(),
         }
     }
 
@@ -96,6 +99,9 @@ impl ClusterView {
     /// the other replicas.
     pub fn promote(&mut self, replica: NodeName) {
         let Some(master) = self.nodes.get(&replica).and_then(|node| node.master) else { return };
+        if master == self.me {
+            self.lost.extend(self.own_slots(0..=u16::MAX));
+        }
         self.owners.replace(master, replica);
         let followers =
             self.nodes.iter().filter(|&(&name, node)| name == master || node.master == Some(master));
@@ -109,7 +115,20 @@ impl ClusterView {
     pub fn set_owner(&mut self, slots: RangeInclusive<u16>, owner: Option<NodeName>) {
         let moved = if owner == Some(self.me) { &mut self.importing } else { &mut self.migrating };
         moved.retain(|slot, _| !slots.contains(slot));
+        self.lost.extend(self.own_slots(slots.clone()));
         self.owners.set(slots, owner);
+    }
+
+    /// Those of the slots that this node owns.
+    fn own_slots(&self, slots: RangeInclusive<u16>) -> Vec<RangeInclusive<u16>> {
+        let own = self.owners.ranges().filter(|&(_, owner)| owner == self.me).map(|(own, _)| own);
+        let both = own.map(|own| *own.start().max(slots.start())..=*own.end().min(slots.end()));
+        both.filter(|both| !both.is_empty()).collect()
+    }
+
+    /// The slots that this node owned until they were last given to a node, maybe to itself. Subscriptions to their channels end.
+    pub(crate) fn take_lost(&mut self) -> Vec<RangeInclusive<u16>> {
+        core::mem::take(&mut self.lost)
     }
 
     /// The owner of a slot.

@@ -4,7 +4,9 @@ use super::context::{Context, Outcome, integer, wrong_arity};
 use crate::memory::{
     cluster::ClusterView,
     reply::{ErrorReply, Protocol, Reply},
+    scope::Scope,
     server::DATABASES,
+    session::Session,
 };
 
 pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
@@ -127,11 +129,7 @@ pub(super) fn select(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
 }
 
 pub(super) fn ping(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
-    let listens = cx
-        .server
-        .sessions
-        .get(&cx.id)
-        .is_some_and(|session| session.protocol == Protocol::Resp2 && !session.channels.is_empty());
+    let listens = cx.server.sessions.get(&cx.id).is_some_and(Session::only_listens);
     match (arguments, listens) {
         ([_, _, ..], _) => Err(wrong_arity("ping")),
         (text, true) => Ok(Reply::Array(vec![
@@ -144,14 +142,30 @@ pub(super) fn ping(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
 }
 
 pub(super) fn publish(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    published(cx, Scope::Everywhere, arguments)
+}
+
+pub(super) fn publish_to_shard(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    published(cx, Scope::Shard, arguments)
+}
+
+fn published(cx: &mut Context<'_>, scope: Scope, arguments: &[Vec<u8>]) -> Outcome {
     let [channel, message] = arguments else { return Err(ErrorReply::syntax()) };
-    Ok(Reply::count(cx.server.publish(channel, message)))
+    Ok(Reply::count(cx.server.publish(scope, channel, message)))
 }
 
 pub(super) fn subscribe(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
-    Ok(cx.server.subscribe(cx.id, arguments, true))
+    Ok(cx.server.subscribe(Scope::Everywhere, cx.id, arguments, true))
 }
 
 pub(super) fn unsubscribe(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
-    Ok(cx.server.subscribe(cx.id, arguments, false))
+    Ok(cx.server.subscribe(Scope::Everywhere, cx.id, arguments, false))
+}
+
+pub(super) fn subscribe_to_shard(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    Ok(cx.server.subscribe(Scope::Shard, cx.id, arguments, true))
+}
+
+pub(super) fn unsubscribe_from_shard(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
+    Ok(cx.server.subscribe(Scope::Shard, cx.id, arguments, false))
 }

@@ -10,8 +10,8 @@ mod sorted_sets;
 mod strings;
 
 use super::{
-    cluster::{Asking, Refusal},
-    reply::{ErrorReply, Protocol},
+    cluster::{Asking, Names, Refusal},
+    reply::ErrorReply,
     server::Server,
     session::SessionId,
     trouble::Trouble,
@@ -53,6 +53,10 @@ enum Keys {
     All,
     /// Those behind their number, which is the second argument.
     Counted,
+    /// The first is a shard channel, which has a slot as a key has.
+    Channel,
+    /// All are shard channels.
+    Channels,
 }
 
 const fn command(
@@ -92,7 +96,10 @@ static TABLE: &[Command] = &[
     command("script|load", 3, Kind::Connection, Keys::None, scripting::load),
     command("select", 2, Kind::Connection, Keys::None, connection::select),
     command("set", -3, Kind::Growing, Keys::First, strings::set),
+    command("spublish", 3, Kind::Connection, Keys::Channel, connection::publish_to_shard),
+    command("ssubscribe", -2, Kind::Listening, Keys::Channels, connection::subscribe_to_shard),
     command("subscribe", -2, Kind::Listening, Keys::None, connection::subscribe),
+    command("sunsubscribe", -1, Kind::Listening, Keys::Channels, connection::unsubscribe_from_shard),
     command("time", 1, Kind::Connection, Keys::None, server::time),
     command("type", 2, Kind::Data, Keys::First, keys::type_of),
     command("unsubscribe", -1, Kind::Listening, Keys::None, connection::unsubscribe),
@@ -110,8 +117,8 @@ impl Keys {
     fn of(self, arguments: &[Vec<u8>]) -> &[Vec<u8>] {
         match self {
             Self::None => &[],
-            Self::First => arguments.get(..1).unwrap_or_default(),
-            Self::All => arguments,
+            Self::First | Self::Channel => arguments.get(..1).unwrap_or_default(),
+            Self::All | Self::Channels => arguments,
             // A number that the command itself refuses counts as no keys.
             Self::Counted => {
                 let counted = arguments.get(1..).map(scripting::split_keys);
@@ -176,7 +183,11 @@ fn admit(
         let keyspace = server.database(session.database);
         let exists =
             |key: &[u8]| keyspace.is_some_and(|keys| keys.peek(key, now.as_micros() / 1000).is_some());
-        Refusal::check(view, keys, session.asking, exists).map_err(|refusal| refusal.reply(view))?;
+        let names = match command.keys {
+            Keys::Channel | Keys::Channels => Names::ShardChannels,
+            _ => Names::Keys,
+        };
+        Refusal::check(view, (names, keys), session.asking, exists).map_err(|refusal| refusal.reply(view))?;
     }
     let refused = match server.trouble {
         Some(Trouble::OutOfMemory) => command.kind == Kind::Growing,
@@ -186,8 +197,7 @@ fn admit(
     if let (true, Some(trouble)) = (refused, server.trouble) {
         return Err(ErrorReply::new(trouble.describe()));
     }
-    let listens = session.protocol == Protocol::Resp2 && !session.channels.is_empty();
-    if listens && command.kind != Kind::Listening {
+    if session.only_listens() && command.kind != Kind::Listening {
         return Err(ErrorReply::new(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
             command.name

@@ -39,8 +39,8 @@ fn run(cx: &mut Context<'_>, script: &'static Script, keys: &[Vec<u8>], argument
     let reply = scripts::run(&mut call);
     let published = call.into_published();
     // Redis sends a script's messages when the script ends, before its reply.
-    for (channel, message) in published {
-        cx.server.publish(&channel, &message);
+    for (scope, channel, message) in published {
+        cx.server.publish(scope, &channel, &message);
     }
     reply
 }

@@ -4,9 +4,10 @@ use super::lua;
 use crate::{
     memory::{
         access::User,
-        cluster::{Asking, ClusterView, Refusal},
+        cluster::{Asking, ClusterView, Names, Refusal},
         keyspace::Keyspace,
         reply::{ErrorReply, Reply},
+        scope::Scope,
         trouble::Trouble,
     },
     script::Script,
@@ -41,7 +42,7 @@ pub(in crate::memory) struct Call<'a> {
     out_of_memory: bool,
     /// Whether errors are caught with `pcall`: they name no line then.
     catches: bool,
-    published: Vec<(Vec<u8>, Vec<u8>)>,
+    published: Vec<(Scope, Vec<u8>, Vec<u8>)>,
 }
 
 impl<'a> Call<'a> {
@@ -68,7 +69,7 @@ impl<'a> Call<'a> {
     }
 
     /// The messages that the script published, in order.
-    pub(in crate::memory) fn into_published(self) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(in crate::memory) fn into_published(self) -> Vec<(Scope, Vec<u8>, Vec<u8>)> {
         self.published
     }
 
@@ -131,7 +132,8 @@ impl<'a> Call<'a> {
     fn may_touch(&self, keys: &[&[u8]]) -> Outcome<()> {
         let Some(view) = self.limits.cluster else { return Ok(()) };
         let exists = |key: &[u8]| self.keyspace.peek(key, self.millis()).is_some();
-        Refusal::check(view, keys.iter().copied(), self.limits.asking, exists).map_err(Refusal::in_script)
+        let keys = (Names::Keys, keys.iter().copied());
+        Refusal::check(view, keys, self.limits.asking, exists).map_err(Refusal::in_script)
     }
 
     /// `pcall` of a function that calls commands: an error is a value.
@@ -266,9 +268,22 @@ impl<'a> Call<'a> {
     /// Wakes a waiter, `client:number`, of clients with this prefix. Another text is passed over.
     pub(super) fn wake(&mut self, prefix: &[u8], waiter: &[u8]) {
         let (client, number) = lua::split_waiter(waiter);
-        if self.limits.user.may_publish() && !client.is_empty() && !number.is_empty() {
-            self.published.push(([prefix, b"redlatch:wake:", client].concat(), number.to_vec()));
+        if client.is_empty() || number.is_empty() {
+            return;
         }
+        let channel = [prefix, b"redlatch:wake:", client].concat();
+        let (scope, command) =
+            if client.contains(&b'{') { (Scope::Shard, "spublish") } else { (Scope::Everywhere, "publish") };
+        if self.limits.user.may_publish(command) && (scope == Scope::Everywhere || self.is_here(&channel)) {
+            self.published.push((scope, channel, number.to_vec()));
+        }
+    }
+
+    /// Whether the node of a cluster lets a script publish on this shard channel now.
+    fn is_here(&self, channel: &[u8]) -> bool {
+        let names = (Names::ShardChannels, core::iter::once(channel));
+        let exists = |_: &[u8]| true;
+        self.limits.cluster.is_none_or(|view| Refusal::check(view, names, self.limits.asking, exists).is_ok())
     }
 }
 
