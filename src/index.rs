@@ -170,6 +170,10 @@ impl Index {
         self.0.remove((key, value));
     }
 
+    pub(crate) fn has(&self, key: u64, value: u64) -> bool {
+        self.0.has((key, value))
+    }
+
     /// The values of a key, in order.
     pub(crate) fn of(&self, key: u64) -> impl Iterator<Item = u64> {
         let pairs = self.0.from((key, 0)).map(|&(pair, ())| pair);

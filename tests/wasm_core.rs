@@ -33,7 +33,7 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, b"", "", 0);
+        let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, b"", "", 0, false);
         assert_eq!(core.add_node(String::new(), "s3cret".into(), 0, false, false), 0);
         Self { core, now: 1000.0 }
     }
@@ -203,7 +203,7 @@ fn a_loss_by_the_wall_clock_alone_is_reported() {
 
 #[wasm_bindgen_test]
 fn invalid_requests_are_refused_with_the_javascript_error_types() {
-    let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, b"", "", 0);
+    let mut core = Core::new(0.01, 50.0, 250.0, 0.0, 5000.0, b"", "", 0, false);
     let acquire = |core: &mut Core, key: &[u8], ttl| {
         let length = put(core, &framed(&[key]));
         core.acquire(length, 1, ttl, 0.0, 0, f64::INFINITY, 0, 0.0, 0.0)

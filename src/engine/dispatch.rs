@@ -253,6 +253,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.deliver_and_follow(lock, Input::Wake, now);
                 }
             }
+            News::Unsubscribed => self.listen_again(now),
             News::Ready { waiting, again } => {
                 if again {
                     self.stats.count(|counters| &mut counters.reconnects);
@@ -267,6 +268,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 if again || self.topology.is_cluster() {
                     self.confirm_held(node, now);
                 }
+                self.listen_again(now);
             }
             News::Down { unanswered, waiting, error, close } => {
                 let ended = || Event::Connection { node, error: Some(error.clone()) };

@@ -77,7 +77,7 @@ impl<E: Entropy + 'static> Engine<E> {
         policy.retry_min = policy.retry_min.max(SHORTEST_PAUSE);
         policy.retry_max = policy.retry_max.max(policy.retry_min);
         Self {
-            topology: Topology::new(&policy.prefix),
+            topology: Topology::new(&policy.prefix, policy.sharded),
             policy,
             entropy,
             locks: SortedMap::default(),

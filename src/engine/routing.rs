@@ -126,6 +126,24 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
+    /// The client may not listen any more for some waiters. Of those for which it could, the ones attempt that poll for others:
+    /// then it listens again, and no wake-up of the meantime is missed.
+    pub(super) fn listen_again(&mut self, now: Instant) {
+        if !self.topology.is_sharded() {
+            return;
+        }
+        let waiting: Vec<LockId> =
+            self.locks.iter().filter(|(_, lock)| lock.is_waiting()).map(|&(id, _)| id).collect();
+        for id in waiting {
+            let is_deaf = |lock: &Lock| {
+                self.leaders.is_leader(lock.spec(), id) && self.topology.misses(lock.spec(), id)
+            };
+            if self.locks.get(id).is_some_and(|lock| is_deaf(lock)) {
+                self.deliver_and_follow(id, Input::Wake, now);
+            }
+        }
+    }
+
     /// Whether a lock is on this server.
     pub(super) fn is_on(&self, node: NodeId, lock: LockId) -> bool {
         self.locks.get(lock).is_some_and(|lock| self.topology.is_on(node, lock.spec()))

@@ -42,8 +42,11 @@ impl Ask for Context<'_> {
     }
 
     fn ask(&mut self, node: NodeId, instead: Option<NodeId>, serial: u32, verb: Verb) -> (NodeId, Asked) {
+        if let Verb::Acquire(_) = verb {
+            self.shared.topology.listen(self.spec.keys_of(node), self.id, self.listening);
+        }
         let registers = kind::registers(node, self);
-        let owner_id = self.owner_id();
+        let owner_id = self.owner_id(node);
         let value = self.owner.value(&owner_id);
         let counter = self.counter(node);
         let names = Names { owner_id: &owner_id, value: &value, counter: counter.as_deref() };

@@ -52,10 +52,10 @@ pub(crate) struct Shared<'a> {
 }
 
 impl Context<'_> {
-    /// The owner id (`client:number`). It identifies the lock on the server in place of the token, because other
+    /// The owner id (`client:number`) at a node. It identifies the lock on the server in place of the token, because other
     /// clients can read messages and registrations.
-    pub(super) fn owner_id(&self) -> Vec<u8> {
-        let mut id = self.shared.topology.client().to_vec();
+    pub(super) fn owner_id(&self, node: NodeId) -> Vec<u8> {
+        let mut id = self.shared.topology.client(self.spec.keys_of(node));
         id.push(b':');
         push_decimal(self.id.0.into(), &mut id);
         id
@@ -70,6 +70,19 @@ impl Context<'_> {
     pub(super) fn wakes(&self, node: NodeId) -> bool {
         let server = self.shared.topology.serving(node, self.spec.keys_of(node));
         self.spec.placement.wakes() && server.is_some_and(|server| server.wakes())
+    }
+
+    /// Whether a wake-up of the node for this lock would arrive.
+    pub(super) fn hears(&self, node: NodeId) -> bool {
+        self.wakes(node) && !self.shared.topology.is_deaf(self.spec.keys_of(node))
+    }
+
+    /// The node denied the lock: from the next attempt on, the client listens for it. Returns whether it could already, and
+    /// does not.
+    pub(super) fn begins_to_listen(&mut self, node: NodeId) -> bool {
+        self.spec.entry.waits_for_turn()
+            && !self.spec.is_single_attempt()
+            && self.shared.topology.add_listener(self.spec.keys_of(node), self.id)
     }
 
     /// Lets each node of the placement be dialled at once, whatever the backoff.

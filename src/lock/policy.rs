@@ -20,6 +20,9 @@ pub struct Policy {
     /// How many replicas of a server must confirm a grant or an extension within `node_timeout` (WAIT), so that it counts: none
     /// by default. Only with [`Transport::Stream`](crate::Transport::Stream).
     pub replicas: u32,
+    /// Whether a cluster publishes wake-ups on shard channels (SPUBLISH, Redis 7), which it does not send to all its servers:
+    /// false by default.
+    pub sharded: bool,
     /// The prefix of all keys and channels. None by default.
     pub prefix: Rc<[u8]>,
     /// The prefix of drawn tokens, for people who look at the keys on the server. None by default.
@@ -35,6 +38,7 @@ impl Default for Policy {
             node_timeout: None,
             connect_timeout: Duration::from_millis(5000),
             replicas: 0,
+            sharded: false,
             prefix: Rc::default(),
             label: "".into(),
         }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::{
     error::{Cause, NodeError, ServerError},
-    id::{ConnectionId, LockId},
+    id::ConnectionId,
     resp::{Limits, Malformed, Reply, Scanner, decode},
     script::Answer,
     time::{Duration, Instant},
@@ -19,6 +19,7 @@ use super::{
     outcome::Outcome,
     pending::Queued,
     pipeline::{Order, Pipeline},
+    subscriptions::{self, Push, Subscriptions},
 };
 
 /// A server may always take this many round trips to answer, however short `nodeTimeout` is: one for a command, one for its
@@ -53,8 +54,9 @@ pub(super) struct Connection {
     round_trip: Option<Duration>,
     /// Whether a command got a valid answer. Connections that end without one count as failures for the backoff.
     pub(super) proven: bool,
-    /// Whether the server sends wake-ups on this connection.
+    /// Whether the server sends wake-ups on this connection, at least on those shard channels to which it is subscribed.
     pub(super) wakes: bool,
+    pub(super) subscriptions: Subscriptions,
     /// Whether the server has said that it is part of a cluster.
     pub(super) is_cluster: bool,
     /// Whether it may be a replica, as part of a cluster that redirects to the primary.
@@ -68,8 +70,8 @@ pub(super) enum ConnectionEvent {
     Idle,
     /// The handshake is complete.
     Ready,
-    /// A wake-up for this lock.
-    Wake(LockId),
+    /// A wake-up, or the end of a subscription.
+    Push(Push),
     /// The reply to a command.
     Reply(Tag, Result<Answer, NodeError>),
     /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
@@ -118,6 +120,7 @@ impl Connection {
             round_trip: None,
             proven: false,
             wakes: false,
+            subscriptions: Subscriptions::default(),
             is_cluster: false,
             is_member,
         }
@@ -199,18 +202,22 @@ impl Connection {
                         _ => continue,
                     }
                 }
-                (Reply::Push(elements), _) if !awaits_push => match woken(elements, channel) {
-                    Some(lock) => return ConnectionEvent::Wake(lock),
-                    None => continue,
-                },
+                (Reply::Push(elements), _) if !awaits_push => {
+                    match self.subscriptions.hear(elements, channel, &mut self.pipeline) {
+                        Some(push) => return ConnectionEvent::Push(push),
+                        None => continue,
+                    }
+                }
                 (_, Some((step, until))) => {
                     measure(&mut self.round_trip, (self.greeted, Queued::Alone), self.heard);
                     self.greeted = self.heard;
+                    let own_channel = subscriptions::in_handshake(channel);
                     self.wakes |= awaits_push && matches!(reply, Reply::Push(_));
+                    self.wakes |= own_channel.is_empty() && awaits_hello && reply == Reply::Opaque;
                     if awaits_hello && matches!(reply, Reply::Error(_)) {
                         self.dialect = Dialect::Resp2;
                     }
-                    return match step.on_reply(&reply, endpoint, channel, &mut self.out) {
+                    return match step.on_reply(&reply, endpoint, own_channel, &mut self.out) {
                         Next::Await(step) => {
                             self.greeting = Some((step, until));
                             continue;
@@ -237,6 +244,11 @@ impl Connection {
                 Reply::Error(line) => Some(server_error(line, endpoint)),
                 _ => None,
             });
+            if let (Some(slot), Reply::Error(line)) = (self.pipeline.subscription_next(), reply) {
+                self.subscriptions.refused(slot);
+                // Without the right to subscribe, or the command, waiters poll.
+                self.wakes &= subscriptions::may_be_had_later(line);
+            }
             let answers = &mut self.answers;
             let tell = |tag, outcome| answers.push(event_of(tag, outcome, endpoint));
             match self.pipeline.pair(place, reply, &mut self.out, tell) {
@@ -328,16 +340,6 @@ const MAP_LIMITS: Limits = Limits { depth: 8, elements: 65_536, bytes: 2 * 1024 
 const NOT_REDIS: &str = "unexpected reply to the handshake; is this a Redis server?";
 const OUT_OF_STEP: &str =
     "reply does not match its command; connection dropped, pending commands have an unknown outcome";
-
-/// The lock to wake, if the push is a message on this client's channel: `message, <channel>, <lock number>`.
-fn woken(push: &[Reply<'_>], channel: &[u8]) -> Option<LockId> {
-    match push {
-        [Reply::Bulk(b"message"), Reply::Bulk(on), Reply::Bulk(number)] if *on == channel => {
-            core::str::from_utf8(number).ok()?.parse().ok().map(LockId)
-        }
-        _ => None,
-    }
-}
 
 fn server_error(line: &[u8], endpoint: &Endpoint) -> NodeError {
     NodeError::Server(Rc::new(error_reply::parse(line, &endpoint.password)))

@@ -69,7 +69,7 @@ impl Handshake {
         Self::Hello
     }
 
-    /// Takes the reply to this step and writes the next step.
+    /// Takes the reply to this step and writes the next step. An empty `channel` is not subscribed to.
     pub(crate) fn on_reply<'a>(
         self,
         reply: &Reply<'a>,
@@ -78,11 +78,11 @@ impl Handshake {
         out: &mut Vec<u8>,
     ) -> Next<'a> {
         match (self, reply) {
-            (Self::Hello, Reply::Opaque) => {
+            (Self::Hello, Reply::Opaque) if !channel.is_empty() => {
                 encode(&[b"SUBSCRIBE", channel], out);
                 Next::Await(Self::Subscribe)
             }
-            (Self::Hello, Reply::Array(_)) => Self::select(endpoint, out),
+            (Self::Hello, Reply::Opaque | Reply::Array(_)) => Self::select(endpoint, out),
             (Self::Subscribe, Reply::Push(_) | Reply::Error(_)) => Self::select(endpoint, out),
             (Self::Hello, Reply::Error(line)) if !refuses_client(line, endpoint) => Self::auth(endpoint, out),
             (Self::Auth, Reply::Simple(b"OK")) => Self::select(endpoint, out),

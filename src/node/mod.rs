@@ -21,6 +21,7 @@ mod endpoint;
 mod error_reply;
 mod handshake;
 mod known;
+mod listening;
 mod member;
 mod news;
 mod outcome;
@@ -28,6 +29,7 @@ mod pending;
 mod pipeline;
 mod replication;
 mod run;
+mod subscriptions;
 
 use crate::{
     entropy::Entropy,
@@ -45,6 +47,7 @@ use handshake::Dialect;
 pub(crate) use news::FIRST_EPOCH;
 pub(crate) use news::{Asked, News, Tag};
 pub use news::{NodeFault, NodeSnapshot};
+use subscriptions::Push;
 
 /// For how long a server that refused HELLO, or hung up on it, is used in RESP2. By then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
@@ -55,7 +58,7 @@ const MOST_PENDING: usize = 65_536;
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Node {
     endpoint: Endpoint,
-    /// The channel on which this client's wake-ups are published.
+    /// The channel on which this client's wake-ups are published, or what its shard channels begin with.
     channel: Vec<u8>,
     connect_timeout: Duration,
     /// How many replicas must confirm what is granted.
@@ -194,7 +197,8 @@ impl Node {
         }
     }
 
-    /// The driver made the connection. `channel` is where the client's wake-ups are published. Returns news at once if the
+    /// The driver made the connection. `channel` is where the client's wake-ups are published, or what
+    /// its shard channels begin with, up to a brace. Returns news at once if the
     /// connection needs no handshake.
     pub(crate) fn connected(
         &mut self,
@@ -239,7 +243,8 @@ impl Node {
         match connection.next(endpoint, channel) {
             ConnectionEvent::Idle => None,
             ConnectionEvent::Ready => Some(self.ready(now)),
-            ConnectionEvent::Wake(lock) => Some(News::Wake(lock)),
+            ConnectionEvent::Push(Push::Wake(lock)) => Some(News::Wake(lock)),
+            ConnectionEvent::Push(Push::Unsubscribed) => Some(News::Unsubscribed),
             ConnectionEvent::Map(reply) => Some(News::Map(reply)),
             ConnectionEvent::Reply(tag, reply) => {
                 match &reply {

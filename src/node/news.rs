@@ -46,6 +46,8 @@ pub(crate) enum News {
     Map(Result<Vec<u8>, NodeError>),
     /// A wake-up for this lock.
     Wake(LockId),
+    /// The server ended a subscription.
+    Unsubscribed,
     /// The connection is ready. `again` if an earlier connection to this server was ready.
     Ready { waiting: Vec<LockId>, again: bool },
     /// The connection ended. The `unanswered` commands have an unknown outcome; the `waiting` locks had sent nothing.

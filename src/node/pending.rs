@@ -42,6 +42,10 @@ pub(super) enum Kind {
     Asking,
     /// CLUSTER SLOTS.
     Map,
+    /// SSUBSCRIBE to the channel in this slot. A push confirms it.
+    Subscribe(u16),
+    /// SUNSUBSCRIBE from the channel in this slot, which so many more pushes confirm.
+    Unsubscribe(u16, u8),
 }
 
 /// Whether a command was sent while others were in flight.

@@ -8,10 +8,13 @@
 use redis_protocol::redis_keyslot;
 
 /// What derived keys and channels have behind the prefix.
-pub(crate) const MARK: &[u8] = b"redlatch:";
+const MARK: &[u8] = b"redlatch:";
 
 /// The name of the fence counter behind the mark.
 const FENCE: &[u8] = b"fence";
+
+/// What channels have behind the mark, before the client.
+const WAKE: &[u8] = b"wake:";
 
 /// What a key is for that belongs to one lock key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,7 @@ pub(super) fn derived(prefix: &[u8], role: KeyRole, name: &[u8], push: impl FnOn
     let slot = redis_keyslot(&key);
     let tagged = |tag: &[u8]| [prefix, MARK, role.name(), b":{", tag, b"}:", &key].concat();
     let own = hash_tag(&key).unwrap_or(&key);
-    push(&[&in_slot(slot, [tagged(own), tagged(&tag_of_slot(slot))], tagged)]);
+    push(&[&in_slot(slot, &[own], &tagged)]);
 }
 
 /// The fence counter of a server: `<prefix>redlatch:fence`.
@@ -64,24 +67,40 @@ pub(crate) fn fence_counter_of_slot(prefix: &[u8], key: &[u8]) -> Vec<u8> {
     if hash_tag(prefix).is_some() {
         return counter;
     }
-    in_slot(slot, [tagged(&tag_of_slot(slot))], tagged)
+    in_slot(slot, &[], &tagged)
 }
 
-/// The first candidate that is in the slot. A prefix with a single brace may put all of them elsewhere: then one with a
-/// number is.
-fn in_slot(
-    slot: u16,
-    candidates: impl IntoIterator<Item = Vec<u8>>,
-    numbered: impl Fn(&[u8]) -> Vec<u8>,
-) -> Vec<u8> {
-    let is_there = |candidate: &Vec<u8>| redis_keyslot(candidate) == slot;
-    let number = |number| {
-        let mut digits = Vec::new();
+/// The channel on which a client's wake-ups are published: `<prefix>redlatch:wake:<client>`.
+pub(crate) fn wake_channel(prefix: &[u8], client: &[u8]) -> Vec<u8> {
+    [prefix, MARK, WAKE, client].concat()
+}
+
+/// A client as the registrations of a slot name it if it listens to shard channels: `<client>{<tag>}`. The tag puts the channel
+/// of that name into the slot, and the brace says that it is a shard channel.
+pub(crate) fn client_of_slot(prefix: &[u8], client: &[u8], slot: u16) -> Vec<u8> {
+    let channel = |tag: &[u8]| wake_channel(prefix, &[client, b"{", tag, b"}"].concat());
+    in_slot(slot, &[], &channel).split_off(wake_channel(prefix, b"").len())
+}
+
+/// What `tagged` makes of the first tag with which it is in the slot: of these, the slot's own, and numbers, because a prefix
+/// with a single brace may put all others elsewhere.
+fn in_slot(slot: u16, tags: &[&[u8]], tagged: &dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let mut digits = Vec::new();
+    for tag in tags.iter().copied().chain([tag_of_slot(slot).as_slice()]) {
+        let name = tagged(tag);
+        if redis_keyslot(&name) == slot {
+            return name;
+        }
+    }
+    for number in 0..u64::from(u32::MAX) {
+        digits.clear();
         crate::resp::push_decimal(number, &mut digits);
-        numbered(&digits)
-    };
-    let mut numbered = (0..u64::from(u32::MAX)).map(number);
-    candidates.into_iter().find(is_there).or_else(|| numbered.find(is_there)).unwrap_or_default()
+        let name = tagged(&digits);
+        if redis_keyslot(&name) == slot {
+            return name;
+        }
+    }
+    Vec::new()
 }
 
 /// Whether a key may be a derived key of another client, or its fence counter, so that it is refused as a lock key.
@@ -124,36 +143,31 @@ fn after_first(key: &[u8], byte: u8) -> Option<&[u8]> {
 /// How many digits the tag of a slot has: as many as the CRC has bits.
 const TAG: usize = 16;
 
-/// Sixteen zeros and ones whose slot is `slot`. A slot is the end of a CRC, which is linear: each digit that is one
-/// instead of zero changes the same bits of the slot, whatever the others are. So the digits follow from linear equations.
-fn tag_of_slot(slot: u16) -> [u8; TAG] {
-    let zeros = redis_keyslot(&[b'0'; TAG]);
-    // For each bit of a slot, digits that change it and no higher bit, and how they change the slot.
-    let mut rows = [(0_u16, [false; TAG]); TAG];
-    let reduce = |rows: &[(u16, [bool; TAG]); TAG], (mut bits, mut digits): (u16, [bool; TAG])| {
-        for (bit, (row, by)) in rows.iter().enumerate().rev() {
-            if *row != 0
-                && bits.checked_shr(u32::try_from(bit).unwrap_or(0)).is_some_and(|bits| bits & 1 == 1)
-            {
-                bits ^= row;
-                digits.iter_mut().zip(by).for_each(|(digit, by)| *digit ^= by);
-            }
-        }
-        (bits, digits)
-    };
-    for place in 0..TAG {
-        let is_one = core::array::from_fn(|digit| digit == place);
-        let (bits, digits) = reduce(&rows, (redis_keyslot(&text(is_one)) ^ zeros, is_one));
-        let top = bits.checked_ilog2().and_then(|top| rows.get_mut(usize::try_from(top).ok()?));
-        if let Some(row) = top {
-            *row = (bits, digits);
-        }
-    }
-    text(reduce(&rows, (slot ^ zeros, [false; TAG])).1)
-}
+/// The slot of sixteen zeros.
+const SLOT_OF_ZEROS: u16 = 0xff3;
 
-fn text(digits: [bool; TAG]) -> [u8; TAG] {
-    digits.map(|is_one| if is_one { b'1' } else { b'0' })
+/// For each bit of a slot, from the lowest on: the digits in which two tags differ whose slots differ in this bit alone. A slot
+/// is the end of a CRC, which is linear: each digit that is one instead of zero changes the same bits of the slot, whatever
+/// the others are.
+const DIGITS: [u16; 14] = [
+    0x21f0, 0x3a50, 0xbae0, 0x5330, 0x1116, 0xfec2, 0x5c84, 0x5704, 0x8810, 0xa850, 0x21f6, 0x6d90, 0x47d4,
+    0xa9b2,
+];
+
+/// Sixteen zeros and ones whose slot is `slot`.
+fn tag_of_slot(slot: u16) -> [u8; TAG] {
+    let mut left = slot ^ SLOT_OF_ZEROS;
+    let mut ones = 0;
+    for digits in DIGITS {
+        ones ^= digits & 0_u16.wrapping_sub(left & 1);
+        left = left.wrapping_shr(1);
+    }
+    let mut tag = [b'0'; TAG];
+    for digit in &mut tag {
+        *digit |= u8::from(ones & 0x8000 != 0);
+        ones = ones.wrapping_shl(1);
+    }
+    tag
 }
 
 #[cfg(test)]
@@ -237,6 +251,10 @@ mod tests {
             let counter = fence_counter_of_slot(&prefix, &key);
             prop_assert_eq!(redis_keyslot(&counter), redis_keyslot(&key));
             prop_assert!(counter.starts_with(&[&prefix, MARK, FENCE].concat()));
+            let client = client_of_slot(&prefix, b"c1", redis_keyslot(&key));
+            prop_assert_eq!(redis_keyslot(&wake_channel(&prefix, &client)), redis_keyslot(&key));
+            let head = b"c1{";
+            prop_assert!(client.starts_with(head));
         }
     }
 }

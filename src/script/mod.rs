@@ -15,7 +15,9 @@ pub(crate) use calls::{
     fair_release, raise_fence,
 };
 pub use keys::KeyRole;
-pub(crate) use keys::{MARK, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved};
+pub(crate) use keys::{
+    client_of_slot, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved, wake_channel,
+};
 pub(crate) use lock_keys::LockKeys;
 pub use scripts::{
     ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,

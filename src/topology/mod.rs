@@ -2,11 +2,13 @@
 
 mod address;
 mod cluster;
+mod listeners;
 mod map;
 mod placement;
 mod redirect;
 mod routing;
 mod servers;
+mod shard_channels;
 mod slots;
 
 use std::rc::Rc;
@@ -16,13 +18,14 @@ use crate::{
     error::{Cause, NodeError},
     id::{ConnectionId, NodeId},
     node::{Asked, Command, Endpoint, News, Node, NodeSnapshot, Tag, unserved},
-    script::{MARK, fence_counter},
+    script::fence_counter,
     time::{Duration, Instant},
 };
 
 use address::Address;
 use cluster::Cluster;
 pub(crate) use cluster::{MapNews, Redirected};
+use listeners::Listeners;
 pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement, VOTER};
 use servers::Servers;
 pub(crate) use slots::{Slot, Slots};
@@ -42,12 +45,16 @@ pub(crate) struct Topology {
     counter: Rc<[u8]>,
     /// The client's id, to which wake-ups are addressed: 64 random bits in hexadecimal, drawn for the first lock.
     client: Vec<u8>,
+    /// Whether a cluster publishes wake-ups on shard channels.
+    sharded: bool,
+    listeners: Listeners,
 }
 
 impl Topology {
-    /// No servers yet. All keys and channels begin with `prefix`.
-    pub(crate) fn new(prefix: &Rc<[u8]>) -> Self {
-        Self { prefix: Rc::clone(prefix), counter: fence_counter(prefix).into(), ..Self::default() }
+    /// No servers yet. All keys and channels begin with `prefix`. `sharded` if wake-ups in a cluster are published on shard
+    /// channels.
+    pub(crate) fn new(prefix: &Rc<[u8]>, sharded: bool) -> Self {
+        Self { prefix: Rc::clone(prefix), counter: fence_counter(prefix).into(), sharded, ..Self::default() }
     }
 
     /// The fence counter of a server that is no cluster.
@@ -58,10 +65,6 @@ impl Topology {
     /// `replicas` of it must confirm what it grants.
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration, replicas: u32) -> NodeId {
         self.servers.add(Node::new(endpoint, connect_timeout, replicas))
-    }
-
-    pub(crate) fn client(&self) -> &[u8] {
-        &self.client
     }
 
     /// Draws the client's id, unless it was drawn before.
@@ -81,7 +84,7 @@ impl Topology {
         now: Instant,
     ) -> Option<(NodeId, News)> {
         let of = self.of(id)?;
-        let channel = [&*self.prefix, MARK, b"wake:", &self.client].concat();
+        let channel = self.channel();
         let news = self.get(of)?.connected(id, channel, entropy, now)?;
         Some((of, news))
     }

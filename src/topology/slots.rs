@@ -10,7 +10,7 @@ const COUNT: u16 = 16_384;
 
 /// A slot of a cluster: all keys in it are on one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Slot(u16);
+pub(crate) struct Slot(pub(super) u16);
 
 impl Slot {
     pub(crate) fn new(number: u64) -> Option<Self> {

@@ -36,7 +36,7 @@ pub struct Core {
 #[wasm_bindgen]
 impl Core {
     /// `prefix` is that of keys and channels, `label` that of drawn tokens; empty for none. `replicas` must confirm what is
-    /// granted. `drift` is a fraction. The others are in ms; `node_timeout` is 0 for the default, which depends on the lease
+    /// granted. `sharded`: see [`Policy::sharded`]. `drift` is a fraction. The others are in ms; `node_timeout` is 0 for the default, which depends on the lease
     /// and the number of servers.
     #[allow(clippy::too_many_arguments, reason = "flat numbers are what crosses the boundary fast")]
     #[wasm_bindgen(constructor)]
@@ -49,6 +49,7 @@ impl Core {
         prefix: &[u8],
         label: &str,
         replicas: u32,
+        sharded: bool,
     ) -> Self {
         let policy = Policy {
             drift: number(drift * 1_000_000.0),
@@ -59,6 +60,7 @@ impl Core {
             prefix: prefix.into(),
             label: label.into(),
             replicas,
+            sharded,
         };
         let mut engine = Engine::new(policy, Runtime::default());
         engine.observe(Observed::FirstContacts);

@@ -39,6 +39,7 @@ mod same_token;
 mod server_errors;
 mod several_slots;
 mod several_slots_held;
+mod shard_channels;
 mod transports;
 mod try_acquire;
 mod validity;

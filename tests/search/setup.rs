@@ -71,6 +71,7 @@ pub struct Setup {
 fn policy() -> Policy {
     Policy {
         replicas: 0,
+        sharded: false,
         prefix: Policy::default().prefix,
         drift: 10_000,
         retry_min: ms(TICK),

@@ -145,6 +145,11 @@ impl Cluster {
         self.drain();
     }
 
+    pub fn cancel(&mut self, lock: HandleId) {
+        self.engine.cancel(lock, self.now);
+        self.drain();
+    }
+
     pub fn verify(&mut self, lock: HandleId) {
         self.engine.verify(lock, self.now);
         self.drain();
@@ -260,6 +265,11 @@ impl Cluster {
     /// A message arrives at the client from this node.
     pub fn message(&mut self, node: usize, channel: &str, text: &str) {
         self.nodes[node].memory.deliver(channel.as_bytes(), text.as_bytes());
+        self.flush(node);
+    }
+
+    /// What a node has to say without being asked arrives.
+    pub fn flush(&mut self, node: usize) {
         let links: Vec<_> =
             self.links.iter().filter(|(_, link)| link.0 == node).map(|(&id, link)| (id, link.1)).collect();
         for (id, session) in links {

@@ -235,6 +235,9 @@ impl Acquire {
         }
         let retry = if self.woken {
             Some(cx.now.max(self.earliest(cx)))
+        } else if self.last.denial().is_some_and(|denial| cx.begins_to_listen(denial.by)) {
+            // The lock may have been released before the client listened.
+            return self.attempt(cx);
         } else {
             kind::next_attempt(self.last.denial(), cx)
         };

@@ -116,6 +116,9 @@ pub(super) fn lead(denial: Option<Denial>, cx: &mut Context<'_>) {
 /// A lock no longer acquires its keys: it was granted, or gave up. If it was the leader of others, the next waiter becomes
 /// the leader.
 pub(super) fn ends(cx: &mut Context<'_>) {
+    for node in cx.spec.placement.nodes() {
+        cx.shared.topology.stop_listening(cx.spec.keys_of(node), cx.id, cx.listening);
+    }
     if let Some(leader) = cx.shared.leaders.leave(cx.spec, cx.id) {
         cx.shared.effects.push_back(Effect::Lead(leader));
     }

@@ -19,7 +19,7 @@ pub(crate) struct Denial {
 pub(super) fn pause(denial: Option<Denial>, cx: &mut Context<'_>) -> Duration {
     let longest = cx.policy.retry_max;
     let mut wakers = cx.spec.placement.nodes().filter(|&node| denial.is_none_or(|denial| denial.by == node));
-    let (min, max) = if wakers.all(|node| cx.wakes(node)) {
+    let (min, max) = if wakers.all(|node| cx.hears(node)) {
         (longest, longest.times(WOKEN_PAUSES))
     } else {
         (cx.policy.retry_min, longest)

@@ -1,4 +1,4 @@
-//! What is sent in a cluster beside the calls of scripts: CLUSTER SLOTS, and ASKING.
+//! What is sent in a cluster beside the calls of scripts: CLUSTER SLOTS, ASKING, SSUBSCRIBE and SUNSUBSCRIBE.
 
 use super::Pipeline;
 use crate::{
@@ -10,13 +10,68 @@ use crate::{
     time::{Duration, Instant},
 };
 
-/// How long a server may be silent while it is asked for the map of its cluster.
-const MAP_SILENCE: Duration = Duration::from_millis(1000);
+/// How long a server may be silent while it is asked for something that no lock waits for.
+const SILENCE: Duration = Duration::from_millis(1000);
+
+/// SUNSUBSCRIBE names its channel so many times. A server that loses the slot meanwhile sends the same push once more and
+/// unasked, and then an error: the last push shows that no error follows.
+const TWICE: u8 = 2;
 
 impl Pipeline {
     /// Asks for the map of the cluster.
     pub(crate) fn push_map(&mut self, now: Instant, out: &mut Vec<u8>) {
-        self.push_plain(Kind::Map, &[b"CLUSTER", b"SLOTS"], MAP_SILENCE, now, out);
+        self.push_plain(Kind::Map, &[b"CLUSTER", b"SLOTS"], SILENCE, now, out);
+    }
+
+    /// Subscribes to the channel in this slot.
+    pub(in crate::node) fn push_subscribe(
+        &mut self,
+        slot: u16,
+        channel: &[u8],
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) {
+        self.push_plain(Kind::Subscribe(slot), &[b"SSUBSCRIBE", channel], SILENCE, now, out);
+    }
+
+    /// Ends that subscription.
+    pub(in crate::node) fn push_unsubscribe(
+        &mut self,
+        slot: u16,
+        channel: &[u8],
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) {
+        let words = [b"SUNSUBSCRIBE", channel, channel];
+        self.push_plain(Kind::Unsubscribe(slot, TWICE), &words, SILENCE, now, out);
+    }
+
+    /// The slot whose subscription the next reply is about, if it is about one.
+    pub(in crate::node) fn subscription_next(&self) -> Option<u16> {
+        match self.queue.front()?.kind {
+            Kind::Subscribe(slot) if self.is_next(Kind::Subscribe(slot)) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// A push says that the subscription in this slot begins, or ends if not. It may answer the next command.
+    pub(in crate::node) fn pair_push(&mut self, slot: u16, begins: bool) {
+        if self.replication.is_next() {
+            return;
+        }
+        let Some(head) = self.queue.front_mut() else { return };
+        match &mut head.kind {
+            Kind::Subscribe(of) if begins && *of == slot => {}
+            Kind::Unsubscribe(of, left) if !begins && *of == slot => {
+                *left = left.saturating_sub(1);
+                if *left > 0 {
+                    return;
+                }
+            }
+            _ => return,
+        }
+        let wait = self.queue.pop_front().and_then(|head| head.wait);
+        self.replication.expect(wait);
     }
 
     /// Lets the next command use a slot that is on its way to the server.
