@@ -121,6 +121,7 @@ export interface Instance {
     prefix: Uint8Array,
     label: string,
     replicas: number,
+    sharded: boolean,
   ) => Core;
   /** The memory that both sides use. Its buffer changes when it grows. */
   readonly memory: { readonly buffer: ArrayBuffer };

@@ -205,6 +205,7 @@ export class CoreHost {
       encode(prefix),
       label,
       replicas,
+      cluster?.sharded ?? false,
     );
     const memory = new CoreMemory(core, instance.memory);
     // First, because the next calls may trap.

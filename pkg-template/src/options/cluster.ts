@@ -13,10 +13,18 @@ import { check, kindOf, optionsOf } from "./validate.js";
 export interface Cluster {
   /** The seeds' addresses as the cluster announces them, `host:port`, one per line. */
   readonly addresses: string;
+  /** Whether wake-ups are published on shard channels. */
+  readonly sharded: boolean;
   readonly locate: Locate;
 }
 
-const OPTIONS = new Set<string>(["seeds", "natMap", "allow", "tls"] satisfies (keyof ClusterOptions)[]);
+const OPTIONS = new Set<string>([
+  "seeds",
+  "natMap",
+  "allow",
+  "tls",
+  "sharded",
+] satisfies (keyof ClusterOptions)[]);
 
 /**
  * Checks the options of a cluster. Undefined if the options name none; without `cluster` if the URL of a seed is not set.
@@ -32,7 +40,7 @@ export function parseCluster(
   const isShort =
     listed !== undefined || typeof cluster !== "object" || cluster === null || Array.isArray(cluster);
   const name = isShort ? "cluster" : "cluster.seeds";
-  const { seeds, natMap, allow, tls } = isShort
+  const { seeds, natMap, allow, tls, sharded } = isShort
     ? { seeds: listed ?? cluster }
     : optionsOf<ClusterOptions>("cluster", cluster, OPTIONS);
   const defaults = parseDefaults(options, sockets);
@@ -48,6 +56,7 @@ export function parseCluster(
   if (first === undefined) throw new TypeError(`${name} must name at least one server; got an empty array`);
   const translation = parseNatMap(natMap);
   const isTrusted = parseAllow(allow);
+  const isSharded = check("cluster.sharded", sharded, "boolean", false);
   if (nodes.some(({ missing }) => missing !== undefined)) return { nodes, cluster: undefined };
 
   if (all.tls !== undefined && !first.address.tls)
@@ -68,7 +77,7 @@ export function parseCluster(
     if (other < index) throw refuse(`is the same server as ${nameAt(other)} (${node.name})`);
   });
   const locate = locator(nodes, first, translation, isTrusted, all);
-  return { nodes, cluster: { addresses: addresses.join("\n"), locate } };
+  return { nodes, cluster: { addresses: addresses.join("\n"), sharded: isSharded, locate } };
 }
 
 /** Such a transport cannot lead to the servers that a cluster names. */

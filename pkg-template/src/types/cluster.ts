@@ -20,6 +20,12 @@ export interface ClusterOptions {
   allow?: HostPolicy | undefined;
   /** TLS settings for all its servers; those of the client by default. Only with `rediss://` URLs. */
   tls?: TlsOptions | undefined;
+  /**
+   * Whether wake-ups are published on shard channels (SPUBLISH, Redis 7 or later); false by default. The cluster sends such a
+   * message to the servers of one shard, and any other one to all its servers. Users need `+ssubscribe +sunsubscribe +spublish`
+   * too, and those of other clients that hold the same locks `+spublish`: otherwise waiters poll.
+   */
+  sharded?: boolean | undefined;
 }
 
 /**

@@ -41,6 +41,13 @@ test("a cluster is a list of URLs, or options, or a URL with several hosts", () 
   }
 });
 
+test("wake-ups are sharded if the options say so", () => {
+  const sharded = (cluster) => parse({ cluster }).cluster.sharded;
+  assert.equal(sharded(["redis://127.0.0.1:1"]), false);
+  assert.equal(sharded({ seeds: ["redis://127.0.0.1:1"] }), false);
+  assert.equal(sharded({ seeds: ["redis://127.0.0.1:1"], sharded: true }), true);
+});
+
 test("the URL of a cluster has TLS, ports, IPv6 and a database as other URLs have, and one host is enough", () => {
   for (const scheme of ["rediss", "valkeys"]) {
     const { nodes, cluster } = parse(`${scheme}+cluster://u:p%2C%40w@a.example,[2001:db8::1]:7000/3`);
@@ -102,7 +109,16 @@ for (const [what, options, ...says] of [
   ],
   ["a host that is missing", "redis+cluster://u:canary@127.0.0.1,,127.0.0.2", /^url: the host is missing/],
   ["a port out of range", "redis+cluster://u:canary@127.0.0.1:1,127.0.0.1:70000", /^url: the port/],
-  ["an unknown option", { cluster: { seeds: [SEED], sharded: true } }, /sharded.*seeds, natMap, allow, tls/],
+  [
+    "an unknown option",
+    { cluster: { seeds: [SEED], shards: true } },
+    /shards.*seeds, natMap, allow, tls, sharded/,
+  ],
+  [
+    "sharded as a number",
+    { cluster: { seeds: [SEED], sharded: 1 } },
+    /^cluster\.sharded must be a boolean; got 1/,
+  ],
   ["a seed twice", { cluster: [SEED, SEED] }, /^cluster\[1\] is the same server as cluster\[0\]/],
   [
     "a seed twice, by case",

@@ -65,6 +65,7 @@ const cluster: ClusterOptions = {
   natMap: natMaps[0],
   allow: policies[0],
   tls: { ca: env.CA },
+  sharded: env.CA !== undefined,
 };
 createClient({ cluster, tls: {} });
 // @ts-expect-error: a cluster has seeds
