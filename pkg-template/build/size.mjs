@@ -16,13 +16,13 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 95_500,
-  "wasm, inlined": 96_200,
+  wasm: 98_400,
+  "wasm, inlined": 99_100,
   "JavaScript, Node.js, Deno, Bun": 22_600,
   "JavaScript, workerd": 21_500,
   "JavaScript, edge-light": 21_000,
   "JavaScript, browser": 21_300,
-  "npm package": 758_000,
+  "npm package": 775_000,
 };
 
 /**
