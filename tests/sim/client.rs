@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use redlatch::{ConnectionId, Duration, Endpoint, Engine, HandleId, Instant, OperationId, Request};
+use redlatch::{ConnectionId, Duration, Endpoint, Engine, HandleId, Instant, OperationId, Policy, Request};
 
 use crate::{
     clock::ClientClock,
@@ -63,7 +63,8 @@ pub enum Stage {
 impl SimClient {
     pub fn new(plan: &Plan, index: usize) -> Self {
         let settings = &plan.settings;
-        let mut engine = Engine::new(settings.policy.clone(), Rng::of(plan.seed, 1000 + index as u64));
+        let policy = Policy { sharded: settings.sharded[index], ..settings.policy.clone() };
+        let mut engine = Engine::new(policy, Rng::of(plan.seed, 1000 + index as u64));
         let cluster = settings
             .cluster
             .map(|cluster| cluster.seeds_of(index, settings.servers).map(address).collect::<Vec<_>>());

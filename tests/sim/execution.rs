@@ -15,6 +15,12 @@ use crate::{
     world::ScriptCall,
 };
 
+/// Pushes about shard channels, and under which names they are counted.
+const SHARD_PUSHES: [(&[u8], &str); 2] = [
+    (b"$8\r\nsmessage\r\n", "wake-ups on shard channels"),
+    (b"$12\r\nsunsubscribe\r\n", "subscriptions that ended"),
+];
+
 impl Simulation<'_> {
     pub fn dials(&mut self, id: LinkId) {
         let refused = if self.quiet { 0 } else { self.plan.settings.refused };
@@ -119,8 +125,13 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    fn send_outputs(&mut self, index: usize, outputs: Vec<(LinkId, Vec<u8>)>) {
+    pub fn send_outputs(&mut self, index: usize, outputs: Vec<(LinkId, Vec<u8>)>) {
         for (to, output) in outputs {
+            for (push, what) in SHARD_PUSHES {
+                if output.windows(push.len()).any(|part| part == push) {
+                    self.observer.count(what);
+                }
+            }
             self.trace.note(self.now, 2, &output, || format!("server {index} -> {to:?}: {}", shown(&output)));
             let Some(link) = self.links.get_mut(&to) else { continue };
             match link.tamper.take() {

@@ -58,10 +58,15 @@ impl Plan {
         let is_small = settings.servers == 1 && settings.patience.is_none() && ops.len() <= 60;
         if is_small && rng.chance(13) {
             clusters(&mut rng, &mut settings, &mut ops, &mut faults);
-            let mut rng = Rng::of(seed, 10);
+            let mut rng = Rng::of(seed, 11);
             if rng.chance(50) {
                 several_slots(&mut rng, &mut settings, &mut ops);
             }
+        }
+        let mut rng = Rng::of(seed, 10);
+        if settings.cluster.is_some() && rng.chance(60) {
+            let some = rng.chance(40);
+            settings.sharded.fill_with(|| !some || rng.chance(50));
         }
         Self { seed, settings, ops, faults }
     }
@@ -121,6 +126,7 @@ fn settings(rng: &mut Rng, calm: bool) -> Settings {
         without_channels: rng.chance(15),
         database: if rng.chance(10) { 3 } else { 0 },
         old: vec![false; servers],
+        sharded: vec![false; clients],
         replica_away: 0,
         exemptions: true,
     }

@@ -70,6 +70,8 @@ pub struct Settings {
     pub database: u32,
     /// Servers that do not know HELLO and speak RESP2 only.
     pub old: Vec<bool>,
+    /// Which clients of a cluster have their wake-ups published on shard channels.
+    pub sharded: Vec<bool>,
     /// The percentage of cases in which a server's replica does not confirm what was written, if clients ask for one.
     pub replica_away: u64,
     /// Whether the observer makes exemptions for what no client can promise.

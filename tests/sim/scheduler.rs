@@ -179,6 +179,8 @@ impl Simulation<'_> {
                 b"WAIT" => self.validity.waits(id),
                 b"CLUSTER" => self.validity.asks_for_map(client, id, now)?,
                 b"ASKING" => self.validity.asking(id),
+                b"SSUBSCRIBE" => self.validity.subscribes(id, &words[1..], true),
+                b"SUNSUBSCRIBE" => self.validity.subscribes(id, &words[1..], false),
                 _ => {}
             }
             let Some(call) = ScriptCall::read(&words) else { continue };

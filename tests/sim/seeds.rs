@@ -72,6 +72,8 @@ const ALWAYS_COVERED: &[&str] = &[
     "to be confirmed at another node",
     "granted in several slots",
     "fences raised",
+    "wake-ups on shard channels",
+    "subscriptions that ended",
 ];
 
 pub fn number(name: &str) -> Option<u64> {

@@ -51,12 +51,13 @@ fn leave_out<T: Clone>(
 }
 
 fn simplify(plan: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
-    let changes: [fn(&mut Plan); 7] = [
+    let changes: [fn(&mut Plan); 8] = [
         |plan| plan.settings.rechunks = false,
         |plan| plan.settings.delay.tail_chance = 0,
         |plan| plan.settings.refused = 0,
         |plan| plan.settings.lateness = 0,
         |plan| plan.settings.old.fill(false),
+        |plan| plan.settings.sharded.fill(false),
         |plan| plan.ops.iter_mut().for_each(|op| op.operations.clear()),
         |plan| plan.ops.iter_mut().for_each(|op| op.handover = None),
     ];

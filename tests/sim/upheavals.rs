@@ -184,6 +184,11 @@ impl Simulation<'_> {
                 }
             }
         }
+        if !self.servers[node].paused {
+            // Subscriptions to channels of slots that it had end.
+            let outputs = self.servers[node].take_outputs();
+            self.send_outputs(node, outputs);
+        }
     }
 
     fn apply_missed(&mut self, node: usize) {

@@ -15,7 +15,7 @@ use crate::{
     observer::Violation,
     plan::Plan,
     routes::Routes,
-    wire::{Asked, Owned, Sent, Wire, command_of, is_reply, owned, slot},
+    wire::{Asked, Owned, Sent, Wire, answer_by_push, command_of, is_reply, owned, slot},
     world::{ScriptCall, Verb},
 };
 
@@ -165,6 +165,13 @@ impl Validity {
         Ok(())
     }
 
+    /// A client begins or ends a subscription to a shard channel.
+    pub fn subscribes(&mut self, link: LinkId, channels: &[Vec<u8>], begins: bool) {
+        let channel = channels[0].clone();
+        let asked = if begins { Asked::Subscribe } else { Asked::Unsubscribe(channel, channels.len()) };
+        self.wires.entry(link).or_default().calls.push_back(asked);
+    }
+
     /// A client's next command may use a slot that moves.
     pub fn asking(&mut self, link: LinkId) {
         let wire = self.wires.entry(link).or_default();
@@ -198,7 +205,11 @@ impl Validity {
                 continue;
             }
             let reply = decode(frame);
-            if matches!(reply, Ok(Reply::Push(_))) || !wire.greeted {
+            if let Ok(Reply::Push(push)) = &reply {
+                answer_by_push(&mut wire.calls, push);
+                continue;
+            }
+            if !wire.greeted {
                 continue;
             }
             match (reply, wire.calls.pop_front()) {
@@ -211,6 +222,7 @@ impl Validity {
                     }
                 }
                 (Ok(Reply::Simple(_)), Some(Asked::Asking)) => {}
+                (Ok(Reply::Error(_)), Some(Asked::Subscribe | Asked::Unsubscribe(..))) => {}
                 (Ok(Reply::Error(_)), Some(Asked::Replicas)) => wire.unconfirmed.clear(),
                 (Ok(Reply::Error(line)), Some(Asked::Locks(locks))) => {
                     if let ([sent, ..], Some(routes)) = (&locks[..], routes.as_mut()) {

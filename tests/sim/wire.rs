@@ -30,6 +30,10 @@ pub enum Asked {
     /// The client's request for the map with this number.
     Map(u64),
     Asking,
+    /// A push says that the subscription has begun.
+    Subscribe,
+    /// So many more pushes say that the subscription to this channel has ended.
+    Unsubscribe(Vec<u8>, usize),
 }
 
 /// A connection, from the client's end.
@@ -61,6 +65,22 @@ impl Asked {
             Self::Locks(locks) => locks,
             _ => &[],
         }
+    }
+}
+
+/// A push arrives: it may answer the next of the commands.
+pub fn answer_by_push(calls: &mut VecDeque<Asked>, push: &[Reply<'_>]) {
+    let [Reply::Bulk(word), Reply::Bulk(of), ..] = push else { return };
+    let is_over = match (*word, calls.front_mut()) {
+        (b"ssubscribe", Some(Asked::Subscribe)) => true,
+        (b"sunsubscribe", Some(Asked::Unsubscribe(channel, left))) if channel == of => {
+            *left -= 1;
+            *left == 0
+        }
+        _ => false,
+    };
+    if is_over {
+        calls.pop_front();
     }
 }
 
