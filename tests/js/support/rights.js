@@ -16,5 +16,8 @@ export const ANY_PREFIX = neededFor("");
 /** What a user of a cluster needs beside them. */
 export const NEEDED_IN_CLUSTER = [...NEEDED, "+cluster|slots", "+asking"];
 
+/** The same if wake-ups are published on shard channels. */
+export const NEEDED_IF_SHARDED = [...NEEDED_IN_CLUSTER, "+ssubscribe", "+sunsubscribe", "+spublish"];
+
 /** For other clients and libraries, which send commands of their own. */
 export const ALL = ["~*", "&*", "+@all"];
