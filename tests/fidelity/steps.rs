@@ -367,7 +367,7 @@ fn session() -> impl Strategy<Value = Vec<Word>> {
         1 => (shard_channel(), shard_channel()).prop_map(|(one, other)| vec![text("SSUBSCRIBE"), one, other]),
         1 => shard_channel().prop_map(|channel| vec![text("SUNSUBSCRIBE"), channel]),
         1 => shard_channel().prop_map(|channel| vec![text("SUNSUBSCRIBE"), channel.clone(), channel]),
-        1 => words("SUNSUBSCRIBE"), 1 => words("SSUBSCRIBE"), 1 => words("SPUBLISH x"),
+        1 => words("SSUBSCRIBE"), 1 => words("SPUBLISH x"),
         2 => shard_channel().prop_map(|channel| vec![text("SPUBLISH"), channel, text("3")]),
         1 => words("SELECT 0"), 1 => words("SELECT 1"), 1 => words("SELECT 16"), 1 => words("SELECT x"),
         1 => words("CLIENT SETNAME me"), 1 => words("CLIENT GETNAME"), 1 => words("CLIENT ID"), 1 => words("PING"),
