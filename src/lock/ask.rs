@@ -45,7 +45,9 @@ impl Ask for Context<'_> {
         if let Verb::Acquire(_) = verb {
             self.shared.topology.listen(self.spec.keys_of(node), self.id, self.listening);
         }
-        let registers = kind::registers(node, self);
+        // A server may refuse the shard channel after it has registered the waiter.
+        let may_have_registered = matches!(verb, Verb::Release(_)) && self.shared.topology.is_sharded();
+        let registers = kind::registers(node, self) || may_have_registered;
         let owner_id = self.owner_id(node);
         let value = self.owner.value(&owner_id);
         let counter = self.counter(node);

@@ -74,7 +74,8 @@ impl Entry {
         matches!(self, Self::Acquire)
     }
 
-    /// Whether a failed acquire cleans up. A failed adoption does not: the lock stays with its holder.
+    /// Whether a failed acquire cleans up. A failed adoption does not: the lock stays with its holder, unless it has keys in
+    /// several slots, of which some were adopted.
     pub(crate) const fn cleans_up(self) -> bool {
         matches!(self, Self::Acquire)
     }

@@ -289,7 +289,8 @@ fn a_lock_on_slots_that_nobody_knows_yet_waits_for_the_map() {
 fn what_cannot_be_a_lock_is_refused_before_a_byte_is_sent() {
     let mut cluster = Cluster::new(2, 0);
     let keys = [cluster.key_on(0), cluster.key_on(1)];
-    let mut refusal = |request: Request| cluster.engine.acquire(request, cluster.now).unwrap_err();
+    let now = cluster.now;
+    let mut refusal = |request: Request| cluster.engine.acquire(request, now).unwrap_err();
     assert_eq!(refusal(Request { fair: true, ..all(&[&keys[0], &keys[1]]) }), InvalidRequest::FairInSlots);
     let names: Vec<_> = (0..65).map(|number| format!("slot:{number}")).collect();
     let many: Vec<_> = names.iter().map(String::as_str).collect();

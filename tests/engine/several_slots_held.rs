@@ -1,9 +1,9 @@
 //! Locks with keys in several slots of a cluster, once they are held (rule 12): what concerns one slot concerns the lock.
 
 use crate::{
-    cluster::name,
+    cluster::{Cluster, name},
     several_slots::{administered, all, fence, visited},
-    world::ms,
+    world::{ms, renewed, request},
 };
 use redlatch::{Event, Loss, Request};
 
@@ -116,4 +116,27 @@ fn an_adoption_claims_all_slots() {
     cluster.acquire(Request { token, adopt: Some(fence), ..all(&keys) });
     let events = cluster.events();
     assert!(matches!(events[..], [Event::Granted { fence: kept, .. }] if kept == fence), "{events:?}");
+}
+
+#[test]
+fn a_slot_that_gets_another_server_after_its_answer_is_asked_again_soon() {
+    let mut cluster = Cluster::new(3, 0);
+    let (here, there) = (cluster.key_on(0), cluster.key_on(1));
+    let keys = [&here, &there].map(|key| key.as_bytes().to_vec()).to_vec();
+    // So many that this one is confirmed a little later.
+    for number in 0..40 {
+        cluster.hold(Request { ttl: ms(60_000), ..request(format!("{{{here}}}{number}")) });
+    }
+    let lock = cluster.hold(Request { keys, ttl: ms(9_000), ..renewed(&here) });
+    // Of the renewal, one slot is answered and the other is not.
+    cluster.stop(1);
+    cluster.run_for(ms(3_050));
+    cluster.set_owner(&here, 2, &[0, 1, 2]);
+    cluster.acquire(request(format!("{{{here}}}other")));
+    cluster.resume(1);
+    cluster.run_for(ms(300));
+    let is_lost =
+        |event: &Event| matches!(event, Event::Lost { lock: lost, loss: Loss::NotOurs, .. } if *lost == lock);
+    let events = cluster.events();
+    assert!(events.iter().any(is_lost), "{events:?}");
 }

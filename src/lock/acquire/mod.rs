@@ -82,7 +82,7 @@ impl Acquire {
             Input::Timer(Timer::Wait) => self.give_up(cx),
             Input::Cancel => self.end(cx),
             Input::Heard(heard) => {
-                self.moved |= self.won.is_some() && matches!(heard, Heard::Shifted);
+                self.moved |= cx.spec.placement.grants_in_turn() && matches!(heard, Heard::Shifted);
                 match self.round.take_if(|round| round.handle(heard, cx)) {
                     Some(round) => self.settle(round, cx),
                     None => Step::Stay(self),
@@ -109,6 +109,7 @@ impl Acquire {
         cx.count(|counters| &mut counters.attempts);
         self.begun = cx.now;
         self.woken = false;
+        self.moved = false;
         kind::attempts(cx);
         let before = if self.attempts > 1 { Waiter::Registered } else { Waiter::Absent };
         let round = cx.start_round(cx.spec.entry.verb(before));
@@ -153,8 +154,9 @@ impl Acquire {
         }
         cx.timers.stop(Timer::Round);
         let raises = cx.spec.placement.grants_in_turn() && matches!(round.verb, Verb::Acquire(_));
-        if verdict == Verdict::Won && (raises || core::mem::take(&mut self.moved) && self.won.is_some()) {
+        if verdict == Verdict::Won && (core::mem::take(&mut self.moved) || raises) {
             let won = self.won.take().unwrap_or_else(|| Box::new(round));
+            // An adopted lock has its fence: it only asks whether the keys are still there.
             let raise = cx.start_round(Verb::Raise(won.largest_fence()));
             self.won = Some(won);
             return self.settle(raise, cx);
@@ -211,6 +213,7 @@ impl Acquire {
 
     /// The attempt did not get the lock: gives up, or schedules the next attempt.
     fn end_attempt(mut self: Box<Self>, round: &Round, cx: &mut Context<'_>) -> Step<Box<Self>> {
+        let mut is_replaced = false;
         let written = may_have_written(round, cx);
         let registered = round.denier().is_some() && cx.spec.placement.wakes();
         if self.last.is_permanent() || cx.spec.is_single_attempt() {
@@ -224,6 +227,7 @@ impl Acquire {
                 Some(owner) => {
                     self.written |= registered;
                     self.replace_owner(owner, round, cx);
+                    is_replaced = true;
                 }
                 None => {
                     self.written = true;
@@ -237,7 +241,11 @@ impl Acquire {
             Some(cx.now.max(self.earliest(cx)))
         } else if self.last.denial().is_some_and(|denial| cx.begins_to_listen(denial.by)) {
             // The lock may have been released before the client listened.
-            return self.attempt(cx);
+            if !is_replaced {
+                return self.attempt(cx);
+            }
+            // What the attempt was granted is released before the next one.
+            Some(cx.now)
         } else {
             kind::next_attempt(self.last.denial(), cx)
         };
@@ -272,6 +280,7 @@ impl Acquire {
         if let Some(round) = self.round.take() {
             self.written |= may_have_written(&round, cx);
         }
+        self.written |= self.won.is_some();
         if !self.written {
             return Step::Done;
         }

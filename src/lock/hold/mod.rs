@@ -65,6 +65,8 @@ pub(super) struct Hold {
     closing: bool,
     /// Whether the slot got another server while a round was in flight: if that fails, a confirmation follows.
     unconfirmed: bool,
+    /// When to ask a server again that had answered the round in flight before it was replaced, or connected to anew.
+    confirm_at: Option<Instant>,
     operations: Operations,
     /// Why the last extension failed. `None` if it succeeded.
     fault: Option<Rc<LockError>>,
@@ -86,6 +88,7 @@ impl Hold {
             longest: cx.spec.ttl,
             closing: false,
             unconfirmed: false,
+            confirm_at: None,
             operations: Operations::default(),
             fault: None,
         });
@@ -171,7 +174,7 @@ impl Hold {
     }
 
     /// Asks soon whether the lock still stands on a server, for an extension if it is renewed, unless a round does.
-    fn confirm(&self, server: NodeId, delay: Duration, cx: &mut Context<'_>) {
+    fn confirm(&mut self, server: NodeId, delay: Duration, cx: &mut Context<'_>) {
         if self.round.as_ref().is_some_and(|round| round.is_pending(server)) {
             return;
         }
@@ -180,7 +183,10 @@ impl Hold {
         let is_again = cx.shared.topology.is_cluster() && self.last.verdict() == Verdict::Unreachable;
         let soonest = if is_again { CONFIRMATION_PAUSE } else { Duration::ZERO };
         let at = cx.now.after(delay.min(latest).max(soonest));
-        cx.timers.set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
+        if self.round.is_some() {
+            self.confirm_at = Some(self.confirm_at.map_or(at, |other| other.min(at)));
+        }
+        renew_by(at, cx);
     }
 
     fn reenter(mut self: Box<Self>, reentry: Reentry, cx: &mut Context<'_>) -> Step<Box<Self>> {
@@ -234,6 +240,7 @@ impl Hold {
         }
         let Some(ttl) = self.operations.serve_queued(cx.spec.ttl) else { return Step::Stay(self) };
         self.longest = self.longest.max(ttl);
+        self.confirm_at = None;
         let round = cx.start_round(Verb::Extend(ttl));
         self.settle(round, cx)
     }
@@ -251,6 +258,9 @@ impl Hold {
                 self.unconfirmed = false;
                 if self.renew && extends {
                     arm_renewal(round.first_sent().unwrap_or(cx.now), cx);
+                }
+                if let Some(at) = self.confirm_at.take() {
+                    renew_by(at, cx);
                 }
                 cx.report_missing(&round);
                 if extends {
@@ -284,9 +294,10 @@ impl Hold {
                     cx.timers.set(Timer::Renew, cx.now.after(pause));
                 }
                 if core::mem::take(&mut self.unconfirmed) {
-                    let at = cx.now.after(CONFIRMATION_PAUSE);
-                    cx.timers
-                        .set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
+                    renew_by(cx.now.after(CONFIRMATION_PAUSE), cx);
+                }
+                if let Some(at) = self.confirm_at.take() {
+                    renew_by(at, cx);
                 }
                 self.serve(cx)
             }
@@ -304,6 +315,11 @@ impl Hold {
     fn unless_deserted(self: Box<Self>, cx: &mut Context<'_>) -> Step<Box<Self>> {
         if cx.handles.is_empty() { self.end_with(Report::ToNobody, &released, cx) } else { Step::Stay(self) }
     }
+}
+
+/// The next renewal, or question, is due then or earlier.
+fn renew_by(at: Instant, cx: &mut Context<'_>) {
+    cx.timers.set(Timer::Renew, cx.timers.get(Timer::Renew).map_or(at, |renewal| renewal.min(at)));
 }
 
 /// Renewals are due on a grid, a little before a third of the lease has passed, so that those of many locks share calls.
