@@ -128,8 +128,8 @@ const fn index(timer: Timer) -> usize {
 pub(crate) enum TimerOwner {
     Lock(LockId),
     Node(NodeId),
-    /// The map of the cluster.
-    Map,
+    /// The question where locks are.
+    News,
 }
 
 impl TimerOwner {
@@ -138,13 +138,13 @@ impl TimerOwner {
         match self {
             Self::Lock(LockId(lock)) => lock.into(),
             Self::Node(NodeId(node)) => u64::from(node) | NODE,
-            Self::Map => MAP,
+            Self::News => NEWS,
         }
     }
 
     fn of_number(number: u64) -> Option<Self> {
-        if number == MAP {
-            return Some(Self::Map);
+        if number == NEWS {
+            return Some(Self::News);
         }
         let id = u32::try_from(number & !NODE).ok()?;
         Some(if number & NODE == 0 { Self::Lock(LockId(id)) } else { Self::Node(NodeId(id)) })
@@ -155,7 +155,7 @@ impl TimerOwner {
 const NODE: u64 = 1 << 32;
 
 /// The number of the map, behind all nodes.
-const MAP: u64 = 1 << 33;
+const NEWS: u64 = 1 << 33;
 
 /// The owners of timers, by their next deadline.
 ///
@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn owners_keep_their_identity_as_numbers() {
-        for owner in [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX)), TimerOwner::Map]
+        for owner in
+            [TimerOwner::Lock(LockId(u32::MAX)), TimerOwner::Node(NodeId(u32::MAX)), TimerOwner::News]
         {
             let mut queue = DeadlineQueue::default();
             queue.update(owner, &mut None, Some(at(1)));

@@ -60,16 +60,12 @@ impl<E: Entropy + 'static> Engine<E> {
                     }
                     self.update_deadline(id);
                 }
-                TimerOwner::Map => {
-                    if let Some(cluster) = self.topology.cluster() {
-                        cluster.queued_at = None;
-                    }
-                }
+                TimerOwner::News => self.topology.queued_at = None,
                 TimerOwner::Node(id) => {
-                    let serves = self.topology.serves(id);
+                    let is_kept = self.owed > 0 && self.topology.serves(id) || self.topology.keeps(id);
                     let Some(node) = self.topology.get(id) else { continue };
                     node.queued_at = None;
-                    if self.owed > 0 && serves {
+                    if is_kept {
                         node.keep(believed);
                     }
                     self.topology.redial(id, believed);
@@ -206,20 +202,21 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Ends a call: asks for the map of the cluster if it is time, and updates the deadline queue for the nodes.
+    /// Ends a call: asks where locks are if it is time, and updates the deadline queue for the nodes.
     pub(super) fn settle_nodes(&mut self, now: Instant) {
         let listening = self.patience.now();
-        while let Some(news) = self.topology.ask_for_map(self.owed > 0, &mut self.entropy, listening) {
-            self.spread_map(Some(news), now);
+        let believed = self.believed;
+        while let Some(news) =
+            self.topology.ask_for_news(self.owed > 0, believed, &mut self.entropy, listening)
+        {
+            self.reroute(Some(news), now);
         }
         while let Some((id, node)) = self.topology.next_touched() {
             let next = node.deadline();
             self.patient_deadlines.update(TimerOwner::Node(id), &mut node.queued_at, next);
         }
-        if let Some(cluster) = self.topology.cluster() {
-            let next = cluster.deadline(self.owed > 0);
-            self.patient_deadlines.update(TimerOwner::Map, &mut cluster.queued_at, next);
-        }
+        let (next, queued_at) = self.topology.news_deadline(self.owed > 0);
+        self.patient_deadlines.update(TimerOwner::News, queued_at, next);
     }
 
     /// Delivers a node's news to the locks that they concern.
@@ -243,10 +240,15 @@ impl<E: Entropy + 'static> Engine<E> {
                 let heard = Heard::Unanswered(tag.node, tag.serial, &error);
                 self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
             }
-            News::Map(reply) => {
+            News::Answer(reply) => {
                 let listening = self.patience.now();
-                let news = self.topology.hear_map(node, reply, &mut self.entropy, listening);
-                self.spread_map(news, now);
+                let news = self.topology.hear_news(node, reply, &mut self.entropy, listening);
+                self.reroute(news, now);
+            }
+            News::Switch(message) => {
+                let listening = self.patience.now();
+                let news = self.topology.hear_switch(node, &message, &mut self.entropy, listening);
+                self.reroute(news, now);
             }
             News::Wake(lock) => {
                 if self.is_on(node, lock) {
@@ -264,8 +266,8 @@ impl<E: Entropy + 'static> Engine<E> {
                 for lock in into_sorted_set(waiting) {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
-                // What is held on a server of a cluster that was never connected before has moved there.
-                if again || self.topology.is_cluster() {
+                // What is held on a server that was never connected before has moved there.
+                if again || self.topology.is_routed() {
                     self.confirm_held(node, now);
                 }
                 self.listen_again(now);
@@ -279,16 +281,15 @@ impl<E: Entropy + 'static> Engine<E> {
                 // One input per lock: it may resend at once, and the new command must not fail with the old ones.
                 let unanswered = unanswered.into_iter().map(|tag| tag.lock);
                 let locks = into_sorted_set(waiting.into_iter().chain(unanswered));
-                // A client that does nothing, or hangs up itself, needs no map.
-                if !locks.is_empty() || self.owed > 0 || close.is_none() && self.busy() > 0 {
-                    self.topology.lost(node);
-                }
+                // A client that does nothing, or hangs up itself, needs no news.
+                let needed = !locks.is_empty() || self.owed > 0 || close.is_none() && self.busy() > 0;
+                self.topology.lost(node, &error, needed);
                 for &lock in &locks {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Down(node, &error)), now);
                 }
                 let listening = self.patience.now();
-                let news = self.topology.map_failed(node, &error, &mut self.entropy, listening);
-                self.spread_map(news, now);
+                let news = self.topology.news_failed(node, &error, &mut self.entropy, listening);
+                self.reroute(news, now);
                 self.report_first_contact(node, &locks, error);
                 self.win_back(node);
             }
@@ -297,8 +298,9 @@ impl<E: Entropy + 'static> Engine<E> {
 
     /// Connects again at once, or as soon as the backoff allows, if held locks are renewed on the node: the sooner it is
     /// there, the sooner they are confirmed (rule 5).
-    fn win_back(&mut self, node: NodeId) {
-        let renews = self.locks.iter().any(|(_, lock)| self.is_held_on(node, lock) && lock.is_owed());
+    pub(super) fn win_back(&mut self, node: NodeId) {
+        let renews = self.topology.may_redial(node)
+            && self.locks.iter().any(|(_, lock)| self.is_held_on(node, lock) && lock.is_owed());
         let listening = self.patience.now();
         if let Some(server) = self.topology.get(node) {
             server.want(renews);
@@ -329,12 +331,14 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Reports the failure of a server's first connection if one of these locks is still waiting: the application should
-    /// not have to wait for the end of `wait` to learn of it. With several servers it is always reported: the others may
-    /// grant, and nobody would notice that one is missing (rule 19).
+    /// not have to wait for the end of `wait` to learn of it. With several servers, and of a sentinel, it is always reported:
+    /// the others suffice, and nobody would notice that one is missing (rule 19).
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
         let is_waiting = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts
-            && (self.topology.has_several_votes() || locks.iter().any(is_waiting))
+            && (self.topology.has_several_votes()
+                || self.topology.is_sentinel(node)
+                || locks.iter().any(is_waiting))
             && self.topology.get(node).is_some_and(Node::is_first_failure)
         {
             self.events.push_back(Event::Connection { node, error: Some(error) });

@@ -121,8 +121,17 @@ impl<E: Entropy + 'static> Engine<E> {
         self.topology.form_cluster(addresses)
     }
 
-    /// The address of a server of a cluster, as the cluster announces it: `host:port`, where an IPv6 address has no brackets.
-    /// `None` without a cluster, and for a number that is no server's.
+    /// Makes the servers that were added the sentinels of the master with this name. The engine asks them for the server that is
+    /// the master, logs in to it as `master` says, and turns to another one when they name it: [`poll_connect`](Self::poll_connect)
+    /// names servers that were never added, whose [`address`](Self::address) the driver asks for. Call this before the first
+    /// lock.
+    pub fn follow_sentinels(&mut self, name: &str, master: Endpoint) {
+        let Policy { connect_timeout, replicas, .. } = self.policy;
+        self.topology.follow_sentinels(name, master, connect_timeout, replicas);
+    }
+
+    /// The address of a server of a cluster, or of a master, as it was announced: `host:port`, where an IPv6 address has no
+    /// brackets. `None` for other servers, and for a number that is no server's.
     #[must_use]
     pub fn address(&self, node: NodeId) -> Option<String> {
         self.topology.address(node)

@@ -1,4 +1,4 @@
-//! Follows redirects, and tells locks when another server takes over their slot.
+//! Follows redirects, and tells locks when another server takes over their slot. A master with sentinels has all slots.
 
 use super::Engine;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     quorum::Heard,
     script::{Answer, into_sorted_set},
     time::Instant,
-    topology::{MapNews, Redirected, Slots, VOTER},
+    topology::{Redirected, RouteNews, Slots, VOTER},
 };
 
 impl<E: Entropy + 'static> Engine<E> {
@@ -23,7 +23,7 @@ impl<E: Entropy + 'static> Engine<E> {
         mut reply: Result<Answer, NodeError>,
         now: Instant,
     ) -> Option<Result<Answer, NodeError>> {
-        if !self.topology.is_cluster() {
+        if !self.topology.is_routed() {
             return Some(reply);
         }
         let Some(lock) = self.locks.get(tag.lock) else {
@@ -41,8 +41,8 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.redirected(node, tag, redirected, error, now);
                 return None;
             }
-            if ["CLUSTERDOWN", "MOVED", "ASK"].contains(&error.prefix()) {
-                self.topology.want_map();
+            if self.topology.is_cluster() && ["CLUSTERDOWN", "MOVED", "ASK"].contains(&error.prefix()) {
+                self.topology.want_news();
                 // Also a redirect that cannot be followed, such as one to a server whose address nobody knows.
                 *error = error.clone().into_transient();
             }
@@ -81,16 +81,29 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// Tells the waiting locks that a map was accepted, or that none could be had.
-    pub(super) fn spread_map(&mut self, news: Option<MapNews>, now: Instant) {
+    /// Tells the waiting locks that it is known where they are, or that nobody says so.
+    pub(super) fn reroute(&mut self, news: Option<RouteNews>, now: Instant) {
         match news {
-            Some(MapNews::Changed(slots, waiting)) => {
+            Some(RouteNews::Changed { slots, waiting, former }) => {
                 for lock in into_sorted_set(waiting) {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(VOTER)), now);
                 }
                 self.shifted(&slots, now);
+                // Later, so that the locks that waited for its connection wait for the new one already.
+                let listening = self.patience.now();
+                if let Some(former) = former
+                    && let Some(left) = self.topology.get(former)
+                    && let Some(news) = left.leave(&mut self.entropy, listening)
+                {
+                    self.spread(former, news, now);
+                }
+                if let Some(master) = self.topology.master()
+                    && self.topology.get(master).is_some_and(|server| server.id().is_none())
+                {
+                    self.win_back(master);
+                }
             }
-            Some(MapNews::Unavailable(waiting, error)) => {
+            Some(RouteNews::Unavailable(waiting, error)) => {
                 for lock in into_sorted_set(waiting) {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Down(VOTER, &error)), now);
                 }
@@ -150,4 +163,4 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 }
 
-const FORMER: &str = "the answer came from a server that no longer has the lock's slot";
+const FORMER: &str = "the answer came from a server that was replaced meanwhile";

@@ -8,7 +8,8 @@
 //! refused with an error that says so, and so is every unknown command and option. Inline commands are not supported.
 //! `tests/fidelity.rs` compares the replies with those of a real server, byte by byte.
 //!
-//! A server is a node of a Redis Cluster if it has a [`ClusterView`].
+//! A server is a node of a Redis Cluster if it has a [`ClusterView`], and a sentinel if it watches masters
+//! ([`Server::watch`]).
 //!
 //! ```
 //! use redlatch::{Instant, memory::{Server, SessionId}};
@@ -28,6 +29,7 @@ mod pubsub;
 mod reply;
 mod scope;
 mod scripts;
+mod sentinel;
 mod server;
 mod session;
 mod sorted_set;

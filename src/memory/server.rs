@@ -7,6 +7,7 @@ use super::{
     cluster::ClusterView,
     keyspace::Keyspace,
     reply::ErrorReply,
+    sentinel::SentinelView,
     session::{Session, SessionId},
     trouble::Trouble,
 };
@@ -31,6 +32,10 @@ pub struct Server {
     pub(super) replicas: u32,
     /// What it knows of its cluster, if it is a node of one.
     pub(super) cluster: Option<ClusterView>,
+    /// Whether it is the replica of another server, outside of a cluster.
+    pub(super) is_replica: bool,
+    /// The masters that it watches, if it is a sentinel.
+    pub(super) sentinel: Option<SentinelView>,
     /// The messages for the other nodes, each behind its channel.
     pub(super) broadcasts: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -56,6 +61,8 @@ impl Server {
             trouble: None,
             replicas: 0,
             cluster: None,
+            is_replica: false,
+            sentinel: None,
             broadcasts: Vec::new(),
         }
     }
@@ -113,6 +120,12 @@ impl Server {
         self.replicas = replicas;
     }
 
+    /// Makes the server the replica of another one, outside of a cluster, or a master: it says so, and a replica refuses commands
+    /// that touch keys.
+    pub const fn set_replica(&mut self, is_replica: bool) {
+        self.is_replica = is_replica;
+    }
+
     /// Makes the server a node of a cluster, or no node any more. A node has one database. It keeps its view when it restarts.
     pub fn set_cluster(&mut self, cluster: Option<ClusterView>) {
         self.cluster = cluster;
@@ -127,6 +140,23 @@ impl Server {
     /// The same, for changes of the cluster that this node hears of.
     pub const fn cluster_mut(&mut self) -> Option<&mut ClusterView> {
         self.cluster.as_mut()
+    }
+
+    /// Makes the server a sentinel that names this master. What else a sentinel does, its owner does: servers do not talk to
+    /// each other.
+    pub fn watch(&mut self, name: &str, host: &str, port: u16) {
+        let view = self.sentinel.get_or_insert_default();
+        view.insert(name.as_bytes().to_vec(), (host.to_owned(), port));
+    }
+
+    /// The sentinel names another master from now on, and announces that to its subscribers.
+    pub fn switch(&mut self, name: &str, host: &str, port: u16) {
+        let before = self.sentinel.as_ref().and_then(|view| view.get(name.as_bytes())).cloned();
+        self.watch(name, host, port);
+        if let Some((old_host, old_port)) = before {
+            let message = format!("{name} {old_host} {old_port} {host} {port}");
+            self.deliver(b"+switch-master", message.as_bytes());
+        }
     }
 
     /// Refuses commands for this reason from now on; `None` stops refusing.

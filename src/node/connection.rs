@@ -17,6 +17,7 @@ use super::{
     handshake::{self, Dialect, Handshake, Next},
     known::Paired,
     outcome::Outcome,
+    part::Part,
     pending::Queued,
     pipeline::{Order, Pipeline},
     subscriptions::{self, Push, Subscriptions},
@@ -59,8 +60,7 @@ pub(super) struct Connection {
     pub(super) subscriptions: Subscriptions,
     /// Whether the server has said that it is part of a cluster.
     pub(super) is_cluster: bool,
-    /// Whether it may be a replica, as part of a cluster that redirects to the primary.
-    is_member: bool,
+    part: Part,
 }
 
 /// What the received bytes mean for the node.
@@ -76,8 +76,8 @@ pub(super) enum ConnectionEvent {
     Reply(Tag, Result<Answer, NodeError>),
     /// The server did nothing. The command is to be sent again: with the script, or without the others of its run.
     Repeat(Tag),
-    /// The reply to CLUSTER SLOTS, as bytes, or why there is none.
-    Map(Result<Vec<u8>, NodeError>),
+    /// The reply to the question where locks are, as bytes, or why there is none.
+    Answer(Result<Vec<u8>, NodeError>),
     /// The command will get no answer, and its outcome is unknown. The others are not concerned.
     Unanswered(Tag, NodeError),
     /// The connection cannot be used any more.
@@ -91,7 +91,7 @@ impl Connection {
     pub(super) fn new(
         id: ConnectionId,
         endpoint: &Endpoint,
-        is_member: bool,
+        part: Part,
         dialect: Dialect,
         (first_nonce, replicas): (u64, u32),
         until: Instant,
@@ -110,7 +110,7 @@ impl Connection {
             greeting,
             dialect,
             greeted_in_resp3: dialect == Dialect::Resp3,
-            scanner: Scanner::new(if is_member { MAP_LIMITS } else { Limits::default() }),
+            scanner: Scanner::new(if part == Part::Member { MAP_LIMITS } else { Limits::default() }),
             pipeline: Pipeline::new(first_nonce, order, replicas),
             out,
             answers: Vec::new(),
@@ -122,7 +122,7 @@ impl Connection {
             wakes: false,
             subscriptions: Subscriptions::default(),
             is_cluster: false,
-            is_member,
+            part,
         }
     }
 
@@ -174,7 +174,7 @@ impl Connection {
                 Err(error) => return ConnectionEvent::Ended(NodeError::Protocol(error.describe().into())),
             };
             // Only a master grants locks. The name may resolve to it for the next connection.
-            if awaits_hello && !self.is_member && handshake::is_replica(frame) {
+            if awaits_hello && self.part == Part::Alone && handshake::is_replica(frame) {
                 return ConnectionEvent::Ended(server_error(handshake::REPLICA, endpoint));
             }
             self.is_cluster |= awaits_hello && handshake::is_cluster(frame);
@@ -203,7 +203,7 @@ impl Connection {
                     }
                 }
                 (Reply::Push(elements), _) if !awaits_push => {
-                    match self.subscriptions.hear(elements, channel, &mut self.pipeline) {
+                    match self.subscriptions.hear(elements, channel, self.part, &mut self.pipeline) {
                         Some(push) => return ConnectionEvent::Push(push),
                         None => continue,
                     }
@@ -236,7 +236,7 @@ impl Connection {
             if let Some(asked) = self.pipeline.sent_at(place) {
                 measure(&mut self.round_trip, asked, self.heard);
             }
-            let map = self.pipeline.is_map_next().then(|| match reply {
+            let news = self.pipeline.is_question_next().then(|| match reply {
                 Reply::Error(line) => Err(server_error(line, endpoint)),
                 _ => Ok(frame.bytes.to_vec()),
             });
@@ -276,10 +276,10 @@ impl Connection {
                 }
             }
             // A server that was asked again is believed when it answers the last time.
-            if let Some(reply) = map
-                && !self.pipeline.awaits_map()
+            if let Some(reply) = news
+                && !self.pipeline.awaits_answer()
             {
-                return ConnectionEvent::Map(reply);
+                return ConnectionEvent::Answer(reply);
             }
         }
     }

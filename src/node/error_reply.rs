@@ -62,6 +62,13 @@ pub(crate) fn unserved() -> ServerError {
     ServerError { prefix: "CLUSTERDOWN".to_owned(), message, transient: true, ran: false }
 }
 
+/// No sentinel knows a master of this name.
+pub(crate) fn no_master(name: &[u8]) -> ServerError {
+    let message =
+        ["NOMASTER no sentinel knows a master named \"", &String::from_utf8_lossy(name), "\""].concat();
+    ServerError { prefix: "NOMASTER".to_owned(), message, transient: false, ran: false }
+}
+
 /// The error inside the text with which Redis before 7 wraps an error raised in a script:
 /// `ERR Error running script (call to f_<sha1>): @user_script:12: OOM command not allowed ...`.
 fn script_error(text: &[u8]) -> Option<&[u8]> {

@@ -1,8 +1,9 @@
-//! A server as a part of a cluster, which the client asks for the map.
+//! A server as a part of a deployment, which the client asks where locks are.
 
 use super::{
     Node, State,
     news::{News, Tag},
+    part::Part,
 };
 use crate::{
     entropy::Entropy,
@@ -12,17 +13,23 @@ use crate::{
 };
 
 impl Node {
-    /// Another server of the cluster, about which nothing is known yet.
+    /// Another server like this one, about which nothing is known yet.
     pub(crate) fn twin(&self) -> Self {
         let endpoint = self.endpoint.clone();
         let twin = Self::new(endpoint, self.connect_timeout, self.replicas);
-        Self { is_cluster: self.is_cluster, is_member: self.is_member, ..twin }
+        Self { is_cluster: self.is_cluster, part: self.part, ..twin }
     }
 
     /// From now on the client uses the server as a part of a cluster.
-    pub(crate) fn join_cluster(&mut self) {
+    pub(crate) const fn join_cluster(&mut self) {
         self.is_cluster = true;
-        self.is_member = true;
+        self.part = Part::Member;
+    }
+
+    /// From now on the client uses the server as a sentinel.
+    pub(crate) const fn become_sentinel(&mut self) {
+        self.part = Part::Sentinel;
+        self.replicas = 0;
     }
 
     /// Whether commands can be sent.
@@ -30,19 +37,20 @@ impl Node {
         matches!(&self.state, State::Up(connection) if connection.is_ready())
     }
 
-    /// Asks for the map of the cluster, now or once the server is ready: then call this again.
+    /// Asks where locks are, now or once the server is ready: then call this again.
     ///
     /// # Errors
     /// Why the server cannot be reached, while the backoff allows no new connection.
-    pub(crate) fn ask_for_map(
+    pub(crate) fn ask_question(
         &mut self,
+        question: &[&[u8]],
         dial: impl FnOnce() -> ConnectionId,
         now: Instant,
     ) -> Result<(), NodeError> {
         match &mut self.state {
             State::Up(connection) => {
                 if connection.is_ready() {
-                    connection.pipeline.push_map(now, &mut connection.out);
+                    connection.pipeline.push_question(question, now, &mut connection.out);
                     self.used = now;
                 }
                 Ok(())
@@ -69,5 +77,15 @@ impl Node {
             "the server redirected to its own address; connection dropped",
         );
         self.end(error, vec![tag], true, entropy, now)
+    }
+
+    /// Ends the connection to a former master, if there is one: it may not know yet that it was replaced. No other one is made
+    /// for the sake of held locks.
+    pub(crate) fn leave(&mut self, entropy: &mut dyn Entropy, now: Instant) -> Option<News> {
+        self.wanted = false;
+        self.id()?;
+        let error =
+            NodeError::connection(Cause::Unknown, "the sentinels named another master; connection dropped");
+        Some(self.end(error, Vec::new(), true, entropy, now))
     }
 }

@@ -25,6 +25,7 @@ mod listening;
 mod member;
 mod news;
 mod outcome;
+mod part;
 mod pending;
 mod pipeline;
 mod replication;
@@ -42,15 +43,20 @@ use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
-pub(crate) use error_reply::unserved;
+pub(crate) use error_reply::{no_master, unserved};
 use handshake::Dialect;
 pub(crate) use news::FIRST_EPOCH;
 pub(crate) use news::{Asked, News, Tag};
 pub use news::{NodeFault, NodeSnapshot};
+use part::Part;
 use subscriptions::Push;
 
 /// For how long a server that refused HELLO, or hung up on it, is used in RESP2. By then it may have been upgraded.
 const RESP2_MEMORY: Duration = Duration::from_millis(600_000);
+
+/// The channel on which sentinels announce that a master was replaced
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#pubsub-messages>).
+const SWITCHES: &[u8] = b"+switch-master";
 
 /// The most commands in flight on one connection. Further commands are refused as overload.
 const MOST_PENDING: usize = 65_536;
@@ -81,8 +87,7 @@ pub(crate) struct Node {
     resp2_until: Option<Instant>,
     /// Whether the server is part of a cluster, by its reply to HELLO, or because it refused keys in different slots.
     is_cluster: bool,
-    /// Whether the client uses it as a part of a cluster, so that it may be a replica: it redirects to its primary.
-    is_member: bool,
+    part: Part,
     /// Whether the server hung up on the last HELLO.
     hung_up: bool,
     /// When the connection was last of use: made, sent a command, or kept.
@@ -117,7 +122,7 @@ impl Node {
             was_ready: false,
             resp2_until: None,
             is_cluster: false,
-            is_member: false,
+            part: Part::Alone,
             hung_up: false,
             used: Instant::default(),
             wanted: false,
@@ -213,13 +218,13 @@ impl Node {
         if dialed != id {
             return None;
         }
-        self.channel = channel;
+        self.channel = if self.part == Part::Sentinel { SWITCHES.to_vec() } else { channel };
         let mut first_nonce = [0; 8];
         // The nonce detects accidents and is no secret, so zeros do if there is no randomness.
         let _ = entropy.fill(&mut first_nonce);
         let first_nonce = u64::from_le_bytes(first_nonce);
         let pipeline = (first_nonce, self.replicas);
-        let connection = Connection::new(id, &self.endpoint, self.is_member, dialect, pipeline, until, now);
+        let connection = Connection::new(id, &self.endpoint, self.part, dialect, pipeline, until, now);
         let ready = connection.is_ready();
         self.state = State::Up(Box::new(connection));
         self.used = now;
@@ -245,7 +250,8 @@ impl Node {
             ConnectionEvent::Ready => Some(self.ready(now)),
             ConnectionEvent::Push(Push::Wake(lock)) => Some(News::Wake(lock)),
             ConnectionEvent::Push(Push::Unsubscribed) => Some(News::Unsubscribed),
-            ConnectionEvent::Map(reply) => Some(News::Map(reply)),
+            ConnectionEvent::Push(Push::Switch(message)) => Some(News::Switch(message)),
+            ConnectionEvent::Answer(reply) => Some(News::Answer(reply)),
             ConnectionEvent::Reply(tag, reply) => {
                 match &reply {
                     Ok(_) => self.backoff.succeeded(),

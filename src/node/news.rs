@@ -42,8 +42,10 @@ pub(crate) enum News {
     Repeat(Tag),
     /// The command will get no answer, and its outcome is unknown, though the connection lives.
     Unanswered(Tag, NodeError),
-    /// The reply to CLUSTER SLOTS, as bytes, or why there is none.
-    Map(Result<Vec<u8>, NodeError>),
+    /// The reply to the question where locks are, as bytes, or why there is none.
+    Answer(Result<Vec<u8>, NodeError>),
+    /// A sentinel announced that a master was replaced.
+    Switch(Vec<u8>),
     /// A wake-up for this lock.
     Wake(LockId),
     /// The server ended a subscription.

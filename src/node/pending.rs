@@ -40,8 +40,8 @@ pub(super) enum Kind {
     Script(&'static Script),
     /// ASKING, which lets the next command use a slot that is on its way to the server.
     Asking,
-    /// CLUSTER SLOTS.
-    Map,
+    /// The question where locks are.
+    Question,
     /// SSUBSCRIBE to the channel in this slot. A push confirms it.
     Subscribe(u16),
     /// SUNSUBSCRIBE from the channel in this slot, which so many more pushes confirm.
@@ -71,9 +71,8 @@ impl Pending {
             }
             (_, Reply::Error(_)) => Paired::Refused,
             (Kind::Script(_), _) if self.read(reply, |_| {}) => Paired::Ran,
-            (Kind::Asking, Reply::Simple(b"OK")) | (Kind::Map, Reply::Array(_) | Reply::Opaque) => {
-                Paired::Ran
-            }
+            (Kind::Asking, Reply::Simple(b"OK"))
+            | (Kind::Question, Reply::Array(_) | Reply::Opaque | Reply::Null) => Paired::Ran,
             _ => Paired::Mismatch,
         }
     }

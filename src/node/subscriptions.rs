@@ -9,7 +9,7 @@
 
 use redis_protocol::redis_keyslot;
 
-use super::{error_reply, pipeline::Pipeline};
+use super::{error_reply, part::Part, pipeline::Pipeline};
 use crate::{id::LockId, resp::Reply, time::Instant};
 
 /// What a push means.
@@ -19,6 +19,8 @@ pub(super) enum Push {
     Wake(LockId),
     /// The server ended a subscription.
     Unsubscribed,
+    /// A sentinel announced that a master was replaced.
+    Switch(Vec<u8>),
 }
 
 /// The slots in which a connection listens, sorted, each with whether the server has confirmed it.
@@ -77,11 +79,15 @@ impl Subscriptions {
         &mut self,
         push: &[Reply<'_>],
         channel: &[u8],
+        part: Part,
         pipeline: &mut Pipeline,
     ) -> Option<Push> {
         let [Reply::Bulk(what), Reply::Bulk(on), last] = push else { return None };
         let slot = redis_keyslot(on);
         match (*what, last) {
+            (b"message", Reply::Bulk(message)) if *on == channel && part == Part::Sentinel => {
+                Some(Push::Switch(message.to_vec()))
+            }
             (b"message", Reply::Bulk(number)) if *on == channel => woken(number),
             (b"smessage", Reply::Bulk(number)) if is_sharded(channel) && on.starts_with(channel) => {
                 woken(number)

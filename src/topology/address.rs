@@ -17,10 +17,12 @@ pub(crate) struct Address {
 impl Address {
     /// Reads `host:port`. An IPv6 address needs no brackets: the port follows the last colon.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
-        match Announced::read(text)? {
-            Announced { host: Some(host), port: Some(port) } => Some(Self { host, port }),
-            _ => None,
-        }
+        Announced::read(text)?.whole()
+    }
+
+    /// A host and a port. `None` if one of them is odd or missing.
+    pub(crate) fn of(host: &[u8], port: u64) -> Option<Self> {
+        Announced::of(host, port)?.whole()
     }
 
     /// `host:port`.
@@ -55,6 +57,11 @@ impl Announced {
         }
         let host = core::str::from_utf8(host).ok().filter(|host| !host.is_empty());
         Some(Self { host: host.map(Rc::from), port: Some(port).filter(|&port| port > 0) })
+    }
+
+    /// The address, if nothing is missing in it.
+    pub(crate) fn whole(self) -> Option<Address> {
+        Some(Address { host: self.host?, port: self.port? })
     }
 
     /// The whole address, if the server at `from` announced it.

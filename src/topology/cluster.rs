@@ -80,17 +80,6 @@ pub(crate) struct Cluster {
     newest: Option<NodeId>,
     /// The locks that wait for a route.
     waiting: Vec<LockId>,
-    /// The listening time for which the cluster is in the deadline queue.
-    pub(crate) queued_at: Option<Instant>,
-}
-
-/// What follows from news of a cluster's map.
-#[derive(Debug)]
-pub(crate) enum MapNews {
-    /// These slots have other servers now. The locks were waiting for a map.
-    Changed(Vec<Slots>, Vec<LockId>),
-    /// No server gave a map. The locks were waiting for one.
-    Unavailable(Vec<LockId>, NodeError),
 }
 
 /// What a redirect means.
@@ -124,12 +113,12 @@ impl Cluster {
             turn: 0,
             newest: None,
             waiting: Vec::new(),
-            queued_at: None,
         }
     }
 
-    pub(crate) fn addresses(&self) -> &[Address] {
-        &self.addresses
+    /// The address of a server.
+    pub(crate) fn address(&self, node: NodeId) -> Option<&Address> {
+        self.addresses.get(usize::try_from(node.0).ok()?)
     }
 
     /// The route of a slot, if it is known.
@@ -347,7 +336,7 @@ impl Cluster {
         announced: Announced,
         intern: &mut impl FnMut(Address) -> NodeId,
     ) -> Option<NodeId> {
-        let own = usize::try_from(from.0).ok().and_then(|at| self.addresses.get(at))?;
+        let own = self.address(from)?;
         let address = announced.from(own);
         if let Some(at) = self.addresses.iter().position(|known| *known == address) {
             return u32::try_from(at).ok().map(NodeId);

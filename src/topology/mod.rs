@@ -2,11 +2,17 @@
 
 mod address;
 mod cluster;
+mod cursor;
+mod deployment;
+mod learning;
 mod listeners;
 mod map;
+mod news;
+mod opinions;
 mod placement;
 mod redirect;
 mod routing;
+mod sentinel;
 mod servers;
 mod shard_channels;
 mod slots;
@@ -24,21 +30,27 @@ use crate::{
 
 use address::Address;
 use cluster::Cluster;
-pub(crate) use cluster::{MapNews, Redirected};
+pub(crate) use cluster::Redirected;
+use deployment::Deployment;
 use listeners::Listeners;
+pub(crate) use news::RouteNews;
 pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement, VOTER};
 use servers::Servers;
 pub(crate) use slots::{Slot, Slots};
 
 /// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
 ///
-/// A cluster has one vote: to locks it is the node 0, which stands for whichever server has their slot. To a lock with keys in
-/// several slots it is as many nodes, each of which stands for whichever server has that slot.
+/// A cluster has one vote, and so has a master with its sentinels: to locks it is the node 0, which stands for whichever
+/// server has them. To a lock with keys in several slots a cluster is as many nodes, each of which stands for whichever server
+/// has that slot.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Topology {
     servers: Servers,
-    /// The cluster that the servers are part of, if they are.
-    cluster: Option<Box<Cluster>>,
+    deployment: Deployment,
+    /// What the servers are like that are announced: those of a cluster, or the master of sentinels.
+    pattern: Option<Node>,
+    /// The listening time for which the deployment is in the deadline queue.
+    pub(crate) queued_at: Option<Instant>,
     /// The prefix of keys and channels.
     prefix: Rc<[u8]>,
     /// The fence counter of a server that is no cluster.
@@ -99,13 +111,13 @@ impl Topology {
 
     /// Whether several independent servers vote.
     pub(crate) fn has_several_votes(&self) -> bool {
-        self.cluster.is_none() && self.servers.len() > 1
+        !self.is_routed() && self.servers.len() > 1
     }
 
-    /// The placement of a lock: all nodes, whatever its keys, or the cluster, where it has keys in so many slots. `None` if
-    /// there are no nodes.
+    /// The placement of a lock: all nodes, whatever its keys, or the one that stands for them, or as many as its keys have slots
+    /// of a cluster. `None` if there are no nodes.
     pub(crate) fn placement(&self, slots: usize) -> Option<Placement> {
-        if self.cluster.is_some() {
+        if self.is_routed() {
             let several = u32::try_from(slots).ok().filter(|&slots| slots > 1);
             return Some(several.map_or(Placement::Single(VOTER), Placement::Slots));
         }
@@ -139,8 +151,8 @@ impl Topology {
         Some((node, news))
     }
 
-    /// Sends a command to a node of the placement, or to the server that has its keys' slot, or to the one `instead` to which it
-    /// was redirected. Returns the server.
+    /// Sends a command to a node of the placement, or to the server for which that stands, or to the one `instead` to which
+    /// it was redirected. Returns the server.
     pub(crate) fn ask(
         &mut self,
         node: NodeId,
@@ -150,18 +162,17 @@ impl Topology {
         now: Instant,
     ) -> (NodeId, Asked) {
         let mut to = node;
-        if let Some(cluster) = &mut self.cluster {
-            match cluster.route(Slot::of(command.call.keys)) {
+        if self.is_routed() {
+            if self.deployment.wait(tag.lock) {
+                return (VOTER, Asked::Waiting);
+            }
+            match self.deployment.route(Slot::of(command.call.keys)) {
                 Some(route) => {
                     tag.epoch = route.epoch;
                     to = instead.unwrap_or(route.node);
                 }
-                None if cluster.is_unknown() => {
-                    cluster.wait(tag.lock);
-                    return (VOTER, Asked::Waiting);
-                }
                 None => {
-                    cluster.want();
+                    self.deployment.want();
                     return (VOTER, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
                 }
             }
@@ -171,8 +182,8 @@ impl Topology {
         };
         let asked = server.ask(tag, command, instead.is_some(), || dials.dial(to), now);
         self.servers.asked(to);
-        if let (Asked::Refused(_), Some(cluster)) = (&asked, &mut self.cluster) {
-            cluster.want();
+        if let Asked::Refused(_) = asked {
+            self.deployment.want();
         }
         (to, asked)
     }

@@ -1,13 +1,15 @@
-//! The servers of a cluster: which of them serves a lock, and how the client learns of them.
+//! Which server has a lock, where that may change.
 
-use super::{Address, Cluster, MapNews, Placed, Redirected, Servers, Slot, Slots, Topology, VOTER, map};
+use super::{
+    Address, Cluster, Deployment, Placed, Redirected, Slot, Slots, Topology, VOTER, learning::learn,
+    sentinel::Sentinels, slots::Route,
+};
 use crate::{
-    entropy::Entropy,
-    error::{Cause, NodeError},
+    error::NodeError,
     id::NodeId,
-    node::{Node, Tag},
+    node::{Endpoint, Node, Tag},
     script::LockKeys,
-    time::Instant,
+    time::Duration,
 };
 
 impl Topology {
@@ -18,17 +20,32 @@ impl Topology {
         let addresses: Option<Vec<Address>> = lines.map(Address::read).collect();
         match addresses {
             Some(addresses) if !addresses.is_empty() && addresses.len() == self.servers.len() => {
-                self.cluster = Some(Box::new(Cluster::new(addresses)));
+                self.deployment = Deployment::Cluster(Box::new(Cluster::new(addresses)));
                 self.servers.iter_mut().for_each(Node::join_cluster);
+                self.pattern = self.servers.peek(VOTER).map(Node::twin);
                 true
             }
             _ => false,
         }
     }
 
-    /// The address of a server of a cluster, as the cluster announces it.
+    /// From now on the servers are the sentinels of the master with this name, and whichever server they name has the locks.
+    /// The client logs in to it as `master` says.
+    pub(crate) fn follow_sentinels(
+        &mut self,
+        name: &str,
+        master: Endpoint,
+        connect_timeout: Duration,
+        replicas: u32,
+    ) {
+        self.servers.iter_mut().for_each(Node::become_sentinel);
+        self.deployment = Deployment::Sentinel(Box::new(Sentinels::new(name, self.servers.len())));
+        self.pattern = Some(Node::new(master, connect_timeout, replicas));
+    }
+
+    /// The address of a server of a cluster, or of a master, as it was announced.
     pub(crate) fn address(&self, node: NodeId) -> Option<String> {
-        self.cluster.as_ref()?.addresses().get(usize::try_from(node.0).ok()?).map(Address::text)
+        self.deployment.address(node)
     }
 
     /// The server that a node of the placement stands for, for a lock with these keys. `None` if it is not known.
@@ -44,33 +61,35 @@ impl Topology {
     }
 
     fn server_of(&self, node: NodeId, keys: &LockKeys) -> Option<NodeId> {
-        match &self.cluster {
-            Some(cluster) => cluster.route(Slot::of(keys)).map(|route| route.node),
-            None => Some(node),
-        }
+        if self.is_routed() { self.route_of(keys).map(|route| route.node) } else { Some(node) }
     }
 
-    /// Whether the lock is on this server, which is a node of its placement or has a slot of it.
+    fn route_of(&self, keys: &LockKeys) -> Option<Route> {
+        self.deployment.route(Slot::of(keys))
+    }
+
+    /// Whether the lock is on this server, which is a node of its placement, or stands for one.
     pub(crate) fn is_on(&self, server: NodeId, spec: &impl Placed) -> bool {
-        match &self.cluster {
-            Some(cluster) => spec.placement().nodes().any(|node| {
-                let route = cluster.route(Slot::of(spec.keys_of(node)));
-                route.is_some_and(|route| route.node == server)
-            }),
-            None => spec.placement().nodes().any(|node| node == server),
-        }
+        let is_routed = self.is_routed();
+        spec.placement().nodes().any(|node| match is_routed {
+            true => self.route_of(spec.keys_of(node)).is_some_and(|route| route.node == server),
+            false => node == server,
+        })
     }
 
-    pub(crate) fn is_cluster(&self) -> bool {
-        self.cluster.is_some()
+    pub(crate) const fn is_cluster(&self) -> bool {
+        matches!(self.deployment, Deployment::Cluster(_))
+    }
+
+    /// Whether the server of a lock may become another one.
+    pub(crate) const fn is_routed(&self) -> bool {
+        self.deployment.is_routed()
     }
 
     /// Whether the server that answers is still the one that was to be asked. The answer of a former one does not count: it
     /// may not know yet that it was replaced.
     pub(crate) fn is_current(&self, tag: Tag, keys: &LockKeys) -> bool {
-        self.cluster
-            .as_ref()
-            .is_none_or(|cluster| cluster.route(Slot::of(keys)).is_some_and(|route| route.epoch == tag.epoch))
+        !self.is_routed() || self.route_of(keys).is_some_and(|route| route.epoch == tag.epoch)
     }
 
     /// Whether a lock has keys in one of the slots.
@@ -90,115 +109,47 @@ impl Topology {
         keys: Option<&LockKeys>,
         error: &NodeError,
     ) -> Option<Redirected> {
-        let Self { cluster, servers, .. } = self;
-        let intern = |_| learn(servers);
-        cluster.as_mut()?.redirect(from, keys.map(Slot::of), error, tag.epoch, intern)
-    }
-
-    /// A new map of the cluster is wanted, if there is one.
-    pub(crate) fn want_map(&mut self) {
-        if let Some(cluster) = &mut self.cluster {
-            cluster.want();
-        }
-    }
-
-    /// Whether a server has locks, as far as is known: each that is no part of a cluster, and those with slots.
-    pub(crate) fn serves(&self, node: NodeId) -> bool {
-        self.cluster.as_ref().is_none_or(|cluster| cluster.has_slots(node))
-    }
-
-    /// The server cannot be reached. A new map may name another one for its slots.
-    pub(crate) fn lost(&mut self, node: NodeId) {
-        if let Some(cluster) = self.cluster.as_mut().filter(|cluster| cluster.has_slots(node)) {
-            cluster.lose(node);
-        }
-    }
-
-    /// Asks a server for the map of the cluster, if one is wanted and it is time. `owed` says whether the application waits for
-    /// anything.
-    pub(crate) fn ask_for_map(
-        &mut self,
-        owed: bool,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<MapNews> {
-        let Self { cluster, servers, .. } = self;
-        let cluster = cluster.as_mut()?;
-        if cluster.is_overdue(now) {
-            let late = NodeError::connection(Cause::Unknown, "no answer to CLUSTER SLOTS in time");
-            if let Some((locks, error)) = cluster.failed(&late, entropy, now) {
-                return Some(MapNews::Unavailable(locks, error));
-            }
-        }
-        let is_ready = |servers: &Servers, node| servers.peek(node).is_some_and(Node::is_ready);
-        while let Some(node) = cluster.next(|node| is_ready(servers, node), owed, now) {
-            let (server, dials) = servers.get_with_dials(node)?;
-            let Err(error) = server.ask_for_map(|| dials.dial(node), now) else { return None };
-            if let Some((locks, error)) = cluster.failed(&error, entropy, now) {
-                return Some(MapNews::Unavailable(locks, error));
-            }
-        }
-        None
-    }
-
-    /// The server is ready: it is asked for the map, if it was connected to for that.
-    pub(crate) fn is_connected(&mut self, node: NodeId, now: Instant) {
-        let Some(cluster) = &mut self.cluster else { return };
-        cluster.found(node);
-        if cluster.is_asked(node)
-            && let Some(server) = self.get(node)
-        {
-            // It is ready, so nothing is dialled, and nothing refused.
-            let _ = server.ask_for_map(|| crate::id::ConnectionId(0), now);
-        }
-    }
-
-    /// A server answered with a map, or with something else.
-    pub(crate) fn hear_map(
-        &mut self,
-        from: NodeId,
-        reply: Result<Vec<u8>, NodeError>,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<MapNews> {
-        let Self { cluster, servers, .. } = self;
-        let cluster = cluster.as_mut().filter(|cluster| cluster.is_asked(from))?;
-        let accepted = reply.map(|frame| {
-            let shards = map::read(&frame)?;
-            cluster.accept(from, shards, |_| learn(servers), entropy, now)
-        });
-        let refused = match accepted {
-            Ok(Some((slots, locks))) => return Some(MapNews::Changed(slots, locks)),
-            Ok(None) => NodeError::Protocol(NO_MAP.into()),
-            Err(error) => error,
+        let Self { deployment: Deployment::Cluster(cluster), servers, pattern, .. } = self else {
+            return None;
         };
-        cluster.failed(&refused, entropy, now).map(|(locks, error)| MapNews::Unavailable(locks, error))
+        let intern = |_| learn(servers, pattern.as_ref());
+        cluster.redirect(from, keys.map(Slot::of), error, tag.epoch, intern)
     }
 
-    /// The connection to a server ended. If that server was asked for the map, the next one is asked.
-    pub(crate) fn map_failed(
-        &mut self,
-        node: NodeId,
-        error: &NodeError,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<MapNews> {
-        let cluster = self.cluster.as_mut().filter(|cluster| cluster.is_asked(node))?;
-        cluster.failed(error, entropy, now).map(|(locks, error)| MapNews::Unavailable(locks, error))
+    /// What is known of where locks are may be wrong.
+    pub(crate) fn want_news(&mut self) {
+        self.deployment.want();
     }
 
-    /// The cluster, with its deadline.
-    pub(crate) fn cluster(&mut self) -> Option<&mut Cluster> {
-        self.cluster.as_deref_mut()
+    /// Whether a server is of use, as far as is known.
+    pub(crate) fn serves(&self, node: NodeId) -> bool {
+        self.deployment.serves(node)
     }
-}
 
-const NO_MAP: &str = "no map of this cluster: it is empty, odd, or that of another cluster";
+    /// The server cannot be reached. Another one may have its locks now. `needed` says whether anything waits for it.
+    pub(crate) fn lost(&mut self, node: NodeId, error: &NodeError, needed: bool) {
+        self.deployment.lose(node, error, needed);
+    }
 
-/// Adds a server that the cluster has named. It is used as the seeds are.
-fn learn(servers: &mut Servers) -> NodeId {
-    match servers.peek(VOTER).map(Node::twin) {
-        Some(twin) => servers.add(twin),
-        None => VOTER,
+    /// Whether the server is a sentinel.
+    pub(crate) fn is_sentinel(&self, node: NodeId) -> bool {
+        matches!(&self.deployment, Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node))
+    }
+
+    /// The master that sentinels name, if it may be connected to.
+    pub(crate) fn master(&self) -> Option<NodeId> {
+        let Deployment::Sentinel(sentinels) = &self.deployment else { return None };
+        sentinels.route().filter(|_| !sentinels.is_in_doubt()).map(|route| route.node)
+    }
+
+    /// Whether the server may be connected to without a command: a master only once the sentinels were asked.
+    pub(crate) fn may_redial(&self, node: NodeId) -> bool {
+        !matches!(self.deployment, Deployment::Sentinel(_)) || self.master() == Some(node)
+    }
+
+    /// Whether an idle connection to the server is to be kept: that of a sentinel as long as the master's, for its announcements.
+    pub(crate) fn keeps(&self, node: NodeId) -> bool {
+        let is_ready = |master| self.servers.peek(master).is_some_and(Node::is_ready);
+        self.is_sentinel(node) && self.master().is_some_and(is_ready)
     }
 }

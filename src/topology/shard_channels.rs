@@ -74,7 +74,7 @@ impl Topology {
     }
 
     fn server_of_slot(&mut self, slot: Slot) -> Option<&mut Node> {
-        let route = self.cluster.as_ref()?.route(slot)?;
+        let route = self.deployment.route(slot)?;
         self.get(route.node)
     }
 
@@ -84,11 +84,7 @@ impl Topology {
             return false;
         }
         let slot = Slot::of(keys);
-        let server = self
-            .cluster
-            .as_ref()
-            .and_then(|cluster| cluster.route(slot))
-            .and_then(|route| self.servers.peek(route.node));
+        let server = self.deployment.route(slot).and_then(|route| self.servers.peek(route.node));
         server.is_some_and(|server| server.is_deaf(slot.0))
     }
 

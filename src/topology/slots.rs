@@ -13,6 +13,9 @@ const COUNT: u16 = 16_384;
 pub(crate) struct Slot(pub(super) u16);
 
 impl Slot {
+    pub(crate) const FIRST: Self = Self(0);
+    pub(crate) const LAST: Self = Self(COUNT - 1);
+
     pub(crate) fn new(number: u64) -> Option<Self> {
         u16::try_from(number).ok().filter(|&number| number < COUNT).map(Self)
     }

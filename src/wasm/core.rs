@@ -93,8 +93,14 @@ impl Core {
         self.engine.form_cluster(addresses)
     }
 
-    /// The address of a server of a cluster, as the cluster announces it: `host:port`, where an IPv6 address has no brackets.
-    /// Empty without a cluster.
+    /// Makes the servers that were added sentinels, which know the master by this name; the other arguments are as in `add_node`,
+    /// for the master.
+    pub fn sentinels(&mut self, name: &str, user: String, password: String, database: u32) {
+        let master = Endpoint { user, password, database, transport: Transport::Stream };
+        self.engine.follow_sentinels(name, master);
+    }
+
+    /// The address of a server that was announced: `host:port`, where an IPv6 address has no brackets. Empty for others.
     #[must_use]
     pub fn address(&self, node: u32) -> String {
         self.engine.address(NodeId(node)).unwrap_or_default()

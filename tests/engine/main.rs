@@ -36,6 +36,7 @@ mod releasing;
 mod renewing;
 mod replicas;
 mod same_token;
+mod sentinel_group;
 mod server_errors;
 mod several_slots;
 mod several_slots_held;
@@ -47,9 +48,13 @@ mod wake_ups;
 
 #[path = "../world/cluster.rs"]
 mod cluster;
+#[path = "../world/deployment.rs"]
+mod deployment;
 #[path = "../world/memory.rs"]
 mod memory;
 #[path = "../world/network.rs"]
 mod network;
+#[path = "../world/sentinels.rs"]
+mod sentinels;
 #[path = "../world/mod.rs"]
 mod world;

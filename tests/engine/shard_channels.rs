@@ -97,7 +97,7 @@ fn a_waiter_whose_slot_moves_listens_at_the_new_node_at_once() {
         contested.cluster.heard(1);
         let key = contested.key.clone();
         contested.cluster.move_slot(&key, 1);
-        contested.cluster.flush(0);
+        contested.cluster.deliver(0);
         contested.cluster.run_for(ms(20));
         assert!(contested.cluster.heard(1).contains(&"SSUBSCRIBE".to_owned()));
         contested.release();
@@ -113,7 +113,7 @@ fn a_slot_that_comes_back_is_listened_to_again() {
     for (from, to) in [(0, 1), (1, 0)] {
         contested.cluster.run_for(ms(20));
         contested.cluster.move_slot(&key, to);
-        contested.cluster.flush(from);
+        contested.cluster.deliver(from);
     }
     contested.cluster.run_for(ms(20));
     contested.release();
@@ -133,7 +133,7 @@ fn a_lock_that_was_released_while_its_slot_moved_is_taken_when_it_has_moved() {
     contested.cluster.run_for(ms(1_000));
     assert!(!contested.is_granted());
     contested.cluster.set_owner(&key, 1, &[1, 0]);
-    contested.cluster.flush(0);
+    contested.cluster.deliver(0);
     contested.cluster.run_for(ms(20));
     assert!(contested.is_granted());
 }
@@ -198,7 +198,8 @@ fn the_end_of_a_subscription_and_the_request_to_end_it_may_meet() {
         administer(&mut cluster.nodes[0].memory, &["SET", key, "token", "PX", "600000"], now);
     }
     let waiters: Vec<_> = keys[..17].iter().map(|key| cluster.acquire(waiting(key))).collect();
-    cluster.visit(&cluster.key_on(1));
+    let there = cluster.key_on(1);
+    cluster.visit(&there);
     cluster.visit(&format!("{{{}}}other", keys[0]));
     for &waiter in &waiters[..16] {
         cluster.cancel(waiter);

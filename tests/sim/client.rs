@@ -6,7 +6,7 @@ use redlatch::{ConnectionId, Duration, Endpoint, Engine, HandleId, Instant, Oper
 
 use crate::{
     clock::ClientClock,
-    cluster::address,
+    cluster::{MASTER, address},
     network::LinkId,
     plan::{Micros, Op, Plan, key_name},
     rng::Rng,
@@ -65,15 +65,25 @@ impl SimClient {
         let settings = &plan.settings;
         let policy = Policy { sharded: settings.sharded[index], ..settings.policy.clone() };
         let mut engine = Engine::new(policy, Rng::of(plan.seed, 1000 + index as u64));
-        let cluster = settings
-            .cluster
-            .map(|cluster| cluster.seeds_of(index, settings.servers).map(address).collect::<Vec<_>>());
-        for _ in 0..cluster.as_ref().map_or(settings.servers, Vec::len) {
+        let endpoint = || {
             let password = if settings.with_password { PASSWORD.to_owned() } else { String::new() };
-            engine.add_node(Endpoint { password, database: settings.database, ..Endpoint::default() });
+            Endpoint { password, database: settings.database, ..Endpoint::default() }
+        };
+        let known = match settings.cluster {
+            None => settings.servers,
+            Some(cluster) if cluster.has_sentinels() => cluster.sentinels,
+            Some(cluster) => cluster.seeds,
+        };
+        for _ in 0..known {
+            engine.add_node(endpoint());
         }
-        if let Some(seeds) = cluster {
-            assert!(engine.form_cluster(&seeds.join("\n")), "{seeds:?}");
+        match settings.cluster {
+            None => {}
+            Some(cluster) if cluster.has_sentinels() => engine.follow_sentinels(MASTER, endpoint()),
+            Some(cluster) => {
+                let seeds: Vec<_> = cluster.seeds_of(index, settings.servers).map(address).collect();
+                assert!(engine.form_cluster(&seeds.join("\n")), "{seeds:?}");
+            }
         }
         Self {
             engine,

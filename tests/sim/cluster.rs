@@ -20,6 +20,8 @@ pub struct SimCluster {
     /// The owner of each slot, and which nodes are masters.
     pub truth: ClusterView,
     masters: usize,
+    /// The first sentinel, if there are any: behind the servers with keys.
+    pub first_sentinel: Option<usize>,
     /// What is still to happen, and how long after what came before, by the number of the fault.
     pub steps: BTreeMap<usize, VecDeque<(Micros, Step)>>,
     /// The nodes that hear of no change, and the changes that they have missed.
@@ -97,6 +99,14 @@ pub fn address(node: usize) -> String {
     format!("{HOST}:{}", usize::from(FIRST_PORT) + node)
 }
 
+/// The name under which sentinels know the master.
+pub const MASTER: &str = "mymaster";
+
+/// The port of a node.
+pub fn port(node: usize) -> u16 {
+    FIRST_PORT + node as u16
+}
+
 /// The node at an address, of so many.
 pub fn node_at(address: &str, nodes: usize) -> Option<usize> {
     (0..nodes).find(|&node| self::address(node) == address)
@@ -107,7 +117,7 @@ pub fn first_view(settings: &Settings, me: NodeName) -> Option<ClusterView> {
     let cluster = settings.cluster?;
     let masters = cluster.masters;
     let mut view = ClusterView::new(me);
-    for node in 0..settings.servers {
+    for node in 0..settings.servers - cluster.sentinels {
         let known = ClusterNode::new(HOST, FIRST_PORT + node as u16);
         let host = known.host.clone().filter(|_| !cluster.is_nameless);
         let master = (node >= masters).then(|| name(node % masters));
@@ -125,6 +135,10 @@ impl SimCluster {
         Some(Self {
             truth: first_view(settings, NOBODY)?,
             masters: settings.cluster?.masters,
+            first_sentinel: settings
+                .cluster
+                .filter(|cluster| cluster.has_sentinels())
+                .map(|cluster| settings.servers - cluster.sentinels),
             steps: BTreeMap::new(),
             behind: BTreeMap::new(),
             moving: BTreeMap::new(),
@@ -208,7 +222,8 @@ impl SimCluster {
         ]);
         // The one that takes over may be among the last to know, as seen by clients.
         let others = shuffled((0..nodes).filter(|&other| other != node), rng).collect::<Vec<_>>();
-        let first = if rng.chance(70) { heir } else { others[0] };
+        // A sentinel names it only once it is a master.
+        let first = if rng.chance(70) || self.first_sentinel.is_some() { heir } else { others[0] };
         steps.push_back((0, Step::Learn { node: first, change }));
         steps.extend(
             others

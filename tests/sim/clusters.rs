@@ -1,5 +1,6 @@
 //! Worlds in which the server is a Redis Cluster of two to four masters, most of them with a replica each. Clients know one
-//! or two of the nodes. Slots move, replicas take over, and nodes hear of it late.
+//! or two of the nodes. Slots move, replicas take over, and nodes hear of it late. Or the server is a master with a replica
+//! and sentinels, which hear late that the replica took over.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +14,13 @@ use crate::{
 /// Keys from this number on have one hash tag, and so one slot.
 pub const TAGGED: usize = 1000;
 
-/// What the plan says of a cluster. Its masters are the first servers; each shard's replica follows in the same order.
+/// What the plan says of a cluster. Its masters are the first servers; each shard's replica follows in the same order, and then
+/// the sentinels, if it is none but a master with these.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterSettings {
     pub masters: usize,
+    /// How many sentinels there are; 0 in a cluster.
+    pub sentinels: usize,
     /// How many nodes each client knows at first.
     pub seeds: usize,
     /// Whether nodes announce no host: a client takes that of the node which it asked.
@@ -27,6 +31,11 @@ impl ClusterSettings {
     /// The nodes that a client knows at first, of so many.
     pub fn seeds_of(self, client: usize, nodes: usize) -> impl Iterator<Item = usize> {
         (client..client + self.seeds).map(move |seed| seed % nodes)
+    }
+
+    /// Whether it is a master with sentinels, and no cluster.
+    pub const fn has_sentinels(self) -> bool {
+        self.sentinels > 0
     }
 }
 
@@ -141,14 +150,7 @@ pub fn clusters(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: 
         return;
     }
     for _ in 0..if with_replicas { rng.pick(&[0, 1, 2, 4]) } else { 0 } {
-        let what = Upheaval::Failover {
-            shard: rng.index(masters),
-            former: rng.pick(&[Former::Down, Former::Stopped, Former::CutOff]),
-            lag: rng.pick(&[0, 0, 5 * MS, 100 * MS, SECOND]),
-            takes: rng.pick(&[0, 50 * MS, SECOND]),
-            pace: rng.pick(&[0, 10 * MS, 200 * MS]),
-            stale: rng.pick(&[MS, 50 * MS, 500 * MS, 2 * SECOND]),
-        };
+        let what = failover(rng, masters);
         faults.push(Fault { at: rng.below(settings.span), what: What::Cluster(what) });
     }
     for _ in 0..rng.pick(&[0, 0, 1, 3]) {
@@ -171,8 +173,53 @@ pub fn form(rng: &mut Rng, settings: &mut Settings, masters: usize, with_replica
     settings.distances = vec![settings.distances[0]; servers];
     settings.old = vec![settings.old[0]; servers];
     settings.database = 0;
-    settings.cluster =
-        Some(ClusterSettings { masters, seeds: rng.pick(&[1, 2]), is_nameless: rng.chance(20) });
+    settings.cluster = Some(ClusterSettings {
+        masters,
+        sentinels: 0,
+        seeds: rng.pick(&[1, 2]),
+        is_nameless: rng.chance(20),
+    });
+}
+
+/// Makes the one server of a world a master with a replica, and with sentinels.
+pub fn sentinels(rng: &mut Rng, settings: &mut Settings, faults: &mut Vec<Fault>) {
+    form(rng, settings, 1, true);
+    let sentinels = rng.pick(&[1, 2, 3, 3, 3, 5]);
+    let servers = settings.servers + sentinels;
+    settings.cluster = settings.cluster.map(|cluster| ClusterSettings { sentinels, ..cluster });
+    settings.servers = servers;
+    settings.server_rates.resize(servers, 0);
+    settings.server_offsets.resize(servers, 0);
+    settings.distances.resize(servers, settings.distances[0]);
+    settings.old = (0..servers).map(|server| server < 2 && settings.old[0] || rng.chance(5)).collect();
+    if settings.calm {
+        return;
+    }
+    for fault in faults.iter_mut() {
+        if let Some(server) = fault.what.server_mut() {
+            *server = rng.index(servers);
+        }
+    }
+    for _ in 0..rng.pick(&[1, 1, 2, 4]) {
+        let what = failover(rng, 1);
+        faults.push(Fault { at: rng.below(settings.span), what: What::Cluster(what) });
+    }
+    for _ in 0..rng.pick(&[0, 1, 2]) {
+        let (node, lasts) = (2 + rng.index(sentinels), rng.pick(&[500 * MS, 3 * SECOND, 15 * SECOND]));
+        let what = Upheaval::StaleView { node, lasts };
+        faults.push(Fault { at: rng.below(settings.span), what: What::Cluster(what) });
+    }
+}
+
+fn failover(rng: &mut Rng, masters: usize) -> Upheaval {
+    Upheaval::Failover {
+        shard: rng.index(masters),
+        former: rng.pick(&[Former::Down, Former::Stopped, Former::CutOff]),
+        lag: rng.pick(&[0, 0, 5 * MS, 100 * MS, SECOND]),
+        takes: rng.pick(&[0, 50 * MS, SECOND]),
+        pace: rng.pick(&[0, 10 * MS, 200 * MS]),
+        stale: rng.pick(&[MS, 50 * MS, 500 * MS, 2 * SECOND]),
+    }
 }
 
 /// Locks of one key have any slots, or all keys have one hash tag.

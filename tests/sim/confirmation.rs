@@ -11,7 +11,6 @@ use crate::{
     clusters::slots_of,
     network::LinkId,
     observer::Violation,
-    routes::Route,
     simulation::Simulation,
 };
 
@@ -58,6 +57,12 @@ impl Simulation<'_> {
     pub fn expect_confirmations(&mut self, client: usize, link: LinkId) {
         let server = self.links[&link].server;
         if self.plan.settings.votes() > 1
+            || self
+                .validity
+                .routes
+                .as_ref()
+                .and_then(|routes| routes.first_sentinel)
+                .is_some_and(|first| first <= server)
             || self.confirmations.ready.contains(&link)
             || !self.is_ready(client, server)
         {
@@ -69,10 +74,8 @@ impl Simulation<'_> {
         }
         let SimClient { tasks, listening, .. } = &self.clients[client];
         let by = listening.least.plus(SPREAD).plus(LATENESS);
-        let is_there = |slot| match &self.validity.routes {
-            Some(routes) => routes.of(client, slot).is_some_and(|route| route.node == server),
-            None => true,
-        };
+        let is_there =
+            |slot| self.validity.routes.as_ref().is_none_or(|routes| routes.is_at(client, slot, server));
         let is_held = |task: &Task| {
             task.stage == Stage::Held && slots_of(&self.plan.ops[task.op].keys).into_iter().any(is_there)
         };
@@ -86,7 +89,13 @@ impl Simulation<'_> {
         let engine = &self.clients[client].engine;
         let mut nodes = (0..).map(NodeId).zip(engine.inspect().nodes);
         nodes.any(|(node, snapshot)| {
-            let is_it = engine.address(node).is_none_or(|known| known == address(server));
+            let is_it = match (engine.address(node), &self.validity.routes) {
+                (Some(known), _) => known == address(server),
+                (None, Some(routes)) => {
+                    routes.first_sentinel.is_some_and(|first| first + node.0 as usize == server)
+                }
+                (None, None) => true,
+            };
             is_it && snapshot.state == "ready"
         })
     }
@@ -163,9 +172,8 @@ impl Simulation<'_> {
             }
             let task = &tasks[&lock];
             let is_elsewhere = self.validity.routes.as_ref().is_some_and(|routes| {
-                let is_on_link = |route: Route| route.node == links[&link].server;
                 let mut slots = slots_of(&self.plan.ops[task.op].keys).into_iter();
-                let is_there = slots.any(|slot| routes.of(client, slot).is_some_and(is_on_link));
+                let is_there = slots.any(|slot| routes.is_at(client, slot, links[&link].server));
                 // A question may wait for a connection to the node to which it was redirected.
                 let mut nodes = self.clients[client].engine.inspect().nodes.into_iter();
                 let is_dialling = nodes.any(|node| node.state == "connecting");

@@ -212,7 +212,7 @@ impl Simulation<'_> {
             _ => derived("places"),
         };
         let mut name = name;
-        if self.cluster.is_some() && which > 0 {
+        if self.servers[server].memory.cluster().is_some() && which > 0 {
             // Those of a cluster have the tag of their slot.
             let kind = [&b"fence"[..], b"waiters", b"queue", b"places"][which.min(4) - 1];
             let names = self.servers[server].memory.keys_in_slot(slot_of(key));

@@ -3,7 +3,7 @@
 use redlatch::{Duration, Policy, memory::Trouble};
 
 use crate::{
-    clusters::{clusters, several_slots},
+    clusters::{clusters, sentinels, several_slots},
     patience::patience,
     plan::{Delay, Fault, Handover, MS, Op, Operation, Plan, SECOND, Settings, Tamper, What},
     rng::Rng,
@@ -62,6 +62,8 @@ impl Plan {
             if rng.chance(50) {
                 several_slots(&mut rng, &mut settings, &mut ops);
             }
+        } else if is_small && rng.chance(8) {
+            sentinels(&mut rng, &mut settings, &mut faults);
         }
         let mut rng = Rng::of(seed, 10);
         if settings.cluster.is_some() && rng.chance(60) {

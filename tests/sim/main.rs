@@ -48,6 +48,7 @@ mod server;
 #[cfg(not(target_arch = "wasm32"))]
 mod shrink;
 mod simulation;
+mod switches;
 mod trace;
 mod upheavals;
 mod validity;

@@ -86,7 +86,10 @@ impl Settings {
 
     /// The slots that a lock of these keys is taken in, one after the other; one where there is no cluster.
     pub fn turns(&self, keys: &[usize]) -> usize {
-        if self.cluster.is_some() { slots_of(keys).len() } else { 1 }
+        match self.cluster {
+            Some(cluster) if !cluster.has_sentinels() => slots_of(keys).len(),
+            _ => 1,
+        }
     }
 
     /// Whether an attempt may leave grants in a part of the places where a lock of these keys is taken. Under a token of the

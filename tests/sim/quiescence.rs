@@ -55,7 +55,10 @@ impl Simulation<'_> {
             }
             // In a calm world, keys are deleted once their lock has ended; none is left to expire.
             let millis = server.now(self.now).as_micros() / 1000;
-            let keys = server.memory.database(server.database).filter(|_| self.plan.settings.calm);
+            // A waiter that registered while the server refused its shard channel stays there until its registration expires.
+            let settings = &self.plan.settings;
+            let refuses = settings.without_channels && settings.sharded.contains(&true);
+            let keys = server.memory.database(server.database).filter(|_| settings.calm && !refuses);
             let is_kept = |key: &[u8]| key.windows(7).any(|part| part == b"h:fence");
             if let Some((key, ..)) = keys.and_then(|keys| keys.live(millis).find(|(key, ..)| !is_kept(key))) {
                 return Err(Violation::new(

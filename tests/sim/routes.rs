@@ -1,4 +1,4 @@
-//! What each client knows of the cluster: from the bytes that it has read, computed independently of the engine.
+//! What each client knows of where locks are: from the bytes that it has read, computed independently of the engine.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -9,12 +9,13 @@ use crate::{
     clusters::slot_of,
     observer::Violation,
     plan::Plan,
+    switches::Switches,
 };
 
 /// A command follows at most this many redirects.
 const MOST_SENDS: u32 = 6;
 
-/// The most requests for the map in a second.
+/// The most requests for the map, or questions to each sentinel, in a second.
 const MOST_MAPS: usize = 10;
 const SECOND: Duration = Duration::from_millis(1000);
 
@@ -45,15 +46,23 @@ struct Known {
     /// When it asked for the map in the last second, and how often in all.
     maps: VecDeque<Instant>,
     requests: u64,
+    /// When it asked for the last map.
+    asked_at: Instant,
+    /// The slots about which a late map says something else than was known.
+    unsure: BTreeSet<u16>,
     /// The last command of each lock.
     sends: BTreeMap<CommandOf, Sends>,
     /// The slots that have another node since the last look.
     shifted: Vec<u16>,
+    /// What sentinels announced.
+    switches: Switches,
 }
 
-/// The routes of all clients; none in a world without a cluster.
+/// The routes of all clients; none in a world of independent servers.
 pub struct Routes {
     nodes: usize,
+    /// The first sentinel, if there are any. Then a client's master is whichever server it asks, unless that was replaced.
+    pub first_sentinel: Option<usize>,
     slots: BTreeSet<u16>,
     clients: Vec<Known>,
     /// How often clients followed a redirect, by its kind.
@@ -65,11 +74,12 @@ impl Routes {
         let cluster = plan.settings.cluster?;
         let nodes = plan.settings.servers;
         let known = |client| {
-            let named = cluster.seeds_of(client, nodes).map(address).collect();
-            Known { named, ..Known::default() }
+            let seeds = cluster.seeds_of(client, nodes).filter(|_| !cluster.has_sentinels());
+            Known { named: seeds.map(address).collect(), ..Known::default() }
         };
         Some(Self {
             nodes,
+            first_sentinel: cluster.has_sentinels().then(|| nodes - cluster.sentinels),
             slots: plan.ops.iter().flat_map(|op| &op.keys).map(|&key| slot_of(key)).collect(),
             clients: (0..plan.settings.clients).map(known).collect(),
             followed: BTreeMap::new(),
@@ -80,6 +90,45 @@ impl Routes {
         self.clients[client].routes.get(&slot).copied()
     }
 
+    /// Whether a slot's locks are on this server, as the client knows.
+    pub fn is_at(&self, client: usize, slot: u16, server: usize) -> bool {
+        match self.first_sentinel {
+            Some(first) => server < first,
+            None => self.of(client, slot).is_some_and(|route| route.node == server),
+        }
+    }
+
+    /// What a call that a client sends now must find unchanged when its answer comes; `u32::MAX` if no answer counts.
+    pub fn epoch(&self, client: usize, slot: u16, server: usize, now: Instant) -> u32 {
+        match self.first_sentinel {
+            Some(_) => self.clients[client].switches.epoch(server, now).unwrap_or(u32::MAX),
+            None => self.of(client, slot).map_or(0, |route| route.epoch),
+        }
+    }
+
+    /// Whether the server has had the slot all the time since it had that epoch, as the client knows. `asking` if the slot moves
+    /// there.
+    pub fn is_current(&self, client: usize, slot: u16, server: usize, epoch: u32, asking: bool) -> bool {
+        match self.first_sentinel {
+            Some(_) => self.clients[client].switches.is_current(server, epoch),
+            None if self.clients[client].unsure.contains(&slot) => true,
+            None => self
+                .of(client, slot)
+                .is_some_and(|route| route.epoch == epoch && (route.node == server || asking)),
+        }
+    }
+
+    /// A client reads an announcement of a sentinel: `<name> <old host> <old port> <new host> <new port>`.
+    pub fn read_switch(&mut self, client: usize, message: &str, now: Instant) {
+        let words: Vec<_> = message.split(' ').collect();
+        let [_, old_host, old_port, new_host, new_port] = words[..] else { return };
+        let named = [(old_host, old_port), (new_host, new_port)].map(|(host, port)| format!("{host}:{port}"));
+        if let [Some(old), Some(new)] = named.map(|target| self.learn(client, &target)) {
+            self.clients[client].switches.read(old, new, now);
+            *self.followed.entry("switches read").or_default() += 1;
+        }
+    }
+
     /// The slots that have another node since the last call, as this client knows.
     pub fn take_shifted(&mut self, client: usize) -> Vec<u16> {
         std::mem::take(&mut self.clients[client].shifted)
@@ -87,13 +136,15 @@ impl Routes {
 
     /// A client asks for the map. Returns the number of the request.
     pub fn asks_for_map(&mut self, client: usize, now: Instant) -> Result<u64, Violation> {
-        let Known { maps, requests, .. } = &mut self.clients[client];
+        let most = MOST_MAPS * self.first_sentinel.map_or(1, |first| self.nodes - first);
+        let Known { maps, requests, asked_at, .. } = &mut self.clients[client];
         *requests += 1;
+        *asked_at = now;
         maps.push_back(now);
         while maps.front().is_some_and(|first| now.since(*first) >= SECOND) {
             maps.pop_front();
         }
-        if maps.len() > MOST_MAPS {
+        if maps.len() > most {
             let text = format!("client {client} asks for the map {} times in a second", maps.len());
             return Err(Violation::new("redirects bounded", text));
         }
@@ -141,15 +192,29 @@ impl Routes {
     }
 
     /// A client reads a map.
-    pub fn read_map(&mut self, client: usize, number: u64, frame: &[u8]) {
+    pub fn read_map(&mut self, client: usize, number: u64, frame: &[u8], now: Instant) {
+        if self.first_sentinel.is_some() {
+            let text = String::from_utf8_lossy(frame).into_owned();
+            if let ["*2", _, host, _, port, ..] = text.split("\r\n").collect::<Vec<_>>()[..] {
+                self.learn(client, &format!("{host}:{port}"));
+            }
+            return;
+        }
         // The client gave up on a server that it asked before another one.
         if number < self.clients[client].requests {
             return;
         }
+        // By then the client may have turned to another server, to which it only has to be connected: it may believe either.
+        let is_late = now.since(self.clients[client].asked_at) >= SECOND;
         for (first, last, target) in ranges(frame) {
             let Some(node) = self.learn(client, &target) else { continue };
             for slot in self.slots.range(first..=last).copied().collect::<Vec<_>>() {
-                self.set(client, slot, node);
+                let is_new = self.of(client, slot).is_none_or(|route| route.node != node);
+                if !is_late {
+                    self.set(client, slot, node);
+                } else if is_new {
+                    self.clients[client].unsure.insert(slot);
+                }
             }
         }
     }
@@ -174,6 +239,7 @@ impl Routes {
 
     fn set(&mut self, client: usize, slot: u16, node: usize) {
         let known = &mut self.clients[client];
+        known.unsure.remove(&slot);
         let old = known.routes.get(&slot).copied();
         if old.is_none_or(|old| old.node != node) {
             known.routes.insert(slot, Route { node, epoch: old.map_or(1, |old| old.epoch + 1) });

@@ -154,9 +154,13 @@ impl Simulation<'_> {
     fn dial(&mut self, client: usize, node: NodeId, connection: ConnectionId) -> Result<(), Violation> {
         let mut server = node.0 as usize;
         if let Some(routes) = &self.validity.routes {
-            let address = self.clients[client].engine.address(node).expect("a node of the cluster");
-            routes.check_dialled(client, &address)?;
-            server = node_at(&address, self.servers.len()).expect("a node of the cluster");
+            server = match self.clients[client].engine.address(node) {
+                Some(address) => {
+                    routes.check_dialled(client, &address)?;
+                    node_at(&address, self.servers.len()).expect("a node of the cluster")
+                }
+                None => server + routes.first_sentinel.expect("a sentinel"),
+            };
         }
         let id = LinkId(self.links.len() as u64 + 1);
         let rng = Rng::of(self.plan.seed, (client as u64 + 2) << 32 | u64::from(connection.0));
@@ -177,7 +181,7 @@ impl Simulation<'_> {
         for (_, words) in split_words(bytes) {
             match words[0].as_slice() {
                 b"WAIT" => self.validity.waits(id),
-                b"CLUSTER" => self.validity.asks_for_map(client, id, now)?,
+                b"CLUSTER" | b"SENTINEL" => self.validity.asks_for_map(client, id, now)?,
                 b"ASKING" => self.validity.asking(id),
                 b"SSUBSCRIBE" => self.validity.subscribes(id, &words[1..], true),
                 b"SUNSUBSCRIBE" => self.validity.subscribes(id, &words[1..], false),

@@ -1,7 +1,7 @@
 //! Many worlds, as many at a time as there are processors.
 //!
 //! `SEEDS` and `SEED_BASE`: how many, and from which seed on. `SEED`: that seed alone, with a transcript. `CLUSTERS`: only
-//! those whose world is a cluster.
+//! those whose world is a cluster. `SENTINELS`: only those that have sentinels.
 
 use std::collections::BTreeMap;
 
@@ -70,10 +70,12 @@ const ALWAYS_COVERED: &[&str] = &[
     "moved",
     "asked at the target",
     "to be confirmed at another node",
-    "granted in several slots",
-    "fences raised",
+    "switch announced",
+    "switches read",
     "wake-ups on shard channels",
     "subscriptions that ended",
+    "granted in several slots",
+    "fences raised",
 ];
 
 pub fn number(name: &str) -> Option<u64> {
@@ -134,8 +136,12 @@ fn seeds_hold() {
     let (base, seeds) = (number("SEED_BASE").unwrap_or(0), number("SEEDS").unwrap_or(2_000));
     // Worlds are independent: as many run at a time as there are processors.
     let workers = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    let only_clusters = std::env::var_os("CLUSTERS").is_some();
-    let is_wanted = |seed: &u64| !only_clusters || Plan::draw(*seed).settings.cluster.is_some();
+    let [clusters, sentinels] = ["CLUSTERS", "SENTINELS"].map(|name| std::env::var_os(name).is_some());
+    let is_wanted = |seed: &u64| {
+        let cluster = || Plan::draw(*seed).settings.cluster;
+        let is_of = |has_sentinels| cluster().is_some_and(|cluster| cluster.has_sentinels() == has_sentinels);
+        !clusters && !sentinels || clusters && is_of(false) || sentinels && is_of(true)
+    };
     let part = |worker: u64| {
         let mut total = Total::default();
         for seed in (base..base + seeds).filter(|seed| seed % workers == worker).filter(is_wanted) {
@@ -153,7 +159,7 @@ fn seeds_hold() {
     let Total { events, hash, coverage } = total;
     println!("simulation: {seeds} seeds from {base}, {events} events, trace hash {hash:016x}");
     println!("simulation: {coverage:?}");
-    if seeds >= 1000 && !only_clusters {
+    if seeds >= 1000 && !clusters && !sentinels {
         let never: Vec<_> = ALWAYS_COVERED.iter().filter(|what| !coverage.contains_key(*what)).collect();
         assert!(never.is_empty(), "were not covered in {seeds} worlds: {never:?}");
     }

@@ -11,7 +11,7 @@ use redlatch::{
 
 use crate::{
     clock::ServerClock,
-    cluster::{first_view, name},
+    cluster::{HOST, MASTER, first_view, name, port},
     memory::holder,
     network::LinkId,
     plan::{Micros, Settings, key_name},
@@ -74,7 +74,13 @@ impl SimServer {
             user = user.without_channels();
         }
         let mut memory = Server::new();
-        memory.set_cluster(first_view(settings, name(index)));
+        match settings.cluster.filter(|cluster| cluster.has_sentinels()) {
+            Some(cluster) if index >= settings.servers - cluster.sentinels => {
+                memory.watch(MASTER, HOST, port(0));
+            }
+            Some(_) => memory.set_replica(index > 0),
+            None => memory.set_cluster(first_view(settings, name(index))),
+        }
         let mut server = Self {
             memory,
             clock: ServerClock::new(settings.server_rates[index], settings.server_offsets[index]),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redlatch::memory::ClusterView;
 
 use crate::{
-    cluster::{Change, Step, name},
+    cluster::{Change, HOST, MASTER, Step, name, port},
     clusters::{Former, Upheaval, slot_of},
     observer::Violation,
     plan::{MS, Micros, key_name},
@@ -57,6 +57,9 @@ impl Simulation<'_> {
             }
         }
         (0..self.servers.len()).for_each(|node| self.catch_up(node));
+        if self.cluster.as_ref().is_some_and(|cluster| cluster.first_sentinel.is_some()) {
+            return Ok(());
+        }
         self.set_cluster_down(false);
         for slot in self.plan.ops.iter().flat_map(|op| &op.keys).map(|&key| slot_of(key)) {
             let owner = self.cluster.as_ref().map(|cluster| name(cluster.owner(slot)));
@@ -167,6 +170,9 @@ impl Simulation<'_> {
     }
 
     fn apply(&mut self, node: usize, change: Change) {
+        if let (Change::Promoted(heir), Some(first)) = (change, self.first_sentinel()) {
+            return self.apply_with_sentinels(node, heir, node >= first);
+        }
         match change {
             // Of two owners, the later one counts, in whichever order a node hears of them.
             Change::Owner(slot) => {
@@ -188,6 +194,27 @@ impl Simulation<'_> {
             // Subscriptions to channels of slots that it had end.
             let outputs = self.servers[node].take_outputs();
             self.send_outputs(node, outputs);
+        }
+    }
+
+    fn first_sentinel(&self) -> Option<usize> {
+        self.cluster.as_ref().and_then(|cluster| cluster.first_sentinel)
+    }
+
+    /// A server hears of a new master: a sentinel announces it, and the former master becomes its replica.
+    fn apply_with_sentinels(&mut self, node: usize, heir: usize, is_sentinel: bool) {
+        if is_sentinel {
+            self.servers[node].memory.switch(MASTER, HOST, port(heir));
+            let outputs = self.servers[node].take_outputs();
+            self.send_outputs(node, outputs);
+            self.observer.count("switch announced");
+        } else if node == heir {
+            self.servers[node].memory.set_replica(false);
+        } else {
+            self.servers[node].memory.set_replica(true);
+            let master = self.servers[heir].memory.clone();
+            self.servers[node].memory.copy_keys(&master);
+            self.observer.reshaped();
         }
     }
 

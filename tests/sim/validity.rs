@@ -96,12 +96,18 @@ impl Validity {
     ) -> Result<(), Violation> {
         let last = |slot| self.told.get(&(client, token.to_vec(), slot, told)).copied();
         let mut said = slots_of(keys).into_iter().map(|slot| last(slot).is_some_and(|last| last > since));
-        let is_said = if told == Told::NotOurs { said.any(|said| said) } else { said.all(|said| said) };
+        let is_any = told == Told::NotOurs || self.has_one_master();
+        let is_said = if is_any { said.any(|said| said) } else { said.all(|said| said) };
         if self.routes.is_none() || is_said {
             return Ok(());
         }
         let text = format!("client {client} is told {told:?}, and no node that has the slot has said so");
         Err(Violation::new("former owner", text))
+    }
+
+    /// Whether a master has all slots, so that it answers for all keys of a lock at once.
+    fn has_one_master(&self) -> bool {
+        self.routes.as_ref().is_some_and(|routes| routes.first_sentinel.is_some())
     }
 
     /// The vote of a server: all nodes of a cluster have one.
@@ -123,7 +129,8 @@ impl Validity {
         calls.push_back(Asked::Locks(Vec::new()));
         for call in locks {
             self.numbers += 1;
-            let epoch = self.epoch(client, &call);
+            let epoch =
+                self.routes.as_ref().map_or(0, |routes| routes.epoch(client, slot(&call), server, now));
             if let Some(routes) = &mut self.routes {
                 routes.sends(client, command_of(&call), now)?;
             }
@@ -179,12 +186,6 @@ impl Validity {
         wire.calls.push_back(Asked::Asking);
     }
 
-    /// The epoch of a lock's slot, as a client knows.
-    fn epoch(&self, client: usize, call: &ScriptCall) -> u32 {
-        let route = self.routes.as_ref().and_then(|routes| routes.of(client, slot(call)));
-        route.map_or(0, |route| route.epoch)
-    }
-
     /// A client reads bytes of a connection.
     pub fn read(&mut self, (client, server): (usize, usize), link: LinkId, bytes: &[u8], now: Instant) {
         let vote = self.vote(server);
@@ -199,13 +200,22 @@ impl Validity {
                 && !frame.bytes.starts_with(b">")
             {
                 wire.calls.pop_front();
-                if frame.bytes.starts_with(b"*") {
-                    routes.read_map(client, number, frame.bytes);
+                match frame.bytes.first() {
+                    Some(b'*') => routes.read_map(client, number, frame.bytes, now),
+                    Some(b'-' | b'_' | b'%') => {}
+                    _ => wire.broken = true,
                 }
                 continue;
             }
             let reply = decode(frame);
             if let Ok(Reply::Push(push)) = &reply {
+                if let (
+                    [Reply::Bulk(b"message"), Reply::Bulk(b"+switch-master"), Reply::Bulk(message)],
+                    Some(routes),
+                ) = (push.as_slice(), routes.as_mut())
+                {
+                    routes.read_switch(client, &String::from_utf8_lossy(message), now);
+                }
                 answer_by_push(&mut wire.calls, push);
                 continue;
             }
@@ -294,7 +304,7 @@ impl Validity {
 
     /// Until when the client may believe in a lock at most. In several slots, by the first of their leases to end.
     pub fn until(&self, client: usize, token: &[u8], keys: &[Vec<u8>]) -> Instant {
-        if self.routes.is_none() {
+        if self.routes.is_none() || self.has_one_master() {
             return self.until_of(client, token, keys);
         }
         let slots: BTreeSet<_> = keys.iter().map(|key| redis_keyslot(key)).collect();
@@ -315,7 +325,5 @@ impl Validity {
 /// Whether the lock's slot has had the node to which the call was sent all the time, as the client knows, or moves there.
 fn is_current(routes: &Option<Routes>, (client, server): (usize, usize), sent: &Sent) -> bool {
     let Some(routes) = routes else { return true };
-    routes
-        .of(client, slot(&sent.call))
-        .is_some_and(|route| route.epoch == sent.epoch && (route.node == server || sent.asking))
+    routes.is_current(client, slot(&sent.call), server, sent.epoch, sent.asking)
 }

@@ -37,8 +37,14 @@ pub(super) fn hello(cx: &mut Context<'_>, arguments: &[Vec<u8>]) -> Outcome {
     }
     let (name, server_version) = (cx.server.name.clone(), cx.server.version.clone());
     let cluster = cx.server.cluster();
-    let mode = if cluster.is_some() { "cluster" } else { "standalone" };
-    let role = if cluster.is_some_and(ClusterView::is_replica) { "replica" } else { "master" };
+    let is_sentinel = cx.server.sentinel.is_some();
+    let mode = match cluster {
+        Some(_) => "cluster",
+        None if is_sentinel => "sentinel",
+        None => "standalone",
+    };
+    let is_replica = cx.server.is_replica || cluster.is_some_and(ClusterView::is_replica);
+    let role = if is_replica { "replica" } else { "master" };
     let Some(session) = cx.server.sessions.get_mut(&cx.id) else { return Err(ErrorReply::syntax()) };
     if session.user.is_none() {
         return Err(ErrorReply::new(

@@ -5,6 +5,7 @@ mod connection;
 mod context;
 mod keys;
 mod scripting;
+mod sentinel;
 mod server;
 mod sorted_sets;
 mod strings;
@@ -95,6 +96,7 @@ static TABLE: &[Command] = &[
     command("script|flush", -2, Kind::Connection, Keys::None, scripting::flush),
     command("script|load", 3, Kind::Connection, Keys::None, scripting::load),
     command("select", 2, Kind::Connection, Keys::None, connection::select),
+    command("sentinel|get-master-addr-by-name", 3, Kind::Connection, Keys::None, sentinel::master),
     command("set", -3, Kind::Growing, Keys::First, strings::set),
     command("spublish", 3, Kind::Connection, Keys::Channel, connection::publish_to_shard),
     command("ssubscribe", -2, Kind::Listening, Keys::Channels, connection::subscribe_to_shard),
@@ -155,7 +157,7 @@ fn find(words: &[Vec<u8>]) -> Result<(&'static Command, &[Vec<u8>]), ErrorReply>
     let (name, arguments) = words.split_first().ok_or_else(ErrorReply::syntax)?;
     let name = name.to_ascii_lowercase();
     let named = |name: &[u8]| TABLE.iter().find(|command| command.name.as_bytes() == name);
-    let container = [b"client".as_slice(), b"cluster", b"script"].contains(&name.as_slice());
+    let container = [b"client".as_slice(), b"cluster", b"script", b"sentinel"].contains(&name.as_slice());
     match arguments.split_first() {
         Some((second, arguments)) if container => {
             let command = named(&[&name, b"|".as_slice(), &second.to_ascii_lowercase()].concat());
@@ -189,12 +191,13 @@ fn admit(
         };
         Refusal::check(view, (names, keys), session.asking, exists).map_err(|refusal| refusal.reply(view))?;
     }
-    let refused = match server.trouble {
+    let trouble = server.trouble.or(server.is_replica.then_some(Trouble::ReadOnly));
+    let refused = match trouble {
         Some(Trouble::OutOfMemory) => command.kind == Kind::Growing,
         Some(_) => matches!(command.kind, Kind::Data | Kind::Growing),
         None => false,
     };
-    if let (true, Some(trouble)) = (refused, server.trouble) {
+    if let (true, Some(trouble)) = (refused, trouble) {
         return Err(ErrorReply::new(trouble.describe()));
     }
     if session.only_listens() && command.kind != Kind::Listening {

@@ -1,4 +1,4 @@
-//! What is sent in a cluster beside the calls of scripts: CLUSTER SLOTS, ASKING, SSUBSCRIBE and SUNSUBSCRIBE.
+//! What is sent beside the calls of scripts: the question where locks are, ASKING, SSUBSCRIBE and SUNSUBSCRIBE.
 
 use super::Pipeline;
 use crate::{
@@ -18,9 +18,9 @@ const SILENCE: Duration = Duration::from_millis(1000);
 const TWICE: u8 = 2;
 
 impl Pipeline {
-    /// Asks for the map of the cluster.
-    pub(crate) fn push_map(&mut self, now: Instant, out: &mut Vec<u8>) {
-        self.push_plain(Kind::Map, &[b"CLUSTER", b"SLOTS"], SILENCE, now, out);
+    /// Asks where locks are.
+    pub(crate) fn push_question(&mut self, question: &[&[u8]], now: Instant, out: &mut Vec<u8>) {
+        self.push_plain(Kind::Question, question, SILENCE, now, out);
     }
 
     /// Subscribes to the channel in this slot.
@@ -105,14 +105,14 @@ impl Pipeline {
         });
     }
 
-    /// Whether the next reply answers [`push_map`](Self::push_map).
-    pub(crate) fn is_map_next(&self) -> bool {
-        self.is_next(Kind::Map)
+    /// Whether the next reply answers [`push_question`](Self::push_question).
+    pub(crate) fn is_question_next(&self) -> bool {
+        self.is_next(Kind::Question)
     }
 
-    /// Whether one of the next replies answers [`push_map`](Self::push_map).
-    pub(in crate::node) fn awaits_map(&self) -> bool {
-        self.queue.iter().any(|command| command.kind == Kind::Map)
+    /// Whether one of the next replies answers [`push_question`](Self::push_question).
+    pub(in crate::node) fn awaits_answer(&self) -> bool {
+        self.queue.iter().any(|command| command.kind == Kind::Question)
     }
 
     /// Whether the next reply answers [`push_asking`](Self::push_asking).
