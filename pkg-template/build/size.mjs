@@ -16,13 +16,13 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 98_400,
-  "wasm, inlined": 99_100,
-  "JavaScript, Node.js, Deno, Bun": 22_600,
-  "JavaScript, workerd": 21_500,
-  "JavaScript, edge-light": 21_000,
-  "JavaScript, browser": 21_300,
-  "npm package": 775_000,
+  wasm: 103_000,
+  "wasm, inlined": 103_600,
+  "JavaScript, Node.js, Deno, Bun": 24_000,
+  "JavaScript, workerd": 22_900,
+  "JavaScript, edge-light": 22_300,
+  "JavaScript, browser": 22_700,
+  "npm package": 800_000,
 };
 
 /**

@@ -51,6 +51,7 @@ test("the wasm exports the façade and what the glue needs, nothing else", () =>
     "release",
     "remaining",
     "room",
+    "sentinels",
     "timeout",
     "verify",
   ]);

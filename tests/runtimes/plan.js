@@ -53,7 +53,9 @@ const testsIn = (folder, options) =>
     .map((name) => (folder === "." ? name : `${folder}/${name}`))
     .sort();
 
-const everything = ["cluster", "packaging", "suite", "unit", "."].flatMap((folder) => testsIn(folder));
+const everything = ["cluster", "packaging", "sentinel", "suite", "unit", "."].flatMap((folder) =>
+  testsIn(folder),
+);
 const anywhere = [
   "conformance.test.js",
   "cluster/tls.test.js",

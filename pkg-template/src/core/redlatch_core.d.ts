@@ -25,8 +25,13 @@ export interface Core {
    */
   cluster(addresses: string): boolean;
   /**
-   * The announced address of a server of the cluster, `host:port`: an IPv6 host has no brackets, and the port follows the last
-   * colon. It never changes. Empty if there is no such server, and without a cluster.
+   * The servers that were added are sentinels, which know the master by this name; the other arguments are as in `add_node`, for
+   * the master. Comes after every `add_node`, before anything else.
+   */
+  sentinels(name: string, user: string, password: string, database: number): void;
+  /**
+   * The address of a server that was announced, by a cluster or a sentinel, `host:port`: an IPv6 host has no brackets, and the
+   * port follows the last colon. It never changes. Empty for all other servers; but the seeds of a cluster have one.
    */
   address(node: number): string;
   /**

@@ -47,7 +47,7 @@ export const KIND = {
   renewFailed: 14,
   /** 0, then the error as in `failed`. Follows what it is the reason for */
   reason: 15,
-  /** connection, node; in a cluster maybe one that was never added, and whose address the core knows */
+  /** connection, node; maybe one that was never added, and whose address the core knows */
   connect: 20,
   /** connection */
   close: 21,

@@ -34,7 +34,7 @@ export class Connections implements ConnectionOwner {
     const connection = new NodeConnection(id, index, this);
     this.#open.set(id, connection);
     connection.keepAlive(this.#keepsAlive);
-    const credentials = this.#credentials;
+    const credentials = node.logsIn ? this.#credentials : undefined;
     const ask = () => {
       node.asking = true;
       return askLogin(credentials as NonNullable<typeof credentials>).finally(() => {

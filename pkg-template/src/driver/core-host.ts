@@ -194,7 +194,7 @@ export class CoreHost {
   #build(): Running {
     const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, replicas } =
       this.#settings;
-    const { nodes, cluster } = this.#settings;
+    const { nodes, deployment } = this.#settings;
     const instance = this.#load();
     const core = new instance.Core(
       drift,
@@ -205,7 +205,7 @@ export class CoreHost {
       encode(prefix),
       label,
       replicas,
-      cluster?.sharded ?? false,
+      deployment?.kind === "cluster" && deployment.sharded,
     );
     const memory = new CoreMemory(core, instance.memory);
     // First, because the next calls may trap.
@@ -215,7 +215,10 @@ export class CoreHost {
       const { carrier, independent = false } = transport;
       core.add_node(user, password, database, carrier === "commands", independent);
     }
-    if (cluster !== undefined && !core.cluster(cluster.addresses))
+    if (deployment?.kind === "sentinel") {
+      const { user, password, database } = deployment.pattern;
+      core.sentinels(deployment.master, user, password, database);
+    } else if (deployment !== undefined && !core.cluster(deployment.addresses))
       throw new InternalError("the core did not take the addresses of the cluster");
     return this.#running;
   }

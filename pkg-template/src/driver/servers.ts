@@ -9,6 +9,8 @@ export interface KnownNode extends NodeInfo {
   readonly transport: Node["transport"];
   /** Where to connect to. Throws an Error if that is refused. Calls functions of the application. */
   readonly locate: () => Address;
+  /** Whether connections to it get what the application's `credentials` function returns: a sentinel's do not. */
+  readonly logsIn: boolean;
   lastError: NodeInfo["lastError"];
   asking: boolean;
 }
@@ -24,7 +26,8 @@ export class Servers implements NodeList {
   constructor(settings: Settings, announced: (index: number) => string) {
     this.#settings = settings;
     this.#announced = announced;
-    this.#nodes = settings.nodes.map((node) => this.#known(node, node.name, () => node.address));
+    const logsIn = settings.deployment?.kind !== "sentinel";
+    this.#nodes = settings.nodes.map((node) => this.#known(node, node.name, () => node.address, logsIn));
   }
 
   get names(): string {
@@ -47,19 +50,24 @@ export class Servers implements NodeList {
   }
 
   #learn(index: number): KnownNode | undefined {
-    const { nodes, cluster } = this.#settings;
-    const [pattern] = nodes;
-    if (cluster === undefined || pattern === undefined || index < nodes.length) return undefined;
+    const { nodes, deployment } = this.#settings;
+    if (deployment === undefined || index < nodes.length) return undefined;
     const announced = this.#announced(index);
     if (announced === "") return undefined;
-    const node = this.#known(pattern, nameOfAnnounced(announced), () => cluster.locate(announced));
+    const { pattern, locate } = deployment;
+    const node = this.#known(pattern, nameOfAnnounced(announced), () => locate(announced), true);
     this.#nodes[index] = node;
     return node;
   }
 
   /** A server like `pattern`, about which nothing is known yet. */
-  #known({ transport, address: { tls } }: Node, name: string, locate: () => Address): KnownNode {
-    const cluster = this.#settings.cluster !== undefined;
-    return { name, transport, tls, cluster, locate, lastError: undefined, asking: false };
+  #known(
+    { transport, address: { tls } }: Node,
+    name: string,
+    locate: () => Address,
+    logsIn: boolean,
+  ): KnownNode {
+    const cluster = this.#settings.deployment?.kind === "cluster";
+    return { name, transport, tls, cluster, locate, logsIn, lastError: undefined, asking: false };
   }
 }

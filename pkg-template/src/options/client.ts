@@ -2,8 +2,10 @@ import type { LockEvent } from "../types/observe.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
-import { type Cluster, parseCluster } from "./cluster.js";
+import { parseCluster } from "./cluster.js";
+import type { Deployment } from "./deployment.js";
 import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
+import { parseSentinel } from "./sentinel.js";
 import { check, duration, integerWithin, numberWithin, optionsOf, show } from "./validate.js";
 
 const SHORTEST_TTL = 100;
@@ -11,9 +13,9 @@ const MOST_REPLICAS = 1_000;
 
 /** A client's options, checked and complete. */
 export interface Settings {
-  /** At least one server. Several are independent, or the seeds of a cluster. */
+  /** At least one server. Without a deployment, several are independent. */
   readonly nodes: readonly Node[];
-  readonly cluster: Cluster | undefined;
+  readonly deployment: Deployment | undefined;
   /** Whether every lock is a Redlock. */
   readonly isRedlock: boolean;
   /** The text with which every request is refused, if a server's URL is not set. */
@@ -42,6 +44,7 @@ const CLIENT_OPTIONS = new Set<string>([
   ...NODE_OPTIONS,
   "nodes",
   "cluster",
+  "sentinel",
   "credentials",
   "allowPlaintextAuth",
   "prefix",
@@ -69,14 +72,16 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   const object = typeof given === "string" || given === undefined ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
   const { min, max } = parseRetry(options.retry);
-  const clustered = parseCluster(options, sockets);
-  const nodes = clustered?.nodes ?? parseNodes(options, sockets);
-  const ways = (["url", "nodes", "cluster"] as const).filter((name) => options[name] !== undefined);
+  const deployed = parseCluster(options, sockets) ?? parseSentinel(options, sockets);
+  const nodes = deployed?.nodes ?? parseNodes(options, sockets);
+  const ways = (["url", "nodes", "cluster", "sentinel"] as const).filter(
+    (name) => options[name] !== undefined,
+  );
   if (ways.length > 1) throw new TypeError(`${ways.join(" and ")} are mutually exclusive; give one of them`);
   return {
     nodes,
-    cluster: clustered?.cluster,
-    isRedlock: clustered === undefined && nodes.length > 1,
+    deployment: deployed?.deployment,
+    isRedlock: deployed === undefined && nodes.length > 1,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
     credentials: parseCredentials(options.credentials),
     prefix: check("prefix", options.prefix, "string", "lock:"),

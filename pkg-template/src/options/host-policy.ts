@@ -3,23 +3,23 @@ import { askApplication } from "./nat-map.js";
 import { isIp, isLocal } from "./url.js";
 import { show } from "./validate.js";
 
-/** Whether a server may be connected to that only the cluster has named. Throws what the application's function throws. */
+/** Whether a server may be connected to that was only announced. Throws what the application's function throws. */
 export type Policy = (address: Address) => boolean;
 
 const HOST = /^[\w.-]+$|^[0-9a-f:.]*:[0-9a-f:.]*$/i;
 /** The networks of RFC 1918 and RFC 4193. */
 const PRIVATE = /^(::ffff:)?(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|^f[cd][0-9a-f]{2}:/;
 
-/** Checks the option `allow`; undefined if it is not given. */
-export function parseAllow(given: unknown): Policy | undefined {
+/** Checks the option `allow`, which errors call `name`; undefined if it is not given. */
+export function parseAllow(name: string, given: unknown): Policy | undefined {
   if (given === undefined) return undefined;
-  if (typeof given === "function") return byFunction(given as (host: string, port: number) => unknown);
+  if (typeof given === "function") return byFunction(name, given as (host: string, port: number) => unknown);
   if (Array.isArray(given) && given.every((host) => typeof host === "string" && HOST.test(host)))
     return isAmong(given);
-  throw new TypeError("cluster.allow must be a list of hosts, without ports, or a function");
+  throw new TypeError(`${name} must be a list of hosts, without ports, or a function`);
 }
 
-/** What is known of a cluster without the application's word. */
+/** What is known of a deployment without the application's word. */
 export interface Trust {
   /** The hosts that the application has named. */
   readonly hosts: readonly string[];
@@ -49,12 +49,12 @@ function isAmong(hosts: readonly string[]): Policy {
   return ({ host }) => names.has(normal(host));
 }
 
-function byFunction(allow: (host: string, port: number) => unknown): Policy {
+function byFunction(name: string, allow: (host: string, port: number) => unknown): Policy {
   return ({ host, port }) => {
-    const allowed = askApplication("allow", () => allow(host, port));
+    const allowed = askApplication(name, () => allow(host, port));
     // A promise would be truthy.
     if (typeof allowed === "boolean") return allowed;
-    throw new TypeError(`cluster.allow must return a boolean; got ${show(allowed)}`);
+    throw new TypeError(`${name} must return a boolean; got ${show(allowed)}`);
   };
 }
 

@@ -25,6 +25,8 @@ export interface Defaults {
   readonly allowPlaintextAuth: boolean;
   /** Whether the application is asked for credentials at each connect. */
   readonly asksCredentials: boolean;
+  /** The port of a URL that names none. */
+  readonly port: number;
 }
 
 /** Checks the options that are the defaults for all nodes; `sockets` are the runtime's own, if it has any. */
@@ -35,6 +37,7 @@ export function parseDefaults(options: ClientOptions, sockets: Transport | undef
     sockets,
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
     asksCredentials: options.credentials !== undefined,
+    port: 6379,
   };
 }
 
@@ -93,7 +96,8 @@ export function parseNode(given: unknown, name: string, defaults: Defaults): Nod
   const isListed = short && name !== "";
   const urlName = isListed ? name : option("url");
   const missing = own?.missing ?? missingIn(node, urlName, own !== undefined && !isListed);
-  const endpoint = missing === undefined ? parseEndpoint(node.url, urlName, own) : localEndpoint;
+  const endpoint =
+    missing === undefined ? parseEndpoint(node.url, urlName, own, defaults.port) : localEndpoint;
   const transport = own ?? defaults.sockets;
   if (transport === undefined) {
     throw new TypeError(
@@ -130,8 +134,8 @@ function missingIn(node: NodeOptions, name: string, isOptional: boolean): string
   return problem && `${problem} Expected the server's URL, such as "redis://127.0.0.1:6379"`;
 }
 
-function parseEndpoint(url: unknown, name: string, transport: Transport | undefined): Endpoint {
-  if (url !== undefined) return parseUrl(check(name, url, "string"), name);
+function parseEndpoint(url: unknown, name: string, transport: Transport | undefined, port: number): Endpoint {
+  if (url !== undefined) return parseUrl(check(name, url, "string"), name, port);
   if (transport !== undefined) return localEndpoint;
   throw new TypeError(`${name} is missing; give the server's URL, such as "redis://127.0.0.1:6379"`);
 }

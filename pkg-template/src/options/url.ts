@@ -28,7 +28,7 @@ export const localEndpoint: Endpoint = {
 const ACCEPTED =
   "redis://[user:password@]host[:port][/database] or valkey://..., rediss://... or valkeys://... for TLS, or unix:///path[?db=0]";
 
-const UNENCODED =
+export const UNENCODED =
   "special characters in a user or password must be percent-encoded, as encodeURIComponent does";
 
 // scheme :// userinfo @ host : port / path ? query. The last @ before the path ends the userinfo.
@@ -36,9 +36,9 @@ const SHAPE =
   /^([a-z][a-z0-9+]*):\/\/(?:([^/?#]*)@)?(\[[0-9a-f:.]+(?:%[^\]\s]+)?\]|[^\s:/?#@[\]]*)(?::([0-9]*))?(\/[^?#]*)?(?:\?([^#]*))?$/i;
 
 /**
- * Parses a server's URL; errors call it `option`. They never repeat the URL, because it may hold a password.
+ * Parses a server's URL, which errors call `option`. They never repeat the URL, because it may hold a password.
  */
-export function parseUrl(url: string, option: string): Endpoint {
+export function parseUrl(url: string, option: string, defaultPort = 6379): Endpoint {
   const refuse = (problem: string) => new TypeError(`${option}: ${problem}; expected ${ACCEPTED}`);
   const wrapping = wrappingOf(url);
   if (wrapping !== undefined) throw refuse(`the URL ${wrapping}; remove it`);
@@ -59,7 +59,7 @@ export function parseUrl(url: string, option: string): Endpoint {
       if (query !== "") throw refuse("query parameters are not supported");
       const address = {
         host: host.startsWith("[") ? host.slice(1, -1) : host,
-        port: port === "" ? 6379 : integer(port, 1, 65535, `${option}: the port`),
+        port: port === "" ? defaultPort : integer(port, 1, 65535, `${option}: the port`),
         tls: /^(rediss|valkeys)$/i.test(scheme),
         tlsOptions: {},
         path: null,
@@ -77,20 +77,11 @@ export function parseUrl(url: string, option: string): Endpoint {
     }
     default:
       throw refuse(
-        scheme.endsWith("+cluster")
-          ? "a cluster's URL is accepted only as the client's url"
+        /\+(cluster|sentinel)$/i.test(scheme)
+          ? "the URL of several servers is accepted only as the client's url"
           : "unknown scheme",
       );
   }
-}
-
-// The scheme of a server, and "+cluster" :// userinfo @ hosts / path.
-const CLUSTER = /^((?:redis|valkey)s?)\+cluster(:\/\/(?:[^/?#]*@)?)([^/?#]*)(.*)$/is;
-
-/** The URLs of the servers in the URL of a cluster, such as `redis+cluster://user:password@a:6379,b:6379`; undefined for others. */
-export function seedsOf(url: string): string[] | undefined {
-  const [match, scheme, login, hosts = "", path] = CLUSTER.exec(url) ?? [];
-  return match === undefined ? undefined : hosts.split(",").map((host) => `${scheme}${login}${host}${path}`);
 }
 
 /** A server's name in messages. */

@@ -65,7 +65,10 @@ export type LockEvent =
 
 /** The state of a client at one moment, as plain data without credentials or tokens. */
 export interface ClientSnapshot {
-  /** The servers, in the order of `nodes`; or a cluster's seeds, and after them the servers that the client has learnt of. */
+  /**
+   * The servers, in the order of `nodes`; or a cluster's seeds, or the sentinels, and after them the servers that the client has
+   * learnt of.
+   */
   readonly nodes: readonly NodeSnapshot[];
   /** The locks that are held. A re-entered lock appears once for each entry. */
   readonly locks: readonly LockSnapshot[];
@@ -79,7 +82,7 @@ export interface ClientSnapshot {
 
 /** The state of one server. */
 export interface NodeSnapshot {
-  /** host:port as in the URL, or as the cluster announces it, or the path of the socket. */
+  /** host:port as in the URL, or as it was announced, or the path of the socket. */
   readonly node: string;
   /**
    * The state of the connection. `"idle"`: there is none, because nothing needs it; the next command connects. `"ready"`:

@@ -5,6 +5,7 @@
 
 import type { ClusterOptions } from "./cluster.js";
 import type { ClientSnapshot, LockEvent } from "./observe.js";
+import type { SentinelOptions } from "./sentinel.js";
 import type { TlsOptions, Transport } from "./transport.js";
 
 /** Options of {@link createClient}. Unknown options are refused. */
@@ -13,9 +14,11 @@ export interface ClientOptions {
    * The server: `redis://[user:password@]host[:port][/database]`, `rediss://...` for TLS (`valkey://` and `valkeys://` are
    * the same), or a unix socket as `unix:///path[?db=0]` (also `redis+unix:` or just `/path`). User and password are
    * percent-decoded; an IPv6 host goes in brackets. The port is 6379 by default. `redis+cluster://user:password@a:6379,b:6379`
-   * and `rediss+cluster://...` are short for a `cluster` of these servers. Required, unless `transport` is given. If it
-   * is undefined or empty because an environment variable is not set, the client is created all the same, and its calls reject
-   * with a TypeError that says so.
+   * and `rediss+cluster://...` are short for a `cluster` of these servers, and
+   * `redis+sentinel://user:password@a:26379,b:26379/database?name=mymaster` and `rediss+sentinel://...` for a `sentinel`
+   * option (`&sentinelUser=...&sentinelPassword=...` for the sentinels' own credentials). Required, unless `transport` is
+   * given. If it is undefined or empty because an environment variable is not set, the client is created all the same, and
+   * its calls reject with a TypeError that says so.
    */
   url?: string | undefined;
   /** TLS settings for the server, or for all `nodes` that have no `tls` of their own. Only with `rediss://` URLs. */
@@ -41,6 +44,11 @@ export interface ClientOptions {
    * in one slot, by the same hash tag; keys in several slots are taken slot by slot, in a round trip each.
    */
   cluster?: readonly (string | undefined)[] | ClusterOptions | undefined;
+  /**
+   * A master behind sentinels, as an alternative to `url`, `nodes` and `cluster`. The client asks the sentinels for the master,
+   * and turns to another one as soon as a sentinel announces that it was replaced.
+   */
+  sentinel?: SentinelOptions | undefined;
   /**
    * Opens the connections; the runtime's own sockets by default. Required where the runtime has none, as in browsers: see
    * {@link fromWebSocket}, {@link fromRest} and {@link fromCommand}.

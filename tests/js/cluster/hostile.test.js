@@ -2,12 +2,12 @@
 // reason to trust, and the password goes nowhere.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { nodeTransport } from "../../../pkg/dist/transport/node.js";
 import { everythingShown } from "../support/assertions.js";
 import { freshKey, openClient } from "../support/clients.js";
 import { startCluster } from "../support/cluster.js";
 import { rejection } from "../support/conditions.js";
 import { forwardingTo, startFakeServer } from "../support/fake-server.js";
+import { recorder } from "../support/recorder.js";
 import { LockError } from "../support/redlatch.js";
 import { NEEDED_IN_CLUSTER } from "../support/rights.js";
 
@@ -74,24 +74,6 @@ const ways = {
     return args[0] === "CLUSTER" ? mapOf(host, port || evil.port) : undefined;
   },
 };
-
-/** A transport that notes where it connects to, and what it writes there. */
-function recorder() {
-  const dials = [];
-  const transport = {
-    async connect(address, handler, signal) {
-      const dial = { host: address.host, port: address.port, written: "" };
-      dials.push(dial);
-      const connection = await nodeTransport.connect(address, handler, signal);
-      const write = (bytes) => {
-        dial.written += Buffer.from(bytes).toString("latin1");
-        connection.write(bytes);
-      };
-      return { ...connection, write };
-    },
-  };
-  return { dials, transport };
-}
 
 async function assertNowhereElse(t, answer, target, more) {
   const text = target.replaceAll("EVIL", evil.port);

@@ -15,7 +15,7 @@ export async function adminClient(address) {
   return client;
 }
 
-/** Dials (`net.connect` options) and returns { send(...args), sendFrame(args), close() }. */
+/** Dials (`net.connect` options) and returns { send(...args), sendFrame(args), pushed, close() }. */
 export async function rawClient(address) {
   const socket = connect(address);
   await new Promise((resolve, reject) => {
@@ -24,6 +24,7 @@ export async function rawClient(address) {
   });
   socket.setNoDelay(true);
   const waiting = [];
+  const pushed = [];
   let ended = null;
   const fail = (error) => {
     ended ??= error;
@@ -31,7 +32,10 @@ export async function rawClient(address) {
   };
   socket.on(
     "data",
-    frameSplitter((frame) => waiting.shift()?.resolve(frame)),
+    frameSplitter((frame) => {
+      if (waiting.length > 0) waiting.shift().resolve(frame);
+      else pushed.push(decodeFrame(frame));
+    }),
   );
   socket.on("error", fail);
   socket.on("close", () => fail(new Error("the raw client's connection is closed")));
@@ -51,6 +55,11 @@ export async function rawClient(address) {
     },
     /** Sends one command; resolves with the reply's bytes, whatever they say. */
     sendFrame,
+    /** What the server sent without being asked, such as messages. */
+    pushed,
+    get isOpen() {
+      return ended === null;
+    },
     close() {
       socket.destroy();
     },

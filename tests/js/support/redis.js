@@ -1,7 +1,7 @@
 // Real redis-server processes on free loopback ports.
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,11 +50,12 @@ export function hasIPv6() {
  * Starts a redis-server and waits until it answers. `scope` is a test context or { after }: the server ends with it.
  * `config`: redis-server options by name, a list for several arguments; "tls-port" or "cluster-port": "free" is a port that `tlsPort` or `busPort` names. `folder`: where it keeps its files; its own by default.
  * `lasting`: its ports are for good, see {@link lastingPort}.
- * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for.
+ * `rights`: what the default user, who is in `url`, may do: by default no more than the README asks for. `sentinel`: the
+ * lines of a sentinel's configuration, to make it one.
  */
 export async function startRedis(
   scope,
-  { config = {}, port, password, folder, lasting = false, rights = NEEDED } = {},
+  { config = {}, port, password, folder, lasting = false, rights = NEEDED, sentinel } = {},
 ) {
   const ownFolder = folder === undefined;
   folder ??= mkdtempSync(join(tmpdir(), "redlatch-redis-"));
@@ -70,24 +71,29 @@ export async function startRedis(
       if (options[name] === "free") options[name] = await anyPort();
     }
     const ports = { port: chosen, tlsPort: options["tls-port"], busPort: options["cluster-port"] };
-    const server = await launch(chosen, folder, options, ["default", "on", login, ...rights]);
+    const user = ["default", "on", login, ...rights];
+    const server = await launch(chosen, folder, options, user, sentinel);
     if (server.ready) return runningRedis(scope, server, { ...ports, folder, password });
     if (attempt === 5 || port !== undefined)
       throw new Error(`redis-server did not start:\n${server.log.join("\n")}`);
   }
 }
 
-async function launch(port, folder, config, user) {
+const WITH_KEYS = {
+  save: "",
+  appendonly: "no",
+  "enable-debug-command": "yes",
+  // For replicas.
+  masteruser: ADMIN.user,
+  masterauth: ADMIN.password,
+};
+
+async function launch(port, folder, config, user, sentinel) {
   const options = {
     bind: "127.0.0.1",
     port,
     dir: folder,
-    save: "",
-    appendonly: "no",
-    "enable-debug-command": "yes",
-    // For replicas.
-    masteruser: ADMIN.user,
-    masterauth: ADMIN.password,
+    ...(sentinel === undefined ? WITH_KEYS : {}),
     ...config,
   };
   const admin = [ADMIN.user, "on", `>${ADMIN.password}`, ...ALL];
@@ -95,6 +101,12 @@ async function launch(port, folder, config, user) {
     `--${name}`,
     ...[value].flat().map(String),
   ]);
+  if (sentinel !== undefined) {
+    // A sentinel writes what it learns into its file.
+    const file = join(folder, `sentinel-${port}.conf`);
+    writeFileSync(file, `${sentinel.join("\n")}\n`);
+    args.unshift(file, "--sentinel");
+  }
   const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] });
   const exit = tend(child);
   const log = [];
@@ -106,7 +118,7 @@ async function launch(port, folder, config, user) {
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
       log.push(line);
-      if (line.includes("Ready to accept connections")) resolve(true);
+      if (/Ready to accept connections|Sentinel ID is/.test(line)) resolve(true);
     });
     exit.then(() => resolve(false));
   });
@@ -144,7 +156,8 @@ async function runningRedis(scope, { child, exit, log }, { port, tlsPort, busPor
     },
     /** Sends one command on a connection of the helper's own. */
     async send(...args) {
-      server.own ??= await server.connect();
+      // A sentinel ends all connections to a server that it makes a replica.
+      if (!server.own?.isOpen) server.own = await server.connect();
       return server.own.send(...args);
     },
     pause() {

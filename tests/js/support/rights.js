@@ -19,5 +19,10 @@ export const NEEDED_IN_CLUSTER = [...NEEDED, "+cluster|slots", "+asking"];
 /** The same if wake-ups are published on shard channels. */
 export const NEEDED_IF_SHARDED = [...NEEDED_IN_CLUSTER, "+ssubscribe", "+sunsubscribe", "+spublish"];
 
+/** What a user of sentinels needs, as the README says. */
+export const NEEDED_OF_SENTINEL = /^ +on (-@all .*)$/m.exec(readme)?.[1].split(/\s+/) ?? [];
+if (!NEEDED_OF_SENTINEL.includes("+subscribe"))
+  throw new Error("the README does not list the rights that a user of sentinels needs");
+
 /** For other clients and libraries, which send commands of their own. */
 export const ALL = ["~*", "&*", "+@all"];

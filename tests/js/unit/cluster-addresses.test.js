@@ -8,7 +8,7 @@ const sockets = { connect() {} };
 
 /** `locate` of a client with that cluster. */
 function locatorOf(cluster, more = {}) {
-  return parseClientOptions({ cluster, ...more }, sockets).cluster.locate;
+  return parseClientOptions({ cluster, ...more }, sockets).deployment.locate;
 }
 
 /** The host, the port and the name in TLS under which the client connects; or the error's message. */
@@ -24,7 +24,7 @@ function reached(locate, announced) {
 }
 
 const REFUSED =
-  /^refusing to connect to .*, which the cluster names: no seed vouches for that host; .*cluster\.allow$/;
+  /^refusing to connect to .*, which the cluster names: nothing in the options vouches for that host; .*cluster\.allow$/;
 
 test("the seeds' hosts are connected to, whatever the port, and names under their parent domain", () => {
   const locate = locatorOf(["rediss://:pw@ClusterCfg.x.cache.example", "rediss://:pw@solo.y.example:7000"]);

@@ -34,7 +34,7 @@ test("a cluster is a list of URLs, or options, or a URL with several hosts", () 
   ]) {
     const settings = parse(options);
     assert.deepEqual(namesOf(settings), ["127.0.0.1:1", "127.0.0.1:2"], inspect(options));
-    assert.equal(settings.cluster.addresses, "127.0.0.1:1\n127.0.0.1:2");
+    assert.equal(settings.deployment.addresses, "127.0.0.1:1\n127.0.0.1:2");
     assert.equal(settings.isRedlock, false);
     for (const { user, password, database } of settings.nodes)
       assert.deepEqual([user, password, database], ["u", "pw", 0]);
@@ -42,7 +42,7 @@ test("a cluster is a list of URLs, or options, or a URL with several hosts", () 
 });
 
 test("wake-ups are sharded if the options say so", () => {
-  const sharded = (cluster) => parse({ cluster }).cluster.sharded;
+  const sharded = (cluster) => parse({ cluster }).deployment.sharded;
   assert.equal(sharded(["redis://127.0.0.1:1"]), false);
   assert.equal(sharded({ seeds: ["redis://127.0.0.1:1"] }), false);
   assert.equal(sharded({ seeds: ["redis://127.0.0.1:1"], sharded: true }), true);
@@ -50,7 +50,7 @@ test("wake-ups are sharded if the options say so", () => {
 
 test("the URL of a cluster has TLS, ports, IPv6 and a database as other URLs have, and one host is enough", () => {
   for (const scheme of ["rediss", "valkeys"]) {
-    const { nodes, cluster } = parse(`${scheme}+cluster://u:p%2C%40w@a.example,[2001:db8::1]:7000/3`);
+    const { nodes, deployment } = parse(`${scheme}+cluster://u:p%2C%40w@a.example,[2001:db8::1]:7000/3`);
     assert.deepEqual(
       nodes.map(({ address: { host, port, tls }, password, database }) => [
         host,
@@ -64,16 +64,16 @@ test("the URL of a cluster has TLS, ports, IPv6 and a database as other URLs hav
         ["2001:db8::1", 7000, true, "p,@w", 3],
       ],
     );
-    assert.equal(cluster.addresses, "a.example:6379\n2001:db8::1:7000");
+    assert.equal(deployment.addresses, "a.example:6379\n2001:db8::1:7000");
   }
   assert.deepEqual(namesOf(parse("redis+cluster://127.0.0.1")), ["127.0.0.1:6379"]);
 });
 
 test("without a cluster, there is none, and several nodes are a Redlock", () => {
-  assert.equal(parse("redis://h").cluster, undefined);
+  assert.equal(parse("redis://h").deployment, undefined);
   assert.equal(parse("redis://h").isRedlock, false);
   assert.equal(parse({ nodes: ["redis://a", "redis://b"] }).isRedlock, true);
-  assert.equal(parse({ nodes: ["redis://a"], cluster: undefined }).cluster, undefined);
+  assert.equal(parse({ nodes: ["redis://a"], cluster: undefined }).deployment, undefined);
 });
 
 const SEED = "redis://:canary@127.0.0.1:1";
@@ -93,8 +93,16 @@ for (const [what, options, ...says] of [
     /^cluster\.seeds\[0\] must be a string; got an object/,
   ],
   ["a seed that is no URL", { cluster: [SEED, "canary"] }, /^cluster\[1\]: not a server URL/],
-  ["the URL of a cluster as a seed", { cluster: ["redis+cluster://h"] }, /^cluster\[0\]: a cluster's URL/],
-  ["the URL of a cluster as a node", { nodes: ["redis+cluster://h"] }, /^nodes\[0\]: a cluster's URL/],
+  [
+    "the URL of a cluster as a seed",
+    { cluster: ["redis+cluster://h"] },
+    /^cluster\[0\]: the URL of several servers/,
+  ],
+  [
+    "the URL of a cluster as a node",
+    { nodes: ["redis+cluster://h"] },
+    /^nodes\[0\]: the URL of several servers/,
+  ],
   ["a cluster as a node", { nodes: [{ cluster: [SEED] }] }, /^nodes\[0\].*the known options are url, tls/],
   ["a unix socket", { cluster: ["unix:///s"] }, /^cluster\[0\] must have a host and a port/],
   [
@@ -208,7 +216,7 @@ test("a seed whose URL is not set fails whoever asks for a lock", () => {
     for (const transport of [undefined, { connect() {} }]) {
       const settings = parse({ cluster: ["redis://127.0.0.1", unset], transport, tls: { servername: "h" } });
       assert.match(settings.missing, new RegExp(`^cluster\\[1\\] is ${is}; is the environment variable`));
-      assert.equal(settings.cluster, undefined);
+      assert.equal(settings.deployment, undefined);
       assert.equal(settings.isRedlock, false);
     }
   }
@@ -224,13 +232,13 @@ test("TLS options of the cluster are for all its servers, and come before the cl
 
 test("a table of addresses tells how the cluster announces its seeds", () => {
   const natMap = { "10.0.0.1:7000": "203.0.113.7:7001", "[fd00::2]:7000": "Gate.example:7002" };
-  const { cluster } = parse({
+  const { deployment } = parse({
     cluster: {
       seeds: ["redis://203.0.113.7:7001", "redis://gate.example:7002", "redis://203.0.113.7:7009"],
       natMap,
     },
   });
-  assert.equal(cluster.addresses, "10.0.0.1:7000\nfd00::2:7000\n203.0.113.7:7009");
+  assert.equal(deployment.addresses, "10.0.0.1:7000\nfd00::2:7000\n203.0.113.7:7009");
   const twins = { "10.0.0.1:7000": "203.0.113.7:7001" };
   const seeds = ["redis://203.0.113.7:7001", "redis://10.0.0.1:7000"];
   assertRefused({ cluster: { seeds, natMap: twins } }, /^cluster\.seeds\[1\] is the same server/);

@@ -9,15 +9,17 @@ import { nodeTransport } from "../../../pkg/dist/transport/node.js";
 import { startCluster } from "../support/cluster.js";
 import { startRedis } from "../support/redis.js";
 import { ANY_PREFIX, NEEDED_IN_CLUSTER } from "../support/rights.js";
+import { startSentinels } from "../support/sentinels.js";
 
 // A module of nothing but (func (export "t") unreachable).
 const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05010300000b", "hex");
 const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.t;
 const load = inlineCore(inlined).load;
-/** What is called in a cluster only. */
+/** What is called only in a cluster, and only behind sentinels. */
 const IN_CLUSTERS = ["cluster", "address"];
+const WITH_SENTINELS = ["sentinels", "address"];
 const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
-  (name) => !/^(constructor|__\w+)$/.test(name) && !IN_CLUSTERS.includes(name),
+  (name) => !/^(constructor|__\w+)$/.test(name) && ![...IN_CLUSTERS, ...WITH_SENTINELS].includes(name),
 );
 
 const server = await startRedis({ after }, { rights: ANY_PREFIX });
@@ -37,7 +39,7 @@ function trappingClient(t, options = {}) {
         plan.cores += 1;
       }
     }
-    for (const name of [...METHODS, ...IN_CLUSTERS]) {
+    for (const name of new Set([...METHODS, ...IN_CLUSTERS, ...WITH_SENTINELS])) {
       Core.prototype[name] = function (...args) {
         if (plan.trapIn === name) {
           plan.trapIn = undefined;
@@ -183,6 +185,19 @@ test("a trap where a cluster is concerned is no other than those elsewhere", asy
     await assert.rejects(client.acquire(await cluster.freshKeyOn(other)), InternalError, method);
     assert.equal(plan.trapIn, undefined);
     const lock = await client.acquire(await cluster.freshKeyOn(other));
+    assert.equal(await lock.release(), "released");
+  }
+  assert.deepEqual(unhandled, []);
+});
+
+test("nor is one where sentinels are concerned", async (t) => {
+  const group = await startSentinels(t, { replicas: 0, sentinels: 1 });
+  for (const method of WITH_SENTINELS) {
+    const { client, plan } = trappingClient(t, { url: undefined, sentinel: group.option });
+    plan.trapIn = method;
+    await assert.rejects(client.acquire(`lock:in-${method}`), InternalError, method);
+    assert.equal(plan.trapIn, undefined);
+    const lock = await client.acquire(`lock:in-${method}`);
     assert.equal(await lock.release(), "released");
   }
   assert.deepEqual(unhandled, []);
