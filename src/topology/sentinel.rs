@@ -246,8 +246,8 @@ impl Sentinels {
                 self.wanted = true;
                 None
             }
-            Some(_) => self.take(new, entropy, now),
-            None => {
+            // It may be known already, from a sentinel that heard of the switch earlier.
+            _ => {
                 self.opinions.distrust(old, now);
                 self.take(new, entropy, now)
             }

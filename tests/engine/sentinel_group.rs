@@ -171,6 +171,21 @@ fn sentinels_that_have_not_heard_of_a_switch_are_not_believed() {
 }
 
 #[test]
+fn a_switch_that_is_known_already_still_says_whom_not_to_believe() {
+    let mut group = Sentinels::new(2, 3);
+    group.promote(1, 0);
+    (0..2).for_each(|number| group.name(number, 1));
+    group.hold(renewed("a"));
+    group.announce(2, 1);
+    // All of them name the former master again, but nobody announces it.
+    (0..3).for_each(|number| group.name(number, 0));
+    group.kill(1);
+    group.acquire(waiting("b"));
+    group.run_for(ms(5_000));
+    assert_eq!(group.nodes[0].dialled, 0);
+}
+
+#[test]
 fn a_switch_back_is_followed_at_once() {
     let mut group = Sentinels::new(2, 3);
     group.hold(renewed("a"));
