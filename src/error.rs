@@ -67,6 +67,8 @@ pub enum InvalidRequest {
     FairOnSeveral,
     /// A fair lock on keys in several slots of a cluster, whose queues have no common order (rule 12).
     FairInSlots,
+    /// Keys in several slots of a cluster that is one of several votes: each vote is one command (rule 12).
+    SlotsOnSeveral,
     /// The lease is shorter than 100 ms.
     BadLease,
 }
@@ -88,6 +90,9 @@ impl InvalidRequest {
             }
             Self::FairInSlots => {
                 "fair: requires all keys in one slot of the cluster, because the queues of several slots have no common order; give the keys the same hash tag, such as {order:7}:stock and {order:7}:payment"
+            }
+            Self::SlotsOnSeveral => {
+                "key: must be in one slot if a cluster is one of several votes; give the keys the same hash tag, such as {order:7}:stock and {order:7}:payment"
             }
             Self::BadLease => "ttl: must be at least 100 ms",
         }

@@ -16,6 +16,7 @@ use crate::{
     stats::Observed,
     time::{Duration, Instant},
     timers::{Timer, TimerOwner},
+    topology::VoterId,
 };
 
 /// How many held locks are confirmed at once, and over how long more are spread.
@@ -267,7 +268,7 @@ impl<E: Entropy + 'static> Engine<E> {
                     self.deliver_and_follow(lock, Input::Heard(Heard::Ready(node)), now);
                 }
                 // What is held on a server that was never connected before has moved there.
-                if again || self.topology.is_routed() {
+                if again || self.topology.is_routed(self.topology.voter_id(node).node()) {
                     self.confirm_held(node, now);
                 }
                 self.listen_again(now);
@@ -313,7 +314,7 @@ impl<E: Entropy + 'static> Engine<E> {
     fn confirm_held(&mut self, node: NodeId, now: Instant) {
         let is_there = |lock: &Lock| self.is_held_on(node, lock);
         let held: Vec<_> = self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
-        self.confirm(node, &held, now);
+        self.confirm(self.topology.voter_id(node), &held, now);
     }
 
     fn is_held_on(&self, node: NodeId, lock: &Lock) -> bool {
@@ -321,11 +322,11 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Asks for these held locks. Many are spread over a time, in groups that share a call.
-    pub(super) fn confirm(&mut self, node: NodeId, held: &[LockId], now: Instant) {
+    pub(super) fn confirm(&mut self, voter: VoterId, held: &[LockId], now: Instant) {
         let groups = u64::try_from(held.len().div_ceil(MOST_AT_ONCE)).unwrap_or(u64::MAX);
         for (group, delay) in held.chunks(MOST_AT_ONCE).zip((0..).map(|at| SPREAD.part(groups).times(at))) {
             for &id in group {
-                self.deliver_and_follow(id, Input::Confirm(node, delay), now);
+                self.deliver_and_follow(id, Input::Confirm(voter.node(), delay), now);
             }
         }
     }

@@ -104,30 +104,34 @@ impl<E: Entropy + 'static> Engine<E> {
         self.stats.observed = observed;
     }
 
-    /// Adds a server. With several servers, every lock needs a majority of them (Redlock).
+    /// Adds a server. With several votes, every lock needs a majority of them (Redlock). A server has one, unless it becomes a
+    /// part of a group.
     ///
     /// Call this before the first lock: the placement of a lock does not change afterwards.
     pub fn add_node(&mut self, endpoint: Endpoint) -> NodeId {
         self.topology.add(endpoint, self.policy.connect_timeout, self.policy.replicas)
     }
 
-    /// Makes the servers that were added the seeds of one Redis Cluster. `addresses` has the address of each, as the cluster
+    /// Makes the last servers that were added the seeds of one Redis Cluster. `addresses` has the address of each, as the cluster
     /// announces it, `host:port`, one per line. The engine then learns of the other servers, and of where each slot is:
     /// [`poll_connect`](Self::poll_connect) names servers that were never added, whose [`address`](Self::address) the
     /// driver asks for. A cluster has one vote. Call this before the first lock.
     ///
-    /// Returns whether the addresses were taken: false if there is not a whole one for each server.
+    /// Returns whether the addresses were taken: false if one is not whole, or if there are more of them than servers that were
+    /// added and belong to no other group.
     pub fn form_cluster(&mut self, addresses: &str) -> bool {
         self.topology.form_cluster(addresses)
     }
 
-    /// Makes the servers that were added the sentinels of the master with this name. The engine asks them for the server that is
-    /// the master, logs in to it as `master` says, and turns to another one when they name it: [`poll_connect`](Self::poll_connect)
-    /// names servers that were never added, whose [`address`](Self::address) the driver asks for. Call this before the first
-    /// lock.
-    pub fn follow_sentinels(&mut self, name: &str, master: Endpoint) {
+    /// Makes the last `count` servers that were added the sentinels of the master with this name. The engine asks them for the
+    /// server that is the master, logs in to it as `master` says, and turns to another one when they name it:
+    /// [`poll_connect`](Self::poll_connect) names servers that were never added, whose [`address`](Self::address) the driver asks
+    /// for. A master with its sentinels has one vote. Call this before the first lock.
+    ///
+    /// Returns false if fewer servers were added that belong to no other group.
+    pub fn follow_sentinels(&mut self, name: &str, count: u32, master: Endpoint) -> bool {
         let Policy { connect_timeout, replicas, .. } = self.policy;
-        self.topology.follow_sentinels(name, master, connect_timeout, replicas);
+        self.topology.follow_sentinels(name, count, master, connect_timeout, replicas)
     }
 
     /// The address of a server of a cluster, or of a master, as it was announced: `host:port`, where an IPv6 address has no
@@ -135,6 +139,12 @@ impl<E: Entropy + 'static> Engine<E> {
     #[must_use]
     pub fn address(&self, node: NodeId) -> Option<String> {
         self.topology.address(node)
+    }
+
+    /// The place among the voters of the one to which a server belongs: each server that was added, or group of them, is one.
+    #[must_use]
+    pub fn voter(&self, node: NodeId) -> u32 {
+        self.topology.voter_id(node).node().0
     }
 
     /// Call this just before [`handle_connected`](Self::handle_connected) to log in with other credentials than those of

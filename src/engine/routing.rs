@@ -10,7 +10,7 @@ use crate::{
     quorum::Heard,
     script::{Answer, into_sorted_set},
     time::Instant,
-    topology::{Redirected, RouteNews, Slots, VOTER},
+    topology::{Redirected, RouteNews, Slots, Topology, VoterId},
 };
 
 impl<E: Entropy + 'static> Engine<E> {
@@ -23,7 +23,7 @@ impl<E: Entropy + 'static> Engine<E> {
         mut reply: Result<Answer, NodeError>,
         now: Instant,
     ) -> Option<Result<Answer, NodeError>> {
-        if !self.topology.is_routed() {
+        if !self.topology.is_routed(tag.node) {
             return Some(reply);
         }
         let Some(lock) = self.locks.get(tag.lock) else {
@@ -31,7 +31,7 @@ impl<E: Entropy + 'static> Engine<E> {
             if let Err(error) = &reply
                 && let Some(Redirected::Moved(slots)) = self.topology.redirect(node, tag, None, error)
             {
-                self.shifted(&[slots], now);
+                self.shifted(self.topology.voter_id(node), &[slots], now);
             }
             return Some(reply);
         };
@@ -41,8 +41,7 @@ impl<E: Entropy + 'static> Engine<E> {
                 self.redirected(node, tag, redirected, error, now);
                 return None;
             }
-            if self.topology.is_cluster() && ["CLUSTERDOWN", "MOVED", "ASK"].contains(&error.prefix()) {
-                self.topology.want_news();
+            if ["CLUSTERDOWN", "MOVED", "ASK"].contains(&error.prefix()) && self.topology.want_map(node) {
                 // Also a redirect that cannot be followed, such as one to a server whose address nobody knows.
                 *error = error.clone().into_transient();
             }
@@ -77,18 +76,20 @@ impl<E: Entropy + 'static> Engine<E> {
         let heard = Heard::Redirected(tag.node, tag.serial, instead, error);
         self.deliver_and_follow(tag.lock, Input::Heard(heard), now);
         if let Redirected::Moved(slots) = redirected {
-            self.shifted(&[slots], now);
+            self.shifted(self.topology.voter_id(node), &[slots], now);
         }
     }
 
     /// Tells the waiting locks that it is known where they are, or that nobody says so.
-    pub(super) fn reroute(&mut self, news: Option<RouteNews>, now: Instant) {
+    pub(super) fn reroute(&mut self, news: Option<(VoterId, RouteNews)>, now: Instant) {
+        let Some((voter, news)) = news else { return };
+        let first = self.topology.first_of(voter);
         match news {
-            Some(RouteNews::Changed { slots, waiting, former }) => {
+            RouteNews::Changed { slots, waiting, former } => {
                 for lock in into_sorted_set(waiting) {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(VOTER)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Ready(first)), now);
                 }
-                self.shifted(&slots, now);
+                self.shifted(voter, &slots, now);
                 // Later, so that the locks that waited for its connection wait for the new one already.
                 let listening = self.patience.now();
                 if let Some(former) = former
@@ -97,40 +98,39 @@ impl<E: Entropy + 'static> Engine<E> {
                 {
                     self.spread(former, news, now);
                 }
-                if let Some(master) = self.topology.master()
+                if let Some(master) = self.topology.master(voter)
                     && self.topology.get(master).is_some_and(|server| server.id().is_none())
                 {
                     self.win_back(master);
                 }
             }
-            Some(RouteNews::Unavailable(waiting, error)) => {
+            RouteNews::Unavailable(waiting, error) => {
                 for lock in into_sorted_set(waiting) {
-                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(VOTER, &error)), now);
+                    self.deliver_and_follow(lock, Input::Heard(Heard::Down(first, &error)), now);
                 }
             }
-            None => {}
         }
     }
 
-    /// These slots have other servers now. Commands that wait for a connection go to these. Held locks are confirmed at once,
+    /// These slots of a voter have other servers now. Commands that wait for a connection go to these. Held locks are confirmed at once,
     /// because the new server may not have them; of the waiters those attempt that poll for others, because their
     /// registrations may be gone.
-    fn shifted(&mut self, slots: &[Slots], now: Instant) {
+    fn shifted(&mut self, voter: VoterId, slots: &[Slots], now: Instant) {
         if slots.is_empty() {
             return;
         }
-        let is_there = |lock: &Lock| self.topology.is_in(lock.spec(), slots);
+        let is_there = |lock: &Lock| Topology::is_in(lock.spec(), slots);
         let there: Vec<LockId> =
             self.locks.iter().filter(|(_, lock)| is_there(lock)).map(|&(id, _)| id).collect();
         for &id in &there {
-            self.deliver_and_follow(id, Input::Heard(Heard::Shifted), now);
+            self.deliver_and_follow(id, Input::Heard(Heard::Shifted(voter.node())), now);
         }
         let is_held = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_held());
         let (held, others): (Vec<LockId>, Vec<LockId>) = there.into_iter().partition(is_held);
         for &lock in &held {
             self.deliver_and_follow(lock, Input::Moved, now);
         }
-        self.confirm(VOTER, &held, now);
+        self.confirm(voter, &held, now);
         for id in others {
             let polls = |lock: &Lock| lock.is_waiting() && self.leaders.is_leader(lock.spec(), id);
             if self.locks.get(id).is_some_and(|lock| polls(lock)) {

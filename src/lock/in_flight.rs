@@ -42,7 +42,7 @@ impl InFlight {
                 self.0.retain(|sent| (sent.node, sent.serial) != (node, serial));
                 (self.0.len() < before).then_some(node)
             }
-            Heard::Ready(_) | Heard::Shifted | Heard::Free(_) | Heard::Timeout => None,
+            Heard::Ready(_) | Heard::Shifted(_) | Heard::Free(_) | Heard::Timeout => None,
         }
     }
 }

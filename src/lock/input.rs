@@ -19,7 +19,7 @@ pub(crate) enum Input<'a> {
     Wake,
     /// The slot of the lock has another server.
     Moved,
-    /// A server has a new connection, or the slot another server: the lock is to be confirmed there after this delay.
+    /// A server of this voter has a new connection, or the slot another server: the lock is to be confirmed after this delay.
     Confirm(NodeId, Duration),
     /// This waiter is now the leader.
     Lead,

@@ -64,7 +64,7 @@ impl Spec {
             return Err(InvalidRequest::ReservedKey);
         }
         let mut groups = Vec::new();
-        if topology.is_cluster() && names.len() > 1 {
+        if topology.has_cluster() && names.len() > 1 {
             let slots = keys.locks().map(Slot::of_key);
             let by_slot = into_sorted_set(slots.zip(names.iter().copied()));
             for group in by_slot.chunk_by(|one, other| one.0 == other.0) {
@@ -73,6 +73,9 @@ impl Spec {
             }
         }
         let placement = topology.placement(groups.len()).ok_or(InvalidRequest::NoNode)?;
+        if groups.len() > 1 && placement.has_votes() {
+            return Err(InvalidRequest::SlotsOnSeveral);
+        }
         if groups.len() > MOST_SLOTS {
             return Err(InvalidRequest::TooManySlots);
         }

@@ -69,6 +69,12 @@ pub(crate) fn no_master(name: &[u8]) -> ServerError {
     ServerError { prefix: "NOMASTER".to_owned(), message, transient: false, ran: false }
 }
 
+/// A server belongs to two votes.
+pub(crate) fn same_servers() -> ServerError {
+    let message = "SAMESERVERS it belongs to two of the votes of this client".to_owned();
+    ServerError { prefix: "SAMESERVERS".to_owned(), message, transient: false, ran: false }
+}
+
 /// The error inside the text with which Redis before 7 wraps an error raised in a script:
 /// `ERR Error running script (call to f_<sha1>): @user_script:12: OOM command not allowed ...`.
 fn script_error(text: &[u8]) -> Option<&[u8]> {

@@ -43,7 +43,7 @@ use backoff::Backoff;
 pub(crate) use command::Command;
 use connection::{Connection, ConnectionEvent};
 pub use endpoint::{Endpoint, Transport};
-pub(crate) use error_reply::{no_master, unserved};
+pub(crate) use error_reply::{no_master, same_servers, unserved};
 use handshake::Dialect;
 pub(crate) use news::FIRST_EPOCH;
 pub(crate) use news::{Asked, News, Tag};

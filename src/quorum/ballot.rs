@@ -28,6 +28,8 @@ pub(crate) struct Ballot {
     hops: u32,
 }
 
+const RESHUFFLED: &str = "another server had the lock each time that one had answered";
+
 /// How often a command follows a redirect. The next one is a failure, which may pass.
 const MOST_HOPS: u32 = 5;
 
@@ -135,6 +137,21 @@ impl Ballot {
             self.send_again(instead, serial, to);
         } else {
             self.vote = BallotState::Failed(error.clone().into_transient());
+        }
+    }
+
+    /// Another server stands for the node now. What the former one answered before others have answered does not count, and is
+    /// asked again.
+    pub(super) fn on_shifted(&mut self, serial: u32, to: &mut impl Ask) {
+        if !matches!(self.vote, BallotState::Answered(_)) {
+            return self.on_ready(serial, to);
+        }
+        self.repeated = true;
+        self.hops = self.hops.saturating_add(1);
+        if self.hops <= MOST_HOPS {
+            self.send(serial, to);
+        } else {
+            self.vote = BallotState::Failed(NodeError::connection(Cause::Unknown, RESHUFFLED));
         }
     }
 

@@ -17,8 +17,8 @@ use crate::{
 pub(crate) enum Heard<'a> {
     /// A server is ready for commands.
     Ready(NodeId),
-    /// Other servers may stand for the nodes now.
-    Shifted,
+    /// Another server stands for the node now. Without votes: for some of the nodes.
+    Shifted(NodeId),
     /// The node has answered the lock's last command.
     Free(NodeId),
     /// The connection to a server ended or could not be made.
@@ -85,7 +85,8 @@ impl Round {
         let serial = self.serial;
         match heard {
             Heard::Ready(server) => self.on(server, |ballot| ballot.on_ready(serial, to)),
-            Heard::Shifted => self.ballots.iter_mut().for_each(|ballot| ballot.on_ready(serial, to)),
+            Heard::Shifted(node) if self.has_votes() => self.at(node, |ballot| ballot.on_shifted(serial, to)),
+            Heard::Shifted(_) => self.ballots.iter_mut().for_each(|ballot| ballot.on_ready(serial, to)),
             Heard::Free(node) => self.at(node, |ballot| ballot.on_free(serial, to)),
             Heard::Down(server, error) => self.on(server, |ballot| ballot.on_down(error, serial, to)),
             Heard::Timeout => self.expire(to),
@@ -215,9 +216,9 @@ impl Round {
         self.ballots.iter().any(Ballot::is_asked)
     }
 
-    /// Whether all that this server may stand for is still to be answered, or to be asked for.
-    pub(crate) fn is_pending(&self, server: NodeId) -> bool {
-        let of_others = |ballot: &Ballot| self.terms.placement.has_votes() && ballot.node != server;
+    /// Whether all that this voter may have is still to be answered, or to be asked for.
+    pub(crate) fn is_pending(&self, voter: NodeId) -> bool {
+        let of_others = |ballot: &Ballot| self.terms.placement.has_votes() && ballot.node != voter;
         self.ballots.iter().all(|ballot| of_others(ballot) || ballot.is_pending())
     }
 

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use crate::resp::{natural, push_decimal};
+use crate::{
+    id::NodeId,
+    resp::{natural, push_decimal},
+};
 
 /// The most characters of a host name (RFC 1035, section 2.3.4, as text).
 const LONGEST_HOST: usize = 253;
@@ -31,6 +34,24 @@ impl Address {
         push_decimal(self.port.into(), &mut port);
         [&*self.host, ":", &String::from_utf8_lossy(&port)].concat()
     }
+}
+
+/// The number of the server with this address. A new one is added, unless there are as many as `most`.
+pub(crate) fn number(
+    known: &mut Vec<(NodeId, Address)>,
+    address: Address,
+    most: usize,
+    intern: &mut impl FnMut() -> NodeId,
+) -> Option<NodeId> {
+    if let Some(&(node, _)) = known.iter().find(|(_, each)| *each == address) {
+        return Some(node);
+    }
+    if known.len() >= most {
+        return None;
+    }
+    let node = intern();
+    known.push((node, address));
+    Some(node)
 }
 
 /// An address in a reply. What is missing in it is as at the server that replied.

@@ -14,7 +14,7 @@
 //! if servers contradict each other.
 
 use super::{
-    address::{Address, Announced},
+    address::{Address, Announced, number},
     map::Shard,
     redirect::{Redirect, RedirectKind},
     slots::{Route, Slot, SlotMap, Slots},
@@ -56,8 +56,8 @@ const LEAST_LIKELY_FIRST: [(bool, bool, bool); 8] = [
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Cluster {
-    /// The addresses of the servers, by their number. The seeds come first, and are kept for ever.
-    addresses: Vec<Address>,
+    /// The servers in the order of their numbers, with their addresses. The seeds come first, and are kept for ever.
+    nodes: Vec<(NodeId, Address)>,
     seeds: usize,
     slots: SlotMap,
     /// The ids of the servers in the last map, by which the cluster is known again.
@@ -96,11 +96,11 @@ pub(crate) enum Redirected {
 }
 
 impl Cluster {
-    /// A cluster about which nothing is known but the addresses of its seeds.
-    pub(crate) fn new(seeds: Vec<Address>) -> Self {
+    /// A cluster about which nothing is known but its seeds.
+    pub(crate) fn new(seeds: Vec<(NodeId, Address)>) -> Self {
         Self {
             seeds: seeds.len(),
-            addresses: seeds,
+            nodes: seeds,
             slots: SlotMap::default(),
             ids: Vec::new(),
             wanted: false,
@@ -118,7 +118,13 @@ impl Cluster {
 
     /// The address of a server.
     pub(crate) fn address(&self, node: NodeId) -> Option<&Address> {
-        self.addresses.get(usize::try_from(node.0).ok()?)
+        let place = self.nodes.binary_search_by_key(&node, |&(node, _)| node).ok()?;
+        self.nodes.get(place).map(|(_, address)| address)
+    }
+
+    /// Whether both are the same cluster: a server is in both maps.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.ids.iter().any(|id| other.ids.contains(id))
     }
 
     /// The route of a slot, if it is known.
@@ -206,13 +212,15 @@ impl Cluster {
     fn begin_turn(&mut self, is_ready: impl Fn(NodeId) -> bool) {
         // What shows from now on that the map has changed, this one may not know yet.
         self.wanted = false;
-        let count = self.addresses.len().max(1);
+        let count = self.nodes.len().max(1);
         self.turn = self.turn.wrapping_add(1);
         let all = (0..count).map(|at| at.wrapping_add(self.turn).checked_rem(count).unwrap_or(0));
-        let mut nodes: Vec<NodeId> = all.filter_map(|at| u32::try_from(at).ok().map(NodeId)).collect();
         let with_slots = self.slots.nodes();
-        let is_seed = |node: NodeId| usize::try_from(node.0).is_ok_and(|at| at < self.seeds);
-        nodes.retain(|node| is_seed(*node) || with_slots.contains(node));
+        let may_know = |at: usize| {
+            let &(node, _) = self.nodes.get(at)?;
+            (at < self.seeds || with_slots.contains(&node)).then_some(node)
+        };
+        let nodes: Vec<NodeId> = all.filter_map(may_know).collect();
         let newest = self.newest.take();
         let likely = |node: NodeId| (Some(node) == newest, is_ready(node), with_slots.contains(&node));
         self.others.clear();
@@ -251,12 +259,12 @@ impl Cluster {
     }
 
     /// Takes a map over, if it is one of this cluster. Returns the slots that have another server now, and the locks
-    /// that waited for a map; `None` if it is refused. `intern` returns the number of a server with a new address.
+    /// that waited for a map; `None` if it is refused. `intern` returns the number of a new server.
     pub(crate) fn accept(
         &mut self,
         from: NodeId,
         shards: Vec<Shard>,
-        intern: impl FnMut(Address) -> NodeId,
+        mut intern: impl FnMut() -> NodeId,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<(Vec<Slots>, Vec<LockId>)> {
@@ -273,7 +281,6 @@ impl Cluster {
         }
         self.foreign_since = None;
         self.asked = None;
-        let mut intern = intern;
         let mut ranges = Vec::with_capacity(shards.len());
         for shard in shards {
             if let Some(node) = self.number(from, shard.primary, &mut intern) {
@@ -297,7 +304,7 @@ impl Cluster {
         slot: Option<Slot>,
         error: &NodeError,
         epoch: u32,
-        mut intern: impl FnMut(Address) -> NodeId,
+        mut intern: impl FnMut() -> NodeId,
     ) -> Option<Redirected> {
         let NodeError::Server(error) = error else { return None };
         let redirect = Redirect::read(&error.message)?;
@@ -334,17 +341,9 @@ impl Cluster {
         &mut self,
         from: NodeId,
         announced: Announced,
-        intern: &mut impl FnMut(Address) -> NodeId,
+        intern: &mut impl FnMut() -> NodeId,
     ) -> Option<NodeId> {
-        let own = self.address(from)?;
-        let address = announced.from(own);
-        if let Some(at) = self.addresses.iter().position(|known| *known == address) {
-            return u32::try_from(at).ok().map(NodeId);
-        }
-        if self.addresses.len() >= MOST_NODES {
-            return None;
-        }
-        self.addresses.push(address.clone());
-        Some(intern(address))
+        let address = announced.from(self.address(from)?);
+        number(&mut self.nodes, address, MOST_NODES, intern)
     }
 }

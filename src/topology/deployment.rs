@@ -1,6 +1,7 @@
-//! How an engine's servers belong together.
+//! How the servers of a voter belong together.
 
 use super::{
+    address::Address,
     cluster::Cluster,
     sentinel::Sentinels,
     slots::{Route, Slot},
@@ -14,9 +15,9 @@ use crate::{
 /// How the servers belong together.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) enum Deployment {
-    /// Each has all locks, and a vote of its own.
+    /// A single server has all locks.
     #[default]
-    Independent,
+    Server,
     /// One cluster: each has some of the slots.
     Cluster(Box<Cluster>),
     /// Sentinels, and the master that they name.
@@ -24,15 +25,15 @@ pub(crate) enum Deployment {
 }
 
 impl Deployment {
-    /// Whether the server of a lock may become another one. Such servers have one vote together.
+    /// Whether the server of a lock may become another one.
     pub(crate) const fn is_routed(&self) -> bool {
-        !matches!(self, Self::Independent)
+        !matches!(self, Self::Server)
     }
 
-    /// The server of a slot, if it is known; for independent servers there is none.
+    /// The server of a slot, if it is known. `None` for a single server.
     pub(crate) fn route(&self, slot: Slot) -> Option<Route> {
         match self {
-            Self::Independent => None,
+            Self::Server => None,
             Self::Cluster(cluster) => cluster.route(slot),
             Self::Sentinel(sentinels) => sentinels.route(),
         }
@@ -51,7 +52,7 @@ impl Deployment {
     /// What is known may be wrong.
     pub(crate) fn want(&mut self) {
         match self {
-            Self::Independent => {}
+            Self::Server => {}
             Self::Cluster(cluster) => cluster.want(),
             Self::Sentinel(sentinels) => sentinels.want(),
         }
@@ -61,7 +62,7 @@ impl Deployment {
     pub(crate) fn lose(&mut self, node: NodeId, error: &NodeError, needed: bool) {
         match self {
             Self::Cluster(cluster) if needed && cluster.has_slots(node) => cluster.lose(node),
-            Self::Independent | Self::Cluster(_) => {}
+            Self::Server | Self::Cluster(_) => {}
             Self::Sentinel(sentinels) => sentinels.lose(node, error, needed),
         }
     }
@@ -69,26 +70,35 @@ impl Deployment {
     /// Whether a server is of use, as far as is known.
     pub(crate) fn serves(&self, node: NodeId) -> bool {
         match self {
-            Self::Independent => true,
+            Self::Server => true,
             Self::Cluster(cluster) => cluster.has_slots(node),
             Self::Sentinel(sentinels) => sentinels.serves(node),
         }
     }
 
     /// The address of a server, as it was announced.
-    pub(crate) fn address(&self, node: NodeId) -> Option<String> {
+    pub(crate) fn address(&self, node: NodeId) -> Option<&Address> {
         match self {
-            Self::Independent => None,
+            Self::Server => None,
             Self::Cluster(cluster) => cluster.address(node),
             Self::Sentinel(sentinels) => sentinels.address(node),
         }
-        .map(super::address::Address::text)
+    }
+
+    /// Whether both are the same servers, as far as is known: the maps of two clusters have a server in common, or two
+    /// masters one address.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Cluster(one), Self::Cluster(other)) => one.is_same(other),
+            (Self::Sentinel(one), Self::Sentinel(other)) => one.is_same(other),
+            _ => false,
+        }
     }
 
     /// When to ask for news next. `owed` says whether the application waits for anything.
     pub(crate) fn deadline(&self, owed: bool) -> Option<Instant> {
         match self {
-            Self::Independent => None,
+            Self::Server => None,
             Self::Cluster(cluster) => cluster.deadline(owed),
             Self::Sentinel(sentinels) => sentinels.deadline(owed),
         }

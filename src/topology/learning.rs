@@ -1,6 +1,6 @@
 //! How the client learns which server has a lock: from the map of a cluster, or from sentinels.
 
-use super::{Deployment, RouteNews, Servers, Topology, VOTER, map};
+use super::{Deployment, RouteNews, Servers, Topology, VoterId, map, voter::Voter};
 use crate::{
     entropy::Entropy,
     error::{Cause, NodeError},
@@ -18,10 +18,127 @@ impl Topology {
         believed: Option<Instant>,
         entropy: &mut dyn Entropy,
         now: Instant,
+    ) -> Option<(VoterId, RouteNews)> {
+        let Self { voters, servers, .. } = self;
+        voters.iter_mut().find_map(|voter| {
+            let news = voter.ask_for_news(servers, owed, believed, entropy, now)?;
+            Some((voter.id, news))
+        })
+    }
+
+    /// The server is ready: it is asked where locks are, if it was connected to for that.
+    pub(crate) fn is_connected(&mut self, node: NodeId, now: Instant) {
+        let Some((Voter { deployment, .. }, servers)) = self.voter_of_mut(node) else { return };
+        // It is ready, so nothing is dialled, and nothing refused.
+        let _ = match deployment {
+            Deployment::Cluster(cluster) => {
+                cluster.found(node);
+                if cluster.is_asked(node) { ask(servers, node, &MAP_QUESTION, now) } else { Ok(()) }
+            }
+            // It may have announced a switch before it was connected to.
+            Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node) => {
+                ask(servers, node, &sentinels.question(), now)
+            }
+            Deployment::Sentinel(sentinels) => {
+                sentinels.found(node);
+                Ok(())
+            }
+            Deployment::Server => Ok(()),
+        };
+    }
+
+    /// A server answered where locks are, or why it does not.
+    pub(crate) fn hear_news(
+        &mut self,
+        from: NodeId,
+        reply: Result<Vec<u8>, NodeError>,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(VoterId, RouteNews)> {
+        let (voter, servers) = self.voter_of_mut(from)?;
+        let news = voter.hear_news(from, reply, servers, entropy, now)?;
+        Some(self.checked(from, news))
+    }
+
+    /// A sentinel announced a switch to another master.
+    pub(crate) fn hear_switch(
+        &mut self,
+        from: NodeId,
+        message: &[u8],
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(VoterId, RouteNews)> {
+        let (voter, servers) = self.voter_of_mut(from)?;
+        let &mut Voter {
+            deployment: Deployment::Sentinel(ref mut sentinels), ref pattern, id, first, ..
+        } = voter
+        else {
+            return None;
+        };
+        let intern = intern(servers, pattern.as_ref(), id, first);
+        let news = sentinels.hear_switch(from, message, intern, entropy, now)?;
+        Some(self.checked(from, news))
+    }
+
+    /// The connection to a server ended. If that server was asked where locks are, others answer.
+    pub(crate) fn news_failed(
+        &mut self,
+        node: NodeId,
+        error: &NodeError,
+        entropy: &mut dyn Entropy,
+        now: Instant,
+    ) -> Option<(VoterId, RouteNews)> {
+        let (voter, _) = self.voter_of_mut(node)?;
+        let news = match &mut voter.deployment {
+            Deployment::Cluster(cluster) if cluster.is_asked(node) => {
+                let (locks, error) = cluster.failed(error, entropy, now)?;
+                RouteNews::Unavailable(locks, error)
+            }
+            Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node) => {
+                sentinels.failed(node, error, entropy, now)?
+            }
+            _ => return None,
+        };
+        Some(self.checked(node, news))
+    }
+
+    /// When to call [`ask_for_news`](Self::ask_for_news) next, and the time for which that is in the deadline queue.
+    pub(crate) fn news_deadline(&mut self, owed: bool) -> (Option<Instant>, &mut Option<Instant>) {
+        let deadlines = self.voters.iter().filter_map(|voter| voter.deployment.deadline(owed));
+        (deadlines.min(), &mut self.queued_at)
+    }
+
+    /// The voter of a server, and all servers.
+    pub(super) fn voter_of_mut(&mut self, server: NodeId) -> Option<(&mut Voter, &mut Servers)> {
+        let Self { voters, servers, .. } = self;
+        Some((voters.get_mut(servers.voter_of(server).place())?, servers))
+    }
+
+    /// Of two voters that turn out to be the same servers, the later one loses its vote.
+    fn checked(&mut self, from: NodeId, news: RouteNews) -> (VoterId, RouteNews) {
+        let id = self.servers.voter_of(from);
+        if let RouteNews::Changed { .. } = news
+            && let Some((before, others)) = self.voters.split_at_mut_checked(id.place())
+            && let Some((voter, after)) = others.split_first_mut()
+        {
+            before.iter().for_each(|other| voter.refuse_if_same(other));
+            after.iter_mut().for_each(|other| other.refuse_if_same(voter));
+        }
+        (id, news)
+    }
+}
+
+impl Voter {
+    fn ask_for_news(
+        &mut self,
+        servers: &mut Servers,
+        owed: bool,
+        believed: Option<Instant>,
+        entropy: &mut dyn Entropy,
+        now: Instant,
     ) -> Option<RouteNews> {
-        let Self { deployment, servers, .. } = self;
-        match deployment {
-            Deployment::Independent => None,
+        match &mut self.deployment {
+            Deployment::Server => None,
             Deployment::Cluster(cluster) => {
                 if believed.is_some_and(|believed| cluster.is_overdue(believed)) {
                     let late = NodeError::connection(Cause::Unknown, "no answer to CLUSTER SLOTS in time");
@@ -46,7 +163,7 @@ impl Topology {
                     return None;
                 }
                 let mut news = None;
-                for node in (0..).map(NodeId).take(sentinels.count()) {
+                for node in sentinels.all() {
                     if let Err(error) = ask(servers, node, &sentinels.question(), now) {
                         news = sentinels.failed(node, &error, entropy, now).or(news);
                     }
@@ -56,45 +173,22 @@ impl Topology {
         }
     }
 
-    /// The server is ready: it is asked where locks are, if it was connected to for that.
-    pub(crate) fn is_connected(&mut self, node: NodeId, now: Instant) {
-        let Self { deployment, servers, .. } = self;
-        // It is ready, so nothing is dialled, and nothing refused.
-        let _ = match deployment {
-            Deployment::Cluster(cluster) => {
-                cluster.found(node);
-                if cluster.is_asked(node) { ask(servers, node, &MAP_QUESTION, now) } else { Ok(()) }
-            }
-            // It may have announced a switch before it was connected to.
-            Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node) => {
-                ask(servers, node, &sentinels.question(), now)
-            }
-            Deployment::Sentinel(sentinels) => {
-                sentinels.found(node);
-                Ok(())
-            }
-            Deployment::Independent => Ok(()),
-        };
-    }
-
-    /// A server answered where locks are, or why it does not.
-    pub(crate) fn hear_news(
+    fn hear_news(
         &mut self,
         from: NodeId,
         reply: Result<Vec<u8>, NodeError>,
+        servers: &mut Servers,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<RouteNews> {
-        let Self { deployment, servers, pattern, .. } = self;
-        let intern = || learn(servers, pattern.as_ref());
-        match deployment {
-            Deployment::Independent => None,
+        let intern = intern(servers, self.pattern.as_ref(), self.id, self.first);
+        match &mut self.deployment {
+            Deployment::Server => None,
             Deployment::Cluster(cluster) if !cluster.is_asked(from) => None,
             Deployment::Cluster(cluster) => {
-                let mut intern = intern;
                 let accepted = reply.map(|frame| {
                     let shards = map::read(&frame)?;
-                    cluster.accept(from, shards, |_| intern(), entropy, now)
+                    cluster.accept(from, shards, intern, entropy, now)
                 });
                 let refused = match accepted {
                     Ok(Some((slots, waiting))) => {
@@ -112,45 +206,6 @@ impl Topology {
             },
         }
     }
-
-    /// A sentinel announced a switch to another master.
-    pub(crate) fn hear_switch(
-        &mut self,
-        from: NodeId,
-        message: &[u8],
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<RouteNews> {
-        let Self { deployment: Deployment::Sentinel(sentinels), servers, pattern, .. } = self else {
-            return None;
-        };
-        sentinels.hear_switch(from, message, || learn(servers, pattern.as_ref()), entropy, now)
-    }
-
-    /// The connection to a server ended. If that server was asked where locks are, others answer.
-    pub(crate) fn news_failed(
-        &mut self,
-        node: NodeId,
-        error: &NodeError,
-        entropy: &mut dyn Entropy,
-        now: Instant,
-    ) -> Option<RouteNews> {
-        match &mut self.deployment {
-            Deployment::Cluster(cluster) if cluster.is_asked(node) => {
-                let unavailable = cluster.failed(error, entropy, now);
-                unavailable.map(|(locks, error)| RouteNews::Unavailable(locks, error))
-            }
-            Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node) => {
-                sentinels.failed(node, error, entropy, now)
-            }
-            _ => None,
-        }
-    }
-
-    /// When to call [`ask_for_news`](Self::ask_for_news) next, and the time for which that is in the deadline queue.
-    pub(crate) fn news_deadline(&mut self, owed: bool) -> (Option<Instant>, &mut Option<Instant>) {
-        (self.deployment.deadline(owed), &mut self.queued_at)
-    }
 }
 
 /// What a server of a cluster is asked.
@@ -166,7 +221,12 @@ fn ask(servers: &mut Servers, node: NodeId, question: &[&[u8]], now: Instant) ->
     }
 }
 
-/// Adds a server that was announced.
-pub(super) fn learn(servers: &mut Servers, pattern: Option<&Node>) -> NodeId {
-    pattern.map_or(VOTER, |pattern| servers.add(pattern.twin()))
+/// Adds the servers of a voter that are announced. `first` is its first server.
+pub(super) fn intern<'a>(
+    servers: &'a mut Servers,
+    pattern: Option<&'a Node>,
+    voter: VoterId,
+    first: NodeId,
+) -> impl FnMut() -> NodeId + 'a {
+    move || pattern.map_or(first, |pattern| servers.add(pattern.twin(), voter))
 }

@@ -16,6 +16,7 @@ mod sentinel;
 mod servers;
 mod shard_channels;
 mod slots;
+mod voter;
 
 use std::rc::Rc;
 
@@ -34,22 +35,23 @@ pub(crate) use cluster::Redirected;
 use deployment::Deployment;
 use listeners::Listeners;
 pub(crate) use news::RouteNews;
-pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement, VOTER};
+pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement};
 use servers::Servers;
 pub(crate) use slots::{Slot, Slots};
+use voter::Voter;
+pub(crate) use voter::VoterId;
 
 /// All servers of an engine. A lock asks the topology for its [`Placement`], and knows nothing else about it.
 ///
-/// A cluster has one vote, and so has a master with its sentinels: to locks it is the node 0, which stands for whichever
-/// server has them. To a lock with keys in several slots a cluster is as many nodes, each of which stands for whichever server
-/// has that slot.
+/// A cluster has one vote, and so has a master with its sentinels: to locks it is one node, which stands for whichever server
+/// has them. If there is no other vote, a cluster is as many nodes as the keys of the lock have slots, each of which stands for
+/// whichever server has that slot.
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Topology {
     servers: Servers,
-    deployment: Deployment,
-    /// What the servers are like that are announced: those of a cluster, or the master of sentinels.
-    pattern: Option<Node>,
-    /// The listening time for which the deployment is in the deadline queue.
+    /// In the order of their first servers.
+    voters: Vec<Voter>,
+    /// The listening time for which news of where locks are is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
     /// The prefix of keys and channels.
     prefix: Rc<[u8]>,
@@ -74,9 +76,12 @@ impl Topology {
         Rc::clone(&self.counter)
     }
 
-    /// `replicas` of it must confirm what it grants.
+    /// Adds a server with a vote of its own. `replicas` of it must confirm what it grants.
     pub(crate) fn add(&mut self, endpoint: Endpoint, connect_timeout: Duration, replicas: u32) -> NodeId {
-        self.servers.add(Node::new(endpoint, connect_timeout, replicas))
+        let voter = VoterId(u32::try_from(self.voters.len()).unwrap_or(u32::MAX));
+        let server = self.servers.add(Node::new(endpoint, connect_timeout, replicas), voter);
+        self.voters.push(Voter::new(voter, server));
+        server
     }
 
     /// Draws the client's id, unless it was drawn before.
@@ -109,21 +114,20 @@ impl Topology {
         self.servers.len()
     }
 
-    /// Whether several independent servers vote.
+    /// Whether several votes are counted.
     pub(crate) fn has_several_votes(&self) -> bool {
-        !self.is_routed() && self.servers.len() > 1
+        self.voters.len() > 1
     }
 
-    /// The placement of a lock: all nodes, whatever its keys, or the one that stands for them, or as many as its keys have slots
-    /// of a cluster. `None` if there are no nodes.
+    /// The placement of a lock: all voters, or the only one, or as many nodes as its keys have slots of a cluster. `None` if there
+    /// are no servers.
     pub(crate) fn placement(&self, slots: usize) -> Option<Placement> {
-        if self.is_routed() {
-            let several = u32::try_from(slots).ok().filter(|&slots| slots > 1);
-            return Some(several.map_or(Placement::Single(VOTER), Placement::Slots));
-        }
-        match u32::try_from(self.servers.len()) {
+        match u32::try_from(self.voters.len()) {
             Ok(0) => None,
-            Ok(1) => Some(Placement::Single(NodeId(0))),
+            Ok(1) => {
+                let several = u32::try_from(slots).ok().filter(|&slots| slots > 1);
+                Some(several.map_or(Placement::Single(NodeId(0)), Placement::Slots))
+            }
             several => Some(Placement::Majority(several.unwrap_or(u32::MAX))),
         }
     }
@@ -151,8 +155,8 @@ impl Topology {
         Some((node, news))
     }
 
-    /// Sends a command to a node of the placement, or to the server for which that stands, or to the one `instead` to which
-    /// it was redirected. Returns the server.
+    /// Sends a command to the server for which a node of the placement stands, or to the one `instead` to which it was
+    /// redirected. Returns the server.
     pub(crate) fn ask(
         &mut self,
         node: NodeId,
@@ -161,19 +165,24 @@ impl Topology {
         command: &Command<'_>,
         now: Instant,
     ) -> (NodeId, Asked) {
-        let mut to = node;
-        if self.is_routed() {
-            if self.deployment.wait(tag.lock) {
-                return (VOTER, Asked::Waiting);
+        let place = place(node, &self.voters);
+        let Some(voter) = self.voters.get_mut(place) else { return (node, Asked::Waiting) };
+        let mut to = voter.first;
+        if voter.deployment.is_routed() {
+            if let Some(refusal) = voter.refusal() {
+                return (to, Asked::Refused(refusal));
             }
-            match self.deployment.route(Slot::of(command.call.keys)) {
+            if voter.deployment.wait(tag.lock) {
+                return (to, Asked::Waiting);
+            }
+            match voter.deployment.route(Slot::of(command.call.keys)) {
                 Some(route) => {
                     tag.epoch = route.epoch;
                     to = instead.unwrap_or(route.node);
                 }
                 None => {
-                    self.deployment.want();
-                    return (VOTER, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
+                    voter.deployment.want();
+                    return (to, Asked::Refused(NodeError::Server(Rc::new(unserved()))));
                 }
             }
         }
@@ -183,7 +192,7 @@ impl Topology {
         let asked = server.ask(tag, command, instead.is_some(), || dials.dial(to), now);
         self.servers.asked(to);
         if let Asked::Refused(_) = asked {
-            self.deployment.want();
+            voter.deployment.want();
         }
         (to, asked)
     }
@@ -238,4 +247,9 @@ impl Topology {
         let news = self.get(node)?.step(id, entropy, now)?;
         Some((node, news))
     }
+}
+
+/// The place of the voter for which a node of a placement stands. The nodes of several slots stand for the only one.
+fn place(node: NodeId, voters: &[Voter]) -> usize {
+    if voters.len() == 1 { 0 } else { usize::try_from(node.0).unwrap_or(usize::MAX) }
 }

@@ -19,7 +19,9 @@ type Said = Result<Option<NodeId>, NodeError>;
 
 #[derive(Clone, Debug, Hash)]
 pub(crate) struct Opinions {
-    /// Those of each sentinel, by its number.
+    /// The first of the sentinels.
+    first: NodeId,
+    /// Those of each sentinel, in the order of their numbers.
     views: Vec<View>,
     /// The servers that were replaced, and until when no sentinel is believed that names one of them. The newest come last.
     replaced: Vec<(NodeId, Instant)>,
@@ -45,12 +47,26 @@ pub(crate) enum Verdict {
 }
 
 impl Opinions {
-    pub(crate) fn of(sentinels: usize) -> Self {
-        Self { views: vec![View::default(); sentinels], replaced: Vec::new(), demoted: None }
+    /// The opinions of `count` sentinels, of which this is the first.
+    pub(crate) fn of(first: NodeId, count: u32) -> Self {
+        let views = (0..count).map(|_| View::default()).collect();
+        Self { first, views, replaced: Vec::new(), demoted: None }
     }
 
-    pub(crate) const fn count(&self) -> usize {
-        self.views.len()
+    /// The sentinels.
+    pub(crate) fn sentinels(&self) -> impl Iterator<Item = NodeId> + use<> {
+        let first = self.first.0;
+        let count = u32::try_from(self.views.len()).unwrap_or(u32::MAX);
+        (first..first.saturating_add(count)).map(NodeId)
+    }
+
+    /// Whether the server is one of the sentinels.
+    pub(crate) fn has(&self, node: NodeId) -> bool {
+        self.place(node).is_some_and(|place| place < self.views.len())
+    }
+
+    fn place(&self, node: NodeId) -> Option<usize> {
+        usize::try_from(node.0.checked_sub(self.first.0)?).ok()
     }
 
     /// All sentinels are being asked.
@@ -68,7 +84,8 @@ impl Opinions {
 
     /// Notes what a sentinel says. Returns whether it said so before; `None` if it is no sentinel.
     pub(crate) fn note(&mut self, from: NodeId, said: Said) -> Option<bool> {
-        let view = usize::try_from(from.0).ok().and_then(|at| self.views.get_mut(at))?;
+        let place = self.place(from)?;
+        let view = self.views.get_mut(place)?;
         let is_known = match (&view.said, &said) {
             (Some(Ok(before)), Ok(after)) => before == after,
             (before, after) => matches!(before, Some(Err(_))) && after.is_err(),
@@ -174,8 +191,9 @@ mod tests {
     }
 
     fn opinions(all: &[Said]) -> Opinions {
-        let mut opinions = Opinions::of(all.len());
-        for (sentinel, said) in (0..).map(NodeId).zip(all) {
+        let count = u32::try_from(all.len()).unwrap();
+        let mut opinions = Opinions::of(NodeId(2), count);
+        for (sentinel, said) in (2..).map(NodeId).zip(all) {
             opinions.note(sentinel, said.clone());
         }
         opinions
@@ -215,9 +233,9 @@ mod tests {
     fn those_whose_answer_is_still_to_come_may_decide() {
         let mut asked = opinions(&[said(7), said(7), said(7)]);
         asked.ask_all();
-        asked.note(NodeId(0), said(8));
+        asked.note(NodeId(2), said(8));
         assert_eq!(master(&asked, None, false, 0), None);
-        asked.note(NodeId(1), said(8));
+        asked.note(NodeId(3), said(8));
         assert_eq!(master(&asked, None, false, 0), Some(8), "the third one changes nothing");
     }
 

@@ -6,9 +6,6 @@ use crate::{id::NodeId, script::LockKeys, time::Duration};
 /// that has never answered may take for its first answer.
 pub(crate) const DIAL_PATIENCE: Duration = Duration::from_millis(1000);
 
-/// The node of a placement that stands for the whole cluster.
-pub(crate) const VOTER: NodeId = NodeId(0);
-
 /// What the topology asks of a lock.
 pub(crate) trait Placed {
     /// The keys that this node of the placement has.
@@ -21,7 +18,7 @@ pub(crate) trait Placed {
 pub(crate) enum Placement {
     /// One node decides alone.
     Single(NodeId),
-    /// A majority of this many independent nodes decides: Redlock.
+    /// A majority of this many independent nodes decides: Redlock. Each stands for a voter.
     Majority(u32),
     /// Each of this many nodes must grant its part of the keys: the slots of a cluster in which the lock has keys.
     Slots(u32),
@@ -51,7 +48,7 @@ impl Placement {
         if self.has_votes() { majority(self.count()) } else { self.count() }
     }
 
-    /// Whether the nodes are independent servers, each of which has a vote.
+    /// Whether the nodes are independent of each other, and each has a vote.
     pub(crate) const fn has_votes(self) -> bool {
         matches!(self, Self::Majority(_))
     }

@@ -1,8 +1,8 @@
 //! Which server has a lock, where that may change.
 
 use super::{
-    Address, Cluster, Deployment, Placed, Redirected, Slot, Slots, Topology, VOTER, learning::learn,
-    sentinel::Sentinels, slots::Route,
+    Address, Cluster, Deployment, Placed, Redirected, Slot, Slots, Topology, VoterId, learning::intern,
+    place, sentinel::Sentinels, slots::Route, voter::Voter,
 };
 use crate::{
     error::NodeError,
@@ -13,87 +13,121 @@ use crate::{
 };
 
 impl Topology {
-    /// From now on the servers are the seeds of one cluster, which announces them with these addresses. False if an
-    /// address is odd, or if there is not one for each server.
+    /// From now on the last servers that were added are the seeds of one cluster, which announces them with these addresses.
+    /// False if an address is odd, or if there are more than servers that were added and belong to no other group.
     pub(crate) fn form_cluster(&mut self, addresses: &str) -> bool {
         let lines = addresses.as_bytes().split(|&byte| byte == b'\n');
         let addresses: Option<Vec<Address>> = lines.map(Address::read).collect();
-        match addresses {
-            Some(addresses) if !addresses.is_empty() && addresses.len() == self.servers.len() => {
-                self.deployment = Deployment::Cluster(Box::new(Cluster::new(addresses)));
-                self.servers.iter_mut().for_each(Node::join_cluster);
-                self.pattern = self.servers.peek(VOTER).map(Node::twin);
-                true
-            }
-            _ => false,
-        }
+        let Some(addresses) = addresses else { return false };
+        let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+        let Some(voter) = self.group(count, Node::join_cluster) else { return false };
+        let seeds = (voter.first.0..).map(NodeId).zip(addresses).collect();
+        let pattern = self.servers.peek(voter.first).map(Node::twin);
+        self.voters.push(voter.of(Deployment::Cluster(Box::new(Cluster::new(seeds))), pattern));
+        true
     }
 
-    /// From now on the servers are the sentinels of the master with this name, and whichever server they name has the locks.
-    /// The client logs in to it as `master` says.
+    /// From now on the last `count` servers that were added are sentinels of the master with this name, and whichever server
+    /// they name has the locks. The client logs in to it as `master` says. False if there are not as many servers that
+    /// belong to no other group.
     pub(crate) fn follow_sentinels(
         &mut self,
         name: &str,
+        count: u32,
         master: Endpoint,
         connect_timeout: Duration,
         replicas: u32,
-    ) {
-        self.servers.iter_mut().for_each(Node::become_sentinel);
-        self.deployment = Deployment::Sentinel(Box::new(Sentinels::new(name, self.servers.len())));
-        self.pattern = Some(Node::new(master, connect_timeout, replicas));
+    ) -> bool {
+        let Some(voter) = self.group(count, Node::become_sentinel) else { return false };
+        let sentinels = Sentinels::new(name, voter.first, count);
+        let master = Node::new(master, connect_timeout, replicas);
+        self.voters.push(voter.of(Deployment::Sentinel(Box::new(sentinels)), Some(master)));
+        true
+    }
+
+    /// Takes the last `count` voters away, if each of them is a single server. Returns the first of them, to which all these
+    /// servers belong from now on.
+    fn group(&mut self, count: u32, prepare: fn(&mut Node)) -> Option<Voter> {
+        let place = self.voters.len().checked_sub(usize::try_from(count).ok()?)?;
+        if self.voters.get(place..)?.iter().any(|voter| voter.deployment.is_routed()) {
+            return None;
+        }
+        self.voters.truncate(place.saturating_add(1));
+        let voter = self.voters.pop().filter(|_| count > 0)?;
+        self.servers.group(voter.first, voter.id, prepare);
+        Some(voter)
     }
 
     /// The address of a server of a cluster, or of a master, as it was announced.
     pub(crate) fn address(&self, node: NodeId) -> Option<String> {
-        self.deployment.address(node)
+        self.voter_of(node)?.deployment.address(node).map(Address::text)
+    }
+
+    /// The voter of a server.
+    fn voter_of(&self, server: NodeId) -> Option<&Voter> {
+        self.voters.get(self.servers.voter_of(server).place())
+    }
+
+    /// The node of a placement that stands for a server, unless that has several slots.
+    pub(crate) fn voter_id(&self, server: NodeId) -> VoterId {
+        self.servers.voter_of(server)
+    }
+
+    /// The first server of a voter, for which locks wait as long as it is not known which one has them.
+    pub(crate) fn first_of(&self, voter: VoterId) -> NodeId {
+        self.voter(voter.node()).map_or(NodeId(0), |voter| voter.first)
+    }
+
+    /// The voter for which a node of a placement stands.
+    fn voter(&self, node: NodeId) -> Option<&Voter> {
+        self.voters.get(place(node, &self.voters))
     }
 
     /// The server that a node of the placement stands for, for a lock with these keys. `None` if it is not known.
     pub(crate) fn serving(&self, node: NodeId, keys: &LockKeys) -> Option<&Node> {
-        self.servers.peek(self.server_of(node, keys)?)
+        self.servers.peek(self.server_of(node, Slot::of(keys))?)
     }
 
     /// Lets that server be dialled at once, whatever the backoff.
     pub(crate) fn allow_dial(&mut self, node: NodeId, keys: &LockKeys) {
-        if let Some(server) = self.server_of(node, keys).and_then(|server| self.get(server)) {
+        if let Some(server) = self.server_of(node, Slot::of(keys)).and_then(|server| self.get(server)) {
             server.allow_dial();
         }
     }
 
-    fn server_of(&self, node: NodeId, keys: &LockKeys) -> Option<NodeId> {
-        if self.is_routed() { self.route_of(keys).map(|route| route.node) } else { Some(node) }
-    }
-
-    fn route_of(&self, keys: &LockKeys) -> Option<Route> {
-        self.deployment.route(Slot::of(keys))
+    /// The same, for keys in this slot.
+    pub(super) fn server_of(&self, node: NodeId, slot: Slot) -> Option<NodeId> {
+        let Voter { first, deployment, .. } = self.voter(node)?;
+        if deployment.is_routed() { deployment.route(slot).map(|route| route.node) } else { Some(*first) }
     }
 
     /// Whether the lock is on this server, which is a node of its placement, or stands for one.
     pub(crate) fn is_on(&self, server: NodeId, spec: &impl Placed) -> bool {
-        let is_routed = self.is_routed();
-        spec.placement().nodes().any(|node| match is_routed {
-            true => self.route_of(spec.keys_of(node)).is_some_and(|route| route.node == server),
-            false => node == server,
-        })
+        let is_there = |node| self.server_of(node, Slot::of(spec.keys_of(node))) == Some(server);
+        spec.placement().nodes().any(is_there)
     }
 
-    pub(crate) const fn is_cluster(&self) -> bool {
-        matches!(self.deployment, Deployment::Cluster(_))
+    /// Whether a voter is a cluster.
+    pub(crate) fn has_cluster(&self) -> bool {
+        self.voters.iter().any(|voter| matches!(voter.deployment, Deployment::Cluster(_)))
     }
 
-    /// Whether the server of a lock may become another one.
-    pub(crate) const fn is_routed(&self) -> bool {
-        self.deployment.is_routed()
+    /// Whether the server for which a node of a placement stands may become another one.
+    pub(crate) fn is_routed(&self, node: NodeId) -> bool {
+        self.voter(node).is_some_and(|voter| voter.deployment.is_routed())
     }
 
     /// Whether the server that answers is still the one that was to be asked. The answer of a former one does not count: it
     /// may not know yet that it was replaced.
     pub(crate) fn is_current(&self, tag: Tag, keys: &LockKeys) -> bool {
-        !self.is_routed() || self.route_of(keys).is_some_and(|route| route.epoch == tag.epoch)
+        self.voter(tag.node).is_none_or(|Voter { deployment, .. }| {
+            let is_route = |route: Route| route.epoch == tag.epoch;
+            !deployment.is_routed() || deployment.route(Slot::of(keys)).is_some_and(is_route)
+        })
     }
 
-    /// Whether a lock has keys in one of the slots.
-    pub(crate) fn is_in(&self, spec: &impl Placed, slots: &[Slots]) -> bool {
+    /// Whether a lock has keys in one of these slots. Among several votes, it has the same keys at each.
+    pub(crate) fn is_in(spec: &impl Placed, slots: &[Slots]) -> bool {
         spec.placement().nodes().any(|node| {
             let slot = Slot::of(spec.keys_of(node));
             slots.iter().any(|&(first, last)| first <= slot && slot <= last)
@@ -109,47 +143,69 @@ impl Topology {
         keys: Option<&LockKeys>,
         error: &NodeError,
     ) -> Option<Redirected> {
-        let Self { deployment: Deployment::Cluster(cluster), servers, pattern, .. } = self else {
+        let (voter, servers) = self.voter_of_mut(from)?;
+        let &mut Voter { deployment: Deployment::Cluster(ref mut cluster), ref pattern, id, first, .. } =
+            voter
+        else {
             return None;
         };
-        let intern = |_| learn(servers, pattern.as_ref());
+        let intern = intern(servers, pattern.as_ref(), id, first);
         cluster.redirect(from, keys.map(Slot::of), error, tag.epoch, intern)
     }
 
-    /// What is known of where locks are may be wrong.
-    pub(crate) fn want_news(&mut self) {
-        self.deployment.want();
+    /// A server of a cluster says that its map has changed, or cannot be used. What is known of where locks are may be wrong.
+    /// False if the server belongs to no cluster.
+    pub(crate) fn want_map(&mut self, from: NodeId) -> bool {
+        match self.voter_of_mut(from) {
+            Some((Voter { deployment: Deployment::Cluster(cluster), .. }, _)) => {
+                cluster.want();
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether a server is of use, as far as is known.
     pub(crate) fn serves(&self, node: NodeId) -> bool {
-        self.deployment.serves(node)
+        self.voter_of(node).is_some_and(|voter| voter.deployment.serves(node))
     }
 
     /// The server cannot be reached. Another one may have its locks now. `needed` says whether anything waits for it.
     pub(crate) fn lost(&mut self, node: NodeId, error: &NodeError, needed: bool) {
-        self.deployment.lose(node, error, needed);
+        if let Some((voter, _)) = self.voter_of_mut(node) {
+            voter.deployment.lose(node, error, needed);
+        }
     }
 
     /// Whether the server is a sentinel.
     pub(crate) fn is_sentinel(&self, node: NodeId) -> bool {
-        matches!(&self.deployment, Deployment::Sentinel(sentinels) if sentinels.is_sentinel(node))
+        self.sentinels_of(node).is_some_and(|sentinels| sentinels.is_sentinel(node))
     }
 
-    /// The master that sentinels name, if it may be connected to.
-    pub(crate) fn master(&self) -> Option<NodeId> {
-        let Deployment::Sentinel(sentinels) = &self.deployment else { return None };
-        sentinels.route().filter(|_| !sentinels.is_in_doubt()).map(|route| route.node)
+    fn sentinels_of(&self, server: NodeId) -> Option<&Sentinels> {
+        match &self.voter_of(server)?.deployment {
+            Deployment::Sentinel(sentinels) => Some(sentinels),
+            _ => None,
+        }
+    }
+
+    /// The master that the sentinels of this voter name, if it may be connected to.
+    pub(crate) fn master(&self, voter: VoterId) -> Option<NodeId> {
+        match &self.voter(voter.node())?.deployment {
+            Deployment::Sentinel(sentinels) => sentinels.master(),
+            _ => None,
+        }
     }
 
     /// Whether the server may be connected to without a command: a master only once the sentinels were asked.
     pub(crate) fn may_redial(&self, node: NodeId) -> bool {
-        !matches!(self.deployment, Deployment::Sentinel(_)) || self.master() == Some(node)
+        self.sentinels_of(node).is_none_or(|sentinels| sentinels.master() == Some(node))
     }
 
     /// Whether an idle connection to the server is to be kept: that of a sentinel as long as the master's, for its announcements.
     pub(crate) fn keeps(&self, node: NodeId) -> bool {
+        let Some(sentinels) = self.sentinels_of(node) else { return false };
         let is_ready = |master| self.servers.peek(master).is_some_and(Node::is_ready);
-        self.is_sentinel(node) && self.master().is_some_and(is_ready)
+        sentinels.is_sentinel(node) && sentinels.master().is_some_and(is_ready)
     }
 }

@@ -16,7 +16,7 @@
 
 use super::{
     RouteNews,
-    address::Address,
+    address::{Address, number},
     cursor::{count, text},
     opinions::{Opinions, Verdict},
     slots::{Route, Slot, SlotMap},
@@ -47,10 +47,10 @@ const MOST_MASTERS: usize = 1024;
 pub(crate) struct Sentinels {
     /// The name under which they know the master.
     name: Box<[u8]>,
-    /// What each of them says. They are the first servers.
+    /// What each of them says.
     opinions: Opinions,
-    /// The addresses of the servers that they named, which follow in this order.
-    addresses: Vec<Address>,
+    /// The servers that they named, in the order of their numbers, with their addresses.
+    masters: Vec<(NodeId, Address)>,
     /// The master, which has all slots.
     slots: SlotMap,
     wanted: bool,
@@ -69,12 +69,12 @@ pub(crate) struct Sentinels {
 }
 
 impl Sentinels {
-    /// The first `count` servers are sentinels of this master.
-    pub(crate) fn new(name: &str, count: usize) -> Self {
+    /// The `count` servers from the `first` on are sentinels of this master.
+    pub(crate) fn new(name: &str, first: NodeId, count: u32) -> Self {
         Self {
             name: name.as_bytes().into(),
-            opinions: Opinions::of(count),
-            addresses: Vec::new(),
+            opinions: Opinions::of(first, count),
+            masters: Vec::new(),
             slots: SlotMap::default(),
             wanted: false,
             lost: false,
@@ -92,18 +92,27 @@ impl Sentinels {
         [b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", &self.name]
     }
 
-    pub(crate) fn count(&self) -> usize {
-        self.opinions.count()
+    /// The sentinels.
+    pub(crate) fn all(&self) -> impl Iterator<Item = NodeId> + use<> {
+        self.opinions.sentinels()
     }
 
     /// The address of a server that the sentinels named.
     pub(crate) fn address(&self, node: NodeId) -> Option<&Address> {
-        self.addresses.get(usize::try_from(node.0).ok()?.checked_sub(self.count())?)
+        let place = self.masters.binary_search_by_key(&node, |&(node, _)| node).ok()?;
+        self.masters.get(place).map(|(_, address)| address)
     }
 
     /// The master, if it is known.
     pub(crate) fn route(&self) -> Option<Route> {
         self.slots.get(Slot::FIRST)
+    }
+
+    /// Whether both have the same master.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let master = |of: &Self| of.route().and_then(|route| of.address(route.node).cloned());
+        let own = master(self);
+        own.is_some() && own == master(other)
     }
 
     fn is_master(&self, node: NodeId) -> bool {
@@ -112,7 +121,7 @@ impl Sentinels {
 
     /// Whether the server is of use: the master, or a sentinel.
     pub(crate) fn serves(&self, node: NodeId) -> bool {
-        self.is_master(node) || usize::try_from(node.0).is_ok_and(|at| at < self.count())
+        self.is_master(node) || self.is_sentinel(node)
     }
 
     /// The sentinels are to be asked, because there may be another master.
@@ -142,6 +151,11 @@ impl Sentinels {
     /// Whether the sentinels must be asked before the master is connected to.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubted || self.route().is_none()
+    }
+
+    /// The master, if it may be connected to.
+    pub(crate) fn master(&self) -> Option<NodeId> {
+        self.route().filter(|_| !self.is_in_doubt()).map(|route| route.node)
     }
 
     /// The lock waits for what the sentinels say.
@@ -177,7 +191,7 @@ impl Sentinels {
 
     /// Whether this sentinel is to be asked once it is connected. It may have missed an announcement in any case.
     pub(crate) fn is_sentinel(&self, node: NodeId) -> bool {
-        usize::try_from(node.0).is_ok_and(|at| at < self.count())
+        self.opinions.has(node)
     }
 
     /// Ends a turn of questions that has waited long enough, as is `believed`.
@@ -195,19 +209,19 @@ impl Sentinels {
         self.settle(entropy, now)
     }
 
-    /// A sentinel answered with this frame. `intern` returns the number of a server with a new address.
+    /// A sentinel answered with this frame. `intern` returns the number of a new server.
     pub(crate) fn hear(
         &mut self,
         from: NodeId,
         frame: &[u8],
-        intern: impl FnMut() -> NodeId,
+        mut intern: impl FnMut() -> NodeId,
         entropy: &mut dyn Entropy,
         now: Instant,
     ) -> Option<RouteNews> {
         let odd = || NodeError::Protocol("the sentinel's answer is no address".into());
         let said = match read(frame) {
             Some(None) => Ok(None),
-            Some(Some(address)) => self.number(address, intern).map(Some).ok_or_else(odd),
+            Some(Some(address)) => self.number(address, &mut intern).map(Some).ok_or_else(odd),
             None => Err(odd()),
         };
         self.note(from, said, entropy, now)
@@ -255,15 +269,8 @@ impl Sentinels {
     }
 
     /// The number of the server with this address.
-    fn number(&mut self, address: Address, mut intern: impl FnMut() -> NodeId) -> Option<NodeId> {
-        if let Some(at) = self.addresses.iter().position(|known| *known == address) {
-            return u32::try_from(at.checked_add(self.count())?).ok().map(NodeId);
-        }
-        if self.addresses.len() >= MOST_MASTERS {
-            return None;
-        }
-        self.addresses.push(address);
-        Some(intern())
+    fn number(&mut self, address: Address, intern: &mut impl FnMut() -> NodeId) -> Option<NodeId> {
+        number(&mut self.masters, address, MOST_MASTERS, intern)
     }
 
     /// Notes what a sentinel says.

@@ -5,11 +5,14 @@
 use crate::{
     id::{ConnectionId, NodeId},
     node::Node,
+    topology::VoterId,
 };
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Servers {
     list: Vec<Node>,
+    /// The voter to which each belongs, by the same index.
+    voters: Vec<VoterId>,
     /// Those whose deadlines may have changed, sorted.
     touched: Vec<NodeId>,
     /// Those that may have bytes to write, sorted.
@@ -53,8 +56,9 @@ impl Dials {
 }
 
 impl Servers {
-    pub(super) fn add(&mut self, server: Node) -> NodeId {
+    pub(super) fn add(&mut self, server: Node, voter: VoterId) -> NodeId {
         self.list.push(server);
+        self.voters.push(voter);
         NodeId(u32::try_from(self.list.len().saturating_sub(1)).unwrap_or(u32::MAX))
     }
 
@@ -66,9 +70,15 @@ impl Servers {
         self.list.iter()
     }
 
-    /// Every server, to prepare it before the first lock.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Node> {
-        self.list.iter_mut()
+    /// The voter to which a server belongs.
+    pub(super) fn voter_of(&self, server: NodeId) -> VoterId {
+        self.voters.get(index(server)).copied().unwrap_or_default()
+    }
+
+    /// Prepares the servers from the `first` on, which belong to this voter from now on.
+    pub(super) fn group(&mut self, first: NodeId, voter: VoterId, prepare: fn(&mut Node)) {
+        self.list.iter_mut().skip(index(first)).for_each(prepare);
+        self.voters.iter_mut().skip(index(first)).for_each(|of| *of = voter);
     }
 
     /// A server, to look at.

@@ -7,16 +7,16 @@
 
 use super::{Placed, Slot, Topology};
 use crate::{
-    id::LockId,
+    id::{LockId, NodeId},
     node::Node,
     script::{LockKeys, client_of_slot, wake_channel},
     time::Instant,
 };
 
 impl Topology {
-    /// Whether wake-ups are published on shard channels.
+    /// Whether wake-ups are published on shard channels. With several votes there are none.
     pub(crate) fn is_sharded(&self) -> bool {
-        self.sharded && self.is_cluster()
+        self.sharded && !self.has_several_votes() && self.has_cluster()
     }
 
     /// The client as registrations in the slot of these keys name it.
@@ -74,8 +74,8 @@ impl Topology {
     }
 
     fn server_of_slot(&mut self, slot: Slot) -> Option<&mut Node> {
-        let route = self.deployment.route(slot)?;
-        self.get(route.node)
+        let server = self.server_of(NodeId(0), slot)?;
+        self.get(server)
     }
 
     /// Whether wake-ups for keys would arrive if the client listened for them.
@@ -84,7 +84,7 @@ impl Topology {
             return false;
         }
         let slot = Slot::of(keys);
-        let server = self.deployment.route(slot).and_then(|route| self.servers.peek(route.node));
+        let server = self.server_of(NodeId(0), slot).and_then(|server| self.servers.peek(server));
         server.is_some_and(|server| server.is_deaf(slot.0))
     }
 

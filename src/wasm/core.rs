@@ -86,24 +86,37 @@ impl Core {
         self.engine.add_node(Endpoint { user, password, database, transport }).0
     }
 
-    /// Makes the servers that were added the seeds of one cluster, which announces them with these `addresses`: `host:port`,
+    /// Makes the last servers that were added the seeds of one cluster, which announces them with these `addresses`: `host:port`,
     /// one per line, in order. Returns whether they were taken. `poll` then names servers that were never added: `address`
     /// tells where these are.
     pub fn cluster(&mut self, addresses: &str) -> bool {
         self.engine.form_cluster(addresses)
     }
 
-    /// Makes the servers that were added sentinels, which know the master by this name; the other arguments are as in `add_node`,
-    /// for the master.
-    pub fn sentinels(&mut self, name: &str, user: String, password: String, database: u32) {
+    /// Makes the last `count` servers that were added sentinels, which know the master by this name; the other arguments are as in
+    /// `add_node`, for the master. Returns false if there are not as many.
+    pub fn sentinels(
+        &mut self,
+        count: u32,
+        name: &str,
+        user: String,
+        password: String,
+        database: u32,
+    ) -> bool {
         let master = Endpoint { user, password, database, transport: Transport::Stream };
-        self.engine.follow_sentinels(name, master);
+        self.engine.follow_sentinels(name, count, master)
     }
 
     /// The address of a server that was announced: `host:port`, where an IPv6 address has no brackets. Empty for others.
     #[must_use]
     pub fn address(&self, node: u32) -> String {
         self.engine.address(NodeId(node)).unwrap_or_default()
+    }
+
+    /// The place among the voters of the one to which a server belongs: each server that was added, or group of them, is one.
+    #[must_use]
+    pub fn voter(&self, node: u32) -> u32 {
+        self.engine.voter(NodeId(node))
     }
 
     /// Sets whether `poll` also returns the records for observers. By default, and without observers, the only one is the
@@ -324,6 +337,7 @@ fn error(invalid: InvalidRequest) -> JsValue {
         | InvalidRequest::EmptyKey
         | InvalidRequest::ReservedKey
         | InvalidRequest::FairOnSeveral
-        | InvalidRequest::FairInSlots => TypeError::new(text).into(),
+        | InvalidRequest::FairInSlots
+        | InvalidRequest::SlotsOnSeveral => TypeError::new(text).into(),
     }
 }

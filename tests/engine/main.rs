@@ -21,6 +21,7 @@ mod dialect;
 mod early;
 mod extend_verify;
 mod fair;
+mod groups;
 mod growth;
 mod idle;
 mod losing;
@@ -56,5 +57,7 @@ mod memory;
 mod network;
 #[path = "../world/sentinels.rs"]
 mod sentinels;
+#[path = "../world/vote_groups.rs"]
+mod vote_groups;
 #[path = "../world/mod.rs"]
 mod world;

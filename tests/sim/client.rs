@@ -79,7 +79,9 @@ impl SimClient {
         }
         match settings.cluster {
             None => {}
-            Some(cluster) if cluster.has_sentinels() => engine.follow_sentinels(MASTER, endpoint()),
+            Some(cluster) if cluster.has_sentinels() => {
+                assert!(engine.follow_sentinels(MASTER, cluster.sentinels as u32, endpoint()));
+            }
             Some(cluster) => {
                 let seeds: Vec<_> = cluster.seeds_of(index, settings.servers).map(address).collect();
                 assert!(engine.form_cluster(&seeds.join("\n")), "{seeds:?}");

@@ -22,6 +22,23 @@ pub fn slot_of(key: &str) -> u16 {
     redis_keyslot(key.as_bytes())
 }
 
+/// A node of a cluster of `count`, the first of which are masters with equal shares of the slots.
+pub fn server(me: usize, masters: usize, count: usize) -> Server {
+    let mut view = ClusterView::new(name(me));
+    for other in 0..count {
+        let master = (other >= masters).then(|| name(other % masters));
+        let port = FIRST_PORT + other as u16;
+        view.set_node(name(other), ClusterNode { master, ..ClusterNode::new("10.0.0.1", port) });
+    }
+    for master in 0..masters {
+        let first = |master: usize| (16_384 * master / masters) as u16;
+        view.set_owner(first(master)..=first(master + 1) - 1, Some(name(master)));
+    }
+    let mut memory = Server::new();
+    memory.set_cluster(Some(view));
+    memory
+}
+
 /// A cluster, and one client.
 pub struct Cluster(Deployment);
 
@@ -52,28 +69,13 @@ impl Cluster {
 
     /// The same for a client that knows these servers, one per line.
     pub fn knowing(seeds: &str, masters: usize, replicas: usize, policy: &Policy) -> Self {
-        let count = masters * (1 + replicas);
-        let server = |me| {
-            let mut view = ClusterView::new(name(me));
-            for other in 0..count {
-                let master = (other >= masters).then(|| name(other % masters));
-                let port = FIRST_PORT + other as u16;
-                view.set_node(name(other), ClusterNode { master, ..ClusterNode::new("10.0.0.1", port) });
-            }
-            for master in 0..masters {
-                let first = |master: usize| (16_384 * master / masters) as u16;
-                view.set_owner(first(master)..=first(master + 1) - 1, Some(name(master)));
-            }
-            let mut memory = Server::new();
-            memory.set_cluster(Some(view));
-            memory
-        };
         let mut engine = Engine::new(policy.clone(), Seeded(42));
         for _ in seeds.lines() {
             engine.add_node(Endpoint::default());
         }
         assert!(engine.form_cluster(seeds));
-        Self(Deployment::new(engine, (0..count).map(server)))
+        let count = masters * (1 + replicas);
+        Self(Deployment::new(engine, (0..count).map(|me| server(me, masters, count))))
     }
 
     /// The node that has a key's slot, in its own view.

@@ -38,6 +38,13 @@ pub struct Node {
     pub dialled: usize,
 }
 
+impl Node {
+    /// A server in memory.
+    pub fn new(memory: Server) -> Self {
+        Self { memory, mode: Mode::Up, inbox: Vec::new(), heard: Vec::new(), dialled: 0 }
+    }
+}
+
 /// Servers, and one client.
 pub struct Deployment {
     pub now: Instant,
@@ -55,10 +62,9 @@ pub struct Deployment {
 impl Deployment {
     /// Servers at consecutive ports, from [`FIRST_PORT`] on. Those that the engine knows without an address are the last ones.
     pub fn new(engine: Engine<Seeded>, servers: impl Iterator<Item = Server>) -> Self {
-        let node = |memory| Node { memory, mode: Mode::Up, inbox: Vec::new(), heard: Vec::new(), dialled: 0 };
         Self {
             now: at(1000),
-            nodes: servers.map(node).collect(),
+            nodes: servers.map(Node::new).collect(),
             engine,
             links: BTreeMap::new(),
             events: Vec::new(),

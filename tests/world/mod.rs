@@ -7,7 +7,7 @@
 //! - `request.rs`: requests and times. `seeded.rs`: entropy that repeats.
 //!
 //! `memory.rs` (memory servers), `network.rs` (clients and servers with links that delay and fail) and `deployment.rs`
-//! (servers that may stop, as `cluster.rs` and `sentinels.rs` have them) need the crate's `memory` feature, which the fuzz
+//! (servers that may stop, as `cluster.rs`, `sentinels.rs` and `vote_groups.rs` have them) need the crate's `memory` feature, which the fuzz
 //! targets are built without: a test that wants them names them beside this module.
 #![allow(dead_code, unused_imports, reason = "every test uses a part of it")]
 #![allow(

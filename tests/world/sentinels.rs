@@ -45,7 +45,7 @@ impl Sentinels {
         for _ in 0..sentinels {
             engine.add_node(Endpoint::default());
         }
-        engine.follow_sentinels(NAME, Endpoint::default());
+        assert!(engine.follow_sentinels(NAME, sentinels as u32, Endpoint::default()));
         let server = |me| {
             let mut memory = Server::new();
             if me >= servers {

@@ -20,20 +20,22 @@ export interface Core {
    */
   add_node(user: string, password: string, database: number, commands: boolean, independent: boolean): number;
   /**
-   * The servers that were added are seeds of one cluster. `addresses` are theirs as the cluster announces them, `host:port`, one
-   * per line, in order. Comes after every `add_node`, before anything else. Returns whether all are addresses.
+   * The last servers that were added are seeds of one cluster. `addresses` are theirs as the cluster announces them, `host:port`, one
+   * per line, in order. Comes before anything else but `add_node` and `sentinels`. Returns whether there are as many, and all are addresses.
    */
   cluster(addresses: string): boolean;
   /**
-   * The servers that were added are sentinels, which know the master by this name; the other arguments are as in `add_node`, for
-   * the master. Comes after every `add_node`, before anything else.
+   * The last `count` servers that were added are sentinels, which know the master by this name; the other arguments are as in
+   * `add_node`, for the master. False if there are not as many. Comes before anything else but `add_node` and `cluster`.
    */
-  sentinels(name: string, user: string, password: string, database: number): void;
+  sentinels(count: number, name: string, user: string, password: string, database: number): boolean;
   /**
    * The address of a server that was announced, by a cluster or a sentinel, `host:port`: an IPv6 host has no brackets, and the
    * port follows the last colon. It never changes. Empty for all other servers; but the seeds of a cluster have one.
    */
   address(node: number): string;
+  /** The place among the voters of the one to which a server belongs: each server that was added, or group of them, is one. */
+  voter(node: number): number;
   /**
    * The address of the room: at least `length` bytes for what `acquire` and `received` take. It holds until the next call of
    * `room`.

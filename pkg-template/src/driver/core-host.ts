@@ -5,6 +5,7 @@ import type { Core, Instance } from "../core/redlatch_core.js";
 import { encode } from "../core/utf8.js";
 import { InternalError } from "../errors/errors.js";
 import type { Settings } from "../options/client.js";
+import type { Voter } from "../options/deployment.js";
 import type { Request } from "../options/request.js";
 import { type CoreState, finalState } from "./inspect.js";
 
@@ -154,11 +155,11 @@ export class CoreHost {
     return typeof owed === "number" ? owed : 0;
   }
 
-  /** The announced address of a server that the core has learnt of; empty if it knows none. */
-  address(node: number): string {
-    if (this.#running === undefined) return "";
-    const address = this.feed((core) => core.address(node));
-    return typeof address === "string" ? address : "";
+  /** The place among the voters, and the announced address, of a server that the core has learnt of; undefined for others. */
+  announced(node: number): { voter: number; address: string } | undefined {
+    if (this.#running === undefined) return undefined;
+    const announced = this.feed((core) => ({ voter: core.voter(node), address: core.address(node) }));
+    return announced instanceof InternalError || announced.address === "" ? undefined : announced;
   }
 
   /** Sets whether the core reports what only observers want to know. */
@@ -194,7 +195,7 @@ export class CoreHost {
   #build(): Running {
     const { drift, retryMin, retryMax, nodeTimeout, connectTimeout, prefix, label, replicas } =
       this.#settings;
-    const { nodes, deployment } = this.#settings;
+    const { voters } = this.#settings;
     const instance = this.#load();
     const core = new instance.Core(
       drift,
@@ -205,21 +206,13 @@ export class CoreHost {
       encode(prefix),
       label,
       replicas,
-      deployment?.kind === "cluster" && deployment.sharded,
+      voters.some(({ deployment }) => deployment?.kind === "cluster" && deployment.sharded),
     );
     const memory = new CoreMemory(core, instance.memory);
     // First, because the next calls may trap.
     this.#running = { instance, core, memory, records: new Records(core, memory) };
     if (this.#observed) core.observe(true);
-    for (const { user, password, database, transport } of nodes) {
-      const { carrier, independent = false } = transport;
-      core.add_node(user, password, database, carrier === "commands", independent);
-    }
-    if (deployment?.kind === "sentinel") {
-      const { user, password, database } = deployment.pattern;
-      core.sentinels(deployment.master, user, password, database);
-    } else if (deployment !== undefined && !core.cluster(deployment.addresses))
-      throw new InternalError("the core did not take the addresses of the cluster");
+    for (const voter of voters) addVoter(core, voter);
     return this.#running;
   }
 
@@ -237,4 +230,19 @@ export class CoreHost {
     this.#trapped(internal);
     return internal;
   }
+}
+
+/** Adds the servers of a voter. */
+function addVoter(core: Core, { nodes, deployment }: Voter): void {
+  for (const { user, password, database, transport } of nodes) {
+    const { carrier, independent = false } = transport;
+    core.add_node(user, password, database, carrier === "commands", independent);
+  }
+  if (deployment === undefined) return;
+  const { user, password, database } = deployment.pattern;
+  const isTaken =
+    deployment.kind === "sentinel"
+      ? core.sentinels(nodes.length, deployment.master, user, password, database)
+      : core.cluster(deployment.addresses);
+  if (!isTaken) throw new InternalError(`the core did not take the ${deployment.kind}`);
 }

@@ -57,7 +57,7 @@ export class Driver implements LockDriver {
   constructor(settings: Settings, load: CoreLoader) {
     this.#settings = settings;
     this.label = settings.label;
-    this.#servers = new Servers(settings, (index) => this.#host.address(index));
+    this.#servers = new Servers(settings, (index) => this.#host.announced(index));
     const toError = (record: ErrorRecord, call: Call) =>
       toLockError(record, this.#servers, this.wall(), call);
     this.#observer = new Observer(

@@ -1,7 +1,9 @@
 import { nameOfAnnounced } from "../options/announced.js";
 import type { Settings } from "../options/client.js";
+import type { Deployment } from "../options/deployment.js";
 import type { Node } from "../options/nodes.js";
 import type { Address } from "../types/transport.js";
+import type { CoreHost } from "./core-host.js";
 import type { NodeInfo, NodeList } from "./to-error.js";
 
 /** A server: how it is reached, and what is known about it for errors. */
@@ -18,16 +20,18 @@ export interface KnownNode extends NodeInfo {
 /** The servers of a client, by the core's indices: those in its options, then those that the core has learnt of. */
 export class Servers implements NodeList {
   readonly #settings: Settings;
-  /** The announced address of a server that the core has learnt of, or an empty string. */
-  readonly #announced: (index: number) => string;
+  readonly #announced: CoreHost["announced"];
   /** Some that the core has learnt of may be missing. */
   readonly #nodes: (KnownNode | undefined)[];
 
-  constructor(settings: Settings, announced: (index: number) => string) {
+  constructor(settings: Settings, announced: CoreHost["announced"]) {
     this.#settings = settings;
     this.#announced = announced;
-    const logsIn = settings.deployment?.kind !== "sentinel";
-    this.#nodes = settings.nodes.map((node) => this.#known(node, node.name, () => node.address, logsIn));
+    this.#nodes = settings.voters.flatMap(({ nodes, deployment }) =>
+      nodes.map((node) =>
+        known(node, node.name, () => node.address, deployment?.kind, deployment?.kind !== "sentinel"),
+      ),
+    );
   }
 
   get names(): string {
@@ -50,24 +54,26 @@ export class Servers implements NodeList {
   }
 
   #learn(index: number): KnownNode | undefined {
-    const { nodes, deployment } = this.#settings;
-    if (deployment === undefined || index < nodes.length) return undefined;
-    const announced = this.#announced(index);
-    if (announced === "") return undefined;
-    const { pattern, locate } = deployment;
-    const node = this.#known(pattern, nameOfAnnounced(announced), () => locate(announced), true);
+    const { nodes, voters } = this.#settings;
+    const announced = index < nodes.length ? undefined : this.#announced(index);
+    const deployment = announced && voters[announced.voter]?.deployment;
+    if (announced === undefined || deployment === undefined) return undefined;
+    const { address } = announced;
+    const { pattern, locate, kind } = deployment;
+    const node = known(pattern, nameOfAnnounced(address), () => locate(address), kind, true);
     this.#nodes[index] = node;
     return node;
   }
+}
 
-  /** A server like `pattern`, about which nothing is known yet. */
-  #known(
-    { transport, address: { tls } }: Node,
-    name: string,
-    locate: () => Address,
-    logsIn: boolean,
-  ): KnownNode {
-    const cluster = this.#settings.deployment?.kind === "cluster";
-    return { name, transport, tls, cluster, locate, logsIn, lastError: undefined, asking: false };
-  }
+/** A server like `pattern`, about which nothing is known yet. */
+function known(
+  { transport, address: { tls } }: Node,
+  name: string,
+  locate: () => Address,
+  kind: Deployment["kind"] | undefined,
+  logsIn: boolean,
+): KnownNode {
+  const cluster = kind === "cluster";
+  return { name, transport, tls, cluster, locate, logsIn, lastError: undefined, asking: false };
 }

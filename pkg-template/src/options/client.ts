@@ -2,20 +2,19 @@ import type { LockEvent } from "../types/observe.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
-import { parseCluster } from "./cluster.js";
-import type { Deployment } from "./deployment.js";
-import { NODE_OPTIONS, type Node, parseNodes } from "./nodes.js";
-import { parseSentinel } from "./sentinel.js";
+import { NODE_OPTIONS, type Node } from "./nodes.js";
 import { check, duration, integerWithin, numberWithin, optionsOf, show } from "./validate.js";
+import { parseGroup, parseVoters, type Voter } from "./voters.js";
 
 const SHORTEST_TTL = 100;
 const MOST_REPLICAS = 1_000;
 
 /** A client's options, checked and complete. */
 export interface Settings {
-  /** At least one server. Without a deployment, several are independent. */
+  /** At least one. With several, every lock is a Redlock. */
+  readonly voters: readonly Voter[];
+  /** The servers of all voters, in the same order. */
   readonly nodes: readonly Node[];
-  readonly deployment: Deployment | undefined;
   /** Whether every lock is a Redlock. */
   readonly isRedlock: boolean;
   /** The text with which every request is refused, if a server's URL is not set. */
@@ -43,8 +42,6 @@ export interface Settings {
 const CLIENT_OPTIONS = new Set<string>([
   ...NODE_OPTIONS,
   "nodes",
-  "cluster",
-  "sentinel",
   "credentials",
   "allowPlaintextAuth",
   "prefix",
@@ -72,16 +69,17 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   const object = typeof given === "string" || given === undefined ? { url: given } : given;
   const options = optionsOf<ClientOptions>("createClient", object, CLIENT_OPTIONS);
   const { min, max } = parseRetry(options.retry);
-  const deployed = parseCluster(options, sockets) ?? parseSentinel(options, sockets);
-  const nodes = deployed?.nodes ?? parseNodes(options, sockets);
+  const group = parseGroup(options, sockets);
+  const voters = group === undefined ? parseVoters(options, sockets) : [group];
+  const nodes = voters.flatMap((voter) => voter.nodes);
   const ways = (["url", "nodes", "cluster", "sentinel"] as const).filter(
     (name) => options[name] !== undefined,
   );
   if (ways.length > 1) throw new TypeError(`${ways.join(" and ")} are mutually exclusive; give one of them`);
   return {
+    voters,
     nodes,
-    deployment: deployed?.deployment,
-    isRedlock: deployed === undefined && nodes.length > 1,
+    isRedlock: voters.length > 1,
     missing: nodes.find(({ missing }) => missing !== undefined)?.missing,
     credentials: parseCredentials(options.credentials),
     prefix: check("prefix", options.prefix, "string", "lock:"),

@@ -2,7 +2,7 @@ import type { ClusterOptions } from "../types/cluster.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions } from "../types/types.js";
 import { parseAnnouncing } from "./announced.js";
-import { type Deployed, parseServers, refuseLeading } from "./deployment.js";
+import { parseServers, refuseLeading, type Voter } from "./deployment.js";
 import { type Node, parseDefaults } from "./nodes.js";
 import { severalOf } from "./several.js";
 import { parseTls, uselessTls } from "./tls.js";
@@ -17,31 +17,39 @@ const OPTIONS = new Set<string>([
   "sharded",
 ] satisfies (keyof ClusterOptions)[]);
 
-/** Checks the options of a cluster; undefined if they name none. `sockets` are the runtime's own, if it has any. */
-export function parseCluster(options: ClientOptions, sockets: Transport | undefined): Deployed | undefined {
+/**
+ * Checks the options of a cluster; undefined if they name none. `sockets` are the runtime's own, if it has any. Errors name
+ * options with `at` before them.
+ */
+export function parseCluster(
+  options: ClientOptions,
+  sockets: Transport | undefined,
+  at: string,
+): Voter | undefined {
   const { url, cluster } = options;
-  const several = severalOf(url);
+  const option = `${at}cluster`;
+  const several = severalOf(url, `${at}url`);
   const listed = several?.kind === "cluster" ? several.seeds : undefined;
   if (cluster === undefined && listed === undefined) return undefined;
   const isShort =
     listed !== undefined || typeof cluster !== "object" || cluster === null || Array.isArray(cluster);
-  const name = isShort ? "cluster" : "cluster.seeds";
+  const name = isShort ? option : `${option}.seeds`;
   const { seeds, tls, sharded, ...others } = isShort
     ? { seeds: listed ?? cluster }
-    : optionsOf<ClusterOptions>("cluster", cluster, OPTIONS);
+    : optionsOf<ClusterOptions>(option, cluster, OPTIONS);
   const defaults = parseDefaults(options, sockets);
-  const ownTls = parseTls(tls, "cluster.tls");
+  const ownTls = parseTls(tls, `${option}.tls`);
   const all = { ...defaults, tls: ownTls ?? defaults.tls };
-  refuseLeading("cluster", all.transport);
-  const nameAt = (index: number) => (listed === undefined ? `${name}[${index}]` : "url");
+  refuseLeading(option, all.transport);
+  const nameAt = (index: number) => (listed === undefined ? `${name}[${index}]` : `${at}url`);
   const nodes = parseServers(name, seeds, nameAt, all);
   const [first] = nodes;
-  const announcing = parseAnnouncing({ option: "cluster", names: "the cluster names" }, others);
-  const isSharded = check("cluster.sharded", sharded, "boolean", false);
+  const announcing = parseAnnouncing({ option, names: "the cluster names" }, others);
+  const isSharded = check(`${option}.sharded`, sharded, "boolean", false);
   if (nodes.some(({ missing }) => missing !== undefined)) return { nodes, deployment: undefined };
 
   if (all.tls !== undefined && !first.address.tls)
-    throw uselessTls(ownTls === undefined ? "tls" : "cluster.tls");
+    throw uselessTls(ownTls === undefined ? "tls" : `${option}.tls`);
   // As servers write it: an IPv6 host has no brackets.
   const addresses = nodes.map(({ address }) => {
     const { host, port } = announcing.translation.announced(address);

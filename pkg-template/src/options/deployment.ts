@@ -3,7 +3,7 @@ import type { Locate } from "./announced.js";
 import { type Defaults, type Node, parseNode } from "./nodes.js";
 import { check, kindOf } from "./validate.js";
 
-/** How a client's servers belong together, and what it needs to know of those that are only announced. */
+/** How the servers of a group belong together, and what the client needs to know of those that are only announced. */
 export type Deployment = {
   /** What such a server is like. */
   readonly pattern: Node;
@@ -23,8 +23,9 @@ export type Deployment = {
     }
 );
 
-/** The servers in a client's options; without a deployment if the URL of one of them is not set. */
-export interface Deployed {
+/** A vote: a server, or a group of them. A group has no deployment if the URL of one of its servers is not set. */
+export interface Voter {
+  /** The servers in the options. */
   readonly nodes: readonly Node[];
   readonly deployment: Deployment | undefined;
 }
@@ -45,7 +46,7 @@ export function parseServers(
 }
 
 /** Such a transport cannot lead to servers that are only announced. */
-export function refuseLeading(option: "cluster" | "sentinel", transport: Transport | undefined): void {
+export function refuseLeading(option: string, transport: Transport | undefined): void {
   if (transport === undefined || (transport.carrier !== "commands" && transport.name === undefined)) return;
   throw new TypeError(
     `${option} needs a transport to any address; a client behind fromCommand finds its servers itself: leave ${option} out`,

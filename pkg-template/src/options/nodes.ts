@@ -14,7 +14,13 @@ export interface Node extends Endpoint {
   readonly missing: string | undefined;
 }
 
-export const NODE_OPTIONS = ["url", "tls", "transport"] as const satisfies (keyof NodeOptions)[];
+export const NODE_OPTIONS = [
+  "url",
+  "tls",
+  "transport",
+  "cluster",
+  "sentinel",
+] as const satisfies (keyof NodeOptions)[];
 const KNOWN = new Set<string>(NODE_OPTIONS);
 
 /** The defaults for all nodes. */
@@ -41,50 +47,21 @@ export function parseDefaults(options: ClientOptions, sockets: Transport | undef
   };
 }
 
-/** Checks the options that name a client's servers, each by itself. */
-export function parseNodes(options: ClientOptions, sockets: Transport | undefined): Node[] {
-  const defaults = parseDefaults(options, sockets);
-  const { url, nodes } = options;
-  if (nodes === undefined) {
-    const node = "url" in options ? { url } : {};
-    return withTls([parseNode(node, "", defaults)], defaults);
-  }
-  if (!Array.isArray(nodes)) throw new TypeError(`nodes must be an array of URLs; got ${kindOf(nodes)}`);
-  if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
-  const given = Array.from(nodes as unknown[]);
-  const parsed = given.map((node, index) => parseNode(node, `nodes[${index}]`, defaults));
-  refuseTwins(parsed);
-  return withTls(parsed, defaults);
-}
-
 /** An application that sets TLS options must not end up without TLS because of a missing "s" in the URL. */
-function withTls(nodes: Node[], { tls }: Defaults): Node[] {
+export function refuseUselessTls(nodes: readonly Node[], { tls }: Defaults): void {
   const useful =
     nodes.some(({ missing }) => missing !== undefined) ||
     (nodes.some(({ address }) => address.tls) &&
       nodes.every(({ address }) => address.tls || isLocal(address)));
-  if (tls === undefined || useful) return nodes;
-  throw uselessTls("tls");
+  if (tls !== undefined && !useful) throw uselessTls("tls");
 }
 
-/** A server that is listed twice would have two votes, and two clients could each win a majority. */
-function refuseTwins(nodes: readonly Node[]): void {
-  const seen = new Map<unknown, number>();
-  nodes.forEach((node, index) => {
-    const { address, name, transport, missing } = node;
-    if (missing !== undefined) return;
-    // A transport of single commands leads to its client's server, whatever the URL; so does a transport with a name.
-    const byTransport =
-      transport.carrier === "commands" || transport.name !== undefined || address === localEndpoint.address;
-    const same = byTransport ? transport : (address.path ?? name.toLowerCase());
-    const other = seen.get(same);
-    if (other !== undefined) {
-      throw new RangeError(
-        `nodes[${index}] is the same server as nodes[${other}] (${name}); all servers must be independent`,
-      );
-    }
-    seen.set(same, index);
-  });
+/** Equal for nodes that are the same server, as far as their options say. */
+export function identityOf({ address, name, transport }: Node): unknown {
+  // A transport of single commands leads to its client's server, whatever the URL; so does a transport with a name.
+  const byTransport =
+    transport.carrier === "commands" || transport.name !== undefined || address === localEndpoint.address;
+  return byTransport ? transport : (address.path ?? name.toLowerCase());
 }
 
 /** Checks one server; `name` is the option's name in errors, `""` for the client's own options. */

@@ -2,7 +2,7 @@ import type { SentinelOptions } from "../types/sentinel.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions } from "../types/types.js";
 import { parseAnnouncing } from "./announced.js";
-import { type Deployed, parseServers, refuseLeading } from "./deployment.js";
+import { parseServers, refuseLeading, type Voter } from "./deployment.js";
 import { type Defaults, type Node, parseDefaults, parseNode } from "./nodes.js";
 import { severalOf } from "./several.js";
 import { parseTls, uselessTls } from "./tls.js";
@@ -21,39 +21,47 @@ const OPTIONS = new Set<string>([
 /** Where sentinels listen by default. */
 const PORT = 26379;
 
-/** Checks the options of sentinels; undefined if they name none. `sockets` are the runtime's own, if it has any. */
-export function parseSentinel(options: ClientOptions, sockets: Transport | undefined): Deployed | undefined {
-  const several = severalOf(options.url);
+/**
+ * Checks the options of sentinels; undefined if they name none. `sockets` are the runtime's own, if it has any. Errors name
+ * options with `at` before them.
+ */
+export function parseSentinel(
+  options: ClientOptions,
+  sockets: Transport | undefined,
+  at: string,
+): Voter | undefined {
+  const option = `${at}sentinel`;
+  const several = severalOf(options.url, `${at}url`);
   const listed = several?.kind === "sentinel" ? several.options : undefined;
   const given = listed ?? options.sentinel;
   if (given === undefined) return undefined;
   if (typeof given === "string")
-    throw new TypeError("sentinel must be an object with name and sentinels; got a string");
-  const { name, sentinels, url, tls, ...others } = optionsOf<SentinelOptions>("sentinel", given, OPTIONS);
+    throw new TypeError(`${option} must be an object with name and sentinels; got a string`);
+  const { name, sentinels, url, tls, ...others } = optionsOf<SentinelOptions>(option, given, OPTIONS);
   const defaults = parseDefaults(options, sockets);
-  const ownTls = parseTls(tls, "sentinel.tls");
+  const ownTls = parseTls(tls, `${option}.tls`);
   const all = { ...defaults, tls: ownTls ?? defaults.tls };
-  refuseLeading("sentinel", all.transport);
-  const nameAt = (index: number) => (listed === undefined ? `sentinel.sentinels[${index}]` : "url");
-  const nodes = parseServers("sentinel.sentinels", sentinels, nameAt, {
+  refuseLeading(option, all.transport);
+  const nameAt = (index: number) => (listed === undefined ? `${option}.sentinels[${index}]` : `${at}url`);
+  const nodes = parseServers(`${option}.sentinels`, sentinels, nameAt, {
     ...all,
     // What logs in to the master never goes to a sentinel.
     asksCredentials: false,
     port: PORT,
   });
-  const pattern = parseMaster(url, listed === undefined ? "sentinel.url" : "url", nodes[0], all);
-  const announcing = parseAnnouncing({ option: "sentinel", names: "a sentinel names" }, others);
-  const missing = "name" in given ? unset("sentinel.name", name) : undefined;
+  const pattern = parseMaster(url, listed === undefined ? `${option}.url` : `${at}url`, nodes[0], all);
+  const announcing = parseAnnouncing({ option, names: "a sentinel names" }, others);
+  const missing = "name" in given ? unset(`${option}.name`, name) : undefined;
   if (missing !== undefined) return { nodes: [{ ...pattern, missing }], deployment: undefined };
-  const master = check("sentinel.name", name, "string");
+  const master = check(`${option}.name`, name, "string");
   if (!/^[!-~]+$/.test(master))
-    throw new TypeError(`sentinel.name must be printable ASCII without spaces; got ${show(master)}`);
+    throw new TypeError(`${option}.name must be printable ASCII without spaces; got ${show(master)}`);
   const servers = [...nodes, pattern];
   if (servers.some((server) => server.missing !== undefined))
     return { nodes: servers, deployment: undefined };
 
   if (all.tls !== undefined && !(pattern.address.tls && nodes.every(isProtected)))
-    throw uselessTls(ownTls === undefined ? "tls" : "sentinel.tls");
+    throw uselessTls(ownTls === undefined ? "tls" : `${option}.tls`);
   nodes.forEach((node, index) => {
     const other = nodes.findIndex((each) => each.name.toLowerCase() === node.name.toLowerCase());
     if (other < index)

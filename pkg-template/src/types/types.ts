@@ -35,7 +35,8 @@ export interface ClientOptions {
   allowPlaintextAuth?: boolean | undefined;
   /**
    * The servers, as an alternative to `url`: at least one, each listed once. With two or more, which must be independent
-   * (no replicas of each other), every lock of this client is a Redlock: it is held when a majority has granted it.
+   * (no replicas of each other), every lock of this client is a Redlock: it is held when a majority has granted it. In place of
+   * a server, a whole cluster or a master behind sentinels may have one of the votes.
    */
   nodes?: readonly (string | NodeOptions | undefined)[] | undefined;
   /**
@@ -115,10 +116,17 @@ export interface Credentials {
   password: string;
 }
 
-/** One server in {@link ClientOptions.nodes}. */
+/** One vote in {@link ClientOptions.nodes}: a server, a cluster, or a master behind sentinels. */
 export interface NodeOptions {
   /** As {@link ClientOptions.url}. Required, unless `transport` is given. */
   url?: string | undefined;
+  /**
+   * As {@link ClientOptions.cluster}, in place of `url`: the cluster has one vote. All keys of a lock must be in one slot, and
+   * no server may also belong to another vote: the client then refuses the later one with ServerError SAMESERVERS.
+   */
+  cluster?: ClientOptions["cluster"];
+  /** As {@link ClientOptions.sentinel}, in place of `url`: the master has one vote. */
+  sentinel?: SentinelOptions | undefined;
   /** As {@link ClientOptions.tls}, for this server. */
   tls?: TlsOptions | undefined;
   /** As {@link ClientOptions.transport}, for this server, such as its own client or its own REST endpoint. */

@@ -82,7 +82,7 @@ impl Acquire {
             Input::Timer(Timer::Wait) => self.give_up(cx),
             Input::Cancel => self.end(cx),
             Input::Heard(heard) => {
-                self.moved |= cx.spec.placement.grants_in_turn() && matches!(heard, Heard::Shifted);
+                self.moved |= cx.spec.placement.grants_in_turn() && matches!(heard, Heard::Shifted(_));
                 match self.round.take_if(|round| round.handle(heard, cx)) {
                     Some(round) => self.settle(round, cx),
                     None => Step::Stay(self),
@@ -135,7 +135,9 @@ impl Acquire {
     /// client knows it, to and fro: without a pause, servers that contradict each other would be asked without end.
     fn earliest(&self, cx: &Context<'_>) -> Instant {
         match self.last {
-            AttemptOutcome::Failed(_) if cx.shared.topology.is_cluster() => cx.now.after(cx.policy.retry_min),
+            AttemptOutcome::Failed(_) if cx.shared.topology.has_cluster() => {
+                cx.now.after(cx.policy.retry_min)
+            }
             _ => self.begun.after(WAKE_INTERVAL),
         }
     }

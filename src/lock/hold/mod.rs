@@ -124,8 +124,8 @@ impl Hold {
                 self.operations.queue(if self.renew { Task::Renew } else { Task::Confirm });
                 self.serve(cx)
             }
-            Input::Confirm(server, delay) => {
-                self.confirm(server, delay, cx);
+            Input::Confirm(voter, delay) => {
+                self.confirm(voter, delay, cx);
                 Step::Stay(self)
             }
             Input::Moved => {
@@ -173,14 +173,14 @@ impl Hold {
         }
     }
 
-    /// Asks soon whether the lock still stands on a server, for an extension if it is renewed, unless a round does.
-    fn confirm(&mut self, server: NodeId, delay: Duration, cx: &mut Context<'_>) {
-        if self.round.as_ref().is_some_and(|round| round.is_pending(server)) {
+    /// Asks soon whether a voter still has the lock, for an extension if it is renewed, unless a round does.
+    fn confirm(&mut self, voter: NodeId, delay: Duration, cx: &mut Context<'_>) {
+        if self.round.as_ref().is_some_and(|round| round.is_pending(voter)) {
             return;
         }
         let latest = self.validity.since(cx.now).part(CONFIRMATION_PART);
         // A confirmation that failed in a cluster may itself have moved the slot, as the client knows it, to and fro.
-        let is_again = cx.shared.topology.is_cluster() && self.last.verdict() == Verdict::Unreachable;
+        let is_again = cx.shared.topology.has_cluster() && self.last.verdict() == Verdict::Unreachable;
         let soonest = if is_again { CONFIRMATION_PAUSE } else { Duration::ZERO };
         let at = cx.now.after(delay.min(latest).max(soonest));
         if self.round.is_some() {

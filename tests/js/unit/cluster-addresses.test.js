@@ -8,7 +8,7 @@ const sockets = { connect() {} };
 
 /** `locate` of a client with that cluster. */
 function locatorOf(cluster, more = {}) {
-  return parseClientOptions({ cluster, ...more }, sockets).deployment.locate;
+  return parseClientOptions({ cluster, ...more }, sockets).voters[0].deployment.locate;
 }
 
 /** The host, the port and the name in TLS under which the client connects; or the error's message. */

@@ -6,7 +6,10 @@ import { fromCommand, fromWebSocket } from "../../../pkg/dist/entry/exports.js";
 import { parseClientOptions } from "../../../pkg/dist/options/client.js";
 
 const sockets = { connect() {} };
-const parse = (options) => parseClientOptions(options, sockets);
+function parse(options) {
+  const settings = parseClientOptions(options, sockets);
+  return { ...settings, deployment: settings.voters[0].deployment };
+}
 
 function assertRefused(options, ...says) {
   assert.throws(
@@ -98,12 +101,6 @@ for (const [what, options, ...says] of [
     { cluster: ["redis+cluster://h"] },
     /^cluster\[0\]: the URL of several servers/,
   ],
-  [
-    "the URL of a cluster as a node",
-    { nodes: ["redis+cluster://h"] },
-    /^nodes\[0\]: the URL of several servers/,
-  ],
-  ["a cluster as a node", { nodes: [{ cluster: [SEED] }] }, /^nodes\[0\].*the known options are url, tls/],
   ["a unix socket", { cluster: ["unix:///s"] }, /^cluster\[0\] must have a host and a port/],
   [
     "a host of one link",

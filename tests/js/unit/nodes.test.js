@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { fromCommand, fromRest, fromWebSocket } from "../../../pkg/dist/entry/exports.js";
-import { parseNodes } from "../../../pkg/dist/options/nodes.js";
+import { parseVoters } from "../../../pkg/dist/options/voters.js";
 
 const sockets = { connect() {} };
-const parse = (options) => parseNodes(options, sockets);
+const parse = (options) => parseVoters(options, sockets).flatMap(({ nodes }) => nodes);
 const pem = (what) => `-----BEGIN ${what}-----\ncanary\n-----END ${what}-----\n`;
 const [CA, CERT, KEY] = ["CERTIFICATE", "CERTIFICATE", "PRIVATE KEY"].map(pem);
 const commands = (more) => ({ ...fromCommand(async () => null), ...more });
@@ -228,11 +228,11 @@ for (const [transport, ...says] of [
 
 test("a runtime without sockets says what to give, and needs no URL then", () => {
   assert.throws(
-    () => parseNodes({ url: "redis://h" }, undefined),
+    () => parseVoters({ url: "redis://h" }, undefined),
     /^TypeError: transport is missing: this runtime has no TCP sockets; use fromWebSocket/,
   );
-  assert.throws(() => parseNodes({ nodes: ["redis://h"] }, undefined), /nodes\[0\]\.transport is missing/);
-  assert.equal(parseNodes({ transport: commands() }, undefined).length, 1);
+  assert.throws(() => parseVoters({ nodes: ["redis://h"] }, undefined), /nodes\[0\]\.transport is missing/);
+  assert.equal(parseVoters({ transport: commands() }, undefined).length, 1);
 });
 
 test("what a transport cannot serve is refused before it is dialled", () => {

@@ -6,7 +6,10 @@ import { fromCommand } from "../../../pkg/dist/entry/exports.js";
 import { parseClientOptions } from "../../../pkg/dist/options/client.js";
 
 const sockets = { connect() {} };
-const parse = (options) => parseClientOptions(options, sockets);
+function parse(options) {
+  const settings = parseClientOptions(options, sockets);
+  return { ...settings, deployment: settings.voters[0].deployment };
+}
 
 function assertRefused(options, ...says) {
   assert.throws(
@@ -224,11 +227,6 @@ for (const [what, options, ...says] of [
     "a natMap of another kind",
     { sentinel: { name, sentinels: [SENTINEL], natMap: 5 } },
     /^sentinel\.natMap must be an object/,
-  ],
-  [
-    "their URL as a node",
-    { nodes: ["redis+sentinel://h?name=m"] },
-    /^nodes\[0\]: the URL of several servers/,
   ],
   [
     "another client",

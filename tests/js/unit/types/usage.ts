@@ -76,8 +76,14 @@ createClient({ cluster: "redis://a" });
 createClient({ cluster: { seeds: [], allow: async () => true } });
 // @ts-expect-error: a map leads to addresses
 createClient({ cluster: { seeds: [], natMap: { "a:1": 2 } } });
-// @ts-expect-error: no cluster within a Redlock yet
-createClient({ nodes: [{ cluster: ["redis://a"] }] });
+createClient({
+  nodes: [
+    { cluster: ["redis://a"] },
+    { sentinel: { name: "m", sentinels: ["redis://b", env.REDIS_B] } },
+    "redis+cluster://c",
+    { cluster: { seeds: ["redis://d"], sharded: false }, tls: {} },
+  ],
+});
 fromRest({ url: env.REST_URL, token: env.REST_TOKEN, fetch: undefined });
 // @ts-expect-error: but it must be named
 createClient();
