@@ -16,12 +16,12 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 103_000,
-  "wasm, inlined": 103_600,
-  "JavaScript, Node.js, Deno, Bun": 24_000,
-  "JavaScript, workerd": 22_900,
-  "JavaScript, edge-light": 22_300,
-  "JavaScript, browser": 22_700,
+  wasm: 104_700,
+  "wasm, inlined": 105_500,
+  "JavaScript, Node.js, Deno, Bun": 24_200,
+  "JavaScript, workerd": 23_000,
+  "JavaScript, edge-light": 22_500,
+  "JavaScript, browser": 22_850,
   "npm package": 800_000,
 };
 
