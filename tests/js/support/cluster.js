@@ -117,6 +117,16 @@ function clusterOf(scope, all, count, { state, ...options }) {
       );
     },
 
+    /** Until all servers that speak name the same master of the slot. */
+    untilAgreed: (slot) =>
+      until(
+        async () => {
+          const known = (await masters()).map((master) => cluster.isKnown(slot, master));
+          return (await Promise.all(known)).includes(true);
+        },
+        { within: 30_000, what: "one view of the slot" },
+      ),
+
     /** The servers of a shard, by the number of the master that it began with. */
     shard: (number) => all.filter((_, at) => at % count === number),
 

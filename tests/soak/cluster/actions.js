@@ -125,14 +125,12 @@ export function actionsOn({ cluster, servers, slots, elections, turns, checker, 
           const to = serverOf(await cluster.untilMaster(target));
           note({ moves: slot, from: from.index, to: to.index });
           const began = now();
-          const problem = await moveSlot(cluster, slot, from.redis, to.redis);
-          if (problem === undefined) return;
-          // A server took over in the middle of it: what it had moved is out of reach.
-          count("slot move interrupted");
-          note({ interrupted: slot, problem });
-          for (const [lock, at] of slots)
-            if (at === slot) checker.losing(groupOf(lock), lock, { from: began })();
-          return false;
+          return moveSlot(cluster, slot, from.redis, to.redis, (problem) => {
+            count("slot move interrupted");
+            note({ interrupted: slot, problem });
+            for (const [lock, at] of slots)
+              if (at === slot) checker.losing(groupOf(lock), lock, { from: began })();
+          });
         });
       }
       return false;
