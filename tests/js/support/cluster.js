@@ -63,7 +63,16 @@ function clusterOf(scope, all, count, { state, ...options }) {
   /** Those that were stopped by methods of the cluster. */
   const silent = new Set();
   const speaking = () => all.filter((node) => !silent.has(node));
-  const roleOf = async (node) => /^role:(\w+)/m.exec(await node.send("INFO", "replication"))[1];
+  /** Asks a server; undefined if it was killed meanwhile. */
+  const ask = (node, ...words) =>
+    node.send(...words).catch((error) => {
+      if (!silent.has(node)) throw error;
+    });
+  const mapsOf = async (nodes) => {
+    const maps = await Promise.all(nodes.map((node) => ask(node, "CLUSTER", "SLOTS")));
+    return maps.filter((map) => map !== undefined);
+  };
+  const roleOf = async (node) => /^role:(\w+)/m.exec(await ask(node, "INFO", "replication"))?.[1];
   const masters = async () => {
     const roles = await Promise.all(speaking().map(roleOf));
     return speaking().filter((_, at) => roles[at] === "master");
@@ -99,19 +108,19 @@ function clusterOf(scope, all, count, { state, ...options }) {
     },
 
     /** The slot of a server's key. */
-    slotOf: (key) => speaking()[0].send("CLUSTER", "KEYSLOT", key),
+    slotOf: (key) => ask(speaking()[0], "CLUSTER", "KEYSLOT", key),
 
     /** The master that has the slot of a server's key, as `witness` says; undefined if it knows none. */
     async ownerOf(key, witness = speaking()[0]) {
       const slot = await cluster.slotOf(key);
-      const ranges = await witness.send("CLUSTER", "SLOTS");
-      const range = ranges.find(([from, to]) => from <= slot && slot <= to);
+      const ranges = await ask(witness, "CLUSTER", "SLOTS");
+      const range = ranges?.find(([from, to]) => from <= slot && slot <= to);
       return all.find((node) => node.port === range?.[2][1]);
     },
 
     /** Whether all servers that speak name that one as the master of the slot. */
     async isKnown(slot, { port }) {
-      const maps = await Promise.all(speaking().map((node) => node.send("CLUSTER", "SLOTS")));
+      const maps = await mapsOf(speaking());
       return maps.every((map) =>
         map.some(([from, to, master]) => from <= slot && slot <= to && master[1] === port),
       );
@@ -134,7 +143,7 @@ function clusterOf(scope, all, count, { state, ...options }) {
     async untilMaster(number) {
       const mine = cluster.shard(number).filter((node) => !silent.has(node));
       const named = async () => {
-        const maps = await Promise.all(speaking().map((node) => node.send("CLUSTER", "SLOTS")));
+        const maps = await mapsOf(speaking());
         return mine.find(({ port }) => maps.every((map) => map.some(([, , master]) => master[1] === port)));
       };
       return until(named, { within: 20_000, what: "the shard's master" });
@@ -215,7 +224,7 @@ function clusterOf(scope, all, count, { state, ...options }) {
 
     /** Gives a move up: whatever has been moved is out of reach then. */
     async cancelMove(slot) {
-      for (const node of await masters()) await node.send("CLUSTER", "SETSLOT", slot, "STABLE");
+      for (const node of await masters()) await ask(node, "CLUSTER", "SETSLOT", slot, "STABLE");
     },
 
     async moveSlot(slot, from, to) {
