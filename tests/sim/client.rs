@@ -71,7 +71,7 @@ impl SimClient {
         };
         let known = match settings.cluster {
             None => settings.servers,
-            Some(cluster) if cluster.has_sentinels() => cluster.sentinels,
+            Some(cluster) if cluster.has_sentinels() => 0,
             Some(cluster) => cluster.seeds,
         };
         for _ in 0..known {
@@ -80,7 +80,12 @@ impl SimClient {
         match settings.cluster {
             None => {}
             Some(cluster) if cluster.has_sentinels() => {
-                assert!(engine.follow_sentinels(MASTER, cluster.sentinels as u32, endpoint()));
+                for _ in 0..cluster.masters {
+                    for _ in 0..cluster.sentinels {
+                        engine.add_node(endpoint());
+                    }
+                    assert!(engine.follow_sentinels(MASTER, cluster.sentinels as u32, endpoint()));
+                }
             }
             Some(cluster) => {
                 let seeds: Vec<_> = cluster.seeds_of(index, settings.servers).map(address).collect();

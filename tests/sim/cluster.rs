@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use redlatch::memory::{ClusterNode, ClusterView, NodeName};
 
 use crate::{
-    clusters::{Former, Upheaval},
+    clusters::{ClusterSettings, Former, Upheaval},
     plan::{Micros, Settings},
     rng::Rng,
 };
@@ -19,6 +19,8 @@ const NOBODY: NodeName = NodeName(u64::MAX);
 pub struct SimCluster {
     /// The owner of each slot, and which nodes are masters.
     pub truth: ClusterView,
+    settings: ClusterSettings,
+    nodes: usize,
     masters: usize,
     /// The first sentinel, if there are any: behind the servers with keys.
     pub first_sentinel: Option<usize>,
@@ -117,7 +119,7 @@ pub fn first_view(settings: &Settings, me: NodeName) -> Option<ClusterView> {
     let cluster = settings.cluster?;
     let masters = cluster.masters;
     let mut view = ClusterView::new(me);
-    for node in 0..settings.servers - cluster.sentinels {
+    for node in 0..settings.servers - cluster.all_sentinels() {
         let known = ClusterNode::new(HOST, FIRST_PORT + node as u16);
         let host = known.host.clone().filter(|_| !cluster.is_nameless);
         let master = (node >= masters).then(|| name(node % masters));
@@ -134,11 +136,13 @@ impl SimCluster {
     pub fn new(settings: &Settings) -> Option<Self> {
         Some(Self {
             truth: first_view(settings, NOBODY)?,
+            settings: settings.cluster?,
+            nodes: settings.servers,
             masters: settings.cluster?.masters,
             first_sentinel: settings
                 .cluster
                 .filter(|cluster| cluster.has_sentinels())
-                .map(|cluster| settings.servers - cluster.sentinels),
+                .map(|cluster| settings.servers - cluster.all_sentinels()),
             steps: BTreeMap::new(),
             behind: BTreeMap::new(),
             moving: BTreeMap::new(),
@@ -150,13 +154,26 @@ impl SimCluster {
         self.truth.owner(slot).map_or(0, |NodeName(number)| number as usize - 1)
     }
 
+    /// The node that serves commands about the slot where a command to this one belongs. Each master with sentinels has all slots.
+    pub fn master_for(&self, node: usize, slot: u16) -> usize {
+        match self.first_sentinel {
+            Some(_) => self.master_of(self.shard_of(node)),
+            None => self.owner(slot),
+        }
+    }
+
     /// Whether a node may serve commands about the slot: it owns it, or the slot moves to it.
     pub fn serves(&self, node: usize, slot: u16) -> bool {
-        self.owner(slot) == node || self.moving.get(&slot).is_some_and(|&(_, to)| to == node)
+        self.master_for(node, slot) == node || self.moving.get(&slot).is_some_and(|&(_, to)| to == node)
     }
 
     fn shard_of(&self, node: usize) -> usize {
-        node % self.masters
+        self.settings.shard_of(node, self.nodes)
+    }
+
+    /// Whether a node hears what happens in a shard: all of a cluster do.
+    fn hears_of(&self, node: usize, shard: usize) -> bool {
+        self.first_sentinel.is_none() || self.shard_of(node) == shard
     }
 
     pub fn master_of(&self, shard: usize) -> usize {
@@ -221,7 +238,8 @@ impl SimCluster {
             (takes, Step::Promote { shard, has_all: lag == 0 }),
         ]);
         // The one that takes over may be among the last to know, as seen by clients.
-        let others = shuffled((0..nodes).filter(|&other| other != node), rng).collect::<Vec<_>>();
+        let hears = |&other: &usize| other != node && self.hears_of(other, shard);
+        let others = shuffled((0..nodes).filter(hears), rng).collect::<Vec<_>>();
         // A sentinel names it only once it is a master.
         let first = if rng.chance(70) || self.first_sentinel.is_some() { heir } else { others[0] };
         steps.push_back((0, Step::Learn { node: first, change }));

@@ -1,6 +1,6 @@
 //! Worlds in which the server is a Redis Cluster of two to four masters, most of them with a replica each. Clients know one
 //! or two of the nodes. Slots move, replicas take over, and nodes hear of it late. Or the server is a master with a replica
-//! and sentinels, which hear late that the replica took over.
+//! and sentinels, which hear late that the replica took over. Or each of several servers is, and has one vote of a Redlock.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use crate::{
 /// Keys from this number on have one hash tag, and so one slot.
 pub const TAGGED: usize = 1000;
 
-/// What the plan says of a cluster. Its masters are the first servers; each shard's replica follows in the same order, and then
-/// the sentinels, if it is none but a master with these.
+/// What the plan says of a cluster. Its masters are the first servers; each shard's replica follows in the same order. If it is
+/// none but masters with sentinels, those of each shard follow.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterSettings {
     pub masters: usize,
-    /// How many sentinels there are; 0 in a cluster.
+    /// How many sentinels each master has; 0 in a cluster.
     pub sentinels: usize,
     /// How many nodes each client knows at first.
     pub seeds: usize,
@@ -33,9 +33,22 @@ impl ClusterSettings {
         (client..client + self.seeds).map(move |seed| seed % nodes)
     }
 
-    /// Whether it is a master with sentinels, and no cluster.
+    /// Whether it is masters with sentinels, and no cluster.
     pub const fn has_sentinels(self) -> bool {
         self.sentinels > 0
+    }
+
+    /// How many sentinels there are.
+    pub const fn all_sentinels(self) -> usize {
+        self.masters * self.sentinels
+    }
+
+    /// The shard of a node, of so many.
+    pub const fn shard_of(self, node: usize, nodes: usize) -> usize {
+        match (node + self.all_sentinels()).checked_sub(nodes) {
+            Some(sentinel) if self.has_sentinels() => sentinel / self.sentinels,
+            _ => node % self.masters,
+        }
     }
 }
 
@@ -164,14 +177,16 @@ pub fn clusters(rng: &mut Rng, settings: &mut Settings, ops: &mut [Op], faults: 
     }
 }
 
-/// The servers of a cluster are alike: a promoted replica goes on with its master's leases, by its own clock.
+/// A replica is like its master: if it is promoted, it goes on with its leases, by its own clock. So are the masters of a
+/// cluster, which take the place of one server.
 pub fn form(rng: &mut Rng, settings: &mut Settings, masters: usize, with_replicas: bool) {
     let servers = if with_replicas { 2 * masters } else { masters };
+    let votes = settings.servers;
     settings.servers = servers;
-    settings.server_rates = vec![settings.server_rates[0]; servers];
-    settings.server_offsets = vec![settings.server_offsets[0]; servers];
-    settings.distances = vec![settings.distances[0]; servers];
-    settings.old = vec![settings.old[0]; servers];
+    settings.server_rates = alike(&settings.server_rates, votes, masters, servers);
+    settings.server_offsets = alike(&settings.server_offsets, votes, masters, servers);
+    settings.distances = alike(&settings.distances, votes, masters, servers);
+    settings.old = alike(&settings.old, votes, masters, servers);
     settings.database = 0;
     settings.cluster = Some(ClusterSettings {
         masters,
@@ -181,17 +196,24 @@ pub fn form(rng: &mut Rng, settings: &mut Settings, masters: usize, with_replica
     });
 }
 
-/// Makes the one server of a world a master with a replica, and with sentinels.
+/// For each of so many servers what its master has.
+fn alike<T: Copy>(all: &[T], votes: usize, masters: usize, servers: usize) -> Vec<T> {
+    (0..servers).map(|server| all[(server % masters).min(votes - 1)]).collect()
+}
+
+/// Makes each server of a world a master with a replica, and with sentinels.
 pub fn sentinels(rng: &mut Rng, settings: &mut Settings, faults: &mut Vec<Fault>) {
-    form(rng, settings, 1, true);
-    let sentinels = rng.pick(&[1, 2, 3, 3, 3, 5]);
-    let servers = settings.servers + sentinels;
+    let masters = settings.servers;
+    form(rng, settings, masters, true);
+    let sentinels = if masters > 1 { rng.pick(&[1, 1, 3]) } else { rng.pick(&[1, 2, 3, 3, 3, 5]) };
+    let servers = settings.servers + masters * sentinels;
     settings.cluster = settings.cluster.map(|cluster| ClusterSettings { sentinels, ..cluster });
     settings.servers = servers;
     settings.server_rates.resize(servers, 0);
     settings.server_offsets.resize(servers, 0);
     settings.distances.resize(servers, settings.distances[0]);
-    settings.old = (0..servers).map(|server| server < 2 && settings.old[0] || rng.chance(5)).collect();
+    let old = |server| server < 2 * masters && settings.old[server] || rng.chance(5);
+    settings.old = (0..servers).map(old).collect();
     if settings.calm {
         return;
     }
@@ -201,11 +223,12 @@ pub fn sentinels(rng: &mut Rng, settings: &mut Settings, faults: &mut Vec<Fault>
         }
     }
     for _ in 0..rng.pick(&[1, 1, 2, 4]) {
-        let what = failover(rng, 1);
+        let what = failover(rng, masters);
         faults.push(Fault { at: rng.below(settings.span), what: What::Cluster(what) });
     }
     for _ in 0..rng.pick(&[0, 1, 2]) {
-        let (node, lasts) = (2 + rng.index(sentinels), rng.pick(&[500 * MS, 3 * SECOND, 15 * SECOND]));
+        let (node, lasts) =
+            (2 * masters + rng.index(masters * sentinels), rng.pick(&[500 * MS, 3 * SECOND, 15 * SECOND]));
         let what = Upheaval::StaleView { node, lasts };
         faults.push(Fault { at: rng.below(settings.span), what: What::Cluster(what) });
     }

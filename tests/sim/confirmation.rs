@@ -137,7 +137,7 @@ impl Simulation<'_> {
             // One question concerns all slots of the lock.
             let nodes = slots_of(&self.plan.ops[task.op].keys)
                 .into_iter()
-                .map(|slot| self.validity.routes.as_ref().and_then(|routes| routes.of(client, slot)));
+                .map(|slot| self.validity.routes.as_ref().and_then(|routes| routes.believed(client, slot)));
             let mut can_be_asked =
                 nodes.map(|route| route.is_some_and(|route| self.is_ready(client, route.node)));
             let can = !self.is_asking(client, &task.owner) && can_be_asked.all(|can| can);

@@ -38,6 +38,9 @@ impl Simulation<'_> {
                 if minted || adopted {
                     let told = if adopted { Told::Extended } else { Told::Granted };
                     self.validity.check_told(client, &owner, &op.keys, told, 0)?;
+                    if told == Told::Granted {
+                        self.validity.check_votes(client, &owner)?;
+                    }
                 }
                 if self.plan.settings.turns(&op.keys) > 1 {
                     self.observer.count(if adopted {

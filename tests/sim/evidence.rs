@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     clusters::{slot_of, slots_of},
     observer::{Hold, Violation},
-    plan::Micros,
+    plan::{Micros, Settings},
     server::Executed,
     wire::slot,
 };
 
 pub struct Evidence {
+    /// How many votes there are; below, a server stands for its vote.
     servers: usize,
+    vote_of: Vec<usize>,
     /// Grants that servers made, by token.
     granted: BTreeMap<Vec<u8>, Vec<(usize, Micros, u64)>>,
     /// The slots in which a token was granted keys, and when last; those in which its leases were extended.
@@ -26,9 +28,10 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub fn new(servers: usize) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         Self {
-            servers,
+            servers: settings.votes(),
+            vote_of: (0..settings.servers).map(|server| settings.vote_of(server)).collect(),
             granted: BTreeMap::new(),
             granted_in: BTreeMap::new(),
             extended_in: BTreeMap::new(),
@@ -42,6 +45,7 @@ impl Evidence {
     /// hold it.
     pub fn record(&mut self, server: usize, executed: &Executed, time: Micros) -> bool {
         let (call, token) = (&executed.call, executed.call.token());
+        let server = self.vote_of[server];
         let mut is_back = false;
         if let Some(fence) = executed.fence {
             is_back = self.denied.get(&token).is_some_and(|servers| servers.contains(&server));

@@ -65,6 +65,11 @@ impl Plan {
         } else if is_small && rng.chance(8) {
             sentinels(&mut rng, &mut settings, &mut faults);
         }
+        let mut rng = Rng::of(seed, 12);
+        let is_few = (2..=3).contains(&settings.servers) && settings.cluster.is_none();
+        if is_few && settings.patience.is_none() && ops.len() <= 30 && rng.chance(13) {
+            sentinels(&mut rng, &mut settings, &mut faults);
+        }
         let mut rng = Rng::of(seed, 10);
         if settings.cluster.is_some() && rng.chance(60) {
             let some = rng.chance(40);

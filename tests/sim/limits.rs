@@ -21,7 +21,7 @@ fn sees_in_cluster(rule: &str, spoil: fn(&mut Plan, &mut Rng)) {
         if plan.settings.votes() == 1 {
             form(&mut Rng::of(plan.seed, 9), &mut plan.settings, 2, true);
         }
-        plan.settings.cluster.is_some()
+        plan.settings.cluster.is_some() && plan.settings.votes() == 1
     };
     sees_in(rule, form, spoil);
 }

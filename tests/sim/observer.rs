@@ -77,7 +77,7 @@ impl Observer {
             holds: Vec::new(),
             fences: BTreeMap::new(),
             minted: BTreeMap::new(),
-            evidence: Evidence::new(plan.settings.votes()),
+            evidence: Evidence::new(&plan.settings),
             released: BTreeSet::new(),
             claimants: BTreeMap::new(),
             let_go: BTreeSet::new(),

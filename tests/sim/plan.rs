@@ -79,9 +79,22 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How many independent servers there are: a cluster has one vote.
+    /// How many votes there are: a cluster has one, and so has each master with its sentinels.
     pub const fn votes(&self) -> usize {
-        if self.cluster.is_some() { 1 } else { self.servers }
+        match self.cluster {
+            None => self.servers,
+            Some(cluster) if cluster.has_sentinels() => cluster.masters,
+            Some(_) => 1,
+        }
+    }
+
+    /// The vote of a server.
+    pub const fn vote_of(&self, server: usize) -> usize {
+        match self.cluster {
+            None => server,
+            Some(cluster) if cluster.has_sentinels() => cluster.shard_of(server, self.servers),
+            Some(_) => 0,
+        }
     }
 
     /// The slots that a lock of these keys is taken in, one after the other; one where there is no cluster.

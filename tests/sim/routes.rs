@@ -48,6 +48,10 @@ struct Known {
     requests: u64,
     /// When it asked for the last map.
     asked_at: Instant,
+    /// Whether it had waited for the connection until then: its patience with the server began earlier.
+    has_waited: bool,
+    /// When a redirect last named the node of a slot.
+    redirected_at: BTreeMap<u16, Instant>,
     /// The slots about which a late map says something else than was known.
     unsure: BTreeSet<u16>,
     /// The last command of each lock.
@@ -79,7 +83,7 @@ impl Routes {
         };
         Some(Self {
             nodes,
-            first_sentinel: cluster.has_sentinels().then(|| nodes - cluster.sentinels),
+            first_sentinel: cluster.has_sentinels().then(|| nodes - cluster.all_sentinels()),
             slots: plan.ops.iter().flat_map(|op| &op.keys).map(|&key| slot_of(key)).collect(),
             clients: (0..plan.settings.clients).map(known).collect(),
             followed: BTreeMap::new(),
@@ -88,6 +92,11 @@ impl Routes {
 
     pub fn of(&self, client: usize, slot: u16) -> Option<Route> {
         self.clients[client].routes.get(&slot).copied()
+    }
+
+    /// The same, unless the client may believe in another one.
+    pub fn believed(&self, client: usize, slot: u16) -> Option<Route> {
+        self.of(client, slot).filter(|_| !self.clients[client].unsure.contains(&slot))
     }
 
     /// Whether a slot's locks are on this server, as the client knows.
@@ -134,12 +143,12 @@ impl Routes {
         std::mem::take(&mut self.clients[client].shifted)
     }
 
-    /// A client asks for the map. Returns the number of the request.
-    pub fn asks_for_map(&mut self, client: usize, now: Instant) -> Result<u64, Violation> {
+    /// A client asks for the map, on a new connection if it `waited` for that. Returns the number of the request.
+    pub fn asks_for_map(&mut self, client: usize, waited: bool, now: Instant) -> Result<u64, Violation> {
         let most = MOST_MAPS * self.first_sentinel.map_or(1, |first| self.nodes - first);
-        let Known { maps, requests, asked_at, .. } = &mut self.clients[client];
+        let Known { maps, requests, asked_at, has_waited, .. } = &mut self.clients[client];
         *requests += 1;
-        *asked_at = now;
+        (*asked_at, *has_waited) = (now, waited);
         maps.push_back(now);
         while maps.front().is_some_and(|first| now.since(*first) >= SECOND) {
             maps.pop_front();
@@ -187,6 +196,7 @@ impl Routes {
             // The word of a node that is known not to have the slot is older.
             if self.of(client, slot).is_none_or(|route| route.node == node) {
                 self.set(client, slot, to);
+                self.clients[client].redirected_at.insert(slot, now);
             }
         }
     }
@@ -205,11 +215,14 @@ impl Routes {
             return;
         }
         // By then the client may have turned to another server, to which it only has to be connected: it may believe either.
-        let is_late = now.since(self.clients[client].asked_at) >= SECOND;
+        let &Known { asked_at, has_waited, .. } = &self.clients[client];
         for (first, last, target) in ranges(frame) {
             let Some(node) = self.learn(client, &target) else { continue };
             for slot in self.slots.range(first..=last).copied().collect::<Vec<_>>() {
                 let is_new = self.of(client, slot).is_none_or(|route| route.node != node);
+                let overtaken =
+                    self.clients[client].redirected_at.get(&slot).is_some_and(|&at| at > asked_at);
+                let is_late = has_waited && overtaken || now.since(asked_at) >= SECOND;
                 if !is_late {
                     self.set(client, slot, node);
                 } else if is_new {
@@ -239,10 +252,11 @@ impl Routes {
 
     fn set(&mut self, client: usize, slot: u16, node: usize) {
         let known = &mut self.clients[client];
-        known.unsure.remove(&slot);
+        // By a late map, the client may have known the node already when it sent its last commands.
+        let first = if known.unsure.remove(&slot) { 0 } else { 1 };
         let old = known.routes.get(&slot).copied();
         if old.is_none_or(|old| old.node != node) {
-            known.routes.insert(slot, Route { node, epoch: old.map_or(1, |old| old.epoch + 1) });
+            known.routes.insert(slot, Route { node, epoch: old.map_or(first, |old| old.epoch + 1) });
             if old.is_some() {
                 known.shifted.push(slot);
             }

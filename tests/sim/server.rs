@@ -75,10 +75,10 @@ impl SimServer {
         }
         let mut memory = Server::new();
         match settings.cluster.filter(|cluster| cluster.has_sentinels()) {
-            Some(cluster) if index >= settings.servers - cluster.sentinels => {
-                memory.watch(MASTER, HOST, port(0));
+            Some(cluster) if index >= settings.servers - cluster.all_sentinels() => {
+                memory.watch(MASTER, HOST, port(settings.vote_of(index)));
             }
-            Some(_) => memory.set_replica(index > 0),
+            Some(cluster) => memory.set_replica(index >= cluster.masters),
             None => memory.set_cluster(first_view(settings, name(index))),
         }
         let mut server = Self {

@@ -269,7 +269,8 @@ impl Simulation<'_> {
         let Some(cluster) = &mut self.cluster else { return };
         let (master, Some(heir)) = (cluster.master_of(shard), cluster.heir_of(shard)) else { return };
         let keys: BTreeSet<_> = self.plan.ops.iter().flat_map(|op| op.keys.iter().copied()).collect();
-        let owned: Vec<_> = keys.into_iter().filter(|&key| cluster.owner(slot_of(key)) == master).collect();
+        let is_there = |&key: &usize| cluster.serves(master, slot_of(key));
+        let owned: Vec<_> = keys.into_iter().filter(is_there).collect();
         cluster.truth.promote(name(heir));
         let [had, has] = [master, heir].map(|node| {
             let server = &self.servers[node];
@@ -313,7 +314,7 @@ impl Simulation<'_> {
         let is_stale =
             |key: &usize| names.contains(&key_name(*key)) && !cluster.serves(server, slot_of(*key));
         for key in keys.into_iter().filter(is_stale) {
-            let owner = cluster.owner(slot_of(key));
+            let owner = cluster.master_for(server, slot_of(key));
             let [one, other] =
                 [server, owner].map(|node| self.servers[node].now(self.now).as_micros() as i64);
             if one != other {
@@ -327,6 +328,6 @@ impl Simulation<'_> {
 
     /// What a plan's fault at `server` means for a key: the fault is where the key is.
     pub fn server_of(&self, server: usize, key: usize) -> usize {
-        self.cluster.as_ref().map_or(server, |cluster| cluster.owner(slot_of(key)))
+        self.cluster.as_ref().map_or(server, |cluster| cluster.master_for(server, slot_of(key)))
     }
 }

@@ -37,6 +37,8 @@ struct Part {
 
 pub struct Validity {
     votes: usize,
+    /// By server.
+    vote_of: Vec<usize>,
     /// How many replicas of a server must confirm what is granted.
     replicas: i64,
     /// In millionths.
@@ -48,6 +50,8 @@ pub struct Validity {
     pub routes: Option<Routes>,
     /// The number of the last call that was answered so, by client, token and slot, if the answer came from the slot's node.
     told: BTreeMap<(usize, Vec<u8>, u16, Told), u64>,
+    /// The server that granted a lock last of each vote, and its epoch then, by client and token.
+    granted: BTreeMap<(usize, Vec<u8>), BTreeMap<usize, (usize, u32)>>,
     /// The number of the last call about a lock.
     last: BTreeMap<(usize, Vec<u8>), u64>,
 }
@@ -57,6 +61,7 @@ impl Validity {
         let policy = &plan.settings.policy;
         Self {
             votes: plan.settings.votes(),
+            vote_of: (0..plan.settings.servers).map(|server| plan.settings.vote_of(server)).collect(),
             replicas: policy.replicas.into(),
             drift: policy.drift.into(),
             numbers: 0,
@@ -64,6 +69,7 @@ impl Validity {
             parts: BTreeMap::new(),
             routes: Routes::new(plan),
             told: BTreeMap::new(),
+            granted: BTreeMap::new(),
             last: BTreeMap::new(),
         }
     }
@@ -105,14 +111,29 @@ impl Validity {
         Err(Violation::new("former owner", text))
     }
 
+    /// A grant rests on a majority of votes whose servers were not replaced since they granted, as the client knows.
+    pub fn check_votes(&self, client: usize, token: &[u8]) -> Result<(), Violation> {
+        let Some(routes) = self.routes.as_ref().filter(|_| self.votes > 1) else { return Ok(()) };
+        let granted = self.granted.get(&(client, token.to_vec())).into_iter().flatten();
+        let current = granted
+            .filter(|&(_, &(server, epoch))| routes.is_current(client, 0, server, epoch, false))
+            .count();
+        if current > self.votes / 2 {
+            return Ok(());
+        }
+        let text =
+            format!("client {client} is granted a lock by {current} servers that were not replaced since");
+        Err(Violation::new("former owner", text))
+    }
+
     /// Whether a master has all slots, so that it answers for all keys of a lock at once.
     fn has_one_master(&self) -> bool {
         self.routes.as_ref().is_some_and(|routes| routes.first_sentinel.is_some())
     }
 
-    /// The vote of a server: all nodes of a cluster have one.
-    const fn vote(&self, server: usize) -> usize {
-        if self.routes.is_some() { 0 } else { server }
+    /// The vote of a server.
+    fn vote(&self, server: usize) -> usize {
+        self.vote_of[server]
     }
 
     /// A client writes a call for these locks at this time of its clock. Of each lock, one command may be in flight on a
@@ -166,8 +187,8 @@ impl Validity {
     /// A client asks for the map of its cluster.
     pub fn asks_for_map(&mut self, client: usize, link: LinkId, now: Instant) -> Result<(), Violation> {
         let wire = self.wires.entry(link).or_default();
-        wire.greeted = true;
-        let number = self.routes.as_mut().map_or(Ok(0), |routes| routes.asks_for_map(client, now))?;
+        let waited = !std::mem::replace(&mut wire.greeted, true);
+        let number = self.routes.as_mut().map_or(Ok(0), |routes| routes.asks_for_map(client, waited, now))?;
         wire.calls.push_back(Asked::Map(number));
         Ok(())
     }
@@ -264,6 +285,10 @@ impl Validity {
             }
         }
         for (sent, yes) in answered {
+            if yes && sent.call.verb() == Verb::Acquire {
+                let of = self.granted.entry((client, sent.call.token())).or_default();
+                of.insert(vote, (server, sent.epoch));
+            }
             self.answered((client, vote), &sent, yes);
         }
     }
