@@ -22,7 +22,7 @@ export const BUDGET = {
   "JavaScript, workerd": 23_000,
   "JavaScript, edge-light": 22_500,
   "JavaScript, browser": 22_850,
-  "npm package": 800_000,
+  "npm package": 812_000,
 };
 
 /**
