@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { Checker } from "../soak/checker.js";
-import { locksOn } from "../soak/cluster/elections.js";
-import { excuses } from "../soak/cluster/excuses.js";
-import { Inspector } from "../soak/cluster/inspector.js";
-import { Turns } from "../soak/cluster/turns.js";
+import { excusesInCluster } from "../soak/cluster/excuses.js";
+import { locksOn } from "../soak/replicated/elections.js";
+import { Inspector } from "../soak/replicated/inspector.js";
+import { Turns } from "../soak/replicated/turns.js";
 import { runSoak } from "../soak/run.js";
 import { topologyOf } from "../soak/topologies.js";
 import { Wire } from "../soak/wire.js";
@@ -56,7 +56,8 @@ class Paper {
 
   constructor({ held = [], cause = "primary killed", stopped = false } = {}) {
     const election = { at: 100, answered: 101, server: 3, shard: 0, cause, held: new Map(held) };
-    this.elections = { all: [election], wasStopped: () => stopped };
+    const before = (server, at) => (server % 3 === 0 && election.at <= at ? election : undefined);
+    this.elections = { all: [election], before, wasStopped: () => stopped };
   }
 
   /** The process has two clients, with a connection each to that server. */
@@ -93,11 +94,11 @@ class Paper {
   }
 
   /** What the checker says of two beliefs, the first from 50 and the second from `from` on. */
-  judge(one, other, group = "cluster") {
+  judge(one, other, group = "unconfirmed") {
     const checker = new Checker();
     const slots = new Map([["a", SLOT]]);
     const readAt = (client, at) => checker.readAt(client, at);
-    checker.excuse = excuses({ ...this, slots, ports: PORTS, readAt });
+    checker.excuse = excusesInCluster({ ...this, slots, ports: PORTS, readAt }).excuse;
     for (const [index, { token, from, until }] of [one, other].entries()) {
       const line = { lane: "plain", id: 1 };
       const client = `node-${index}-1`;
