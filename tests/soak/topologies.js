@@ -15,9 +15,10 @@
 //    excuse(first, second, key)  why two believers are nobody's fault, or undefined; `second` is missing where one lost its lock
 //    report()   what happened, as { what: how often }
 import { cluster } from "./cluster/topology.js";
+import { sentinel } from "./sentinel/topology.js";
 import { single } from "./single/topology.js";
 
-const TOPOLOGIES = [single, cluster];
+const TOPOLOGIES = [single, cluster, sentinel];
 
 /** The topology of that name. */
 export function topologyOf(name) {

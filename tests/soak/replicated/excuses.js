@@ -1,5 +1,6 @@
 // What no client can prevent where replicas take over: a lock that a failover has lost, and what a former primary says that does not know yet that it
 // was replaced. Each is proved by what the servers had and said, or it is no excuse.
+import { indexOf } from "../contender.js";
 import { answersTo } from "./answers.js";
 import { CONFIRMED, groupOf } from "./lanes.js";
 
@@ -60,9 +61,6 @@ export function excuses({ elections, wire, loses, isFormer, knownAt, readAt }) {
     return both.some((hold) => isDeceived(hold, until)) ? "a former primary answered" : undefined;
   };
 }
-
-/** Its number is in a client's name. */
-const indexOf = (name) => Number(name.split("-")[1]);
 
 /**
  * How many grants and extensions a primary has given after that election of another one: those that clients got before they could know
