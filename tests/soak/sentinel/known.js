@@ -24,7 +24,7 @@ export function switchKnownAt(wire, ports, { client, server, election, began = 0
       return [...told.text.matchAll(SWITCH)]
         .filter(([, from, to]) => Number(from) === ports[server] && Number(to) === ports[election.server])
         .map((match) => match.index + match[0].length - 1)
-        .filter((end) => told.at(end) >= election.at && told.isWhole(end, before))
+        .filter((end) => told.at(end) >= election.at && told.isWhole(end + 1, before))
         .map((end) => told.at(end));
     });
   return times.length === 0 ? undefined : Math.min(...times);

@@ -1,0 +1,122 @@
+// Real processes and a real master with its sentinels, broken for some seconds; and that only what is proved is excused there.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runSoak } from "../soak/run.js";
+import { excusesWithSentinels } from "../soak/sentinel/excuses.js";
+import { PaperRun } from "./support/paper-run.js";
+
+const linux = process.platform === "linux";
+
+test("five runtimes contend behind sentinels that replace the master, and no rule is broken", {
+  timeout: 120_000,
+  skip: !linux,
+}, async (t) => {
+  const run = { topology: "sentinel", seconds: 8, seed: 3, clients: 5 };
+  const { violations, counts, faults, happened, byRuntime, byLane } = await runSoak(t, run);
+  assert.deepEqual(violations, []);
+  // Else nothing was put to the test.
+  for (const kind of ["primary killed", "planned failover"])
+    assert.ok(happened[`failover: ${kind}`] >= 1, `${kind}: ${JSON.stringify(happened)}`);
+  assert.ok(faults["sentinel killed"] >= 1, JSON.stringify(faults));
+  assert.equal(Object.keys(byRuntime).length, 5);
+  for (const [name, { granted }] of Object.entries(byRuntime))
+    assert.ok(granted > 5, `${name}: ${granted} locks`);
+  assert.deepEqual(Object.keys(byLane).sort(), ["confirmed", "fair", "multi", "renewed", "short"]);
+  for (const [name, { granted }] of Object.entries(byLane))
+    assert.ok(granted > 5, `${name}: ${granted} locks`);
+  assert.ok(counts.lost > 0 && counts.renewed > 0, JSON.stringify(counts));
+});
+
+/** Servers 0 to 2 have keys; a client's two groups are told by sentinels 3 to 5, and 6 to 8. */
+const PORTS = [7_000, 7_001, 7_002];
+const SENTINEL = 3;
+const OF_CONFIRMED = 6;
+
+/** Server 0 was the master until server 1 took over at 100, which has then what `held` says. */
+class SentinelsOnPaper extends PaperRun {
+  constructor({ held = [], cause = "planned failover" } = {}) {
+    super();
+    const election = { at: 100, answered: 101, server: 1, shard: 0, cause, held: new Map(held) };
+    this.elections = { all: [election], before: (_, at) => (election.at <= at ? election : undefined) };
+  }
+
+  /** A sentinel announces a switch between the servers with these ports. */
+  announce(client, at, { from = PORTS[0], to = PORTS[1], sentinel = SENTINEL } = {}) {
+    const words = `mymaster 127.0.0.1 ${from} 127.0.0.1 ${to}`;
+    const message = `>3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$${words.length}\r\n${words}\r\n`;
+    for (const stage of ["answered", "told"]) this.pass(at, client, sentinel, stage, message);
+  }
+
+  excuseBy(checker) {
+    return excusesWithSentinels({ ...this, ports: PORTS, checker }).excuse;
+  }
+}
+
+const first = { token: "one", from: 50, until: 300 };
+const second = { token: "two", from: 153, until: 300 };
+const HAS_IT = [["a", { token: "one", until: 300 }]];
+
+test("two believers after a failover, planned or not, are excused if it lost the first one's lock, and only then", () => {
+  for (const cause of ["planned failover", "primary killed"]) {
+    const judged = (held) => new SentinelsOnPaper({ cause, held }).judge(first, second);
+    assert.deepEqual(judged([["a", { token: null, until: 0 }]]), []);
+    assert.deepEqual(judged([["a", { token: "one", until: 140 }]]), [], "its last extension was lost");
+    assert.deepEqual(judged(HAS_IT), ["exclusion"]);
+    assert.deepEqual(judged([]), ["exclusion"], "nothing is known");
+  }
+  // One that the replicas have confirmed is lost by no failover.
+  const lost = new SentinelsOnPaper({ held: [["a", { token: null, until: 0 }]] });
+  assert.deepEqual(lost.judge(first, second, "confirmed"), ["exclusion"]);
+});
+
+test("the grant of a former master is excused until an announcement reaches its client", () => {
+  const judged = (prepare, { server = 0, stalls = [], began = 0 } = {}) => {
+    const paper = new SentinelsOnPaper({ held: HAS_IT });
+    paper.stalls = stalls;
+    prepare(paper);
+    paper.grant(1, server, "two", 151, 152);
+    return paper.judge(first, { ...second, began });
+  };
+  const announced = (at, more) => (paper) => paper.announce(1, at, more);
+  assert.deepEqual(
+    judged(() => {}),
+    [],
+  );
+  assert.deepEqual(judged(announced(101)), ["exclusion"]);
+  assert.deepEqual(judged(announced(110)), [], "it had 50 ms to read it");
+  assert.deepEqual(
+    judged((paper) => paper.announce(0, 101)),
+    [],
+    "another process heard it",
+  );
+  assert.deepEqual(
+    judged(announced(101, { sentinel: OF_CONFIRMED })),
+    [],
+    "another client of the process heard it",
+  );
+  assert.deepEqual(
+    judged(announced(101, { sentinel: OF_CONFIRMED - 1 })),
+    ["exclusion"],
+    "the third sentinel",
+  );
+  assert.deepEqual(judged(announced(101, { to: PORTS[2] })), [], "another switch");
+  assert.deepEqual(judged(announced(101, { from: PORTS[2] })), [], "it knew an earlier master");
+  assert.deepEqual(judged(announced(101), { began: 102 }), [], "an earlier process heard it");
+  // Its event loop stood still when the announcement came.
+  assert.deepEqual(judged(announced(101), { stalls: [[95, 140]] }), []);
+  const outOfStep = (paper) => {
+    paper.pass(60, 1, SENTINEL, "answered", "+FIRST\r\n+SECOND\r\n+THIRD\r\n");
+    paper.pass(61, 1, SENTINEL, "told", "+FIRST\r\n+THIRD\r\n");
+    paper.announce(1, 101);
+  };
+  assert.deepEqual(
+    judged(outOfStep),
+    [],
+    "a reply is missing, so nothing more is believed on that connection",
+  );
+  assert.deepEqual(
+    judged(() => {}, { server: 1 }),
+    ["exclusion"],
+    "the new master's",
+  );
+});
