@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runSoak } from "../soak/run.js";
 import { excusesWithSentinels } from "../soak/sentinel/excuses.js";
+import { encodeCommand } from "./support/frames.js";
 import { PaperRun } from "./support/paper-run.js";
 
 const linux = process.platform === "linux";
@@ -47,6 +48,21 @@ class SentinelsOnPaper extends PaperRun {
     for (const stage of ["answered", "told"]) this.pass(at, client, sentinel, stage, message);
   }
 
+  /** Sentinels are asked, and name the server with this port. */
+  answer(client, at, sentinels, { asked = at - 1, port = PORTS[1] } = {}) {
+    for (const sentinel of sentinels)
+      this.pass(
+        asked,
+        client,
+        sentinel,
+        "asked",
+        encodeCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "m"]),
+      );
+    for (const sentinel of sentinels)
+      for (const stage of ["answered", "told"])
+        this.pass(at, client, sentinel, stage, `*2\r\n$9\r\n127.0.0.1\r\n$4\r\n${port}\r\n`);
+  }
+
   excuseBy(checker) {
     return excusesWithSentinels({ ...this, ports: PORTS, checker }).excuse;
   }
@@ -69,7 +85,7 @@ test("two believers after a failover, planned or not, are excused if it lost the
   assert.deepEqual(lost.judge(first, second, "confirmed"), ["exclusion"]);
 });
 
-test("the grant of a former master is excused until an announcement reaches its client", () => {
+test("the grant of a former master is excused until its client hears of the new one", () => {
   const judged = (prepare, { server = 0, stalls = [], began = 0 } = {}) => {
     const paper = new SentinelsOnPaper({ held: HAS_IT });
     paper.stalls = stalls;
@@ -102,6 +118,22 @@ test("the grant of a former master is excused until an announcement reaches its 
   assert.deepEqual(judged(announced(101, { to: PORTS[2] })), [], "another switch");
   assert.deepEqual(judged(announced(101, { from: PORTS[2] })), [], "it knew an earlier master");
   assert.deepEqual(judged(announced(101), { began: 102 }), [], "an earlier process heard it");
+  const answered = (at, sentinels, more) => (paper) => paper.answer(1, at, sentinels, more);
+  assert.deepEqual(judged(answered(101, [SENTINEL, SENTINEL + 1])), ["exclusion"], "most of them said so");
+  assert.deepEqual(judged(answered(101, [SENTINEL])), [], "one of three did");
+  assert.deepEqual(judged(answered(101, [SENTINEL, OF_CONFIRMED])), [], "one of three did");
+  assert.deepEqual(judged(answered(101, [SENTINEL, SENTINEL + 1], { port: PORTS[0] })), [], "the former one");
+  assert.deepEqual(judged(answered(101, [SENTINEL, SENTINEL + 1], { asked: -900 })), [], "too late");
+  const inTurn = (paper) => {
+    paper.answer(1, 101, [SENTINEL]);
+    paper.answer(1, 103, [SENTINEL + 1], { asked: 102 });
+  };
+  assert.deepEqual(judged(inTurn), [], "one was asked when the other had answered");
+  const again = (paper) => {
+    paper.elections.all.unshift({ at: 40, server: 0 });
+    paper.answer(1, 101, [SENTINEL, SENTINEL + 1]);
+  };
+  assert.deepEqual(judged(again), [], "the new one may have been replaced before");
   // Its event loop stood still when the announcement came.
   assert.deepEqual(judged(announced(101), { stalls: [[95, 140]] }), []);
   const outOfStep = (paper) => {

@@ -29,6 +29,7 @@ export class Elections {
   #servers;
   #names;
   #won;
+  #yields;
   #note;
   #all = [];
   #read;
@@ -36,11 +37,15 @@ export class Elections {
   #stops = [];
   #listeners = new Set();
 
-  /** `servers`: { redis, shard } each; `names` of all locks; `won`: what a server logs as it takes over. Ends with `scope`. */
-  constructor(scope, { servers, names, won, note }) {
+  /**
+   * `servers`: { redis, shard } each; `names` of all locks; `won`: what a server logs as it takes over, and `yields` as it becomes a
+   * replica. Ends with `scope`.
+   */
+  constructor(scope, { servers, names, won, yields, note }) {
     this.#servers = servers;
     this.#names = names;
     this.#won = won;
+    this.#yields = yields;
     this.#note = note;
     // Elections so far belong to the start.
     this.#read = servers.map(({ redis }) => ({ redis, lines: redis.log.length }));
@@ -96,9 +101,19 @@ export class Elections {
       if (this.#read[server].redis !== redis) this.#read[server] = { redis, lines: 0 };
       const read = this.#read[server];
       for (; read.lines < redis.log.length; read.lines += 1) {
-        if (this.#won.test(redis.log[read.lines])) this.#takesOver(server, shard, redis);
+        const line = redis.log[read.lines];
+        if (this.#won.test(line)) this.#takesOver(server, shard, redis);
+        else if (this.#yields?.test(line)) this.#gaveUp(server);
       }
     }
+  }
+
+  /** Who elected it was killed before it could tell anybody. */
+  #gaveUp(server) {
+    const last = this.before(server, now());
+    if (last?.server !== server) return;
+    this.#all.splice(this.#all.indexOf(last), 1);
+    this.counts["failover that was given up"] = (this.counts["failover that was given up"] ?? 0) + 1;
   }
 
   async #takesOver(server, shard, redis) {

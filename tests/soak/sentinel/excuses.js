@@ -5,7 +5,10 @@ import { switchKnownAt } from "./known.js";
 /** `ports` by server; the others as there. Returns { excuse, answersOf }. */
 export function excusesWithSentinels({ elections, wire, ports, checker }) {
   const knownAt = ({ client, ...answer }) =>
-    switchKnownAt(wire, ports, { ...answer, client, began: checker.beganAt(client, answer.told) });
+    switchKnownAt(
+      { wire, ports, elections },
+      { ...answer, client, began: checker.beganAt(client, answer.told) },
+    );
   return {
     excuse: excuses({
       elections,

@@ -35,7 +35,7 @@ export const sentinel = {
     }),
     {
       kind: "sentinel killed",
-      first: 1_500,
+      first: 4_000,
       every: 20_000,
       details: (r) => ({ ...oneSentinel(r), for: r.within(0, 3_000) }),
     },
@@ -65,7 +65,13 @@ export const sentinel = {
       }));
     const servers = onesOf(group.servers);
     const ports = group.servers.map(({ port }) => port);
-    const elections = new Elections(scope, { servers, names: ALL, won: /MASTER MODE enabled/, note });
+    const elections = new Elections(scope, {
+      servers,
+      names: ALL,
+      won: /MASTER MODE enabled/,
+      yields: /(?:REPLICAOF|SLAVEOF) \S+ enabled/,
+      note,
+    });
     const { excuse, answersOf } = excusesWithSentinels({ elections, wire, ports, checker });
     const { actions, isSilent, counts } = actionsOnSentinels({
       group,
