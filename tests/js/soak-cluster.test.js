@@ -36,7 +36,10 @@ test("five runtimes contend in a cluster whose primaries die, stop and change, a
 
 test("an unknown topology is refused, with the names of those that exist", () => {
   assert.equal(topologyOf("cluster").name, "cluster");
-  assert.throws(() => topologyOf("clustre"), /no topology "clustre"; TOPOLOGY is one of: single, cluster$/);
+  assert.throws(
+    () => topologyOf("clustre"),
+    /no topology "clustre"; TOPOLOGY is one of: single, cluster, sentinel$/,
+  );
 });
 
 // Server 0 is the first primary of shard 0, and server 3 its replica; slots and ports as below.

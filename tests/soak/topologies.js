@@ -20,10 +20,12 @@ import { single } from "./single/topology.js";
 
 const TOPOLOGIES = [single, cluster, sentinel];
 
+/** Their names. */
+export const names = TOPOLOGIES.map((topology) => topology.name);
+
 /** The topology of that name. */
 export function topologyOf(name) {
   const found = TOPOLOGIES.find((topology) => topology.name === name);
   if (found) return found;
-  const names = TOPOLOGIES.map((topology) => topology.name).join(", ");
-  throw new Error(`there is no topology "${name}"; TOPOLOGY is one of: ${names}`);
+  throw new Error(`there is no topology "${name}"; TOPOLOGY is one of: ${names.join(", ")}`);
 }
