@@ -1,8 +1,10 @@
 // Real processes and a real master with its sentinels, broken for some seconds; and that only what is proved is excused there.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Elections } from "../soak/replicated/elections.js";
 import { runSoak } from "../soak/run.js";
 import { excusesWithSentinels } from "../soak/sentinel/excuses.js";
+import { until } from "./support/conditions.js";
 import { encodeCommand } from "./support/frames.js";
 import { PaperRun } from "./support/paper-run.js";
 
@@ -151,4 +153,20 @@ test("the grant of a former master is excused until its client hears of the new 
     ["exclusion"],
     "the new master's",
   );
+});
+
+test("a replica that was promoted and becomes a replica again has replaced nobody", async (t) => {
+  const [master, replica] = [0, 1].map(() => ({ log: [], send: async () => null }));
+  const servers = [master, replica].map((redis) => ({ redis, shard: 0 }));
+  const patterns = { won: /MASTER MODE/, yields: /REPLICAOF/ };
+  const elections = new Elections(t, { servers, names: [], ...patterns, note() {} });
+  const last = () => elections.before(0, Number.POSITIVE_INFINITY)?.server;
+  replica.log.push("MASTER MODE enabled");
+  await until(() => last() === 1, { what: "the election" });
+  // That is how a former master ends.
+  master.log.push("REPLICAOF 127.0.0.1:7001 enabled");
+  await assert.rejects(until(() => last() !== 1, { within: 50 }));
+  replica.log.push("REPLICAOF 127.0.0.1:7000 enabled");
+  await until(() => last() === undefined, { what: "its end" });
+  assert.equal(elections.counts["failover that was given up"], 1);
 });

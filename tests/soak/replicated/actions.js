@@ -11,10 +11,10 @@ const ELECTION = 60_000;
 export const killConnections = (server) => order(server, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
 
 /**
- * `group`: of support/cluster.js or support/sentinels.js; `servers`: those with keys; `names` of all locks; `answersOf(server, election)`: of
- * excuses.js; `stateOf(redis)`: what a server says about the others; `spread(primary)`: lets clients hear of a failover before the
- * former primary goes on. Returns { actions, ifFree, serverOf, count, isSilent, counts }: actions by kind of fault, what further
- * actions need, whether a server is stopped, and what happened beside faults.
+ * `group`: of support/cluster.js or support/sentinels.js; `servers`: those with keys; `names` of all locks; `answersOf(server,
+ * election)`: of excuses.js; `stateOf(redis)`: what a server says about the others; `spread(primary)`: lets clients hear of a failover
+ * before the former primary goes on. Returns { actions, ifFree, serverOf, count, isSilent, counts }: actions by kind of fault, what
+ * further actions need, whether a server is stopped, and what happened beside faults.
  */
 export function actionsOn({
   group,

@@ -1,5 +1,5 @@
-// What no client can prevent where replicas take over: a lock that a failover has lost, and what a former primary says that does not know yet that it
-// was replaced. Each is proved by what the servers had and said, or it is no excuse.
+// What no client can prevent where replicas take over: a lock that a failover has lost, and what a former primary says that does not
+// know yet that it was replaced. Each is proved by what the servers had and said, or it is no excuse.
 import { indexOf } from "../contender.js";
 import { answersTo } from "./answers.js";
 import { CONFIRMED, groupOf } from "./lanes.js";
