@@ -87,7 +87,7 @@ sim: redis-server toolchain ## random commands on real servers, simulated worlds
 search: toolchain ## every order of events in small worlds, in full size (an hour)
 	SEARCH=full cargo test --locked --test search -- --nocapture --test-threads=1
 
-soak: redis-server build $(RUNTIMES) ## five runtimes and real servers under faults for half an hour: no two hold one lock (TOPOLOGY=single|cluster, DURATION=seconds, SEED=n)
+soak: redis-server build $(RUNTIMES) ## five runtimes and real servers under faults for half an hour: no two hold one lock (TOPOLOGY=single|cluster|sentinel, DURATION=seconds, SEED=n)
 	@node tests/soak/soak.js
 
 fmt: rust-components $(NODE_TOOLS) ## formats Rust, TypeScript and JavaScript

@@ -1,18 +1,16 @@
 // Real processes and a real cluster, broken for some seconds; and that only what is proved is excused there.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { Checker } from "../soak/checker.js";
-import { locksOn } from "../soak/cluster/elections.js";
-import { excuses } from "../soak/cluster/excuses.js";
-import { Inspector } from "../soak/cluster/inspector.js";
-import { Turns } from "../soak/cluster/turns.js";
+import { excusesInCluster } from "../soak/cluster/excuses.js";
+import { locksOn } from "../soak/replicated/elections.js";
+import { Inspector } from "../soak/replicated/inspector.js";
+import { Turns } from "../soak/replicated/turns.js";
 import { runSoak } from "../soak/run.js";
 import { topologyOf } from "../soak/topologies.js";
-import { Wire } from "../soak/wire.js";
 import { startCluster } from "./support/cluster.js";
 import { encodeCommand } from "./support/frames.js";
-import { sourceOf } from "./support/server-state.js";
+import { PaperRun } from "./support/paper-run.js";
 
 const linux = process.platform === "linux";
 
@@ -38,50 +36,23 @@ test("five runtimes contend in a cluster whose primaries die, stop and change, a
 
 test("an unknown topology is refused, with the names of those that exist", () => {
   assert.equal(topologyOf("cluster").name, "cluster");
-  assert.throws(() => topologyOf("clustre"), /no topology "clustre"; TOPOLOGY is one of: single, cluster$/);
+  assert.throws(
+    () => topologyOf("clustre"),
+    /no topology "clustre"; TOPOLOGY is one of: single, cluster, sentinel$/,
+  );
 });
 
 // Server 0 is the first primary of shard 0, and server 3 its replica; slots and ports as below.
 const SLOT = 7;
 const PORTS = [7_000, 7_001, 7_002, 7_003, 7_004, 7_005];
-const SHA = createHash("sha1").update(sourceOf("exclusive_acquire")).digest("hex");
 
-/** A run on paper: one shard, whose server 3 takes over at 100. `held`: what it has then; `stopped`: whether server 0 was. */
-class Paper {
-  time = 0;
-  wire = new Wire(() => this.time);
-  stalls = [];
-  #taps = new Map();
-  #nonce = 0;
-
+/** One shard, whose server 3 takes over at 100. `held`: what it has then; `stopped`: whether server 0 was. */
+class ClusterOnPaper extends PaperRun {
   constructor({ held = [], cause = "primary killed", stopped = false } = {}) {
+    super();
     const election = { at: 100, answered: 101, server: 3, shard: 0, cause, held: new Map(held) };
-    this.elections = { all: [election], wasStopped: () => stopped };
-  }
-
-  /** The process has two clients, with a connection each to that server. */
-  pass(at, client, server, stage, bytes, number = 1) {
-    this.time = at;
-    const name = `${client} ${server}`;
-    if (!this.#taps.has(name)) {
-      const tap = this.wire.tap(client, server);
-      this.#taps.set(name, tap);
-      for (const each of [1, 2]) tap("asked", Buffer.from(`lock:redlatch:wake:c${each}\r\n`), each);
-    }
-    this.#taps.get(name)(stage, Buffer.from(bytes), number);
-  }
-
-  /** A server grants a token to a client at `at`, which hears of it at `told`. */
-  grant(client, server, token, at, told = at) {
-    this.#nonce += 1;
-    const nonce = `90${this.#nonce}`;
-    const command = ["EVALSHA", SHA, "2", "lock:a", "lock:redlatch:fence:{lock:a}", nonce, "1000", "", token];
-    const reply = `*2\r\n$${nonce.length}\r\n${nonce}\r\n:1\r\n`;
-    this.pass(at - 1, client, server, "delivered", encodeCommand(command));
-    this.pass(at, client, server, "answered", reply);
-    // In two pieces: the last byte is what counts.
-    this.pass(at, client, server, "told", reply.slice(0, -3));
-    this.pass(told, client, server, "told", reply.slice(-3));
+    const before = (server, at) => (server % 3 === 0 && election.at <= at ? election : undefined);
+    this.elections = { all: [election], before, wasStopped: () => stopped };
   }
 
   map(client, at, primary, { number = 1, asked = at - 1 } = {}) {
@@ -92,22 +63,10 @@ class Paper {
     this.pass(at, client, 1, "told", map, number);
   }
 
-  /** What the checker says of two beliefs, the first from 50 and the second from `from` on. */
-  judge(one, other, group = "cluster") {
-    const checker = new Checker();
+  excuseBy(checker) {
     const slots = new Map([["a", SLOT]]);
     const readAt = (client, at) => checker.readAt(client, at);
-    checker.excuse = excuses({ ...this, slots, ports: PORTS, readAt });
-    for (const [index, { token, from, until }] of [one, other].entries()) {
-      const line = { lane: "plain", id: 1 };
-      const client = `node-${index}-1`;
-      checker.hear(client, { ...line, at: from - 1, what: "asks", keys: ["a"], group });
-      for (const [begin, end] of this.stalls)
-        checker.hear(client, { ...line, at: end, what: "stalled", from: begin });
-      checker.hear(client, { ...line, at: from, what: "granted", from, until, fence: String(from), token });
-      checker.ended(client);
-    }
-    return checker.violations.map(({ rule }) => rule);
+    return excusesInCluster({ ...this, slots, ports: PORTS, readAt }).excuse;
   }
 }
 
@@ -115,7 +74,7 @@ const first = { token: "one", from: 50, until: 300 };
 const second = { token: "two", from: 150, until: 300 };
 
 test("two believers after a failover are excused if it lost the first one's lock, and only then", () => {
-  const judged = (options) => new Paper(options).judge(first, second);
+  const judged = (options) => new ClusterOnPaper(options).judge(first, second);
   assert.deepEqual(judged({ held: [["a", { token: null, until: 0 }]] }), []);
   assert.deepEqual(judged({ held: [["a", { token: "an earlier one's", until: 200 }]] }), []);
   assert.deepEqual(judged({ held: [["a", { token: "one", until: 300 }]] }), ["exclusion"]);
@@ -125,22 +84,22 @@ test("two believers after a failover are excused if it lost the first one's lock
   // Its last extension was lost: it ended before the second one's began.
   assert.deepEqual(judged({ held: [["a", { token: "one", until: 140 }]] }), []);
   // One that the replica has confirmed is lost by no failover.
-  const lost = new Paper({ held: [["a", { token: null, until: 0 }]] });
+  const lost = new ClusterOnPaper({ held: [["a", { token: null, until: 0 }]] });
   assert.deepEqual(lost.judge(first, second, "confirmed"), ["exclusion"]);
 });
 
 test("a lock that was granted after the failover is not lost by it, unless its grant was under way", () => {
   const held = [["a", { token: null, until: 0 }]];
   const late = { token: "one", from: 120, until: 300 };
-  assert.deepEqual(new Paper({ held }).judge(late, second), ["exclusion"]);
-  const paper = new Paper({ held });
+  assert.deepEqual(new ClusterOnPaper({ held }).judge(late, second), ["exclusion"]);
+  const paper = new ClusterOnPaper({ held });
   paper.grant(0, 0, "one", 90, 119);
   assert.deepEqual(paper.judge(late, second), []);
 });
 
 test("the grant of a former primary is excused if it was stopped, and until its client could know", () => {
   const granted = (more, prepare = () => {}, told = 149) => {
-    const paper = new Paper({ held: [["a", { token: "one", until: 300 }]], stopped: true, ...more });
+    const paper = new ClusterOnPaper({ held: [["a", { token: "one", until: 300 }]], stopped: true, ...more });
     prepare(paper);
     paper.grant(1, 0, "two", 145, told);
     return paper.judge(first, second);
@@ -168,7 +127,7 @@ test("the grant of a former primary is excused if it was stopped, and until its 
     paper.grant(1, 0, "two", 151, 152);
   };
   const judge = (prepare, stalls = []) => {
-    const paper = new Paper({ held: [["a", { token: "one", until: 300 }]], stopped: true });
+    const paper = new ClusterOnPaper({ held: [["a", { token: "one", until: 300 }]], stopped: true });
     paper.stalls = stalls;
     prepare(paper);
     return paper.judge(first, { token: "two", from: 153, until: 300 });

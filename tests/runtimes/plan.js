@@ -85,6 +85,7 @@ const longest = {
   "suite/redlock-api.test.js": "three times the same leases, and a busy machine",
   "soak.test.js": "five runtimes and their servers, broken for seconds",
   "soak-cluster.test.js": "the same in a cluster, which takes seconds to elect a primary",
+  "soak-sentinel.test.js": "the same behind sentinels, which take seconds to replace a master",
   "workerd.test.js": "the conformance tests, in requests",
   "chromium.test.js": "the conformance tests, in a page",
   "websocket.test.js": "the conformance tests, over the bridge",

@@ -1,4 +1,5 @@
 // Puts what all clients believed beside each other, and says which rule was broken.
+import { indexOf } from "./contender.js";
 import { now as hostTime, PRECISION } from "./host-time.js";
 
 /**
@@ -18,6 +19,8 @@ export class Checker {
   #beliefs = new Map();
   #losses = [];
   #stalls = new Map();
+  /** When each life of each client began: [number of the client, time]. */
+  #starts = [];
   #tell;
 
   /** `tell(violation)` hears of each at once. */
@@ -81,6 +84,9 @@ export class Checker {
       case "refused":
         this.#holds.delete(name);
         break;
+      case "started":
+        this.#starts.push([indexOf(client), at]);
+        break;
       case "stepped":
         this.#stepped.set(client, at);
         break;
@@ -127,6 +133,11 @@ export class Checker {
   /** When the event loop of a client came to what had arrived at that time. */
   readAt(client, time) {
     return this.#stalls.get(client)?.find(({ from, to }) => from <= time && time < to)?.to ?? time;
+  }
+
+  /** When the life of a client's process began that it had at that time. */
+  beganAt(number, time) {
+    return this.#starts.findLast(([client, at]) => client === number && at <= time)?.[1];
   }
 
   violated(rule, text) {

@@ -3,6 +3,9 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { startWorker } from "../js/support/processes.js";
 
+/** A client's number, which is in the name of each of its lives. */
+export const indexOf = (name) => Number(name.split("-")[1]);
+
 const CLIENT = new URL("client.js", import.meta.url);
 
 export class Contender {

@@ -1,10 +1,12 @@
 // A negative control: builds the package with a planted bug in a copy of the tree, and runs the soak there, which must report exclusion.
 //
 //   node tests/soak/control.js answer-of-former-node-counts --topology=cluster --duration=300
+//   node tests/soak/control.js switch-ignored --topology=sentinel --duration=300
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { guard, tend } from "../js/support/children.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const copy = join(root, "target/soak-control");
@@ -12,6 +14,8 @@ const copy = join(root, "target/soak-control");
 const INSTALLED = ["pkg-template/node_modules", "tests/runtimes/node_modules"];
 const TOOL = "target/tool/redlatch-bindgen";
 
+// A run does not outlive its control.
+guard();
 const [bug, ...more] = process.argv.slice(2);
 const patch = join(root, `tests/planted/${bug}.patch`);
 if (!existsSync(patch)) throw new Error(`there is no planted bug "${bug}"`);
@@ -26,7 +30,7 @@ function run(command, args, { cwd = copy, show = false } = {}) {
     output += text;
     if (show) process.stdout.write(text);
   });
-  return new Promise((resolve) => child.on("close", (status) => resolve({ status, output })));
+  return tend(child).then(({ code }) => ({ status: code, output }));
 }
 
 async function must(...command) {

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { guard } from "../js/support/children.js";
 import { settles, until } from "../js/support/conditions.js";
 import { Breaker } from "./breaker.js";
 import { Checker } from "./checker.js";
@@ -28,6 +29,8 @@ export async function runSoak(
   { topology: name = "single", seconds, seed, clients, credulous = false, say = () => {} },
 ) {
   const topology = topologyOf(name);
+  // What is stopped when this process is killed would stay so.
+  guard();
   const folder = fileURLToPath(new URL(`../../target/soak/${seed}-${process.pid}`, import.meta.url));
   mkdirSync(folder, { recursive: true });
   say(`${name}, seed ${seed}: ${clients} clients, ${seconds} s of faults; logs in ${folder}`);

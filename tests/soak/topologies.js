@@ -15,14 +15,17 @@
 //    excuse(first, second, key)  why two believers are nobody's fault, or undefined; `second` is missing where one lost its lock
 //    report()   what happened, as { what: how often }
 import { cluster } from "./cluster/topology.js";
+import { sentinel } from "./sentinel/topology.js";
 import { single } from "./single/topology.js";
 
-const TOPOLOGIES = [single, cluster];
+const TOPOLOGIES = [single, cluster, sentinel];
+
+/** Their names. */
+export const names = TOPOLOGIES.map((topology) => topology.name);
 
 /** The topology of that name. */
 export function topologyOf(name) {
   const found = TOPOLOGIES.find((topology) => topology.name === name);
   if (found) return found;
-  const names = TOPOLOGIES.map((topology) => topology.name).join(", ");
-  throw new Error(`there is no topology "${name}"; TOPOLOGY is one of: ${names}`);
+  throw new Error(`there is no topology "${name}"; TOPOLOGY is one of: ${names.join(", ")}`);
 }

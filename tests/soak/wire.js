@@ -16,6 +16,8 @@ export class Wire {
   /** Which of a process's clients a connection is of. */
   #owners = new Map();
   #next = 0;
+  /** By process and stage: made once for all questions between two chunks, because making them takes long. */
+  #streams = new Map();
 
   /** `clock()`: in place of the host's time. */
   constructor(clock = now) {
@@ -26,6 +28,7 @@ export class Wire {
   tap(client, server) {
     return (stage, bytes, connection) => {
       const at = this.#clock();
+      this.#streams.clear();
       this.#passed.push({ at, client, server, connection, stage, bytes });
       if (stage === "asked") this.#learn(`${client} ${server} ${connection}`, bytes);
       if (at > this.#next) this.#forget(at);
@@ -57,6 +60,12 @@ export class Wire {
    * that process, `at` when that character passed. What was forgotten is missing at the beginning.
    */
   streams(client, stage) {
+    const name = `${client} ${stage}`;
+    if (!this.#streams.has(name)) this.#streams.set(name, this.#streamsOf(client, stage));
+    return this.#streams.get(name);
+  }
+
+  #streamsOf(client, stage) {
     const streams = new Map();
     for (const { at, bytes, ...from } of this.#passed) {
       if (from.client !== client || from.stage !== stage) continue;

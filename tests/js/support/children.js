@@ -1,4 +1,6 @@
-// No child process outlives the test process, however it ends.
+// No child process outlives the test process, unless that is killed by SIGKILL; after guard(), not even then.
+import { spawn } from "node:child_process";
+
 /** By child, what to signal: its process id, or that of its group as a negative number. */
 const alive = new Map();
 
@@ -37,6 +39,32 @@ function watch() {
   }
 }
 
+/** Reads "+ target" and "- target", and kills what is left when there is nothing more to read. */
+const GUARD = `alive=' '
+while read -r sign target; do
+  case $sign in
+    +) alive="$alive$target " ;;
+    -) case $alive in *" $target "*) alive="\${alive%% $target *} \${alive#* $target }" ;; esac ;;
+  esac
+done
+for target in $alive; do kill -s KILL -- "$target" 2>/dev/null; done`;
+
+let guardian;
+/**
+ * From now on, a process of its own kills all children when this one has ended, for SIGKILL leaves no time to do it. A child that is
+ * stopped would not notice the end, and would stay for good.
+ */
+export function guard() {
+  if (guardian !== undefined) return;
+  // A signal to this process's group does not concern it.
+  guardian = spawn("/bin/sh", ["-c", GUARD], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  guardian.stdin.on("error", () => {
+    // Somebody has killed it.
+  });
+  for (const handle of [guardian, guardian.stdin]) handle.unref();
+  for (const target of alive.values()) guardian.stdin.write(`+ ${target}\n`);
+}
+
 /**
  * Registers `child` to be killed when this process ends; returns a promise of { code, signal }. With `group`, it leads a group of
  * processes (spawn's `detached`): all of them get its signals, and none outlives it.
@@ -45,11 +73,14 @@ export function tend(child, { group = false } = {}) {
   watch();
   const target = group ? -child.pid : child.pid;
   // One that did not start has nothing to be signalled.
-  if (child.pid !== undefined) alive.set(child, target);
+  if (child.pid !== undefined) {
+    alive.set(child, target);
+    guardian?.stdin.write(`+ ${target}\n`);
+  }
   return new Promise((resolve) => {
     child.once("close", (code, signal) => {
       if (group && child.pid !== undefined) send(target, "SIGKILL");
-      alive.delete(child);
+      if (alive.delete(child)) guardian?.stdin.write(`- ${target}\n`);
       resolve({ code, signal });
     });
   });

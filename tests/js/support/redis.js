@@ -1,7 +1,7 @@
 // Real redis-server processes on free loopback ports.
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,16 +97,16 @@ async function launch(port, folder, config, user, sentinel) {
     ...config,
   };
   const admin = [ADMIN.user, "on", `>${ADMIN.password}`, ...ALL];
-  const args = [...Object.entries(options), ["user", user], ["user", admin]].flatMap(([name, value]) => [
+  const file = sentinel === undefined ? undefined : join(folder, `sentinel-${port}.conf`);
+  // A sentinel writes into its file what it learns, and its users. One that is started again goes on with that.
+  const isKnown = file !== undefined && existsSync(file);
+  if (file !== undefined && !isKnown) writeFileSync(file, `${sentinel.join("\n")}\n`);
+  const users = isKnown ? [] : [user, admin].map((each) => ["user", each]);
+  const args = [...Object.entries(options), ...users].flatMap(([name, value]) => [
     `--${name}`,
     ...[value].flat().map(String),
   ]);
-  if (sentinel !== undefined) {
-    // A sentinel writes what it learns into its file.
-    const file = join(folder, `sentinel-${port}.conf`);
-    writeFileSync(file, `${sentinel.join("\n")}\n`);
-    args.unshift(file, "--sentinel");
-  }
+  if (file !== undefined) args.unshift(file, "--sentinel");
   const child = spawn("redis-server", args, { stdio: ["ignore", "pipe", "pipe"] });
   const exit = tend(child);
   const log = [];

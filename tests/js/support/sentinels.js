@@ -10,7 +10,8 @@ export const MASTER = "mymaster";
 /**
  * Starts a master, `replicas` of it and `sentinels`, which know each other when this resolves. `config`, `password` and
  * `rights` are as for {@link startRedis}, for the servers with keys; `sentinelPassword` is that of the sentinels. A server counts
- * as dead after `downAfter` ms.
+ * as dead after `downAfter` ms. `lasting` is as there, for all; `periods`: how often sentinels do what, as for SENTINEL DEBUG, which
+ * Redis has since 7.0.
  */
 export async function startSentinels(
   scope,
@@ -23,6 +24,8 @@ export async function startSentinels(
     sentinelPassword,
     sentinelRights = NEEDED_OF_SENTINEL,
     downAfter = 1_000,
+    lasting = false,
+    periods = {},
   } = {},
 ) {
   const start = (extra = {}, options = {}) =>
@@ -30,6 +33,7 @@ export async function startSentinels(
       config: { "repl-diskless-sync-delay": 0, ...config, ...extra },
       password,
       rights,
+      lasting,
       ...options,
     });
   const first = await start();
@@ -48,8 +52,17 @@ export async function startSentinels(
     `sentinel sentinel-user ${ADMIN.user}`,
     `sentinel sentinel-pass ${ADMIN.password}`,
   ];
-  const watch = (password) => startRedis(scope, { password, rights: sentinelRights, sentinel: lines });
-  const sentinels = await Promise.all(Array.from({ length: count }, () => watch(sentinelPassword)));
+  const watch = async (options = {}) => {
+    const own = { password: sentinelPassword, rights: sentinelRights, sentinel: lines, lasting };
+    const sentinel = await startRedis(scope, { ...own, ...options });
+    const words = Object.entries(periods).flat();
+    if (words.length > 0) await sentinel.send("SENTINEL", "DEBUG", ...words);
+    return sentinel;
+  };
+  const sentinels = await Promise.all(Array.from({ length: count }, () => watch()));
+  /** Those that were stopped by methods of the group. */
+  const silent = new Set();
+  const speaking = () => sentinels.filter((sentinel) => !silent.has(sentinel));
   const group = {
     /** Those with keys; the first one began as the master. */
     servers,
@@ -63,6 +76,15 @@ export async function startSentinels(
       return servers.find((server) => server.port === Number(port));
     },
 
+    /** Until all sentinels that speak name the same server, which speaks too; resolves to it. */
+    async untilMaster() {
+      const agreed = async () => {
+        const [first, ...others] = await Promise.all(speaking().map(group.namedBy)).catch(() => []);
+        return !silent.has(first) && others.every((server) => server === first) && first;
+      };
+      return until(agreed, { within: 60_000, what: "the sentinels' master" });
+    },
+
     /** Until all of these sentinels name a server other than `former`; resolves to it. */
     untilReplaced: (former, witnesses = sentinels) =>
       until(
@@ -73,43 +95,64 @@ export async function startSentinels(
         { within: 30_000, what: "the word of the switch" },
       ),
 
-    /** Until the sentinels could replace the master: they know each other, and the replicas have its data. */
-    untilReady: () =>
-      until(
-        async () => {
-          const role = (server) => server.send("INFO", "replication").catch(() => "");
-          const roles = await Promise.all(servers.map(role));
-          if (roles.filter((role) => /master_link_status:up/.test(role)).length !== replicas) return false;
-          const states = await Promise.all(sentinels.map((each) => each.send("SENTINEL", "MASTER", MASTER)));
-          const value = (state, name) => state[state.indexOf(name) + 1];
-          return states.every(
-            (state) =>
-              value(state, "flags") === "master" &&
-              Number(value(state, "num-other-sentinels")) === count - 1 &&
-              Number(value(state, "num-slaves")) === replicas,
-          );
-        },
-        { within: 30_000, what: "the sentinels" },
-      ),
-
-    /** Lets a sentinel replace the master, which goes on; resolves to the new one, once all know it. */
-    async failOver(sentinel = sentinels[0]) {
-      const former = await group.namedBy(sentinel);
-      const isReplaced = async () => (await group.namedBy(sentinel)) !== former;
-      // It refuses, or gives up, if it has not heard of a good replica yet.
-      const replaces = async () => {
-        await sentinel.send("SENTINEL", "FAILOVER", MASTER).catch(() => {});
-        return until(isReplaced, { within: 5_000 }).catch(isReplaced);
+    /** Until the sentinels that speak could replace the master: they know each other, and the replicas have its data. */
+    untilReady() {
+      const isReady = async () => {
+        const roles = await Promise.all(servers.map((server) => server.send("INFO", "replication")));
+        if (roles.filter((role) => /master_link_status:up/.test(role)).length !== replicas) return false;
+        const states = await Promise.all(speaking().map((each) => each.send("SENTINEL", "MASTER", MASTER)));
+        const value = (state, name) => state[state.indexOf(name) + 1];
+        return states.every(
+          (state) =>
+            value(state, "flags") === "master" &&
+            Number(value(state, "num-other-sentinels")) === count - 1 &&
+            Number(value(state, "num-slaves")) === replicas,
+        );
       };
-      await until(replaces, { within: 30_000, what: "the failover" });
-      return group.untilReplaced(former);
+      // Sentinels end connections to a server that they make a replica.
+      return until(() => isReady().catch(() => false), { within: 60_000, what: "the sentinels" });
     },
 
-    /** Starts a server that was stopped: as configured, without its keys. */
+    /** Lets a sentinel replace the master, which goes on; resolves to the new one, once all that speak know it. */
+    async failOver() {
+      const former = await group.untilMaster();
+      const isReplaced = async () => (await group.untilMaster()) !== former;
+      // It refuses, or gives up, if it has not heard of a good replica yet.
+      const replaces = async () => {
+        await speaking()[0]
+          .send("SENTINEL", "FAILOVER", MASTER)
+          .catch(() => {});
+        return until(isReplaced, { within: 5_000 }).catch(isReplaced);
+      };
+      await until(replaces, { within: 60_000, what: "the failover" });
+      return group.untilMaster();
+    },
+
+    /** Kills a server or a sentinel. */
+    async kill(server) {
+      silent.add(server);
+      await server.stop();
+    },
+
+    /** Stops it, so that it goes on later with all that it has got meanwhile. */
+    pause(server) {
+      silent.add(server);
+      server.pause();
+    },
+
+    resume(server) {
+      server.resume();
+      silent.delete(server);
+    },
+
+    /** Starts again what was killed: a server as configured, without its keys; a sentinel with what it knows. */
     async restart(server) {
       const { port, folder } = server;
-      const again = await start({}, { port, folder });
-      servers[servers.indexOf(server)] = again;
+      const isSentinel = sentinels.includes(server);
+      const again = await (isSentinel ? watch({ port, folder }) : start({}, { port, folder }));
+      const list = isSentinel ? sentinels : servers;
+      list[list.indexOf(server)] = again;
+      silent.delete(server);
       return again;
     },
   };

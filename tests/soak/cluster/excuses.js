@@ -1,85 +1,21 @@
-// What no client of a cluster can prevent: a lock that a failover has lost, and what a former primary says that does not know yet that it
-// was replaced. Each is proved by what the servers had and said, or it is no excuse.
-import { answersTo } from "./answers.js";
-import { knownAt } from "./known.js";
-import { CONFIRMED, groupOf } from "./lanes.js";
+// What is excused in a cluster: see replicated/excuses.js.
+import { answersOfFormer, excuses } from "../replicated/excuses.js";
+import { mapKnownAt } from "./known.js";
 
-/** How long after its arrival a client may come to what it has read, ms, if its event loop did not stand still. */
-const READS = 50;
-
-/**
- * `elections` are of elections.js, `slots` by name of a lock, `ports` by server; `wire` has what the connections carried, and
- * `readAt(client, time)` says when a client came to what had arrived at that time. Returns what topologies.js calls `excuse`.
- */
-export function excuses({ elections, wire, slots, ports, readAt }) {
-  const answers = ({ client, token }) => answersTo(wire, indexOf(client), token);
-
-  /** The election that made that server a former primary, if it was one then because it had been stopped. */
-  const replacedBy = ({ server, answered }) => {
-    const shard = server % (ports.length / 2);
-    const last = elections.all.findLast((each) => each.shard === shard && each.at <= answered);
-    return last && last.server !== server && elections.wasStopped(server, last.at) ? last : undefined;
+/** `slots` by name of a lock, `ports` by server; the others as there. Returns { excuse, answersOf }. */
+export function excusesInCluster({ elections, wire, slots, ports, readAt }) {
+  const knownAt = (answer) => mapKnownAt(wire, { slots, ports }, answer);
+  return {
+    excuse: excuses({
+      elections,
+      wire,
+      // A planned one waits for its replica.
+      loses: (cause) => cause !== "planned failover",
+      // Any other primary has agreed to the election, or hears of it at once.
+      isFormer: (server, election) => elections.wasStopped(server, election.at),
+      knownAt,
+      readAt,
+    }),
+    answersOf: (server, election) => answersOfFormer({ wire, knownAt }, server, election),
   };
-
-  /** What a failover has lost of a lock until then: its key, or its last extension. */
-  const lostBy = (hold, keys, until) => {
-    for (const election of elections.all) {
-      const { held, at, answered, cause } = election;
-      // A planned one loses nothing.
-      if (held === undefined || at > until || cause === "planned failover") continue;
-      for (const key of keys) {
-        const found = held.get(key);
-        if (found === undefined || (found.token === hold.token && found.until >= until)) continue;
-        const wasGranted = hold.start <= answered || answers(hold).some((each) => each.answered <= at);
-        if (wasGranted)
-          return found.token === hold.token ? "a failover lost an extension" : "a failover lost the key";
-      }
-    }
-    return undefined;
-  };
-
-  /** Whether a lock rests by then on the answer of a former primary that its client could not know to be one. */
-  const isDeceived = (hold, until) => {
-    const slot = slots.get(hold.keys[0]);
-    return answers(hold).some((answer) => {
-      const election = replacedBy(answer);
-      if (election === undefined || answer.answered > until) return false;
-      const told = { client: indexOf(hold.client), owner: answer.owner, since: election.at };
-      const known = knownAt(wire, told, slot, ports[election.server]);
-      return known === undefined || answer.told <= readAt(hold.client, known) + READS;
-    });
-  };
-
-  return (first, second, key) => {
-    // The replica has them, so its failover loses none; and a former primary has no replica.
-    if (first.group === CONFIRMED) return undefined;
-    const both = second === undefined ? [first] : [first, second];
-    const until = second === undefined ? first.end : second.start;
-    for (const hold of both) {
-      const lost = lostBy(hold, key === undefined ? hold.keys : [key], until);
-      if (lost !== undefined) return lost;
-    }
-    return both.some((hold) => isDeceived(hold, until)) ? "a former primary answered" : undefined;
-  };
-}
-
-/** Its number is in a client's name. */
-const indexOf = (name) => Number(name.split("-")[1]);
-
-/**
- * How many grants and extensions a primary has given after that election of another one: those that clients got before they could know
- * of it, and those that came after, which no client may believe. Without locks that need the replica's word too.
- */
-export function answersOfFormer({ wire, slots, ports }, primary, election) {
-  const counts = { before: 0, after: 0 };
-  for (const client of wire.clients) {
-    for (const { server, owner, lock, answered, told } of answersTo(wire, client)) {
-      const name = lock.slice("lock:".length);
-      if (server !== primary || answered < election.at || groupOf(name) === CONFIRMED) continue;
-      const asked = { client, owner, since: election.at };
-      const known = knownAt(wire, asked, slots.get(name), ports[election.server]);
-      counts[known < told ? "after" : "before"] += 1;
-    }
-  }
-  return counts;
 }

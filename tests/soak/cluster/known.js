@@ -9,10 +9,12 @@ const REQUEST = /\r\nCLUSTER\r\n\$5\r\nSLOTS\r\n/g;
 const PATIENCE = 1_000;
 
 /**
- * When the client `owner` in the process `client` was told first, from `since` on, that the slot has the server with that port: by a
- * map, or by MOVED. Undefined if it was not. On a connection of which a reply was dropped or doubled, nothing is believed any more.
+ * When a client of the process `client` was told first, after that election, that the slot of a lock has the server that was elected: by a
+ * map, or by MOVED. Undefined if it was not. On a connection of which a reply was dropped or doubled, nothing is believed any
+ * more. `slots` by name of a lock, `ports` by server.
  */
-export function knownAt(wire, { client, owner, since }, slot, port) {
+export function mapKnownAt(wire, { slots, ports }, { client, owner, lock, election }) {
+  const [slot, port] = [slots.get(lock), ports[election.server]];
   const own = (stage) => wire.streams(client, stage).filter((stream) => stream.owner === owner);
   const [asked, answered] = [own("asked"), own("answered")];
   const times = own("told").flatMap((told) => {
@@ -25,7 +27,7 @@ export function knownAt(wire, { client, owner, since }, slot, port) {
     const maps = mapsIn(told, slot, port).filter((end) => isTimely(told.at(end), requests));
     const moved = [...told.text.matchAll(`MOVED ${slot} 127.0.0.1:${port}\r\n`)].map(endOf);
     return [...maps, ...moved]
-      .filter((end) => told.at(end) >= since && isHeard(end))
+      .filter((end) => told.at(end) >= election.at && isHeard(end))
       .map((end) => told.at(end));
   });
   return times.length === 0 ? undefined : Math.min(...times);

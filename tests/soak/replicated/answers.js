@@ -10,9 +10,12 @@ const LASTING = new Set(
   }),
 );
 
+/** Of a key, what comes before the lock's name. */
+const PREFIX = "lock:".length;
+
 /**
  * The answers by which locks were granted or extended, those with that token or all: { server, owner, lock, answered, told } each:
- * which of the process's clients got it, for which key, and the times at which the server gave it and that client got it.
+ * which of the process's clients got it, for which lock, and the times at which the server gave it and that client got it.
  */
 export function answersTo(wire, process, token) {
   const answered = wire.streams(process, "answered");
@@ -22,7 +25,9 @@ export function answersTo(wire, process, token) {
     const { server, owner } = requests;
     return callsIn(requests.text, token).flatMap(({ lock, nonce }) => {
       const [from, to] = [given, got].map((stream) => endOfYes(stream?.text ?? "", nonce));
-      return to === undefined ? [] : [{ server, owner, lock, answered: given.at(from), told: got.at(to) }];
+      return to === undefined
+        ? []
+        : [{ server, owner, lock: lock.slice(PREFIX), answered: given.at(from), told: got.at(to) }];
     });
   });
 }

@@ -1,4 +1,5 @@
-// Which locks there are to contend for in a cluster. The slots of each lane's keys are on all three shards when it begins.
+// Which locks there are to contend for where replicas take over. In a cluster, the slots of each lane's keys are on all three
+// shards when it begins.
 
 const NAMES = {
   renewed: ["renewed:0", "renewed:1", "renewed:2"],
@@ -10,9 +11,10 @@ const NAMES = {
 const TAGS = ["{multi:0}", "{multi:1}", "{multi:2}"];
 const ENDS = ["a", "b", "c"];
 
-/** The group whose grants count only if the replica has them: no failover may lose them. */
+/** The group whose grants count only if all replicas have them: no failover may lose them. */
 export const CONFIRMED = "confirmed";
-export const groupOf = (name) => (NAMES.confirmed.includes(name) ? CONFIRMED : "cluster");
+export const UNCONFIRMED = "unconfirmed";
+export const groupOf = (name) => (NAMES.confirmed.includes(name) ? CONFIRMED : UNCONFIRMED);
 
 /** All names of locks. */
 export const ALL = [...Object.values(NAMES).flat(), ...TAGS.flatMap((tag) => ENDS.map((end) => tag + end))];
@@ -28,25 +30,25 @@ const wait = (r) => (r.chance(0.2) ? 0 : r.within(50, 10_000));
 export const LANES = [
   {
     name: "renewed",
-    group: "cluster",
+    group: UNCONFIRMED,
     keys: (r) => [r.pick(NAMES.renewed)],
     options: (r) => ({ wait: wait(r), ttl: lease(r), renew: true }),
   },
   {
     name: "short",
-    group: "cluster",
+    group: UNCONFIRMED,
     keys: (r) => [r.pick(NAMES.short)],
     options: (r) => ({ wait: wait(r), ttl: r.within(250, 500) }),
   },
   {
     name: "fair",
-    group: "cluster",
+    group: UNCONFIRMED,
     keys: (r) => [r.pick(NAMES.fair)],
     options: (r) => ({ wait: wait(r), ttl: lease(r), fair: r.chance(0.9), renew: r.chance(0.5) }),
   },
   {
     name: "multi",
-    group: "cluster",
+    group: UNCONFIRMED,
     keys(r) {
       const tag = r.pick(TAGS);
       const without = r.pick(ENDS);

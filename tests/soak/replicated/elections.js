@@ -5,11 +5,12 @@ import { now } from "../host-time.js";
 const EVERY = 5;
 /** For how long an election is remembered, ms. */
 const MEMORY = 120_000;
-const WON = /Failover election won/;
 
 /** What is asked for of a server that took over: [the value, the milliseconds left] by name of a lock. */
 export async function locksOn(redis, names) {
   const held = new Map();
+  // A server that takes over may end all connections: one that is open serves all that follows.
+  await redis.send("PING");
   const ask = async (name) => {
     const key = `lock:${name}`;
     const [value, left] = await Promise.all([redis.send("GET", key), redis.send("PTTL", key)]);
@@ -27,6 +28,8 @@ export class Elections {
   counts = {};
   #servers;
   #names;
+  #won;
+  #yields;
   #note;
   #all = [];
   #read;
@@ -34,10 +37,15 @@ export class Elections {
   #stops = [];
   #listeners = new Set();
 
-  /** `servers`: { redis, shard } each; `names` of all locks. Ends with `scope`. */
-  constructor(scope, { servers, names, note }) {
+  /**
+   * `servers`: { redis, shard } each; `names` of all locks; `won`: what a server logs as it takes over, and `yields` as it becomes a
+   * replica. Ends with `scope`.
+   */
+  constructor(scope, { servers, names, won, yields, note }) {
     this.#servers = servers;
     this.#names = names;
+    this.#won = won;
+    this.#yields = yields;
     this.#note = note;
     // Elections so far belong to the start.
     this.#read = servers.map(({ redis }) => ({ redis, lines: redis.log.length }));
@@ -77,6 +85,12 @@ export class Elections {
     return this.#all;
   }
 
+  /** The last one in the shard of a server until then. */
+  before(server, at) {
+    const { shard } = this.#servers[server];
+    return this.#all.findLast((each) => each.shard === shard && each.at <= at);
+  }
+
   /** Whether a server had been stopped when that happened. */
   wasStopped(server, at) {
     return this.#stops.some((stop) => stop.server === server && stop.from <= at && at <= stop.to);
@@ -87,12 +101,22 @@ export class Elections {
       if (this.#read[server].redis !== redis) this.#read[server] = { redis, lines: 0 };
       const read = this.#read[server];
       for (; read.lines < redis.log.length; read.lines += 1) {
-        if (WON.test(redis.log[read.lines])) this.#won(server, shard, redis);
+        const line = redis.log[read.lines];
+        if (this.#won.test(line)) this.#takesOver(server, shard, redis);
+        else if (this.#yields?.test(line)) this.#gaveUp(server);
       }
     }
   }
 
-  async #won(server, shard, redis) {
+  /** Who elected it was killed before it could tell anybody. */
+  #gaveUp(server) {
+    const last = this.before(server, now());
+    if (last?.server !== server) return;
+    this.#all.splice(this.#all.indexOf(last), 1);
+    this.counts["failover that was given up"] = (this.counts["failover that was given up"] ?? 0) + 1;
+  }
+
+  async #takesOver(server, shard, redis) {
     const cause = this.#causes.get(shard) ?? "by itself";
     const election = { at: now(), server, shard, cause };
     this.counts[`failover: ${cause}`] = (this.counts[`failover: ${cause}`] ?? 0) + 1;
@@ -112,8 +136,11 @@ export class Elections {
         election.answered = now();
         return;
       } catch (error) {
-        // For a moment it does not know that it has taken over. One that was killed says nothing, and excuses nothing.
-        if (!/^CLUSTERDOWN /.test(error.message)) return;
+        // For a moment it does not know that it has taken over, or it has ended the connection. One that was killed says nothing,
+        // and excuses nothing.
+        const isPassing =
+          /^CLUSTERDOWN |is closed$/.test(error.message) || /ECONNRESET|EPIPE/.test(error.code);
+        if (!isPassing) return;
       }
     }
   }
