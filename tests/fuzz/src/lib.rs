@@ -28,6 +28,7 @@ mod play;
 mod reference;
 mod resp;
 mod resp_limits;
+mod routed;
 mod session;
 mod wire;
 #[path = "../../world/mod.rs"]
@@ -39,12 +40,13 @@ pub use keys::keys;
 pub use play::{engine, lock_fair, lock_multi, lock_redlock, lock_single};
 pub use resp::{resp_encode, resp_reference, resp_split};
 pub use resp_limits::resp_limits;
+pub use routed::lock_routed;
 
 /// Takes an input, and panics if a promise is broken.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its folder of seeds.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("resp_split", resp_split),
     ("resp_reference", resp_reference),
     ("resp_limits", resp_limits),
@@ -56,5 +58,6 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("lock_fair", lock_fair),
     ("lock_multi", lock_multi),
     ("lock_redlock", lock_redlock),
+    ("lock_routed", lock_routed),
     ("engine", engine),
 ];
