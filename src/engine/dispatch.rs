@@ -332,12 +332,12 @@ impl<E: Entropy + 'static> Engine<E> {
     }
 
     /// Reports the failure of a server's first connection if one of these locks is still waiting: the application should
-    /// not have to wait for the end of `wait` to learn of it. With several servers, and of a sentinel, it is always reported:
+    /// not have to wait for the end of `wait` to learn of it. Of one of several votes, and of a sentinel, it is always reported:
     /// the others suffice, and nobody would notice that one is missing (rule 19).
     fn report_first_contact(&mut self, node: NodeId, locks: &[LockId], error: NodeError) {
         let is_waiting = |&id: &LockId| self.locks.get(id).is_some_and(|lock| lock.is_waiting());
         if self.stats.observed == Observed::FirstContacts
-            && (self.topology.has_several_votes()
+            && (self.topology.votes_alone(node)
                 || self.topology.is_sentinel(node)
                 || locks.iter().any(is_waiting))
             && self.topology.get(node).is_some_and(Node::is_first_failure)

@@ -117,8 +117,8 @@ impl<E: Entropy + 'static> Engine<E> {
     /// [`poll_connect`](Self::poll_connect) names servers that were never added, whose [`address`](Self::address) the
     /// driver asks for. A cluster has one vote. Call this before the first lock.
     ///
-    /// Returns whether the addresses were taken: false if one is not whole, or if there are more of them than servers that were
-    /// added and belong to no other group.
+    /// Returns whether the addresses were taken: false if one is not whole, or if there are more addresses than servers that
+    /// were added and belong to no other group.
     pub fn form_cluster(&mut self, addresses: &str) -> bool {
         self.topology.form_cluster(addresses)
     }

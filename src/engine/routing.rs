@@ -4,13 +4,14 @@ use super::Engine;
 use crate::{
     entropy::Entropy,
     error::{Cause, NodeError},
+    event::Event,
     id::{LockId, NodeId},
     lock::{Input, Lock},
     node::Tag,
     quorum::Heard,
     script::{Answer, into_sorted_set},
     time::Instant,
-    topology::{Redirected, RouteNews, Slots, Topology, VoterId},
+    topology::{ALL_SLOTS, Redirected, RouteNews, Slots, Topology, VoterId},
 };
 
 impl<E: Entropy + 'static> Engine<E> {
@@ -102,6 +103,11 @@ impl<E: Entropy + 'static> Engine<E> {
                     && self.topology.get(master).is_some_and(|server| server.id().is_none())
                 {
                     self.win_back(master);
+                }
+                while let Some((voter, first, error)) = self.topology.poll_refused() {
+                    // Its votes of rounds that go on do not count either.
+                    self.shifted(voter, &[ALL_SLOTS], now);
+                    self.events.push_back(Event::Connection { node: first, error: Some(error) });
                 }
             }
             RouteNews::Unavailable(waiting, error) => {

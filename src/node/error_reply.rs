@@ -69,9 +69,9 @@ pub(crate) fn no_master(name: &[u8]) -> ServerError {
     ServerError { prefix: "NOMASTER".to_owned(), message, transient: false, ran: false }
 }
 
-/// A server belongs to two votes.
+/// Two voters are the same servers.
 pub(crate) fn same_servers() -> ServerError {
-    let message = "SAMESERVERS it belongs to two of the votes of this client".to_owned();
+    let message = "SAMESERVERS the servers of this vote have another vote of this client already; list them once in `nodes`".to_owned();
     ServerError { prefix: "SAMESERVERS".to_owned(), message, transient: false, ran: false }
 }
 

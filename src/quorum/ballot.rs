@@ -28,10 +28,10 @@ pub(crate) struct Ballot {
     hops: u32,
 }
 
-const RESHUFFLED: &str = "another server had the lock each time that one had answered";
-
 /// How often a command follows a redirect. The next one is a failure, which may pass.
 const MOST_HOPS: u32 = 5;
+
+const SUCCEEDED: &str = "another server took over the lock's keys after each answer";
 
 /// The state of one node in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -141,32 +141,30 @@ impl Ballot {
     }
 
     /// Another server stands for the node now. What the former one answered before others have answered does not count, and is
-    /// asked again.
+    /// asked again. A release stays released.
     pub(super) fn on_shifted(&mut self, serial: u32, to: &mut impl Ask) {
-        if !matches!(self.vote, BallotState::Answered(_)) {
-            return self.on_ready(serial, to);
-        }
-        self.repeated = true;
-        self.hops = self.hops.saturating_add(1);
-        if self.hops <= MOST_HOPS {
-            self.send(serial, to);
+        if matches!((&self.vote, self.verb), (BallotState::Answered(_), Verb::Acquire(_) | Verb::Extend(_))) {
+            self.ask_successor(NodeError::connection(Cause::Unknown, SUCCEEDED), serial, to);
         } else {
-            self.vote = BallotState::Failed(NodeError::connection(Cause::Unknown, RESHUFFLED));
+            self.on_ready(serial, to);
         }
     }
 
     /// A server answered that no longer stands for the node. What it did may stand there, or be gone with it, so the command
     /// is repeated, at whichever server stands for the node now.
     pub(super) fn on_former(&mut self, error: &NodeError, serial: u32, to: &mut impl Ask) {
-        if !matches!(self.vote, BallotState::Asked(..)) {
-            return;
+        if matches!(self.vote, BallotState::Asked(..)) {
+            self.ask_successor(error.clone().into_transient(), serial, to);
         }
+    }
+
+    fn ask_successor(&mut self, error: NodeError, serial: u32, to: &mut impl Ask) {
         self.repeated = true;
         self.hops = self.hops.saturating_add(1);
         if self.hops <= MOST_HOPS {
             self.send(serial, to);
         } else {
-            self.vote = BallotState::Failed(error.clone().into_transient());
+            self.vote = BallotState::Failed(error);
         }
     }
 

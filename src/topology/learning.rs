@@ -114,17 +114,27 @@ impl Topology {
         Some((voters.get_mut(servers.voter_of(server).place())?, servers))
     }
 
-    /// Of two voters that turn out to be the same servers, the later one loses its vote.
+    /// Compares the voters again, if the servers of one have changed: of two that are the same servers, the later one loses its
+    /// vote.
     fn checked(&mut self, from: NodeId, news: RouteNews) -> (VoterId, RouteNews) {
-        let id = self.servers.voter_of(from);
-        if let RouteNews::Changed { .. } = news
-            && let Some((before, others)) = self.voters.split_at_mut_checked(id.place())
-            && let Some((voter, after)) = others.split_first_mut()
-        {
-            before.iter().for_each(|other| voter.refuse_if_same(other));
-            after.iter_mut().for_each(|other| other.refuse_if_same(voter));
+        if let RouteNews::Changed { .. } = news {
+            for place in 1..self.voters.len() {
+                if let Some((earlier, later)) = self.voters.split_at_mut_checked(place)
+                    && let Some(voter) = later.first_mut()
+                    && voter.compare(earlier)
+                {
+                    self.refused.push(voter.id);
+                }
+            }
         }
-        (id, news)
+        (self.servers.voter_of(from), news)
+    }
+
+    /// The next voter whose vote counted until now, and does no more, with its first server and the reason.
+    pub(crate) fn poll_refused(&mut self) -> Option<(VoterId, NodeId, NodeError)> {
+        let voter = self.refused.pop()?;
+        let Voter { first, .. } = self.voters.get(voter.place())?;
+        Some((voter, *first, self.voters.get(voter.place())?.refusal()?))
     }
 }
 

@@ -37,7 +37,7 @@ use listeners::Listeners;
 pub(crate) use news::RouteNews;
 pub(crate) use placement::{DIAL_PATIENCE, Placed, Placement};
 use servers::Servers;
-pub(crate) use slots::{Slot, Slots};
+pub(crate) use slots::{ALL_SLOTS, Slot, Slots};
 use voter::Voter;
 pub(crate) use voter::VoterId;
 
@@ -51,6 +51,8 @@ pub(crate) struct Topology {
     servers: Servers,
     /// In the order of their first servers.
     voters: Vec<Voter>,
+    /// Those whose votes count no more, until that is reported.
+    refused: Vec<VoterId>,
     /// The listening time for which news of where locks are is in the deadline queue.
     pub(crate) queued_at: Option<Instant>,
     /// The prefix of keys and channels.

@@ -34,6 +34,8 @@ pub(crate) struct Opinions {
 struct View {
     /// Its last answer.
     said: Option<Said>,
+    /// The server that it named last, whatever it has answered since.
+    named: Option<NodeId>,
     /// Whether its answer is still to come.
     is_asked: bool,
 }
@@ -78,7 +80,7 @@ impl Opinions {
     pub(crate) fn end_late(&mut self) {
         let late = || NodeError::connection(Cause::Unknown, "the sentinel has not answered in time");
         for view in self.views.iter_mut().filter(|view| view.is_asked) {
-            *view = View { said: Some(Err(late())), is_asked: false };
+            *view = View { said: Some(Err(late())), is_asked: false, ..*view };
         }
     }
 
@@ -90,7 +92,13 @@ impl Opinions {
             (Some(Ok(before)), Ok(after)) => before == after,
             (before, after) => matches!(before, Some(Err(_))) && after.is_err(),
         };
-        *view = View { said: Some(said), is_asked: false };
+        let named = said.as_ref().ok().copied().flatten();
+        let before = view.named;
+        *view = View { said: Some(said), is_asked: false, named: named.or(before) };
+        if let Some(named) = named.filter(|&named| before.is_some_and(|before| before != named)) {
+            // What sentinels know is never older than before: it was replaced, and is the master again.
+            self.replaced.retain(|&(replaced, _)| replaced != named);
+        }
         Some(is_known)
     }
 
@@ -251,6 +259,18 @@ mod tests {
         assert_eq!(master(&few, None, false, 60_000), None);
         few.trust(NodeId(7));
         assert_eq!(master(&few, None, false, 60_000), Some(7));
+    }
+
+    #[test]
+    fn a_sentinel_that_names_a_replaced_server_again_has_seen_another_switch() {
+        let mut all = opinions(&[said(8), said(7), said(7)]);
+        all.distrust(NodeId(7), Instant::default());
+        all.note(NodeId(3), gone());
+        all.note(NodeId(3), said(7));
+        assert_eq!(master(&all, Some(8), false, 3_000), Some(8), "this one may only be behind");
+        all.note(NodeId(2), gone());
+        all.note(NodeId(2), said(7));
+        assert_eq!(master(&all, Some(8), false, 3_000), Some(7));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
 
 impl Topology {
     /// From now on the last servers that were added are the seeds of one cluster, which announces them with these addresses.
-    /// False if an address is odd, or if there are more than servers that were added and belong to no other group.
+    /// False if an address is odd, or if there are more addresses than such servers that belong to no other group.
     pub(crate) fn form_cluster(&mut self, addresses: &str) -> bool {
         let lines = addresses.as_bytes().split(|&byte| byte == b'\n');
         let addresses: Option<Vec<Address>> = lines.map(Address::read).collect();
@@ -49,11 +49,12 @@ impl Topology {
     /// servers belong from now on.
     fn group(&mut self, count: u32, prepare: fn(&mut Node)) -> Option<Voter> {
         let place = self.voters.len().checked_sub(usize::try_from(count).ok()?)?;
-        if self.voters.get(place..)?.iter().any(|voter| voter.deployment.is_routed()) {
+        let last = self.voters.get(place..)?;
+        if last.is_empty() || last.iter().any(|voter| voter.deployment.is_routed()) {
             return None;
         }
         self.voters.truncate(place.saturating_add(1));
-        let voter = self.voters.pop().filter(|_| count > 0)?;
+        let voter = self.voters.pop()?;
         self.servers.group(voter.first, voter.id, prepare);
         Some(voter)
     }
@@ -68,7 +69,7 @@ impl Topology {
         self.voters.get(self.servers.voter_of(server).place())
     }
 
-    /// The node of a placement that stands for a server, unless that has several slots.
+    /// The voter to which a server belongs.
     pub(crate) fn voter_id(&self, server: NodeId) -> VoterId {
         self.servers.voter_of(server)
     }
@@ -85,31 +86,36 @@ impl Topology {
 
     /// The server that a node of the placement stands for, for a lock with these keys. `None` if it is not known.
     pub(crate) fn serving(&self, node: NodeId, keys: &LockKeys) -> Option<&Node> {
-        self.servers.peek(self.server_of(node, Slot::of(keys))?)
+        self.servers.peek(self.server_of(node, || Slot::of(keys))?)
     }
 
     /// Lets that server be dialled at once, whatever the backoff.
     pub(crate) fn allow_dial(&mut self, node: NodeId, keys: &LockKeys) {
-        if let Some(server) = self.server_of(node, Slot::of(keys)).and_then(|server| self.get(server)) {
+        if let Some(server) = self.server_of(node, || Slot::of(keys)).and_then(|server| self.get(server)) {
             server.allow_dial();
         }
     }
 
-    /// The same, for keys in this slot.
-    pub(super) fn server_of(&self, node: NodeId, slot: Slot) -> Option<NodeId> {
+    /// The server that a node of a placement stands for, for keys in this slot. `None` if it is not known.
+    pub(super) fn server_of(&self, node: NodeId, slot: impl FnOnce() -> Slot) -> Option<NodeId> {
         let Voter { first, deployment, .. } = self.voter(node)?;
-        if deployment.is_routed() { deployment.route(slot).map(|route| route.node) } else { Some(*first) }
+        if deployment.is_routed() { deployment.route(slot()).map(|route| route.node) } else { Some(*first) }
     }
 
-    /// Whether the lock is on this server, which is a node of its placement, or stands for one.
+    /// Whether the server has the lock, as one for which a node of its placement stands.
     pub(crate) fn is_on(&self, server: NodeId, spec: &impl Placed) -> bool {
-        let is_there = |node| self.server_of(node, Slot::of(spec.keys_of(node))) == Some(server);
+        let is_there = |node| self.server_of(node, || Slot::of(spec.keys_of(node))) == Some(server);
         spec.placement().nodes().any(is_there)
     }
 
     /// Whether a voter is a cluster.
     pub(crate) fn has_cluster(&self) -> bool {
         self.voters.iter().any(|voter| matches!(voter.deployment, Deployment::Cluster(_)))
+    }
+
+    /// Whether a server is one of several votes by itself.
+    pub(crate) fn votes_alone(&self, server: NodeId) -> bool {
+        self.has_several_votes() && !self.is_routed(self.voter_id(server).node())
     }
 
     /// Whether the server for which a node of a placement stands may become another one.

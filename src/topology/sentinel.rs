@@ -19,7 +19,7 @@ use super::{
     address::{Address, number},
     cursor::{count, text},
     opinions::{Opinions, Verdict},
-    slots::{Route, Slot, SlotMap},
+    slots::{ALL_SLOTS, Route, Slot, SlotMap},
 };
 use crate::{
     entropy::{Entropy, jitter},
@@ -315,7 +315,7 @@ impl Sentinels {
             self.lost = false;
         }
         self.end_turn(former.is_some(), entropy, now);
-        let slots = self.slots.take(&[((Slot::FIRST, Slot::LAST), master)]);
+        let slots = self.slots.take(&[(ALL_SLOTS, master)]);
         Some(RouteNews::Changed { slots, waiting: core::mem::take(&mut self.waiting), former })
     }
 

@@ -74,7 +74,7 @@ impl Topology {
     }
 
     fn server_of_slot(&mut self, slot: Slot) -> Option<&mut Node> {
-        let server = self.server_of(NodeId(0), slot)?;
+        let server = self.server_of(NodeId(0), || slot)?;
         self.get(server)
     }
 
@@ -84,7 +84,7 @@ impl Topology {
             return false;
         }
         let slot = Slot::of(keys);
-        let server = self.server_of(NodeId(0), slot).and_then(|server| self.servers.peek(server));
+        let server = self.server_of(NodeId(0), || slot).and_then(|server| self.servers.peek(server));
         server.is_some_and(|server| server.is_deaf(slot.0))
     }
 

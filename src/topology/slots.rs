@@ -45,6 +45,8 @@ pub(crate) struct Route {
 /// Slots from the first to the last.
 pub(crate) type Slots = (Slot, Slot);
 
+pub(crate) const ALL_SLOTS: Slots = (Slot::FIRST, Slot::LAST);
+
 /// The routes of all slots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct SlotMap {

@@ -34,7 +34,7 @@ pub(super) struct Voter {
     pub(super) deployment: Deployment,
     /// What the servers are like that are announced: those of a cluster, or the master of sentinels.
     pub(super) pattern: Option<Node>,
-    /// Why it has no vote.
+    /// Why it has no vote at present.
     refused: Option<Rc<ServerError>>,
 }
 
@@ -54,10 +54,12 @@ impl Voter {
         self.refused.clone().map(NodeError::Server)
     }
 
-    /// Takes its vote for ever, if it has servers of another voter: one server would vote twice.
-    pub(super) fn refuse_if_same(&mut self, other: &Self) {
-        if self.refused.is_none() && self.deployment.is_same(&other.deployment) {
-            self.refused = Some(Rc::new(same_servers()));
-        }
+    /// Refuses its vote as long as an earlier voter has the same servers: one server would vote twice. Returns whether its vote
+    /// counted until now, and does no more.
+    pub(super) fn compare(&mut self, earlier: &[Self]) -> bool {
+        let is_same = earlier.iter().any(|other| self.deployment.is_same(&other.deployment));
+        let counted = self.refused.is_none();
+        self.refused = is_same.then(|| Rc::new(same_servers()));
+        is_same && counted
     }
 }

@@ -128,12 +128,13 @@ impl Routes {
     }
 
     /// A client reads an announcement of a sentinel: `<name> <old host> <old port> <new host> <new port>`.
-    pub fn read_switch(&mut self, client: usize, message: &str, now: Instant) {
+    pub fn read_switch(&mut self, (client, from): (usize, usize), message: &str, now: Instant) {
         let words: Vec<_> = message.split(' ').collect();
         let [_, old_host, old_port, new_host, new_port] = words[..] else { return };
         let named = [(old_host, old_port), (new_host, new_port)].map(|(host, port)| format!("{host}:{port}"));
         if let [Some(old), Some(new)] = named.map(|target| self.learn(client, &target)) {
             self.clients[client].switches.read(old, new, now);
+            self.clients[client].switches.names(from, new, now);
             *self.followed.entry("switches read").or_default() += 1;
         }
     }
@@ -201,12 +202,14 @@ impl Routes {
         }
     }
 
-    /// A client reads a map.
-    pub fn read_map(&mut self, client: usize, number: u64, frame: &[u8], now: Instant) {
+    /// A client reads a map, or which master a sentinel names.
+    pub fn read_map(&mut self, (client, from): (usize, usize), number: u64, frame: &[u8], now: Instant) {
         if self.first_sentinel.is_some() {
             let text = String::from_utf8_lossy(frame).into_owned();
             if let ["*2", _, host, _, port, ..] = text.split("\r\n").collect::<Vec<_>>()[..] {
-                self.learn(client, &format!("{host}:{port}"));
+                if let Some(server) = self.learn(client, &format!("{host}:{port}")) {
+                    self.clients[client].switches.names(from, server, now);
+                }
             }
             return;
         }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use redlatch::{Duration, Instant};
 
-/// For how long a server that was replaced must not be used, unless another announcement names it.
+/// For how long a server that was replaced must not be used, unless another announcement names it, or a sentinel names it that has
+/// named another one before.
 const DISTRUST: Duration = Duration::from_millis(10_000);
 
 #[derive(Default)]
 pub struct Switches {
     /// The servers that were replaced: how often, and until when they must not be used.
     replaced: BTreeMap<usize, (u32, Instant)>,
+    /// The server that each sentinel named last.
+    named: BTreeMap<usize, usize>,
 }
 
 impl Switches {
@@ -21,6 +24,14 @@ impl Switches {
         *until = now.after(DISTRUST);
         if let Some((_, until)) = self.replaced.get_mut(&new) {
             *until = now;
+        }
+    }
+
+    /// A sentinel names a server.
+    pub fn names(&mut self, sentinel: usize, server: usize, now: Instant) {
+        let is_another = self.named.insert(sentinel, server).is_some_and(|before| before != server);
+        if let Some((_, until)) = self.replaced.get_mut(&server).filter(|_| is_another) {
+            *until = now.min(*until);
         }
     }
 

@@ -222,7 +222,7 @@ impl Validity {
             {
                 wire.calls.pop_front();
                 match frame.bytes.first() {
-                    Some(b'*') => routes.read_map(client, number, frame.bytes, now),
+                    Some(b'*') => routes.read_map((client, server), number, frame.bytes, now),
                     Some(b'-' | b'_' | b'%') => {}
                     _ => wire.broken = true,
                 }
@@ -235,7 +235,7 @@ impl Validity {
                     Some(routes),
                 ) = (push.as_slice(), routes.as_mut())
                 {
-                    routes.read_switch(client, &String::from_utf8_lossy(message), now);
+                    routes.read_switch((client, server), &String::from_utf8_lossy(message), now);
                 }
                 answer_by_push(&mut wire.calls, push);
                 continue;

@@ -150,8 +150,13 @@ impl Hold {
             Input::Release => self.end_with(Report::ToApplication, &released, cx),
             Input::Cancel => self.end_with(Report::ToNobody, &released, cx),
             Input::Heard(Heard::Reply(node, serial, reply)) => self.on_reply(node, serial, reply, cx),
-            Input::Heard(Heard::Repeat(node, serial)) if self.last.is(serial) => {
-                self.last.handle(Heard::Repeat(node, serial), cx);
+            // Others have decided the round before this node answered. It still makes the lock safer.
+            Input::Heard(
+                heard @ (Heard::Repeat(_, serial)
+                | Heard::Redirected(_, serial, ..)
+                | Heard::Former(_, serial, _)),
+            ) if self.last.is(serial) => {
+                self.last.handle(heard, cx);
                 Step::Stay(self)
             }
             Input::Heard(heard) => {
@@ -173,9 +178,10 @@ impl Hold {
         }
     }
 
-    /// Asks soon whether a voter still has the lock, for an extension if it is renewed, unless a round does.
+    /// Asks soon whether a voter still has the lock, for an extension if it is renewed, unless a round does, or one that others
+    /// have decided.
     fn confirm(&mut self, voter: NodeId, delay: Duration, cx: &mut Context<'_>) {
-        if self.round.as_ref().is_some_and(|round| round.is_pending(voter)) {
+        if self.round.iter().chain([&self.last]).any(|round| round.is_pending(voter)) {
             return;
         }
         let latest = self.validity.since(cx.now).part(CONFIRMATION_PART);
