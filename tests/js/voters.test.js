@@ -115,6 +115,20 @@ test("servers that belong to two votes have one", async (t) => {
   assert.equal(error.votes?.find(({ error: cause }) => cause)?.error.prefix, "SAMESERVERS", String(error));
 });
 
+test("a master that is listed in another vote is not connected to for its sentinels", async (t) => {
+  const master = await group.namedBy(group.sentinels[0]);
+  const options = { wait: 500, observe() {} };
+  const [two, one] = [server.url, "redis://127.0.0.1:1"].map((url) =>
+    open(t, { nodes: [master.url, { sentinel: group.option }, url], ...options }),
+  );
+  await (await two.acquire(freshKey())).release();
+  const error = await rejection(one.acquire(freshKey()));
+  assert.match(
+    String(error.votes?.[1].error),
+    /refusing to connect to .*, which belongs to another one of `nodes`/,
+  );
+});
+
 test("fair locks, and keys in several slots, are refused", async (t) => {
   const client = open(t);
   await assert.rejects(client.acquire("a", { fair: true }), /^TypeError: fair: requires a single server/);

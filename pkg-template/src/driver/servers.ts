@@ -1,7 +1,8 @@
 import { nameOfAnnounced } from "../options/announced.js";
 import type { Settings } from "../options/client.js";
-import type { Deployment } from "../options/deployment.js";
+import type { Deployment, Voter } from "../options/deployment.js";
 import type { Node } from "../options/nodes.js";
+import { nameOf } from "../options/url.js";
 import type { Address } from "../types/transport.js";
 import type { CoreHost } from "./core-host.js";
 import type { NodeInfo, NodeList } from "./to-error.js";
@@ -58,11 +59,22 @@ export class Servers implements NodeList {
     const announced = index < nodes.length ? undefined : this.#announced(index);
     const deployment = announced && voters[announced.voter]?.deployment;
     if (announced === undefined || deployment === undefined) return undefined;
-    const { address } = announced;
     const { pattern, locate, kind } = deployment;
-    const node = known(pattern, nameOfAnnounced(address), () => locate(address), kind, true);
+    const located = () => {
+      const address = locate(announced.address);
+      this.#refuseOthers(nameOf(address).toLowerCase(), announced.voter);
+      return address;
+    };
+    const node = known(pattern, nameOfAnnounced(announced.address), located, kind, true);
     this.#nodes[index] = node;
     return node;
+  }
+
+  /** A server would vote twice, or get the credentials of another vote. */
+  #refuseOthers(name: string, voter: number): void {
+    const isIn = ({ nodes }: Voter) => nodes.some((node) => node.name.toLowerCase() === name);
+    if (this.#settings.voters.some((other, at) => at !== voter && isIn(other)))
+      throw new Error(`refusing to connect to ${name}, which belongs to another one of \`nodes\``);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ClusterOptions } from "../types/cluster.js";
-import type { Transport } from "../types/transport.js";
+import type { TlsOptions, Transport } from "../types/transport.js";
 import type { ClientOptions } from "../types/types.js";
 import { parseAnnouncing } from "./announced.js";
 import { parseServers, refuseLeading, type Voter } from "./deployment.js";
@@ -19,12 +19,13 @@ const OPTIONS = new Set<string>([
 
 /**
  * Checks the options of a cluster; undefined if they name none. `sockets` are the runtime's own, if it has any. Errors name
- * options with `at` before them.
+ * options with `at` before them. `otherTls` are the TLS settings where the options have none.
  */
 export function parseCluster(
   options: ClientOptions,
   sockets: Transport | undefined,
   at: string,
+  otherTls: TlsOptions | undefined,
 ): Voter | undefined {
   const { url, cluster } = options;
   const option = `${at}cluster`;
@@ -37,9 +38,10 @@ export function parseCluster(
   const { seeds, tls, sharded, ...others } = isShort
     ? { seeds: listed ?? cluster }
     : optionsOf<ClusterOptions>(option, cluster, OPTIONS);
-  const defaults = parseDefaults(options, sockets);
+  const defaults = parseDefaults(options, sockets, at);
   const ownTls = parseTls(tls, `${option}.tls`);
-  const all = { ...defaults, tls: ownTls ?? defaults.tls };
+  const givenTls = ownTls ?? defaults.tls;
+  const all = { ...defaults, tls: givenTls ?? otherTls };
   refuseLeading(option, all.transport);
   const nameAt = (index: number) => (listed === undefined ? `${name}[${index}]` : `${at}url`);
   const nodes = parseServers(name, seeds, nameAt, all);
@@ -48,8 +50,8 @@ export function parseCluster(
   const isSharded = check(`${option}.sharded`, sharded, "boolean", false);
   if (nodes.some(({ missing }) => missing !== undefined)) return { nodes, deployment: undefined };
 
-  if (all.tls !== undefined && !first.address.tls)
-    throw uselessTls(ownTls === undefined ? "tls" : `${option}.tls`);
+  if (givenTls !== undefined && !first.address.tls)
+    throw uselessTls(ownTls === undefined ? `${at}tls` : `${option}.tls`);
   // As servers write it: an IPv6 host has no brackets.
   const addresses = nodes.map(({ address }) => {
     const { host, port } = announcing.translation.announced(address);

@@ -21,7 +21,8 @@ export const NODE_OPTIONS = [
   "cluster",
   "sentinel",
 ] as const satisfies (keyof NodeOptions)[];
-const KNOWN = new Set<string>(NODE_OPTIONS);
+/** Those of one of several nodes. */
+export const KNOWN = new Set<string>(NODE_OPTIONS);
 
 /** The defaults for all nodes. */
 export interface Defaults {
@@ -36,10 +37,10 @@ export interface Defaults {
 }
 
 /** Checks the options that are the defaults for all nodes; `sockets` are the runtime's own, if it has any. */
-export function parseDefaults(options: ClientOptions, sockets: Transport | undefined): Defaults {
+export function parseDefaults(options: ClientOptions, sockets: Transport | undefined, at = ""): Defaults {
   return {
-    tls: parseTls(options.tls, "tls"),
-    transport: parseTransport(options.transport, "transport"),
+    tls: parseTls(options.tls, `${at}tls`),
+    transport: parseTransport(options.transport, `${at}transport`),
     sockets,
     allowPlaintextAuth: check("allowPlaintextAuth", options.allowPlaintextAuth, "boolean", false),
     asksCredentials: options.credentials !== undefined,

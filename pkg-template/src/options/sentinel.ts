@@ -1,5 +1,5 @@
 import type { SentinelOptions } from "../types/sentinel.js";
-import type { Transport } from "../types/transport.js";
+import type { TlsOptions, Transport } from "../types/transport.js";
 import type { ClientOptions } from "../types/types.js";
 import { parseAnnouncing } from "./announced.js";
 import { parseServers, refuseLeading, type Voter } from "./deployment.js";
@@ -23,12 +23,13 @@ const PORT = 26379;
 
 /**
  * Checks the options of sentinels; undefined if they name none. `sockets` are the runtime's own, if it has any. Errors name
- * options with `at` before them.
+ * options with `at` before them. `otherTls` are the TLS settings where the options have none.
  */
 export function parseSentinel(
   options: ClientOptions,
   sockets: Transport | undefined,
   at: string,
+  otherTls: TlsOptions | undefined,
 ): Voter | undefined {
   const option = `${at}sentinel`;
   const several = severalOf(options.url, `${at}url`);
@@ -38,9 +39,10 @@ export function parseSentinel(
   if (typeof given === "string")
     throw new TypeError(`${option} must be an object with name and sentinels; got a string`);
   const { name, sentinels, url, tls, ...others } = optionsOf<SentinelOptions>(option, given, OPTIONS);
-  const defaults = parseDefaults(options, sockets);
+  const defaults = parseDefaults(options, sockets, at);
   const ownTls = parseTls(tls, `${option}.tls`);
-  const all = { ...defaults, tls: ownTls ?? defaults.tls };
+  const givenTls = ownTls ?? defaults.tls;
+  const all = { ...defaults, tls: givenTls ?? otherTls };
   refuseLeading(option, all.transport);
   const nameAt = (index: number) => (listed === undefined ? `${option}.sentinels[${index}]` : `${at}url`);
   const nodes = parseServers(`${option}.sentinels`, sentinels, nameAt, {
@@ -60,8 +62,8 @@ export function parseSentinel(
   if (servers.some((server) => server.missing !== undefined))
     return { nodes: servers, deployment: undefined };
 
-  if (all.tls !== undefined && !(pattern.address.tls && nodes.every(isProtected)))
-    throw uselessTls(ownTls === undefined ? "tls" : `${option}.tls`);
+  if (givenTls !== undefined && !(pattern.address.tls && nodes.every(isProtected)))
+    throw uselessTls(ownTls === undefined ? `${at}tls` : `${option}.tls`);
   nodes.forEach((node, index) => {
     const other = nodes.findIndex((each) => each.name.toLowerCase() === node.name.toLowerCase());
     if (other < index)

@@ -1,24 +1,25 @@
-import type { Transport } from "../types/transport.js";
+import type { TlsOptions, Transport } from "../types/transport.js";
 import type { ClientOptions, NodeOptions } from "../types/types.js";
 import { parseCluster } from "./cluster.js";
 import type { Voter } from "./deployment.js";
-import { identityOf, parseDefaults, parseNode, refuseUselessTls } from "./nodes.js";
+import { type Defaults, identityOf, KNOWN, parseDefaults, parseNode, refuseUselessTls } from "./nodes.js";
 import { parseSentinel } from "./sentinel.js";
 import { severalOf } from "./several.js";
-import { kindOf } from "./validate.js";
+import { kindOf, optionsOf } from "./validate.js";
 
 export type { Voter };
 
 /**
  * Checks the options of a cluster, or of a master behind sentinels; undefined if they name none. `sockets` are the runtime's
- * own, if it has any. Errors name options with `at` before them.
+ * own, if it has any. Errors name options with `at` before them. `otherTls` are the TLS settings where the options have none.
  */
 export function parseGroup(
   options: ClientOptions,
   sockets: Transport | undefined,
   at = "",
+  otherTls?: TlsOptions,
 ): Voter | undefined {
-  return parseCluster(options, sockets, at) ?? parseSentinel(options, sockets, at);
+  return parseCluster(options, sockets, at, otherTls) ?? parseSentinel(options, sockets, at, otherTls);
 }
 
 /** Checks the options that name a client's voters, each by itself. */
@@ -38,7 +39,7 @@ export function parseVoters(options: ClientOptions, sockets: Transport | undefin
   if (nodes.length === 0) throw new RangeError("nodes must name at least one server; got an empty array");
   const voters = Array.from(nodes as unknown[], (given, index) => {
     const name = `nodes[${index}]`;
-    return parseListed(given, name, options, sockets) ?? single(given, name);
+    return parseListed(given, name, options, sockets, defaults) ?? single(given, name);
   });
   refuseTwins(voters);
   refuseUselessTls(
@@ -54,24 +55,26 @@ function parseListed(
   name: string,
   options: ClientOptions,
   sockets: Transport | undefined,
+  defaults: Defaults,
 ): Voter | undefined {
-  const isShort = typeof given === "string";
-  const node = (isShort ? { url: given } : (given ?? {})) as NodeOptions;
-  const { url, cluster, sentinel, tls = options.tls, transport = options.transport } = node;
-  if (cluster === undefined && sentinel === undefined && severalOf(url, `${name}.url`) === undefined)
-    return undefined;
+  if (given === undefined) return undefined;
+  const node = typeof given === "string" ? { url: given } : optionsOf<NodeOptions>(name, given, KNOWN);
   const ways = (["url", "cluster", "sentinel"] as const).filter((way) => node[way] !== undefined);
   if (ways.length > 1)
     throw new TypeError(`${name}: ${ways.join(" and ")} are mutually exclusive; give one of them`);
-  return parseGroup({ ...options, url, cluster, sentinel, tls, transport }, sockets, `${name}.`);
+  const { url, cluster, sentinel, tls, transport } = node;
+  if (cluster === undefined && sentinel === undefined && severalOf(url, `${name}.url`) === undefined)
+    return undefined;
+  const own = { ...options, url, cluster, sentinel, tls, transport: transport ?? options.transport };
+  return parseGroup(own, sockets, `${name}.`, defaults.tls);
 }
 
 /** A server that is listed twice would have two votes, and two clients could each win a majority. */
 function refuseTwins(voters: readonly Voter[]): void {
   const seen = new Map<unknown, number>();
   voters.forEach(({ nodes, deployment }, index) => {
+    if (nodes.some(({ missing }) => missing !== undefined)) return;
     for (const node of nodes) {
-      if (node.missing !== undefined) continue;
       const identity = identityOf(node);
       // The same sentinels may know several masters.
       const same = deployment?.kind === "sentinel" ? `${deployment.master} ${identity}` : identity;

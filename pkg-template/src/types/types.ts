@@ -118,18 +118,19 @@ export interface Credentials {
 
 /** One vote in {@link ClientOptions.nodes}: a server, a cluster, or a master behind sentinels. */
 export interface NodeOptions {
-  /** As {@link ClientOptions.url}. Required, unless `transport` is given. */
+  /** As {@link ClientOptions.url}. Required, unless `cluster`, `sentinel` or `transport` is given. */
   url?: string | undefined;
   /**
-   * As {@link ClientOptions.cluster}, in place of `url`: the cluster has one vote. All keys of a lock must be in one slot, and
-   * no server may also belong to another vote: the client then refuses the later one with ServerError SAMESERVERS.
+   * As {@link ClientOptions.cluster}, in place of `url`: the cluster has one vote. All keys of a lock must be in one slot. No
+   * server may belong to two votes: the client does not connect to a server of another one, and of two that turn out to be
+   * the same cluster, or to have the same master, it refuses the later one with ServerError SAMESERVERS.
    */
   cluster?: ClientOptions["cluster"];
   /** As {@link ClientOptions.sentinel}, in place of `url`: the master has one vote. */
   sentinel?: SentinelOptions | undefined;
-  /** As {@link ClientOptions.tls}, for this server. */
+  /** As {@link ClientOptions.tls}, for this server or group. */
   tls?: TlsOptions | undefined;
-  /** As {@link ClientOptions.transport}, for this server, such as its own client or its own REST endpoint. */
+  /** As {@link ClientOptions.transport}, for this server or group, such as its own client or its own REST endpoint. */
   transport?: Transport | undefined;
 }
 

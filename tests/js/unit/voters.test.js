@@ -69,6 +69,8 @@ test("a group's own settings come before the client's", () => {
     voters.map(({ nodes: [node] }) => node.address.tlsOptions.servername),
     ["x", "y", "z"],
   );
+  // On this machine, none is needed.
+  parse({ nodes: ["rediss://a.example", { cluster: ["redis://localhost:7000"] }], tls: { servername: "z" } });
   assert.equal(voters[0].nodes[0].transport, own);
   assert.equal(voters[1].nodes[0].transport, sockets);
 });
@@ -76,11 +78,15 @@ test("a group's own settings come before the client's", () => {
 test("a server that is not set is named, and refuses the calls, not the client", () => {
   const { missing } = parse({ nodes: ["redis://a", { cluster: ["redis://b", undefined] }, "redis://c"] });
   assert.match(missing, /^nodes\[1\]\.cluster\[1\]/);
-  const unnamed = parse({ nodes: ["redis://a", { sentinel: { ...sentinel, name: undefined } }] });
+  const unnamed = parse({ nodes: [{ sentinel }, { sentinel: { ...sentinel, name: undefined } }] });
   assert.match(unnamed.missing, /^nodes\[1\]\.sentinel\.name/);
 });
 
 test("errors name the option, and a server has one vote", () => {
+  assertRefused([{ cluster: ["redis://b"], tsl: {} }], TypeError, /^nodes\[0\]: unknown option "tsl"/);
+  assertRefused([{ cluster: ["redis://b"], tls: 5 }], TypeError, /^nodes\[0\]\.tls/);
+  assertRefused([{ cluster: ["redis://b"], tls: {} }], TypeError, /^nodes\[0\]\.tls has no effect/);
+  assertRefused([{ cluster: ["redis://b"], transport: 5 }], TypeError, /^nodes\[0\]\.transport must be/);
   assertRefused([{ cluster: [] }], TypeError, /^nodes\[0\]\.cluster must name at least one server/);
   assertRefused([{ cluster: { seeds: 1 } }], TypeError, /^nodes\[0\]\.cluster\.seeds must be an array/);
   assertRefused([{ sentinel: "s" }], TypeError, /^nodes\[0\]\.sentinel must be an object/);
