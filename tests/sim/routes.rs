@@ -206,10 +206,10 @@ impl Routes {
     pub fn read_map(&mut self, (client, from): (usize, usize), number: u64, frame: &[u8], now: Instant) {
         if self.first_sentinel.is_some() {
             let text = String::from_utf8_lossy(frame).into_owned();
-            if let ["*2", _, host, _, port, ..] = text.split("\r\n").collect::<Vec<_>>()[..] {
-                if let Some(server) = self.learn(client, &format!("{host}:{port}")) {
-                    self.clients[client].switches.names(from, server, now);
-                }
+            if let ["*2", _, host, _, port, ..] = text.split("\r\n").collect::<Vec<_>>()[..]
+                && let Some(server) = self.learn(client, &format!("{host}:{port}"))
+            {
+                self.clients[client].switches.names(from, server, now);
             }
             return;
         }

@@ -27,6 +27,9 @@ pub enum Told {
     NotOurs,
 }
 
+/// By vote, the server that granted a lock, and its epoch then.
+type Granters = BTreeMap<usize, (usize, u32)>;
+
 /// What a client was told about a lock by one server.
 #[derive(Clone, Default)]
 struct Part {
@@ -51,7 +54,7 @@ pub struct Validity {
     /// The number of the last call that was answered so, by client, token and slot, if the answer came from the slot's node.
     told: BTreeMap<(usize, Vec<u8>, u16, Told), u64>,
     /// The server that granted a lock last of each vote, and its epoch then, by client and token.
-    granted: BTreeMap<(usize, Vec<u8>), BTreeMap<usize, (usize, u32)>>,
+    granted: BTreeMap<(usize, Vec<u8>), Granters>,
     /// The number of the last call about a lock.
     last: BTreeMap<(usize, Vec<u8>), u64>,
 }
