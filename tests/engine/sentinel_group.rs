@@ -172,17 +172,36 @@ fn sentinels_that_have_not_heard_of_a_switch_are_not_believed() {
 
 #[test]
 fn a_switch_that_is_known_already_still_says_whom_not_to_believe() {
-    let mut group = Sentinels::new(2, 3);
+    let mut group = Sentinels::new(2, 5);
     group.promote(1, 0);
-    (0..2).for_each(|number| group.name(number, 1));
+    (0..3).for_each(|number| group.name(number, 1));
     group.hold(renewed("a"));
-    group.announce(2, 1);
-    // All of them name the former master again, but nobody announces it.
-    (0..3).for_each(|number| group.name(number, 0));
+    group.announce(3, 1);
+    // The only one that can be reached is behind.
+    for number in 0..4 {
+        let node = group.sentinel(number);
+        group.kill(node);
+    }
     group.kill(1);
     group.acquire(waiting("b"));
     group.run_for(ms(5_000));
     assert_eq!(group.nodes[0].dialled, 0);
+}
+
+#[test]
+fn a_switch_back_that_was_not_heard_of_is_believed_if_sentinels_have_named_another_server_meanwhile() {
+    let mut group = Sentinels::new(2, 3);
+    group.hold(renewed("a"));
+    group.promote(1, 0);
+    (0..3).for_each(|number| group.announce(number, 1));
+    group.run_for(ms(1_000));
+    group.kill(1);
+    group.promote(0, 1);
+    (0..3).for_each(|number| group.name(number, 0));
+    let before = group.nodes[0].dialled;
+    group.acquire(waiting("b"));
+    group.run_for(ms(2_000));
+    assert!(group.nodes[0].dialled > before);
 }
 
 #[test]
