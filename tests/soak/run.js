@@ -14,8 +14,10 @@ import { topologyOf } from "./topologies.js";
 import { Wire } from "./wire.js";
 
 const FAULTS_PER_SECOND = 14;
-/** For how many violations the traffic on all connections is kept: some 20 MB each. */
-const WIRES = 3;
+/** How often the traffic on all connections is kept because of a violation: some 20 MB each. */
+const WIRES = 8;
+/** Violations that follow each other within this time have one cause, and the same traffic, ms. */
+const SAME_CAUSE = 10_000;
 /** How long all clients may take to come to an end without faults, ms. */
 const ENDING = 40_000;
 
@@ -38,10 +40,14 @@ export async function runSoak(
   const note = (line) =>
     appendFileSync(join(folder, "breaker.jsonl"), `${JSON.stringify({ ...line, at: now() })}\n`);
   const wire = new Wire();
+  let wires = 0;
+  let last = Number.NEGATIVE_INFINITY;
   const checker = new Checker((violation) => {
     note({ violation });
-    if (checker.violations.length <= WIRES) {
-      wire.writeTo(join(folder, `wire-${checker.violations.length}.jsonl`));
+    if (wires < WIRES && now() > last + SAME_CAUSE) {
+      wires += 1;
+      last = now();
+      wire.writeTo(join(folder, `wire-${wires}.jsonl`));
     }
     say(described(violation));
   });
