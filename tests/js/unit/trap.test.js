@@ -16,8 +16,8 @@ const TRAP = Buffer.from("0061736d0100000001040160000003020100070501017400000a05
 const trap = new WebAssembly.Instance(new WebAssembly.Module(TRAP)).exports.t;
 const load = inlineCore(inlined).load;
 /** What is called only in a cluster, and only behind sentinels. */
-const IN_CLUSTERS = ["cluster", "address"];
-const WITH_SENTINELS = ["sentinels", "address"];
+const IN_CLUSTERS = ["cluster", "address", "voter"];
+const WITH_SENTINELS = ["sentinels", "address", "voter"];
 const METHODS = Object.getOwnPropertyNames(load().Core.prototype).filter(
   (name) => !/^(constructor|__\w+)$/.test(name) && ![...IN_CLUSTERS, ...WITH_SENTINELS].includes(name),
 );

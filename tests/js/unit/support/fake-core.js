@@ -80,6 +80,10 @@ export class FakeCore {
     this.#enter("address", node);
     return this.learnt[node] ?? "";
   }
+  voter(node) {
+    this.#enter("voter", node);
+    return 0;
+  }
   observe(wanted) {
     this.#enter("observe", wanted);
   }
