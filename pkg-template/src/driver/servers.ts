@@ -56,7 +56,8 @@ export class Servers implements NodeList {
 
   #learn(index: number): KnownNode | undefined {
     const { nodes, voters } = this.#settings;
-    const announced = index < nodes.length ? undefined : this.#announced(index);
+    if (index < nodes.length || !voters.some(({ deployment }) => deployment)) return undefined;
+    const announced = this.#announced(index);
     const deployment = announced && voters[announced.voter]?.deployment;
     if (announced === undefined || deployment === undefined) return undefined;
     const { pattern, locate, kind } = deployment;
