@@ -4,7 +4,7 @@ import { NEEDED_IN_CLUSTER } from "../../js/support/rights.js";
 import { Elections } from "../replicated/elections.js";
 import { Inspector } from "../replicated/inspector.js";
 import { ALL, LONGEST_LEASE } from "../replicated/lanes.js";
-import { failovers, kindsWith, patiently } from "../replicated/plan.js";
+import { failovers, kindsWith, natMapOf, patiently } from "../replicated/plan.js";
 import { Turns } from "../replicated/turns.js";
 import { actionsInCluster } from "./actions.js";
 import { excusesInCluster } from "./excuses.js";
@@ -72,8 +72,7 @@ export const cluster = {
 
 /** All servers are reached through proxies, and half of them are known from the start. */
 function optionsOf(ports, proxies, client) {
-  const address = (port) => `127.0.0.1:${port}`;
-  const natMap = Object.fromEntries(ports.map((port, at) => [address(port), address(proxies[at].port)]));
+  const natMap = natMapOf(ports, proxies);
   const seeds = proxies.filter((_, at) => (at + client) % 2 === 0).map(({ url }) => url);
   const options = { cluster: { seeds, natMap } };
   return patiently(client, { unconfirmed: options, confirmed: options }, 1);

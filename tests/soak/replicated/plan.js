@@ -35,3 +35,9 @@ export function patiently(client, { unconfirmed, confirmed }, replicas) {
   // A missing replica keeps the connection busy for `nodeTimeout`, and each command behind it for once more.
   return { [UNCONFIRMED]: { ...unconfirmed, ...nodeTimeout }, [CONFIRMED]: { ...confirmed, replicas } };
 }
+
+/** The client's option that leads to proxies in place of the servers with these ports. */
+export function natMapOf(ports, proxies) {
+  const address = (port) => `127.0.0.1:${port}`;
+  return Object.fromEntries(ports.map((port, at) => [address(port), address(proxies[at].port)]));
+}

@@ -4,7 +4,7 @@ import { startSentinels } from "../../js/support/sentinels.js";
 import { Elections } from "../replicated/elections.js";
 import { Inspector } from "../replicated/inspector.js";
 import { ALL, LONGEST_LEASE } from "../replicated/lanes.js";
-import { failovers, kindsWith, patiently } from "../replicated/plan.js";
+import { failovers, kindsWith, natMapOf, patiently } from "../replicated/plan.js";
 import { Turns } from "../replicated/turns.js";
 import { actionsOnSentinels } from "./actions.js";
 import { excusesWithSentinels } from "./excuses.js";
@@ -96,8 +96,7 @@ export const sentinel = {
 
 /** All servers are reached through proxies. */
 function optionsOf({ option }, ports, proxies, client) {
-  const address = (port) => `127.0.0.1:${port}`;
-  const natMap = Object.fromEntries(ports.map((port, at) => [address(port), address(proxies[at].port)]));
+  const natMap = natMapOf(ports, proxies);
   const through = (first) => ({
     sentinel: {
       ...option,
