@@ -118,8 +118,8 @@ impl<E: Entropy + 'static> Engine<E> {
         }
     }
 
-    /// These slots of a voter have other servers now. Commands that wait for a connection go to these. Held locks are confirmed at once,
-    /// because the new server may not have them; of the waiters those attempt that poll for others, because their
+    /// These slots of a voter have other servers now. Commands that wait for a connection go to these. Held locks are confirmed
+    /// at once, because the new server may not have them; of the waiters those attempt that poll for others, because their
     /// registrations may be gone.
     fn shifted(&mut self, voter: VoterId, slots: &[Slots], now: Instant) {
         if slots.is_empty() {

@@ -132,9 +132,9 @@ impl Topology {
 
     /// The next voter whose vote counted until now, and does no more, with its first server and the reason.
     pub(crate) fn poll_refused(&mut self) -> Option<(VoterId, NodeId, NodeError)> {
-        let voter = self.refused.pop()?;
-        let Voter { first, .. } = self.voters.get(voter.place())?;
-        Some((voter, *first, self.voters.get(voter.place())?.refusal()?))
+        let id = self.refused.pop()?;
+        let voter = self.voters.get(id.place())?;
+        Some((id, voter.first, voter.refusal()?))
     }
 }
 

@@ -20,13 +20,14 @@ export interface Core {
    */
   add_node(user: string, password: string, database: number, commands: boolean, independent: boolean): number;
   /**
-   * The last servers that were added are seeds of one cluster. `addresses` are theirs as the cluster announces them, `host:port`, one
-   * per line, in order. Comes before anything else but `add_node` and `sentinels`. Returns whether there are as many, and all are addresses.
+   * The last servers that were added are seeds of one cluster. `addresses` are theirs as the cluster announces them,
+   * `host:port`, one per line, in order. Comes before anything else but `add_node` and `sentinels`. Returns whether there are as
+   * many servers, and all are addresses.
    */
   cluster(addresses: string): boolean;
   /**
    * The last `count` servers that were added are sentinels, which know the master by this name; the other arguments are as in
-   * `add_node`, for the master. False if there are not as many. Comes before anything else but `add_node` and `cluster`.
+   * `add_node`, for the master. False if there are not as many servers. Comes before anything else but `add_node` and `cluster`.
    */
   sentinels(count: number, name: string, user: string, password: string, database: number): boolean;
   /**

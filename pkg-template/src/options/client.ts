@@ -2,9 +2,10 @@ import type { LockEvent } from "../types/observe.js";
 import type { Transport } from "../types/transport.js";
 import type { ClientOptions, Clock, Credentials } from "../types/types.js";
 import { systemClock } from "./clock.js";
+import type { Voter } from "./deployment.js";
 import { NODE_OPTIONS, type Node } from "./nodes.js";
-import { check, duration, integerWithin, numberWithin, optionsOf, show } from "./validate.js";
-import { parseGroup, parseVoters, type Voter } from "./voters.js";
+import { check, duration, integerWithin, numberWithin, optionsOf, refuseSeveral, show } from "./validate.js";
+import { parseGroup, parseVoters } from "./voters.js";
 
 const SHORTEST_TTL = 100;
 const MOST_REPLICAS = 1_000;
@@ -72,10 +73,7 @@ export function parseClientOptions(given: unknown, sockets: Transport | undefine
   const group = parseGroup(options, sockets);
   const voters = group === undefined ? parseVoters(options, sockets) : [group];
   const nodes = voters.flatMap((voter) => voter.nodes);
-  const ways = (["url", "nodes", "cluster", "sentinel"] as const).filter(
-    (name) => options[name] !== undefined,
-  );
-  if (ways.length > 1) throw new TypeError(`${ways.join(" and ")} are mutually exclusive; give one of them`);
+  refuseSeveral(options, ["url", "nodes", "cluster", "sentinel"]);
   return {
     voters,
     nodes,

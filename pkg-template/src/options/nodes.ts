@@ -21,7 +21,7 @@ export const NODE_OPTIONS = [
   "cluster",
   "sentinel",
 ] as const satisfies (keyof NodeOptions)[];
-/** Those of one of several nodes. */
+/** The options of each of `nodes`. */
 export const KNOWN = new Set<string>(NODE_OPTIONS);
 
 /** The defaults for all nodes. */

@@ -105,3 +105,14 @@ function refusal(accepted: string, value: unknown): TypeError | RangeError {
   const message = `${accepted}; got ${show(value)}`;
   return typeof value === "number" ? new RangeError(message) : new TypeError(message);
 }
+
+/** Refuses more than one of these options; `at` stands before the error. */
+export function refuseSeveral<T extends object>(
+  options: T,
+  names: readonly (keyof T & string)[],
+  at = "",
+): void {
+  const given = names.filter((name) => options[name] !== undefined);
+  if (given.length > 1)
+    throw new TypeError(`${at}${given.join(" and ")} are mutually exclusive; give one of them`);
+}

@@ -5,9 +5,7 @@ import type { Voter } from "./deployment.js";
 import { type Defaults, identityOf, KNOWN, parseDefaults, parseNode, refuseUselessTls } from "./nodes.js";
 import { parseSentinel } from "./sentinel.js";
 import { severalOf } from "./several.js";
-import { kindOf, optionsOf } from "./validate.js";
-
-export type { Voter };
+import { kindOf, optionsOf, refuseSeveral } from "./validate.js";
 
 /**
  * Checks the options of a cluster, or of a master behind sentinels; undefined if they name none. `sockets` are the runtime's
@@ -59,9 +57,7 @@ function parseListed(
 ): Voter | undefined {
   if (given === undefined) return undefined;
   const node = typeof given === "string" ? { url: given } : optionsOf<NodeOptions>(name, given, KNOWN);
-  const ways = (["url", "cluster", "sentinel"] as const).filter((way) => node[way] !== undefined);
-  if (ways.length > 1)
-    throw new TypeError(`${name}: ${ways.join(" and ")} are mutually exclusive; give one of them`);
+  refuseSeveral(node, ["url", "cluster", "sentinel"], `${name}: `);
   const { url, cluster, sentinel, tls, transport } = node;
   if (cluster === undefined && sentinel === undefined && severalOf(url, `${name}.url`) === undefined)
     return undefined;
