@@ -4,7 +4,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { runFile } from "./file.js";
+import { watchIdleness } from "./idleness.js";
 import { isAlone, jobsOf, onlyInstalled } from "./plan.js";
 import { runtimes, tests } from "./runtimes.js";
 
@@ -48,12 +50,20 @@ async function runJob({ runtime, file }) {
   if (counts.failed > 0) console.log(output.replace(/^/gm, "    "));
 }
 
-/** Runs the jobs in their order, `width` at a time. */
-async function runJobs(queue, width) {
-  const work = async () => {
-    for (let job = queue.shift(); job !== undefined; job = queue.shift()) await runJob(job);
+/** Runs the jobs in their order, `width` at a time, and more while `hasRoom()` says so, asked once a second. */
+async function runJobs(queue, width, hasRoom = () => false) {
+  const running = new Set();
+  const start = () => {
+    const job = queue.shift();
+    if (job === undefined) return;
+    const run = runJob(job).finally(() => running.delete(run));
+    running.add(run);
   };
-  await Promise.all(Array.from({ length: width }, work));
+  while (queue.length > 0 || running.size > 0) {
+    while (queue.length > 0 && running.size < width) start();
+    await Promise.race([...running, pause(1_000, undefined, { ref: false })]);
+    if (hasRoom()) start();
+  }
 }
 
 if (filePart === "") {
@@ -65,10 +75,10 @@ if (filePart === "") {
   );
 }
 // Tests wait more than they work: with one file for each processor, it is idle for more than half of the time.
-const width = 2 * availableParallelism();
 await runJobs(
   jobs.filter(({ file }) => !isAlone(file)),
-  width,
+  2 * availableParallelism(),
+  watchIdleness(),
 );
 await runJobs(
   jobs.filter(({ file }) => isAlone(file)),
