@@ -10,8 +10,8 @@
 //! ```
 //! The map is wanted while no route is known, and when a redirect, a failure or an error shows that it has changed. An idle
 //! client asks for none. Each time that it changes nothing, the next one is asked for later: after 100 to 200 ms at first,
-//! and after 250 to 500 ms at last, so that waiters soon hear of a new master. So ten are asked for in a second at most, even
-//! if servers contradict each other.
+//! and after 150 to 300 ms at last, so that waiters hear of a new master within half a second. So ten are asked for in a second
+//! at most, even if servers contradict each other.
 
 use super::{
     address::{Address, Announced, number},
@@ -29,7 +29,7 @@ use crate::{
 /// Upper bounds of the random pause between two maps: at first, and after several maps that changed nothing. The lower bound
 /// is half of each.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_millis(300);
 
 /// How long a server that was asked for the map, or is being connected to for that, keeps others from being asked.
 const PATIENCE: Duration = Duration::from_millis(1000);
