@@ -113,14 +113,12 @@ test("a lock that the new master does not have is lost soon after the switch", a
   const [heir] = group.servers.filter((server) => server !== former);
   const lock = await client.acquire(freshKey(), { ttl: 60_000, renew: true });
   const lost = aborted(lock.signal);
-  // As if its replication had been behind. The sentinel that promotes it ends its connections.
-  const forget = async () => {
-    const isMaster = /role:master/.test(await heir.send("INFO", "replication"));
-    return isMaster && (await heir.send("DEL", `lock:${lock.keys[0]}`)) === 1;
-  };
-  const heirReady = until(() => forget().catch(() => false), { within: 20_000, every: 1 });
+  // As if its replication had been behind.
+  await until(() => holder(heir, lock.keys[0]), { what: "the replica's copy" });
+  await heir.send("CONFIG", "SET", "replica-read-only", "no");
+  assert.equal(await heir.send("DEL", `lock:${lock.keys[0]}`), 1);
+  await heir.send("CONFIG", "SET", "replica-read-only", "yes");
   await group.failOver();
-  await heirReady;
   const switched = performance.now();
   await settles(lost, 5_000, "the loss");
   t.diagnostic(`told ${((await lost) - switched).toFixed(0)} ms after all sentinels knew`);
