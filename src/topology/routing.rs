@@ -123,12 +123,13 @@ impl Topology {
         self.voter(node).is_some_and(|voter| voter.deployment.is_routed())
     }
 
-    /// Whether the server that answers is still the one that was to be asked. The answer of a former one does not count: it
-    /// may not know yet that it was replaced.
+    /// Whether the server that answers is still the one that was to be asked, and its vote counts. The answer of a former one
+    /// does not: it may not know yet that it was replaced.
     pub(crate) fn is_current(&self, tag: Tag, keys: &LockKeys) -> bool {
-        self.voter(tag.node).is_none_or(|Voter { deployment, .. }| {
+        self.voter(tag.node).is_none_or(|voter| {
             let is_route = |route: Route| route.epoch == tag.epoch;
-            !deployment.is_routed() || deployment.route(Slot::of(keys)).is_some_and(is_route)
+            !voter.deployment.is_routed()
+                || voter.refusal().is_none() && voter.deployment.route(Slot::of(keys)).is_some_and(is_route)
         })
     }
 

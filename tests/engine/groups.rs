@@ -149,6 +149,24 @@ fn of_two_votes_that_are_the_same_servers_only_the_first_counts() {
 }
 
 #[test]
+fn a_grant_that_was_on_its_way_when_its_vote_turned_out_to_be_another_one_does_not_count() {
+    let mut groups = VoteGroups::same_clusters();
+    groups.stop(CLUSTER[0]);
+    // The second cluster's seed has this slot.
+    groups.visit("a");
+    groups.heard(CLUSTER[1]);
+    groups.kill(SERVER);
+    groups.stop(CLUSTER[1]);
+    groups.acquire(request("a"));
+    groups.resume(CLUSTER[0]);
+    groups.resume(CLUSTER[1]);
+    groups.run_for(ms(100));
+    assert!(!is_granted(&mut groups));
+    let asked = groups.heard(CLUSTER[1]);
+    assert!(asked.iter().filter(|name| *name == "EVALSHA").count() >= 2, "for both votes: {asked:?}");
+}
+
+#[test]
 fn keys_in_several_slots_and_fair_locks_are_refused() {
     let mut groups = VoteGroups::new();
     let keys = vec![b"a".to_vec(), KEY.as_bytes().to_vec()];
