@@ -40,7 +40,8 @@ for (const [kind, server, options, count = 1] of kinds) {
     // In any order: the one that was first does not have to be last.
     assert.equal(await outer.release(), "released");
     assert.equal(third.held, true);
-    assert.equal(await owner(keys[0]), token);
+    // A majority of several servers suffices, so that the first one may still be on its way.
+    await until(async () => (await owner(keys[0])) === token);
     assert.equal(await openClient(t, server).tryAcquire(keys[0], options), null);
     assert.equal(await third.release(), "released");
     await until(async () => (await keysLeft(redis, `lock:*${keys[0]}*`)).length === 0);
