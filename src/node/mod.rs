@@ -30,6 +30,7 @@ mod pending;
 mod pipeline;
 mod replication;
 mod run;
+mod runs;
 mod subscriptions;
 
 use crate::{
@@ -148,7 +149,7 @@ impl Node {
                 if self.is_cluster {
                     tag.epoch = tag.epoch.max(FIRST_EPOCH);
                     // Locks are in different slots: each goes alone.
-                    connection.pipeline.close_run(&mut connection.out);
+                    connection.pipeline.close_runs(&mut connection.out);
                 }
                 if asking {
                     connection.pipeline.push_asking(command.silence, now, &mut connection.out);

@@ -17,7 +17,8 @@ use super::{
     outcome::Outcome,
     pending::{Kind, Pending, Queued},
     replication::Replication,
-    run::{Form, MOST_LOCKS, Run},
+    run::{Form, MOST_LOCKS},
+    runs::{MOST_OPEN, Runs},
 };
 use crate::{
     resp::Reply,
@@ -53,8 +54,8 @@ pub(crate) struct Pipeline {
     queue: VecDeque<Pending>,
     deferred: Vec<Deferred>,
     nonce: u64,
-    /// The last command in the queue, as long as others may join it.
-    run: Run,
+    /// The last commands in the queue, as long as others may join them.
+    runs: Runs,
     /// How many locks asked for something that the driver has not taken yet.
     unsent: usize,
     /// How many locks wait for the answer to what the driver took.
@@ -79,21 +80,25 @@ impl Pipeline {
         self.queue.len().saturating_add(self.deferred.len()).saturating_add(self.replication.is_next().into())
     }
 
-    /// Sends a lock's command. It joins the open run if it can.
+    /// Sends a lock's command. It joins an open run if it can.
     pub(crate) fn push(&mut self, tag: Tag, command: &Command<'_>, now: Instant, out: &mut Vec<u8>) {
         let is_alone = self.alone > 0;
         self.alone = self.alone.saturating_sub(1);
         self.unsent = self.unsent.saturating_add(1);
         self.replication.concerns(command.call.script, command.replication);
         if !is_alone
-            && self.run.join(&command.call)
-            && let Some(last) = self.queue.back_mut()
+            && let Some(behind) = self.runs.join(&command.call)
+            && let Some(run) = self.queue.iter_mut().rev().nth(behind)
         {
-            last.tags.push(tag);
-            last.silence = last.silence.min(command.silence);
+            run.tags.push(tag);
+            run.silence = run.silence.min(command.silence);
             return;
         }
-        self.close_run(out);
+        if is_alone {
+            self.close_runs(out);
+        } else if self.runs.len() == MOST_OPEN {
+            self.close_first(out);
+        }
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
         let Command { call, silence, .. } = command;
@@ -112,43 +117,52 @@ impl Pipeline {
             },
             wait: None,
         };
-        self.run.open(call, nonce);
+        self.runs.open(call, nonce);
         if self.is_free(&pending, self.deferred.len()) {
             self.queue.push_back(pending);
             if is_alone || self.order != Order::AsSent {
-                self.close_run(out);
+                self.close_runs(out);
             }
         } else {
             let mut bytes = Vec::new();
-            let form = self.form_of(call.script, &mut bytes);
-            self.run.close(form, &mut bytes);
+            let form = self.form_of(call.script, self.queue.len(), &mut bytes);
+            self.runs.close_first(form, &mut bytes);
             self.deferred.push(Deferred { pending: Pending { form, ..pending }, bytes });
         }
     }
 
-    /// Appends the open run to `out`. No command joins it any more.
-    pub(crate) fn close_run(&mut self, out: &mut Vec<u8>) {
-        let Some(script) = self.run.script() else { return };
-        let form = self.form_of(script, out);
-        if let Some(last) = self.queue.back_mut() {
-            last.form = form;
-        }
-        self.run.close(form, out);
+    /// Appends the open runs to `out`. No command joins them any more.
+    pub(crate) fn close_runs(&mut self, out: &mut Vec<u8>) {
+        while self.close_first(out) {}
     }
 
-    /// Appends what is still to be written before the bytes are taken: the open run, and the WAIT for what it grants.
+    /// Appends the first of the open runs to `out`. Whether there was one.
+    fn close_first(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(script) = self.runs.next_script() else { return false };
+        let place = self.queue.len().saturating_sub(self.runs.len());
+        let form = self.form_of(script, place, out);
+        if let Some(command) = self.queue.get_mut(place) {
+            command.form = form;
+        }
+        self.runs.close_first(form, out);
+        true
+    }
+
+    /// Appends what is still to be written before the bytes are taken: the open runs, and the WAIT for what it grants.
     pub(crate) fn close(&mut self, out: &mut Vec<u8>) {
-        self.close_run(out);
+        self.close_runs(out);
         if let Some(last) = self.queue.back_mut() {
             last.wait = self.replication.close(last.sent, last.silence, out).or(last.wait);
         }
     }
 
-    /// How to send the script in the command that is about to be appended to `out`. An earlier command may get the source.
-    fn form_of(&mut self, script: &'static Script, out: &mut Vec<u8>) -> Form {
+    /// How to send the script in the command at this place, which is about to be appended to `out`. An earlier command may
+    /// get the source.
+    fn form_of(&mut self, script: &'static Script, place: usize, out: &mut Vec<u8>) -> Form {
         let (form, first_has_source) = self.scripts.form_of(script, self.order == Order::AsSent, out);
         if first_has_source {
-            let mut earlier = self.queue.iter_mut().rev().skip(1);
+            let behind = self.queue.len().saturating_sub(place);
+            let mut earlier = self.queue.iter_mut().rev().skip(behind);
             if let Some(first) = earlier.find(|first| first.kind == Kind::Script(script)) {
                 first.form = Form::Source;
             }
@@ -211,9 +225,9 @@ impl Pipeline {
         if self.replication.is_next() {
             return if self.replication.pair(reply, tell) { Paired::Ran } else { Paired::Mismatch };
         }
-        if self.queue.len() == 1 {
-            // Bytes that answer nothing: the run must not look as if it waited for the next reply.
-            self.close_run(out);
+        if self.queue.len() <= self.runs.len() {
+            // Bytes that answer nothing: no run must look as if it waited for the next reply.
+            self.close_runs(out);
         }
         let paired = self.queue.get(place).map_or(Paired::Mismatch, |head| head.pair(reply));
         if paired == Paired::Mismatch {

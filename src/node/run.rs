@@ -1,7 +1,6 @@
 //! The run: commands of several locks that a client sends as one call of a script.
 //!
-//! A run is open until another command comes that may not join it, or its bytes are taken. The locks of a run stand in
-//! the order in which they asked, so no command overtakes another one.
+//! The locks of a run stand in the order in which they asked.
 
 use crate::{
     resp::{push_bulk, push_header, push_negative, push_number},
@@ -47,7 +46,12 @@ pub(super) struct Run {
     own: Vec<u8>,
     /// The common arguments of a call that may join: kept to save an allocation.
     other: Vec<u8>,
+    /// Has a bit for the hash of each lock key: where the bit is not set, the key is not in the run.
+    marks: [u64; MARK_WORDS],
 }
+
+/// 1 024 bits, so that of 32 other keys one has a bit that is set.
+const MARK_WORDS: usize = 16;
 
 impl Run {
     pub(super) const fn script(&self) -> Option<&'static Script> {
@@ -63,9 +67,6 @@ impl Run {
         self.roles = call.roles;
         self.key_count = 0;
         self.argument_count = 0;
-        for part in [&mut self.keys, &mut self.counter, &mut self.common, &mut self.own] {
-            part.clear();
-        }
         self.counter.extend_from_slice(call.counter.unwrap_or_default());
         self.argument_count = push_arguments(&call.common, &mut self.common);
         self.add(call);
@@ -91,8 +92,22 @@ impl Run {
         true
     }
 
+    /// Whether the run has one of the call's lock keys; sometimes true if it has not.
+    pub(super) fn may_concern(&self, call: &Call<'_>) -> bool {
+        call.keys.locks().any(|key| {
+            let (word, bit) = mark_of(key);
+            self.marks.get(word).is_some_and(|marks| marks & bit != 0)
+        })
+    }
+
     fn add(&mut self, call: &Call<'_>) {
         self.locks = self.locks.saturating_add(1);
+        for key in call.keys.locks() {
+            let (word, bit) = mark_of(key);
+            if let Some(marks) = self.marks.get_mut(word) {
+                *marks |= bit;
+            }
+        }
         for keys in call.keys.encoded(call.roles) {
             self.keys.extend_from_slice(keys);
             self.key_count = self.key_count.saturating_add(call.roles);
@@ -117,7 +132,24 @@ impl Run {
         push_bulk(&digits_of(self.nonce), out);
         out.extend_from_slice(&self.common);
         out.extend_from_slice(&self.own);
+        for part in [&mut self.keys, &mut self.counter, &mut self.common, &mut self.own] {
+            part.clear();
+        }
+        self.marks = [0; MARK_WORDS];
     }
+}
+
+/// The place of a key's bit: eight bytes at a time, multiplied as by the hasher of the Firefox browser, whose upper bits
+/// depend on all others.
+fn mark_of(key: &[u8]) -> (usize, u64) {
+    let mut hash = 0_u64;
+    for chunk in key.chunks(8) {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(bytes)).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+    let word = usize::try_from(hash >> 60).unwrap_or(0);
+    (word, 1_u64.wrapping_shl(u32::try_from((hash >> 54) & 63).unwrap_or(0)))
 }
 
 /// Appends arguments up to the first `None`, and returns their number.

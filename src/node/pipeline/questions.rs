@@ -87,7 +87,7 @@ impl Pipeline {
         now: Instant,
         out: &mut Vec<u8>,
     ) {
-        self.close_run(out);
+        self.close_runs(out);
         push_header(b'*', words.len(), out);
         words.iter().for_each(|word| push_bulk(word, out));
         let queued = if self.len() == 0 { Queued::Alone } else { Queued::BehindOthers };

@@ -37,7 +37,7 @@ fn push(pipeline: &mut Pipeline, lock: u32, script: &'static Script, out: &mut V
 fn pushed(pipeline: &mut Pipeline, lock: u32, script: &'static Script) -> String {
     let mut out = Vec::new();
     push(pipeline, lock, script, &mut out);
-    pipeline.close_run(&mut out);
+    pipeline.close_runs(&mut out);
     pipeline.transmitted();
     String::from_utf8(out).unwrap()
 }
@@ -173,6 +173,11 @@ fn tags_of(pipeline: Pipeline) -> Vec<Tag> {
     tags
 }
 
+/// The locks of all commands, in the order in which these are sent.
+fn locks_of(pipeline: Pipeline) -> Vec<u32> {
+    tags_of(pipeline).iter().map(|tag| tag.lock.0).collect()
+}
+
 /// How many locks each call in `bytes` concerns.
 fn runs(bytes: &[u8]) -> Vec<usize> {
     let text = String::from_utf8_lossy(bytes);
@@ -184,15 +189,57 @@ fn runs(bytes: &[u8]) -> Vec<usize> {
 fn commands_of_one_kind_share_a_call_of_at_most_32_locks() {
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     (100..170).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
-    pipeline.close_run(&mut out);
+    pipeline.close_runs(&mut out);
     assert_eq!(runs(&out), [32, 32, 6]);
     assert_eq!(pipeline.len(), 3);
     out.clear();
     for script in [&EXCLUSIVE_ACQUIRE, &EXCLUSIVE_ACQUIRE, &EXCLUSIVE_RELEASE, &EXCLUSIVE_ACQUIRE] {
         push(&mut pipeline, 1, script, &mut out);
     }
-    pipeline.close_run(&mut out);
+    pipeline.close_runs(&mut out);
     assert_eq!(runs(&out), [2, 1, 1], "the order of asking is kept");
+}
+
+#[test]
+fn acquires_and_releases_of_other_keys_share_two_calls_in_any_order() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    for lock in [101, 102, 201, 103, 104, 202, 203, 105] {
+        let script = if lock < 200 { &EXCLUSIVE_ACQUIRE } else { &EXCLUSIVE_RELEASE };
+        push(&mut pipeline, lock, script, &mut out);
+    }
+    pipeline.close_runs(&mut out);
+    assert_eq!(runs(&out), [5, 3]);
+    assert_eq!(locks_of(pipeline), [101, 102, 103, 104, 105, 201, 202, 203]);
+}
+
+#[test]
+fn no_command_overtakes_one_on_the_same_key() {
+    // Lock 2 is given up in the turn that asked for it, and asks again.
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    let turn = [
+        (1, &EXCLUSIVE_RELEASE),
+        (2, &EXCLUSIVE_ACQUIRE),
+        (3, &EXCLUSIVE_RELEASE),
+        (2, &EXCLUSIVE_RELEASE),
+        (2, &EXCLUSIVE_ACQUIRE),
+        (4, &EXCLUSIVE_ACQUIRE),
+    ];
+    turn.iter().for_each(|&(lock, script)| push(&mut pipeline, lock, script, &mut out));
+    pipeline.close_runs(&mut out);
+    assert_eq!(runs(&out), [2, 1, 1, 2]);
+    assert_eq!(locks_of(pipeline), [1, 3, 2, 2, 2, 4]);
+}
+
+#[test]
+fn a_full_run_is_followed_by_another_one_and_the_oldest_of_four_is_closed() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    for lock in 100..244 {
+        let script = if lock % 2 == 0 { &EXCLUSIVE_ACQUIRE } else { &EXCLUSIVE_RELEASE };
+        push(&mut pipeline, lock, script, &mut out);
+    }
+    pipeline.close_runs(&mut out);
+    assert_eq!(runs(&out), [32, 32, 32, 32, 8, 8]);
+    assert_eq!(locks_of(pipeline).len(), 144);
 }
 
 #[test]
@@ -223,7 +270,7 @@ fn calls_with_other_arguments_do_not_share() {
 fn with_a_run() -> Pipeline {
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     (1..4).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
-    pipeline.close_run(&mut out);
+    pipeline.close_runs(&mut out);
     pipeline.transmitted();
     pipeline
 }
@@ -273,7 +320,7 @@ fn the_locks_of_a_run_that_is_refused_for_one_of_them_are_asked_alone() {
         let (_, outcomes) = paired(&mut pipeline, &Reply::Error(line.as_bytes()));
         assert_eq!(outcomes, [1, 2, 3].map(|lock| (tag(lock), Outcome::Repeat)), "{line}");
         (1..7).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
-        pipeline.close_run(&mut out);
+        pipeline.close_runs(&mut out);
         assert_eq!(runs(&out), [1, 1, 1, 3], "{line}");
         let (_, outcomes) = paired(&mut pipeline, &Reply::Error(line.as_bytes()));
         assert_eq!(outcomes, [(tag(1), Outcome::Error(line.as_bytes()))], "it is told why");
@@ -286,7 +333,7 @@ fn without_the_script_a_whole_run_is_repeated_by_eval() {
     let (verdict, outcomes) = paired(&mut pipeline, &NO_SCRIPT);
     assert_eq!((verdict, outcomes.len()), (Paired::NoScript, 3));
     (1..4).for_each(|lock| push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out));
-    pipeline.close_run(&mut out);
+    pipeline.close_runs(&mut out);
     assert_eq!(String::from_utf8(out).unwrap().matches(EXCLUSIVE_ACQUIRE.source).count(), 1);
 }
 
