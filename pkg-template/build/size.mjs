@@ -16,12 +16,12 @@ const ENTRIES = {
 
 /** The most that each may be after gzip, in bytes; a test compares. */
 export const BUDGET = {
-  wasm: 105_100,
-  "wasm, inlined": 106_100,
-  "JavaScript, Node.js, Deno, Bun": 24_300,
-  "JavaScript, workerd": 23_150,
-  "JavaScript, edge-light": 22_600,
-  "JavaScript, browser": 22_950,
+  wasm: 106_400,
+  "wasm, inlined": 107_400,
+  "JavaScript, Node.js, Deno, Bun": 24_450,
+  "JavaScript, workerd": 23_300,
+  "JavaScript, edge-light": 22_700,
+  "JavaScript, browser": 23_100,
   "npm package": 815_000,
 };
 

@@ -8,6 +8,7 @@ import { showAs } from "./lock/shown.js";
 import { parseClientOptions, parseCloseOptions, type Settings } from "./options/client.js";
 import { parseAdoption, parseRequest, type Request } from "./options/request.js";
 import { check } from "./options/validate.js";
+import type { AfterTurn } from "./transport/turn.js";
 import type { ClientSnapshot, LockEvent } from "./types/observe.js";
 import type { Transport } from "./types/transport.js";
 import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle } from "./types/types.js";
@@ -15,15 +16,16 @@ import type { AcquireOptions, ClientOptions, Lock, LockClient, LockHandle } from
 type Key = string | readonly string[];
 type Body<T> = (lock: Lock) => T | Promise<T>;
 
-/** Implements every entry's createClient: the entry supplies the wasm, and the runtime's sockets if it has any. */
+/** Implements every entry's createClient: the entry supplies the wasm, and the runtime's sockets and end of turn if it has any. */
 export function openClient(
   options: string | ClientOptions | undefined,
   load: CoreLoader,
   sockets: Transport | undefined,
+  afterTurn?: AfterTurn,
 ): LockClient {
   const settings = parseClientOptions(options, sockets);
   requireWebAssembly();
-  return new Client(settings, new Driver(settings, load));
+  return new Client(settings, new Driver(settings, load, afterTurn));
 }
 
 /** The defaults of a try, and of `using`, where they are not those of the client. */

@@ -50,6 +50,7 @@ pub(crate) use news::FIRST_EPOCH;
 pub(crate) use news::{Asked, News, Tag};
 pub use news::{NodeFault, NodeSnapshot};
 use part::Part;
+use pipeline::Pipeline;
 use subscriptions::Push;
 
 /// For how long a server that refused HELLO, or hung up on it, is used in RESP2. By then it may have been upgraded.
@@ -276,9 +277,23 @@ impl Node {
 
     /// Whether it is time to write before the application has made all its calls: see [`Pipeline::is_half_full`].
     pub(crate) fn is_half_full(&self) -> bool {
-        // Over another client, or over HTTP, each write may be a request of its own.
-        self.endpoint.transport == Transport::Stream
-            && matches!(&self.state, State::Up(connection) if connection.pipeline.is_half_full())
+        self.stream().is_some_and(Pipeline::is_half_full)
+    }
+
+    /// Whether the server has much to do: see [`Pipeline::is_busy`].
+    pub(crate) fn is_busy(&self) -> bool {
+        self.stream().is_some_and(Pipeline::is_busy)
+    }
+
+    /// The commands on a connection that takes any number of them at once. Over another client, or over HTTP, each write may
+    /// be a request of its own.
+    fn stream(&self) -> Option<&Pipeline> {
+        match &self.state {
+            State::Up(connection) if self.endpoint.transport == Transport::Stream => {
+                Some(&connection.pipeline)
+            }
+            State::Up(_) | State::Down | State::Dialing { .. } => None,
+        }
     }
 
     /// Takes the bytes to write, and their connection, if there are any.

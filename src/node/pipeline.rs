@@ -29,6 +29,9 @@ use crate::{
 /// The smallest half of a turn's commands that is sent ahead of the other half.
 const SMALLEST_HALF: usize = 4;
 
+/// How many locks wait for answers when a server counts as busy.
+const BUSY: usize = 16;
+
 /// Which commands may be in flight at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Order {
@@ -94,10 +97,8 @@ impl Pipeline {
             run.silence = run.silence.min(command.silence);
             return;
         }
-        if is_alone {
+        if is_alone || self.runs.len() == MOST_OPEN {
             self.close_runs(out);
-        } else if self.runs.len() == MOST_OPEN {
-            self.close_first(out);
         }
         let nonce = self.nonce;
         self.nonce = nonce.wrapping_add(1);
@@ -125,27 +126,23 @@ impl Pipeline {
             }
         } else {
             let mut bytes = Vec::new();
-            let form = self.form_of(call.script, self.queue.len(), &mut bytes);
-            self.runs.close_first(form, &mut bytes);
+            let (form, _) = self.scripts.form_of(call.script, false, &mut bytes);
+            self.runs.close(|_, run| run.close(form, &mut bytes));
             self.deferred.push(Deferred { pending: Pending { form, ..pending }, bytes });
         }
     }
 
     /// Appends the open runs to `out`. No command joins them any more.
     pub(crate) fn close_runs(&mut self, out: &mut Vec<u8>) {
-        while self.close_first(out) {}
-    }
-
-    /// Appends the first of the open runs to `out`. Whether there was one.
-    fn close_first(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(script) = self.runs.next_script() else { return false };
-        let place = self.queue.len().saturating_sub(self.runs.len());
-        let form = self.form_of(script, place, out);
-        if let Some(command) = self.queue.get_mut(place) {
-            command.form = form;
-        }
-        self.runs.close_first(form, out);
-        true
+        let Self { runs, queue, scripts, order, .. } = self;
+        runs.close(|left, run| {
+            let Some(script) = run.script() else { return };
+            let form = form_of(script, scripts, *order, queue, left, out);
+            if let Some(command) = queue.iter_mut().rev().nth(left.saturating_sub(1)) {
+                command.form = form;
+            }
+            run.close(form, out);
+        });
     }
 
     /// Appends what is still to be written before the bytes are taken: the open runs, and the WAIT for what it grants.
@@ -154,20 +151,6 @@ impl Pipeline {
         if let Some(last) = self.queue.back_mut() {
             last.wait = self.replication.close(last.sent, last.silence, out).or(last.wait);
         }
-    }
-
-    /// How to send the script in the command at this place, which is about to be appended to `out`. An earlier command may
-    /// get the source.
-    fn form_of(&mut self, script: &'static Script, place: usize, out: &mut Vec<u8>) -> Form {
-        let (form, first_has_source) = self.scripts.form_of(script, self.order == Order::AsSent, out);
-        if first_has_source {
-            let behind = self.queue.len().saturating_sub(place);
-            let mut earlier = self.queue.iter_mut().rev().skip(behind);
-            if let Some(first) = earlier.find(|first| first.kind == Kind::Script(script)) {
-                first.form = Form::Source;
-            }
-        }
-        form
     }
 
     /// The bytes of all commands so far were taken.
@@ -184,6 +167,12 @@ impl Pipeline {
     pub(crate) const fn is_half_full(&self) -> bool {
         let half = self.answered / 2;
         self.awaited == 0 && self.unsent >= if half < SMALLEST_HALF { MOST_LOCKS } else { half }
+    }
+
+    /// Whether the server has so much to do that a command reaches it no later if it is sent together with those that the
+    /// application adds soon.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.awaited >= BUSY
     }
 
     /// Whether a command may be sent: no unanswered command, and none of the first `deferred` deferred ones, shares a
@@ -297,6 +286,26 @@ impl Pipeline {
             tags.extend(deferred.pending.tags);
         }
     }
+}
+
+/// How to send the script in the command that is about to be appended to `out`, and has `left - 1` others behind it. An
+/// earlier command may get the source.
+fn form_of(
+    script: &'static Script,
+    scripts: &mut KnownScripts,
+    order: Order,
+    queue: &mut VecDeque<Pending>,
+    left: usize,
+    out: &mut Vec<u8>,
+) -> Form {
+    let (form, first_has_source) = scripts.form_of(script, order == Order::AsSent, out);
+    if first_has_source {
+        let mut earlier = queue.iter_mut().rev().skip(left);
+        if let Some(first) = earlier.find(|first| first.kind == Kind::Script(script)) {
+            first.form = Form::Source;
+        }
+    }
+    form
 }
 
 /// Whether a server refuses a whole run for the sake of one of its locks, so that each must be asked alone.

@@ -4,7 +4,7 @@
 
 use crate::{
     resp::{push_bulk, push_header, push_negative, push_number},
-    script::{Argument, Call, Script},
+    script::{Argument, Call, Marks, Script},
 };
 
 /// The most locks in one run: more would hardly cost the server less for each, and block it longer.
@@ -46,12 +46,9 @@ pub(super) struct Run {
     own: Vec<u8>,
     /// The common arguments of a call that may join: kept to save an allocation.
     other: Vec<u8>,
-    /// Has a bit for the hash of each lock key: where the bit is not set, the key is not in the run.
-    marks: [u64; MARK_WORDS],
+    /// The marks of the lock keys.
+    marks: Marks,
 }
-
-/// 1 024 bits, so that of 32 other keys one has a bit that is set.
-const MARK_WORDS: usize = 16;
 
 impl Run {
     pub(super) const fn script(&self) -> Option<&'static Script> {
@@ -92,22 +89,14 @@ impl Run {
         true
     }
 
-    /// Whether the run has one of the call's lock keys; sometimes true if it has not.
+    /// Whether the run has the call's only lock key; sometimes true if it has not.
     pub(super) fn may_concern(&self, call: &Call<'_>) -> bool {
-        call.keys.locks().any(|key| {
-            let (word, bit) = mark_of(key);
-            self.marks.get(word).is_some_and(|marks| marks & bit != 0)
-        })
+        self.marks.has(call.keys.mark())
     }
 
     fn add(&mut self, call: &Call<'_>) {
         self.locks = self.locks.saturating_add(1);
-        for key in call.keys.locks() {
-            let (word, bit) = mark_of(key);
-            if let Some(marks) = self.marks.get_mut(word) {
-                *marks |= bit;
-            }
-        }
+        self.marks.add(call.keys.mark());
         for keys in call.keys.encoded(call.roles) {
             self.keys.extend_from_slice(keys);
             self.key_count = self.key_count.saturating_add(call.roles);
@@ -135,21 +124,8 @@ impl Run {
         for part in [&mut self.keys, &mut self.counter, &mut self.common, &mut self.own] {
             part.clear();
         }
-        self.marks = [0; MARK_WORDS];
+        self.marks = Marks::default();
     }
-}
-
-/// The place of a key's bit: eight bytes at a time, multiplied as by the hasher of the Firefox browser, whose upper bits
-/// depend on all others.
-fn mark_of(key: &[u8]) -> (usize, u64) {
-    let mut hash = 0_u64;
-    for chunk in key.chunks(8) {
-        let mut bytes = [0; 8];
-        bytes.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(bytes)).wrapping_mul(0x517c_c1b7_2722_0a95);
-    }
-    let word = usize::try_from(hash >> 60).unwrap_or(0);
-    (word, 1_u64.wrapping_shl(u32::try_from((hash >> 54) & 63).unwrap_or(0)))
 }
 
 /// Appends arguments up to the first `None`, and returns their number.

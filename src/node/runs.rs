@@ -4,15 +4,15 @@
 //! same key. So commands on one key keep the order of asking, and so do all commands of one script. Otherwise acquires and
 //! releases that alternate, as those of independent tasks do, would each be a call of its own.
 
-use super::run::{Form, Run};
-use crate::script::{Call, Script};
+use super::run::Run;
+use crate::script::Call;
 
 /// The most runs that are open at once: acquires, releases and renewals, and one with other arguments.
 pub(super) const MOST_OPEN: usize = 4;
 
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Runs {
-    /// The open ones first. The others are kept for their buffers.
+    /// The open ones, and then others that are kept for their buffers.
     runs: Vec<Run>,
     open: usize,
 }
@@ -23,13 +23,11 @@ impl Runs {
         self.open
     }
 
-    /// The script of the run that is written next.
-    pub(super) fn next_script(&self) -> Option<&'static Script> {
-        self.runs.first().and_then(Run::script)
-    }
-
     /// Adds a call to an open run. Returns how many runs are behind that one; `None` if the call needs a run of its own.
     pub(super) fn join(&mut self, call: &Call<'_>) -> Option<usize> {
+        if !call.may_share() {
+            return None;
+        }
         for (behind, run) in self.runs.iter_mut().take(self.open).rev().enumerate() {
             if run.script() == Some(call.script) {
                 return run.join(call).then_some(behind);
@@ -52,12 +50,11 @@ impl Runs {
         }
     }
 
-    /// Appends the first run to `out`, and closes it.
-    pub(super) fn close_first(&mut self, form: Form, out: &mut Vec<u8>) {
-        if let Some(run) = self.runs.first_mut().filter(|_| self.open > 0) {
-            run.close(form, out);
-            self.open = self.open.saturating_sub(1);
-            self.runs.rotate_left(1);
+    /// Closes the runs, in their order: `close` gets each, and how many runs there are from it on.
+    pub(super) fn close(&mut self, mut close: impl FnMut(usize, &mut Run)) {
+        let open = core::mem::take(&mut self.open);
+        for (before, run) in self.runs.iter_mut().take(open).enumerate() {
+            close(open.saturating_sub(before), run);
         }
     }
 }

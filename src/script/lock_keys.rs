@@ -1,6 +1,7 @@
 //! The keys of one lock, encoded once for all of its commands.
 
 use super::keys::{KeyRole, derived};
+use super::marks::Mark;
 use crate::resp::push_bulk_of;
 
 /// The keys of one lock, as the bulk strings that scripts take: each lock key, and behind it the keys derived from it,
@@ -12,6 +13,7 @@ pub(crate) struct LockKeys {
     places: Vec<(usize, usize)>,
     /// How many keys there are for each lock key.
     roles: usize,
+    mark: Mark,
 }
 
 impl LockKeys {
@@ -23,7 +25,7 @@ impl LockKeys {
         let each = names.iter().map(length).map(|length| length.saturating_add(LONGEST_ROLE));
         let all = each.fold(0, usize::saturating_add).saturating_mul(layout.len());
         let encoded = Vec::with_capacity(all);
-        let mut keys = Self { encoded, places, roles: layout.len() };
+        let mut keys = Self { encoded, places, roles: layout.len(), mark: Mark::of(names) };
         for name in names {
             for role in layout {
                 match role {
@@ -43,6 +45,11 @@ impl LockKeys {
     /// How many lock keys there are.
     pub(crate) fn count(&self) -> usize {
         self.places.len().checked_div(self.roles).unwrap_or(0)
+    }
+
+    /// What a run remembers of the lock keys.
+    pub(crate) const fn mark(&self) -> Mark {
+        self.mark
     }
 
     /// The lock keys, sorted.

@@ -4,6 +4,7 @@ mod answer;
 mod calls;
 mod keys;
 mod lock_keys;
+mod marks;
 mod scripts;
 mod source;
 mod verb;
@@ -19,6 +20,7 @@ pub(crate) use keys::{
     client_of_slot, fence_counter, fence_counter_of_slot, into_sorted_set, is_reserved, wake_channel,
 };
 pub(crate) use lock_keys::LockKeys;
+pub(crate) use marks::Marks;
 pub use scripts::{
     ADOPT, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, EXTEND, FAIR_ACQUIRE, FAIR_RELEASE, MULTI_ACQUIRE,
     RAISE_FENCE, Script,

@@ -229,6 +229,11 @@ impl Topology {
         self.servers.poll_transmit()
     }
 
+    /// Whether the server with which something was done last has much to do.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.servers.is_busy()
+    }
+
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.
     pub(crate) const fn is_half_full(&self) -> bool {
         self.servers.is_half_full()

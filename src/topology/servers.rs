@@ -21,6 +21,8 @@ pub(crate) struct Servers {
     closes: Vec<ConnectionId>,
     /// Whether bytes may wait that should be sent early.
     is_half_full: bool,
+    /// Whether the server with which something was done last has much to do.
+    is_busy: bool,
 }
 
 /// The connections that were requested.
@@ -151,8 +153,15 @@ impl Servers {
                 return Some(transmit);
             }
             self.unsent.remove(0);
+            self.is_busy = self.peek(node).is_some_and(Node::is_busy);
         }
         None
+    }
+
+    /// Whether the server with which something was done last had much to do when [`poll_transmit`](Self::poll_transmit)
+    /// returned `None`.
+    pub(super) const fn is_busy(&self) -> bool {
+        self.is_busy
     }
 
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.

@@ -37,7 +37,7 @@ impl Records {
             self.transmit(bytes, &mut numbers);
         }
         let delay = engine.poll_timeout().map_or(f64::INFINITY, |at| millis(at.since(now)));
-        self.end(numbers, delay, engine.owed())
+        self.end(numbers, delay, engine.owed(), engine.is_busy())
     }
 
     /// Only what should be written at once; `None` if there is nothing. What the last drain returned is gone then.
@@ -49,7 +49,7 @@ impl Records {
         while let Some(bytes) = engine.poll_early_transmit() {
             self.transmit(bytes, &mut numbers);
         }
-        Some(self.end(numbers, 0.0, 0))
+        Some(self.end(numbers, 0.0, 0, false))
     }
 
     fn start(&mut self) -> Vec<f64> {
@@ -62,8 +62,8 @@ impl Records {
         numbers
     }
 
-    fn end(&mut self, mut numbers: Vec<f64>, delay: f64, owed: usize) -> &[f64] {
-        let head = [count(numbers.len()), delay, count(owed)];
+    fn end(&mut self, mut numbers: Vec<f64>, delay: f64, owed: usize, is_busy: bool) -> &[f64] {
+        let head = [count(numbers.len()), delay, count(owed), f64::from(is_busy)];
         for (slot, number) in numbers.iter_mut().zip(head) {
             *slot = number;
         }

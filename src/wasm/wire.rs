@@ -5,9 +5,9 @@
 
 use crate::{Cause, Code, Loss, ReleaseOutcome, Vote};
 
-/// How many numbers come before the first record: the count of all numbers, the delay until `timeout` in ms, or infinity, and
-/// how many locks owe the application something.
-pub const HEAD_LENGTH: usize = 3;
+/// How many numbers come before the first record: the count of all numbers, the delay until `timeout` in ms, or infinity, how
+/// many locks owe the application something, and 1 if calls that come one by one should be drained together, else 0.
+pub const HEAD_LENGTH: usize = 4;
 
 /// How many numbers a record has; the first is its kind.
 pub const RECORD_LENGTH: usize = 10;

@@ -5,9 +5,10 @@
 
 /**
  * How many numbers `poll` puts before the first record: the count of all numbers, the delay in ms until `timeout` must be
- * called, or Infinity, and how much is owed to the application.
+ * called, or Infinity, how much is owed to the application, and 1 if calls that come one by one should be drained together,
+ * else 0.
  */
-export const HEAD_LENGTH = 3;
+export const HEAD_LENGTH = 4;
 
 /** How many numbers a record of `poll` has; the first is its kind. */
 export const RECORD_LENGTH = 10;

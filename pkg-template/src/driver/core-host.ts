@@ -85,6 +85,11 @@ export class CoreHost {
     }
   }
 
+  /** Time may have passed since the last of these calls. */
+  resume(): void {
+    this.#stale = true;
+  }
+
   cancel(lock: number): void {
     try {
       const { core } = this.#running ?? this.#build();

@@ -1,5 +1,11 @@
+import type { AfterTurn } from "../transport/turn.js";
+
 /** What a drain consists of. */
 export interface Drained {
+  /** Whether calls that come one by one should be drained together. */
+  isBusy(): boolean;
+  /** Time may have passed since the last call. */
+  resume(): void;
   /** Comes first. */
   begin(): void;
   /** Sends what is better sent before the application has made all its calls. */
@@ -20,6 +26,8 @@ type State =
   | "idle"
   /** The application has called; a microtask will drain. */
   | "scheduled"
+  /** The application has called; the drain follows at the end of the event loop's turn. */
+  | "waiting"
   | "draining"
   /** Draining, and more was fed meanwhile. */
   | "draining again";
@@ -30,41 +38,66 @@ type State =
  *
  *            soon            microtask             nothing left
  *   idle -----------> scheduled -----> draining ----------------> idle
- *     '--- now: bytes, timer, connections ^
+ *    | | '-----------> waiting ---------^ ^
+ *    |   soon, busy           end of turn |
+ *    '------- now: bytes, timer, connections
+ *
+ * While the servers are busy, calls that callbacks of their own make, such as those of other sockets, are drained at the end
+ * of the event loop's turn, all together. Calls that follow from a drain come together anyway.
  */
 export class Drain {
   readonly #drained: Drained;
-  readonly #scheduled = () => this.#run(false);
+  readonly #afterTurn: AfterTurn | undefined;
+  readonly #due = () => {
+    // An input may have been drained meanwhile, and the calls with it.
+    if (this.#isDue()) this.#run(false);
+  };
+  readonly #followed = () => {
+    this.#isFollowing = false;
+  };
   #state: State = "idle";
+  /** Whether the calls that come now follow from the last drain. */
+  #isFollowing = false;
 
-  constructor(drained: Drained) {
+  /** `afterTurn`: if the runtime can tell when the event loop's turn ends. */
+  constructor(drained: Drained, afterTurn: AfterTurn | undefined) {
     this.#drained = drained;
+    this.#afterTurn = afterTurn;
   }
 
-  /** Drains in a microtask, or at the end of the round that runs. */
+  /** Before a call of the application: drains in a microtask, at the end of the turn, or at the end of the round that runs. */
   soon(): void {
     if (this.#state === "draining") this.#state = "draining again";
+    if (this.#state === "waiting") this.#drained.resume();
     if (this.#state !== "idle") return;
-    this.#state = "scheduled";
-    // Not queueMicrotask, which fake timers may replace.
-    SETTLED.then(this.#scheduled);
+    if (this.#afterTurn !== undefined && !this.#isFollowing && this.#drained.isBusy()) {
+      this.#state = "waiting";
+      this.#afterTurn(this.#due);
+    } else {
+      this.#state = "scheduled";
+      // Not queueMicrotask, which fake timers may replace.
+      SETTLED.then(this.#due);
+    }
   }
 
   /** Between two calls of the application, which a drain follows: begins to send. */
   early(): void {
+    const state = this.#state;
     // The records of a drain that runs must stay.
-    if (this.#state !== "scheduled") return;
+    if (!this.#isDue()) return;
     this.#state = "draining";
     try {
       this.#drained.early();
     } finally {
-      this.#state = "scheduled";
+      this.#state = state;
     }
   }
 
   /** Drains before it returns, or at the end of the round that runs. Call it at once after an input. */
   now(): void {
     this.#run(true);
+    this.#isFollowing = true;
+    SETTLED.then(this.#followed);
   }
 
   #run(immediately: boolean): void {
@@ -85,6 +118,10 @@ export class Drain {
       this.#state = "idle";
     }
     this.#drained.end();
+  }
+
+  #isDue(): boolean {
+    return this.#state === "scheduled" || this.#state === "waiting";
   }
 
   /** In a method of its own, because the compiler does not see that a round may change the state. */

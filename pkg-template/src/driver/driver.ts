@@ -8,6 +8,7 @@ import { Acquisition } from "../lock/acquisition.js";
 import type { HeldLock, LockDriver } from "../lock/held-lock.js";
 import type { Settings } from "../options/client.js";
 import type { Request } from "../options/request.js";
+import type { AfterTurn } from "../transport/turn.js";
 import type { ClientSnapshot, LockEvent } from "../types/observe.js";
 import { Connections } from "./connections.js";
 import { CoreHost } from "./core-host.js";
@@ -39,12 +40,7 @@ export class Driver implements LockDriver {
   readonly #pending: Pending;
   readonly #connections: Connections;
   readonly #request: CurrentRequest;
-  readonly #drain = new Drain({
-    begin: () => this.#request.follow(),
-    early: () => this.#host.pollEarly(this.#send),
-    round: (immediately) => this.#host.poll(immediately, this.#settle),
-    end: () => this.#rest(),
-  });
+  readonly #drain: Drain;
   readonly #settle = (records: Records) => this.#carryOut(records);
   readonly #send = (records: Records) => this.#performAll(records);
   /** The locks under which the body of a `using` runs. */
@@ -54,7 +50,7 @@ export class Driver implements LockDriver {
   /** The last state, when over. */
   #final: CoreState | undefined;
 
-  constructor(settings: Settings, load: CoreLoader) {
+  constructor(settings: Settings, load: CoreLoader, afterTurn: AfterTurn | undefined) {
     this.#settings = settings;
     this.label = settings.label;
     this.#servers = new Servers(settings, (index) => this.#host.announced(index));
@@ -68,6 +64,17 @@ export class Driver implements LockDriver {
     this.#host = new CoreHost(settings, load, (error) => this.#end(error));
     this.#pending = new Pending(this, toError, this.#observer);
     if (settings.observe !== undefined) this.observe(settings.observe);
+    this.#drain = new Drain(
+      {
+        isBusy: () => this.#host.records?.busy === true,
+        resume: () => this.#host.resume(),
+        begin: () => this.#request.follow(),
+        early: () => this.#host.pollEarly(this.#send),
+        round: (immediately) => this.#host.poll(immediately, this.#settle),
+        end: () => this.#rest(),
+      },
+      afterTurn,
+    );
     this.#connections = new Connections(this.#servers, this.#host, this.#drain, settings.credentials);
     this.#timer = new Timer(settings.clock, () => {
       this.#host.feed((core, mono, wall) => core.timeout(mono, wall));

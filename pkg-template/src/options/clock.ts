@@ -18,12 +18,14 @@ const loadedClock: Clock = {
   clearTimeout: (timer) => end(timer as ReturnType<typeof begin>),
 };
 
+/** Whether fake timers were installed before the package was loaded. Sinon's, which Jest and Vitest use too, have a `clock`. */
+export const hasFakeTimers = "clock" in begin;
+
 /**
- * The runtime's own clocks and timers, as they were when the package was loaded. If fake timers were installed before that
- * (Sinon's, which Jest and Vitest use too, have a property `clock`), the test means them to drive the client: then it uses
- * whatever is installed at each call.
+ * The runtime's own clocks and timers, as they were when the package was loaded. If fake timers were installed before that,
+ * the test means them to drive the client: then it uses whatever is installed at each call.
  */
-export const systemClock: Clock = "clock" in begin ? presentClock : loadedClock;
+export const systemClock: Clock = hasFakeTimers ? presentClock : loadedClock;
 
 /**
  * Sets whether the process stays alive until a timer has fired. Timers are numbers in Deno, which has functions for it, and in

@@ -213,6 +213,25 @@ fn acquires_and_releases_of_other_keys_share_two_calls_in_any_order() {
 }
 
 #[test]
+fn a_server_is_busy_while_sixteen_locks_wait_for_answers() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    for lock in 100..115 {
+        push(&mut pipeline, lock, &EXCLUSIVE_RELEASE, &mut out);
+    }
+    pipeline.close(&mut out);
+    pipeline.transmitted();
+    assert!(!pipeline.is_busy());
+    push(&mut pipeline, 115, &EXCLUSIVE_RELEASE, &mut out);
+    assert!(!pipeline.is_busy(), "it was not sent");
+    pipeline.close(&mut out);
+    pipeline.transmitted();
+    assert!(pipeline.is_busy());
+    let answers: Vec<_> = (0..15).map(|_| Reply::Integer(1)).collect();
+    assert_eq!(paired(&mut pipeline, &results(b"n000000000000001", &answers)).0, RAN);
+    assert!(!pipeline.is_busy());
+}
+
+#[test]
 fn no_command_overtakes_one_on_the_same_key() {
     // Lock 2 is given up in the turn that asked for it, and asks again.
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
@@ -231,7 +250,7 @@ fn no_command_overtakes_one_on_the_same_key() {
 }
 
 #[test]
-fn a_full_run_is_followed_by_another_one_and_the_oldest_of_four_is_closed() {
+fn a_full_run_is_followed_by_another_one_and_four_are_open_at_most() {
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     for lock in 100..244 {
         let script = if lock % 2 == 0 { &EXCLUSIVE_ACQUIRE } else { &EXCLUSIVE_RELEASE };

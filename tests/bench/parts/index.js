@@ -7,6 +7,7 @@ import { multi } from "./multi.js";
 import { pairs } from "./pairs.js";
 import { redlock } from "./redlock.js";
 import { renewals } from "./renewals.js";
+import { tasks } from "./tasks.js";
 import { waiting } from "./waiting.js";
 
-export const PARTS = [pairs, limits, redlock, multi, handover, waiting, renewals, memory, cold];
+export const PARTS = [pairs, tasks, limits, redlock, multi, handover, waiting, renewals, memory, cold];

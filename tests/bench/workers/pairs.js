@@ -1,6 +1,6 @@
 // One measurement in a process of its own: `lanes` pairs in flight, each lane with a key of its own, or with `keys` keys.
 //
-// `warm` is the rule for the warm-up, `ms` the duration of the measurement. With `silent`, the last server is made to hang between the two,
+// Each lane holds its lock for 0 to `turns` turns of the event loop. `warm` is the rule for the warm-up, `ms` the duration of the measurement. With `silent`, the last server is made to hang between the two,
 // and the measurement begins `silent` ms later.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { input, say } from "../../js/support/processes.js";
@@ -8,7 +8,7 @@ import { commandsOf, open } from "../contenders/index.js";
 import { openMeter, used } from "../measure/meter.js";
 import { warmUp } from "../measure/steady.js";
 
-const { name, ports, lanes, keys = 1, ms, warm, silent } = input();
+const { name, ports, lanes, keys = 1, turns = 0, ms, warm, silent } = input();
 const { take } = await open(name, { ports, lanes, silent: silent !== undefined });
 // A server that hangs cannot be asked.
 const meter = await openMeter(silent === undefined ? ports : ports.slice(0, -1), commandsOf(name));
@@ -22,6 +22,7 @@ async function run(lane) {
   for (;;) {
     try {
       const release = await take(key);
+      for (let left = Math.floor(Math.random() * (turns + 1)); left > 0; left -= 1) await turn();
       await release();
       pairs += 1;
     } catch (error) {

@@ -33,6 +33,24 @@ test("rule 7: locks of one turn share calls of at most 32", async (t) => {
   assert.equal((await scriptCalls(redis)) - before, 3 * 4);
 });
 
+test("rule 7: tasks that each go their own way share calls while the server is busy", async (t) => {
+  const client = await warm(t);
+  const before = await scriptCalls(redis);
+  let pairs = 0;
+  const task = async (key, at) => {
+    for (let round = 0; round < 20; round += 1) {
+      const lock = await client.acquire(key);
+      for (let turns = (at + round) % 4; turns > 0; turns -= 1) await new Promise(setImmediate);
+      assert.equal(await lock.release(), "released");
+      pairs += 1;
+    }
+  };
+  await Promise.all(keys(256).map(task));
+  const calls = (await scriptCalls(redis)) - before;
+  t.diagnostic(`${calls} calls for ${pairs} pairs`);
+  assert.ok(calls <= pairs / 2, `${calls} calls for ${pairs} pairs: alone, each pair takes two`);
+});
+
 test("rule 7: the locks of a run that are held or no locks at all do not concern the others", async (t) => {
   const [client, other] = [await warm(t), openClient(t, redis)];
   const [free, held, list, again] = [freshKey(), freshKey("held"), freshKey("list"), freshKey()];

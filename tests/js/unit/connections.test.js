@@ -37,6 +37,50 @@ test("all of one tick is drained once and written once", async () => {
   assert.equal(core.count("poll") - polls, 1);
 });
 
+test("while the servers are busy, calls of several callbacks are drained together at the end of the turn", async () => {
+  const ends = [];
+  const { client, core, clock, feed } = await connected({}, undefined, (call) => ends.push(call));
+  const polls = () => core.count("poll");
+  const call = async (key) => {
+    client.acquire(key).catch(() => {});
+    await settle();
+  };
+  core.busy = true;
+  feed();
+  await settle();
+  let before = polls();
+  clock.time += 5;
+  await call("a");
+  clock.time += 2;
+  await call("b");
+  assert.deepEqual([polls() - before, ends.length], [0, 1]);
+  assert.deepEqual(core.asked.slice(-2), [1005, 1007], "the clock is read for each of them");
+  ends.shift()();
+  assert.equal(polls() - before, 1);
+
+  // Bytes drain the calls too. Then the end of the turn finds nothing to do.
+  await call("c");
+  feed();
+  before = polls();
+  ends.shift()();
+  assert.equal(polls() - before, 0);
+
+  // What follows from the bytes at once does not wait.
+  await settle();
+  before = polls();
+  feed();
+  client.acquire("d").catch(() => {});
+  await settle();
+  assert.deepEqual([polls() - before, ends.length], [2, 0]);
+
+  core.busy = false;
+  feed();
+  await settle();
+  before = polls();
+  await call("e");
+  assert.deepEqual([polls() - before, ends.length], [1, 0]);
+});
+
 test("a dial that fails is reported to the core, and its error is the cause", async () => {
   const { client, cores, transport } = start();
   const promise = client.acquire("k");

@@ -59,6 +59,9 @@ export class FakeCore {
     this.records.push(record(numbers));
   }
 
+  /** The clock at each acquire. */
+  asked = [];
+
   #enter(name, ...args) {
     if (this.trapIn === name) throw new WebAssembly.RuntimeError("unreachable");
     this.calls.push([name, ...args]);
@@ -99,7 +102,8 @@ export class FakeCore {
   #given(length) {
     return Buffer.from(this.memory.buffer, ROOM, length).toString("latin1");
   }
-  acquire(length, keys, ttl, wait, flags, maxHold, fence) {
+  acquire(length, keys, ttl, wait, flags, maxHold, fence, mono) {
+    this.asked.push(mono);
     const names = [];
     for (let rest = Buffer.from(this.memory.buffer, ROOM, length); rest.length > 0; ) {
       const end = 4 + rest.readUInt32LE();
@@ -176,7 +180,7 @@ export class FakeCore {
       return record.with(2, at).with(3, bytes.length);
     });
     const numbers = records.flat();
-    const head = [HEAD_LENGTH + numbers.length, this.delay, this.debts];
+    const head = [HEAD_LENGTH + numbers.length, this.delay, this.debts, this.busy ? 1 : 0];
     new Float64Array(this.memory.buffer, NUMBERS).set([...head, ...numbers]);
     return NUMBERS;
   }

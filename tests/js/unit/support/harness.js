@@ -4,7 +4,7 @@ import * as fake from "./fake-core.js";
 export const TOKEN = [1, 0xffffffff, 0, 0x0a, 0xdeadbeef];
 
 /** A client on a fake core, transport and clock. */
-export function start(options = {}, prepare = undefined) {
+export function start(options = {}, prepare = undefined, afterTurn = undefined) {
   const clock = new fake.FakeClock();
   const transport = new fake.FakeTransport();
   const { load, cores, abandoned } = fake.fakeLoader(prepare);
@@ -12,13 +12,14 @@ export function start(options = {}, prepare = undefined) {
     { url: "redis://u:canary@h:1/2", allowPlaintextAuth: true, clock, transport, ...options },
     load,
     transport,
+    afterTurn,
   );
   return { client, clock, transport, cores, abandoned };
 }
 
 /** A client with an open connection 9. */
-export async function connected(options, prepare) {
-  const parts = start(options, prepare);
+export async function connected(options, prepare, afterTurn) {
+  const parts = start(options, prepare, afterTurn);
   const first = parts.client.acquire("first");
   first.catch(() => {});
   const [core] = parts.cores;
