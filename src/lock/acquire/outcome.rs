@@ -102,7 +102,7 @@ fn error_of(round: &Round, attempts: u32, wait: u64) -> LockError {
     let mut text = [
         "no majority of ",
         &votes.len().to_string(),
-        " servers: ",
+        " votes: ",
         &count(|vote| matches!(vote, Vote::Granted)).to_string(),
         " granted, ",
         &count(|vote| matches!(vote, Vote::Held)).to_string(),

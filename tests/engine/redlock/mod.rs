@@ -155,7 +155,7 @@ fn a_failed_attempt_reports_how_each_server_voted() {
     // Nobody waits for the fifth: three votes cannot be had any more.
     assert!(matches!(votes[4], (4, Vote::Undecided)), "{votes:?}");
     assert!(
-        failure.message.contains("5 servers: 1 granted, 1 held by another, 2 failed, 1 undecided"),
+        failure.message.contains("5 votes: 1 granted, 1 held by another, 2 failed, 1 undecided"),
         "{}",
         failure.message
     );
@@ -173,7 +173,7 @@ fn a_server_whose_vote_was_not_waited_for_is_undecided() {
         let votes: Vec<_> = error.votes.iter().map(|(node, vote)| (node.0, vote.clone())).collect();
         assert!(matches!(votes[0], (0, Vote::Undecided)), "{votes:?}");
         assert!(votes[1..].iter().all(|(_, vote)| matches!(vote, Vote::Failed(_))), "{votes:?}");
-        let counts = "3 servers: 0 granted, 0 held by another, 2 failed, 1 undecided";
+        let counts = "3 votes: 0 granted, 0 held by another, 2 failed, 1 undecided";
         assert!(error.message.contains(counts), "{}", error.message);
         let reason = error.reason.expect("the error of a server that failed");
         assert_eq!(reason.node, Some(NodeId(1)));

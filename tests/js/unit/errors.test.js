@@ -189,12 +189,12 @@ test("a QuorumError has one vote per server, each with its own error", () => {
   // The core says whose error is the cause.
   const reason = record(CODE.protocol, "depth", { node: 3 });
   const error = toLockError(
-    record(CODE.quorum, "no majority of 8 servers", { node: -1, votes, reason }),
+    record(CODE.quorum, "no majority of 8 votes", { node: -1, votes, reason }),
     nodes,
     9,
   );
   assert.ok(error instanceof errors.QuorumError);
-  assert.equal(error.message, "no majority of 8 servers");
+  assert.equal(error.message, "no majority of 8 votes");
   assert.deepEqual(
     error.votes.map(({ node, outcome, error }) => [node, outcome, error?.code, error?.message]),
     [
