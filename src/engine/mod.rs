@@ -264,11 +264,11 @@ impl<E: Entropy + 'static> Engine<E> {
         self.topology.poll_transmit()
     }
 
-    /// Whether the application's next calls should be drained together, although it makes them one by one: the server that
-    /// they probably concern has much to do before it comes to them. Only the speed depends on it.
+    /// Whether the application's next calls should be drained together, although it makes them one by one: a server has much
+    /// to do before it comes to them. Only the speed depends on it.
     #[must_use]
-    pub const fn is_busy(&self) -> bool {
-        self.topology.is_busy()
+    pub const fn has_backlog(&self) -> bool {
+        self.topology.has_backlog()
     }
 
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.

@@ -280,9 +280,9 @@ impl Node {
         self.stream().is_some_and(Pipeline::is_half_full)
     }
 
-    /// Whether the server has much to do: see [`Pipeline::is_busy`].
-    pub(crate) fn is_busy(&self) -> bool {
-        self.stream().is_some_and(Pipeline::is_busy)
+    /// Whether the server has much to do: see [`Pipeline::has_backlog`].
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.stream().is_some_and(Pipeline::has_backlog)
     }
 
     /// The commands on a connection that takes any number of them at once. Over another client, or over HTTP, each write may

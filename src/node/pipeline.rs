@@ -29,8 +29,8 @@ use crate::{
 /// The smallest half of a turn's commands that is sent ahead of the other half.
 const SMALLEST_HALF: usize = 4;
 
-/// How many locks wait for answers when a server counts as busy.
-const BUSY: usize = 16;
+/// How many locks that wait for answers are a backlog.
+const BACKLOG: usize = 16;
 
 /// Which commands may be in flight at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -171,8 +171,8 @@ impl Pipeline {
 
     /// Whether the server has so much to do that a command reaches it no later if it is sent together with those that the
     /// application adds soon.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.awaited >= BUSY
+    pub(crate) const fn has_backlog(&self) -> bool {
+        self.awaited >= BACKLOG
     }
 
     /// Whether a command may be sent: no unanswered command, and none of the first `deferred` deferred ones, shares a

@@ -24,8 +24,10 @@ impl Mark {
             bytes.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
             hash = (hash.rotate_left(5) ^ u64::from_le_bytes(bytes)).wrapping_mul(0x517c_c1b7_2722_0a95);
         }
-        let [upper, lower, ..] = hash.to_be_bytes();
-        Self::One { word: upper & 15, bit: 1_u64.wrapping_shl(lower.into()) }
+        let [first, second, ..] = hash.to_be_bytes();
+        // The upper 4 bits, and the 6 behind them.
+        let place = u32::from(first & 15).wrapping_shl(2) | u32::from(second >> 6);
+        Self::One { word: first >> 4, bit: 1_u64.wrapping_shl(place) }
     }
 }
 

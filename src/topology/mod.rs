@@ -229,9 +229,9 @@ impl Topology {
         self.servers.poll_transmit()
     }
 
-    /// Whether the server with which something was done last has much to do.
-    pub(crate) const fn is_busy(&self) -> bool {
-        self.servers.is_busy()
+    /// Whether a server has much to do.
+    pub(crate) const fn has_backlog(&self) -> bool {
+        self.servers.has_backlog()
     }
 
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.

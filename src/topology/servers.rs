@@ -21,8 +21,8 @@ pub(crate) struct Servers {
     closes: Vec<ConnectionId>,
     /// Whether bytes may wait that should be sent early.
     is_half_full: bool,
-    /// Whether the server with which something was done last has much to do.
-    is_busy: bool,
+    /// Those with much to do, sorted.
+    busy: Vec<NodeId>,
 }
 
 /// The connections that were requested.
@@ -153,15 +153,22 @@ impl Servers {
                 return Some(transmit);
             }
             self.unsent.remove(0);
-            self.is_busy = self.peek(node).is_some_and(Node::is_busy);
+            self.note_backlog(node);
         }
         None
     }
 
-    /// Whether the server with which something was done last had much to do when [`poll_transmit`](Self::poll_transmit)
-    /// returned `None`.
-    pub(super) const fn is_busy(&self) -> bool {
-        self.is_busy
+    fn note_backlog(&mut self, node: NodeId) {
+        match (self.peek(node).is_some_and(Node::has_backlog), self.busy.binary_search(&node)) {
+            (true, Err(place)) => self.busy.insert(place, node),
+            (false, Ok(place)) => drop(self.busy.remove(place)),
+            _ => {}
+        }
+    }
+
+    /// Whether a server had much to do when [`poll_transmit`](Self::poll_transmit) returned `None`.
+    pub(super) const fn has_backlog(&self) -> bool {
+        !self.busy.is_empty()
     }
 
     /// Whether [`poll_early_transmit`](Self::poll_early_transmit) returns something.

@@ -37,7 +37,7 @@ impl Records {
             self.transmit(bytes, &mut numbers);
         }
         let delay = engine.poll_timeout().map_or(f64::INFINITY, |at| millis(at.since(now)));
-        self.end(numbers, delay, engine.owed(), engine.is_busy())
+        self.end(numbers, delay, engine.owed(), engine.has_backlog())
     }
 
     /// Only what should be written at once; `None` if there is nothing. What the last drain returned is gone then.
@@ -62,8 +62,8 @@ impl Records {
         numbers
     }
 
-    fn end(&mut self, mut numbers: Vec<f64>, delay: f64, owed: usize, is_busy: bool) -> &[f64] {
-        let head = [count(numbers.len()), delay, count(owed), f64::from(is_busy)];
+    fn end(&mut self, mut numbers: Vec<f64>, delay: f64, owed: usize, has_backlog: bool) -> &[f64] {
+        let head = [count(numbers.len()), delay, count(owed), f64::from(has_backlog)];
         for (slot, number) in numbers.iter_mut().zip(head) {
             *slot = number;
         }

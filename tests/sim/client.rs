@@ -47,6 +47,8 @@ pub struct Task {
     pub minted: bool,
     /// Whether another process held the lock before.
     pub adopted: bool,
+    /// Whether the connection died while the release was on its way: then its answer may be lost.
+    pub cut: bool,
     /// The pending operations, and how many calls for locks had been written before each.
     pub operations: BTreeMap<OperationId, u64>,
 }

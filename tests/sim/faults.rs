@@ -22,6 +22,7 @@ impl Simulation<'_> {
                 }
             }
             What::Mute { client, server, up, down } => {
+                self.cut_releases(client);
                 for id in self.links_between(Some(client), server) {
                     for (way, mute) in [(Way::Up, up), (Way::Down, down)] {
                         if mute {
@@ -31,6 +32,7 @@ impl Simulation<'_> {
                 }
             }
             What::Reset { client, server } => {
+                self.cut_releases(client);
                 for id in self.links_between(Some(client), server) {
                     self.mute(id, Way::Up);
                     self.mute(id, Way::Down);

@@ -37,6 +37,7 @@ impl Simulation<'_> {
             minted: op.token.is_none(),
             adopted: adopted.is_some(),
             owner: adopted.or_else(|| op.token.map(token_text)).unwrap_or_default(),
+            cut: false,
             operations: BTreeMap::new(),
         };
         self.clients[client].tasks.insert(lock, task);
@@ -75,6 +76,13 @@ impl Simulation<'_> {
         self.observer.over(client, lock);
         self.trace.note(self.now, 6, &lock.0.to_le_bytes(), || format!("client {client}: release {lock:?}"));
         self.clients[client].engine.release(lock, now);
+    }
+
+    /// A connection of the client dies.
+    pub fn cut_releases(&mut self, client: usize) {
+        for task in self.clients[client].tasks.values_mut().filter(|task| task.stage == Stage::Releasing) {
+            task.cut = true;
+        }
     }
 
     pub fn cancel(&mut self, client: usize, lock: HandleId, now: Instant) {

@@ -41,8 +41,8 @@ export class Records {
   delay = Number.POSITIVE_INFINITY;
   /** How much was owed to the application then (rule 18). */
   owed = 0;
-  /** Whether the servers had so much to do then that calls that come one by one should be drained together. */
-  busy = false;
+  /** Whether a server had so much to do then that calls that come one by one should be drained together. */
+  backlog = false;
   /** The places of the current record, and of the end, among the numbers of the memory. */
   #at = 0;
   #end = 0;
@@ -55,13 +55,13 @@ export class Records {
   /** Steps to the first record of everything that follows from past inputs. */
   poll(mono: number, wall: number): void {
     this.#at = this.#core.poll(mono, wall) / 8;
-    const [count, delay, owed, busy] = [this.number(0), this.number(1), this.number(2), this.number(3)];
+    const [count, delay, owed, backlog] = [this.number(0), this.number(1), this.number(2), this.number(3)];
     this.#end = this.#at + count;
     this.#at += HEAD_LENGTH;
     this.mono = mono;
     this.delay = delay;
     this.owed = owed;
-    this.busy = busy === 1;
+    this.backlog = backlog === 1;
   }
 
   /** Steps to the first record of what is better sent at once; there may be none. The records of the last poll are gone. */

@@ -70,7 +70,7 @@ export class CoreHost {
 
   /**
    * Asks for a lock. Returns its id, or why it is refused. This and the next two methods are for the application's calls:
-   * after each of them a drain must be due. Until then they share one reading of the clocks, that of the first call.
+   * after each of them a drain must be due. Until then they share one reading of the clocks, unless `timePassed`.
    */
   acquire({ keys, token, ttl, wait, flags, maxHold, fence }: Request): number | Error {
     try {
@@ -85,8 +85,8 @@ export class CoreHost {
     }
   }
 
-  /** Time may have passed since the last of these calls. */
-  resume(): void {
+  /** Time may have passed since the last of these calls: the next one reads the clocks. */
+  timePassed(): void {
     this.#stale = true;
   }
 

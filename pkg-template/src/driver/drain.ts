@@ -3,9 +3,11 @@ import type { AfterTurn } from "../transport/turn.js";
 /** What a drain consists of. */
 export interface Drained {
   /** Whether calls that come one by one should be drained together. */
-  isBusy(): boolean;
+  hasBacklog(): boolean;
   /** Time may have passed since the last call. */
-  resume(): void;
+  timePassed(): void;
+  /** The monotonic clock, ms. */
+  now(): number;
   /** Comes first. */
   begin(): void;
   /** Sends what is better sent before the application has made all its calls. */
@@ -21,6 +23,9 @@ export interface Drained {
 
 const SETTLED = Promise.resolve();
 
+/** After so many ms, the next call ends the wait for the end of the turn: the answers that it waits for have a time limit. */
+const LONGEST_WAIT = 1;
+
 type State =
   /** Everything that follows from past inputs is done. */
   | "idle"
@@ -33,17 +38,18 @@ type State =
   | "draining again";
 
 /**
- * Drains everything that follows from inputs before the event loop goes on. The application's calls are drained once per
- * microtask: all calls of one tick go out in one write.
+ * Drains everything that follows from inputs before the event loop goes on, and the application's calls in a microtask: all
+ * calls of one callback go out in one write.
  *
  *            soon            microtask             nothing left
  *   idle -----------> scheduled -----> draining ----------------> idle
  *    | | '-----------> waiting ---------^ ^
- *    |   soon, busy           end of turn |
+ *    |   soon, backlog        end of turn |
  *    '------- now: bytes, timer, connections
  *
- * While the servers are busy, calls that callbacks of their own make, such as those of other sockets, are drained at the end
- * of the event loop's turn, all together. Calls that follow from a drain come together anyway.
+ * While a server has a backlog, calls that callbacks of their own make, such as those of other sockets, are drained at the end
+ * of the event loop's turn, all together, or with the first call after a millisecond. Calls that follow from a drain at once come
+ * together anyway.
  */
 export class Drain {
   readonly #drained: Drained;
@@ -52,12 +58,17 @@ export class Drain {
     // An input may have been drained meanwhile, and the calls with it.
     if (this.#isDue()) this.#run(false);
   };
-  readonly #followed = () => {
+  readonly #callbackEnded = () => {
     this.#isFollowing = false;
+    this.#isSameCallback = false;
   };
   #state: State = "idle";
-  /** Whether the calls that come now follow from the last drain. */
+  /** Whether the calls that come now follow from the last drain at once. */
   #isFollowing = false;
+  /** When the first of the calls that wait was made. */
+  #since = 0;
+  /** Whether no time has passed since the last call that waits. */
+  #isSameCallback = false;
 
   /** `afterTurn`: if the runtime can tell when the event loop's turn ends. */
   constructor(drained: Drained, afterTurn: AfterTurn | undefined) {
@@ -65,19 +76,49 @@ export class Drain {
     this.#afterTurn = afterTurn;
   }
 
-  /** Before a call of the application: drains in a microtask, at the end of the turn, or at the end of the round that runs. */
-  soon(): void {
-    if (this.#state === "draining") this.#state = "draining again";
-    if (this.#state === "waiting") this.#drained.resume();
-    if (this.#state !== "idle") return;
-    if (this.#afterTurn !== undefined && !this.#isFollowing && this.#drained.isBusy()) {
-      this.#state = "waiting";
-      this.#afterTurn(this.#due);
-    } else {
-      this.#state = "scheduled";
-      // Not queueMicrotask, which fake timers may replace.
-      SETTLED.then(this.#due);
+  /**
+   * Drains in a microtask, at the end of the turn, or at the end of the round that runs. Call it before a call into the core, or
+   * after one that has read the clocks. `promptly`: not at the end of the turn.
+   */
+  soon(promptly = false): void {
+    switch (this.#state) {
+      case "draining":
+        this.#state = "draining again";
+        break;
+      case "waiting":
+        if (promptly || this.#hasWaitedLong()) this.#schedule();
+        break;
+      case "idle":
+        if (promptly || this.#isFollowing || !this.#drained.hasBacklog()) this.#schedule();
+        else this.#wait();
+        break;
     }
+  }
+
+  #schedule(): void {
+    this.#state = "scheduled";
+    // Not queueMicrotask, which fake timers may replace.
+    SETTLED.then(this.#due);
+  }
+
+  #wait(): void {
+    if (this.#afterTurn === undefined) {
+      this.#schedule();
+      return;
+    }
+    this.#state = "waiting";
+    this.#since = this.#drained.now();
+    this.#isSameCallback = true;
+    SETTLED.then(this.#callbackEnded);
+    this.#afterTurn(this.#due);
+  }
+
+  #hasWaitedLong(): boolean {
+    if (this.#isSameCallback) return false;
+    this.#isSameCallback = true;
+    SETTLED.then(this.#callbackEnded);
+    this.#drained.timePassed();
+    return this.#drained.now() - this.#since >= LONGEST_WAIT;
   }
 
   /** Between two calls of the application, which a drain follows: begins to send. */
@@ -96,8 +137,9 @@ export class Drain {
   /** Drains before it returns, or at the end of the round that runs. Call it at once after an input. */
   now(): void {
     this.#run(true);
+    if (this.#afterTurn === undefined) return;
     this.#isFollowing = true;
-    SETTLED.then(this.#followed);
+    SETTLED.then(this.#callbackEnded);
   }
 
   #run(immediately: boolean): void {

@@ -66,8 +66,9 @@ export class Driver implements LockDriver {
     if (settings.observe !== undefined) this.observe(settings.observe);
     this.#drain = new Drain(
       {
-        isBusy: () => this.#host.records?.busy === true,
-        resume: () => this.#host.resume(),
+        hasBacklog: () => this.#host.records?.backlog === true,
+        timePassed: () => this.#host.timePassed(),
+        now: () => this.mono(),
         begin: () => this.#request.follow(),
         early: () => this.#host.pollEarly(this.#send),
         round: (immediately) => this.#host.poll(immediately, this.#settle),
@@ -157,7 +158,7 @@ export class Driver implements LockDriver {
 
   overdue(): void {
     // Draining runs what is due. A timeout would also give up on answers that nobody has read yet.
-    this.#drain.soon();
+    this.#drain.soon(true);
   }
 
   wall(): number {
@@ -198,7 +199,7 @@ export class Driver implements LockDriver {
         resolve();
       };
       // Not at once: this runs the application's code, which must find the client closed.
-      this.#drain.soon();
+      this.#drain.soon(true);
     });
   }
 

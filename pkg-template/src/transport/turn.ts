@@ -8,4 +8,5 @@ export type AfterTurn = (call: () => void) => void;
  * The runtime's. Undefined if a test's fake timers were installed before the package was loaded: they may call nothing before
  * the test asks for it.
  */
-export const afterTurn: AfterTurn | undefined = hasFakeTimers ? undefined : setImmediate;
+export const afterTurn: AfterTurn | undefined =
+  hasFakeTimers || "clock" in setImmediate ? undefined : setImmediate;

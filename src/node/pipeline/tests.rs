@@ -213,22 +213,48 @@ fn acquires_and_releases_of_other_keys_share_two_calls_in_any_order() {
 }
 
 #[test]
-fn a_server_is_busy_while_sixteen_locks_wait_for_answers() {
+fn sixteen_locks_that_wait_for_answers_are_a_backlog() {
     let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
     for lock in 100..115 {
         push(&mut pipeline, lock, &EXCLUSIVE_RELEASE, &mut out);
     }
     pipeline.close(&mut out);
     pipeline.transmitted();
-    assert!(!pipeline.is_busy());
+    assert!(!pipeline.has_backlog());
     push(&mut pipeline, 115, &EXCLUSIVE_RELEASE, &mut out);
-    assert!(!pipeline.is_busy(), "it was not sent");
+    assert!(!pipeline.has_backlog(), "it was not sent");
     pipeline.close(&mut out);
     pipeline.transmitted();
-    assert!(pipeline.is_busy());
+    assert!(pipeline.has_backlog());
     let answers: Vec<_> = (0..15).map(|_| Reply::Integer(1)).collect();
     assert_eq!(paired(&mut pipeline, &results(b"n000000000000001", &answers)).0, RAN);
-    assert!(!pipeline.is_busy());
+    assert!(!pipeline.has_backlog());
+}
+
+#[test]
+fn of_several_open_runs_of_an_unknown_script_the_first_has_its_source() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    push(&mut pipeline, 1, &EXCLUSIVE_RELEASE, &mut out);
+    for lock in 100..133 {
+        push(&mut pipeline, lock, &EXCLUSIVE_ACQUIRE, &mut out);
+    }
+    push(&mut pipeline, 2, &EXCLUSIVE_RELEASE, &mut out);
+    pipeline.close_runs(&mut out);
+    assert_eq!(runs(&out), [2, 32, 1]);
+    let forms: Vec<_> = pipeline.queue.iter().map(|command| command.form).collect();
+    assert_eq!(forms, [Form::Hash, Form::Source, Form::Hash]);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.matches(EXCLUSIVE_ACQUIRE.source).count(), 1);
+    assert!(!text.contains(EXCLUSIVE_RELEASE.source));
+}
+
+#[test]
+fn bytes_that_answer_nothing_answer_no_open_run() {
+    let (mut pipeline, mut out) = (Pipeline::new(1, Order::AsSent, 0), Vec::new());
+    push(&mut pipeline, 1, &EXCLUSIVE_ACQUIRE, &mut out);
+    push(&mut pipeline, 2, &EXCLUSIVE_RELEASE, &mut out);
+    assert_eq!(paired(&mut pipeline, &Reply::Simple(b"OK")).0, Paired::Mismatch);
+    assert_eq!(locks_of(pipeline), [1, 2]);
 }
 
 #[test]

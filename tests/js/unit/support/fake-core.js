@@ -180,7 +180,7 @@ export class FakeCore {
       return record.with(2, at).with(3, bytes.length);
     });
     const numbers = records.flat();
-    const head = [HEAD_LENGTH + numbers.length, this.delay, this.debts, this.busy ? 1 : 0];
+    const head = [HEAD_LENGTH + numbers.length, this.delay, this.debts, this.backlog ? 1 : 0];
     new Float64Array(this.memory.buffer, NUMBERS).set([...head, ...numbers]);
     return NUMBERS;
   }
