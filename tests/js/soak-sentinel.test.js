@@ -146,6 +146,26 @@ test("the grant of a former master is excused until its client hears of the new 
   );
 });
 
+test("a lock that a former master has not, because it was killed, may be lost until its client hears of the new one", () => {
+  const judged = (prepare, server = 0, token = "one") => {
+    const paper = new SentinelsOnPaper({
+      cause: "primary killed",
+      held: [["a", { token: "one", until: 3_000 }]],
+    });
+    prepare(paper);
+    paper.deny(1, server, token, 151, 152);
+    return paper.judgeLoss({ token: "one", from: 50, until: 3_000, lost: 153 });
+  };
+  const nothing = () => {};
+  assert.deepEqual(judged(nothing), []);
+  assert.deepEqual(
+    judged((paper) => paper.announce(1, 101)),
+    ["lost without a cause"],
+  );
+  assert.deepEqual(judged(nothing, 1), ["lost without a cause"], "the new master has it");
+  assert.deepEqual(judged(nothing, 0, "two"), ["lost without a cause"], "another lock was denied");
+});
+
 test("a replica that was promoted and becomes a replica again has replaced nobody", async (t) => {
   const [master, replica] = [0, 1].map(() => ({ log: [], send: async () => null }));
   const servers = [master, replica].map((redis) => ({ redis, shard: 0 }));

@@ -1,7 +1,7 @@
 // What no client can prevent where replicas take over: a lock that a failover has lost, and what a former primary says that does not
 // know yet that it was replaced. Each is proved by what the servers had and said, or it is no excuse.
 import { indexOf } from "../contender.js";
-import { answersTo } from "./answers.js";
+import { answersTo, denialsTo } from "./answers.js";
 import { CONFIRMED, groupOf } from "./lanes.js";
 
 /** How long after its arrival a client may come to what it has read, ms, if its event loop did not stand still. */
@@ -15,6 +15,7 @@ const READS = 50;
  */
 export function excuses({ elections, wire, loses, isFormer, knownAt, readAt }) {
   const answers = ({ client, token }) => answersTo(wire, indexOf(client), token);
+  const denials = ({ client, token }) => denialsTo(wire, indexOf(client), token);
 
   /** The election that made that server a former primary, if it was one then. */
   const replacedBy = ({ server, answered }) => {
@@ -38,10 +39,10 @@ export function excuses({ elections, wire, loses, isFormer, knownAt, readAt }) {
     return undefined;
   };
 
-  /** Whether a lock rests by then on the answer of a former primary that its client could not know to be one. */
-  const isDeceived = (hold, until) => {
+  /** Whether one of these answers was that of a former primary that its client could not know to be one. */
+  const isDeceived = (hold, until, given) => {
     const client = indexOf(hold.client);
-    return answers(hold).some((answer) => {
+    return given.some((answer) => {
       const election = replacedBy(answer);
       if (election === undefined || answer.answered > until) return false;
       const known = knownAt({ ...answer, client, election });
@@ -58,7 +59,10 @@ export function excuses({ elections, wire, loses, isFormer, knownAt, readAt }) {
       const lost = lostBy(hold, key === undefined ? hold.keys : [key], until);
       if (lost !== undefined) return lost;
     }
-    return both.some((hold) => isDeceived(hold, until)) ? "a former primary answered" : undefined;
+    if (both.some((hold) => isDeceived(hold, until, answers(hold)))) return "a former primary answered";
+    // One that was killed is back without the lock, and says so.
+    const isDenied = second === undefined && isDeceived(first, until, denials(first));
+    return isDenied ? "a former primary denied the lock" : undefined;
   };
 }
 
