@@ -28,6 +28,8 @@ pub struct SimClient {
     pub timer: u64,
     pub deadline: Option<Instant>,
     pub tasks: BTreeMap<HandleId, Task>,
+    /// Whether the application has called since the engine was drained.
+    pub has_called: bool,
     /// The drawn tokens of the locks that were released in this turn of the event loop.
     pub releasing: Vec<Vec<u8>>,
 }
@@ -105,6 +107,7 @@ impl SimClient {
             timer: 0,
             deadline: None,
             tasks: BTreeMap::new(),
+            has_called: false,
             releasing: Vec::new(),
         }
     }

@@ -7,16 +7,19 @@ use crate::{
     cluster::node_at,
     network::{Link, LinkId, Way},
     observer::Violation,
-    plan::MS,
+    plan::{MS, Micros},
     rng::Rng,
     simulation::{Happening, Simulation},
     trace::shown,
     world::{Output, ScriptCall, next_output, split_words},
 };
 
+/// How long calls wait for the end of the event loop's turn at most.
+const LONGEST_TURN: Micros = 2 * MS;
+
 impl Simulation<'_> {
     /// The client's event loop handles one thing, or all that its applications ask for at this time: it is fed to the
-    /// engine, and everything is drained.
+    /// engine, and everything is drained, for an application's calls maybe only at the end of the turn.
     pub fn at_client(&mut self, happening: Happening) -> Result<(), Violation> {
         let Some(client) = self.client_of(&happening) else { return Ok(()) };
         let is_stale = match &happening {
@@ -24,6 +27,7 @@ impl Simulation<'_> {
                 !self.links[link].client_open
             }
             Happening::Timer(_, number) => *number != self.clients[client].timer,
+            Happening::EndOfTurn(_) => !self.clients[client].has_called,
             _ => false,
         };
         if is_stale {
@@ -42,7 +46,10 @@ impl Simulation<'_> {
         };
         let asks = self.asking(&happening).is_some();
         self.feed(client, happening, now);
-        self.note_releases(client);
+        // What was asked for before a release, in the same turn, may still be written.
+        if self.turns.is_none() {
+            self.note_releases(client);
+        }
         while asks && let Some(next) = self.asked_at_once(client) {
             self.feed(client, next, now);
             while let Some((connection, bytes)) = self.clients[client].engine.poll_early_transmit() {
@@ -50,8 +57,16 @@ impl Simulation<'_> {
                 self.transmit(client, connection, bytes, now)?;
             }
         }
+        if asks && let Some(turns) = &mut self.turns {
+            let left = turns.between(1, LONGEST_TURN);
+            if !std::mem::replace(&mut self.clients[client].has_called, true) {
+                self.observer.count("drained at the end of the turn");
+                self.after(left, Happening::EndOfTurn(client));
+            }
+            return Ok(());
+        }
+        self.clients[client].has_called = false;
         self.drain(client, now)?;
-        // What was asked for before a release, in the same turn, may still be written.
         self.note_releases(client);
         if let Some(link) = read {
             self.expect_confirmations(client, link);

@@ -21,6 +21,7 @@ const ONCE_FAILED: &[u64] = &[
 const ALWAYS_COVERED: &[&str] = &[
     "granted",
     "sent early",
+    "drained at the end of the turn",
     "replica confirms",
     "replica away",
     "to be confirmed on a new connection",

@@ -12,6 +12,7 @@ use crate::{
     network::{Link, LinkId, Way},
     observer::{Observer, Violation},
     plan::{Delay, MS, Micros, Operation, Plan, SECOND},
+    rng::Rng,
     server::SimServer,
     trace::Trace,
     validity::Validity,
@@ -40,6 +41,8 @@ pub enum Happening {
     Adopt(usize, usize, Vec<u8>),
     /// The client's event loop continues.
     Awake(usize),
+    /// The turn of the client's event loop ends in which its application called.
+    EndOfTurn(usize),
     Fault(usize),
     /// The next step of a cluster's upheaval: the number of its fault.
     Step(usize),
@@ -67,7 +70,12 @@ pub struct Simulation<'p> {
     pub confirmations: Confirmations,
     pub trace: Trace,
     pub quiet: bool,
+    /// How long turns of event loops are in which applications call; `None` if each call is drained at once.
+    pub turns: Option<Rng>,
 }
+
+/// In how many of a hundred worlds calls wait for the end of the turn.
+const WORLDS_WITH_TURNS: u64 = 25;
 
 /// How long it may take to settle everything in the quiet period, on servers whose clocks were not set back.
 const SETTLING: Micros = 240 * SECOND;
@@ -95,6 +103,7 @@ pub fn run(plan: &Plan, verbose: bool) -> (Summary, Result<(), Violation>) {
 
 impl<'p> Simulation<'p> {
     fn new(plan: &'p Plan, verbose: bool) -> Self {
+        let mut turns = Rng::of(plan.seed, 5000);
         let mut world = Self {
             plan,
             now: SECOND,
@@ -110,6 +119,7 @@ impl<'p> Simulation<'p> {
             confirmations: Confirmations::default(),
             trace: Trace::new(verbose),
             quiet: false,
+            turns: turns.chance(WORLDS_WITH_TURNS).then_some(turns),
         };
         for (index, op) in plan.ops.iter().enumerate() {
             world.after(op.at, Happening::Acquire(index));
@@ -203,7 +213,9 @@ impl<'p> Simulation<'p> {
             Happening::Dialed(link, _) | Happening::ToClient(link, _) | Happening::ClientEnd(link) => {
                 Some(self.links[link].client)
             }
-            Happening::Timer(client, _) | Happening::HandOver(client, _) => Some(*client),
+            Happening::Timer(client, _) | Happening::HandOver(client, _) | Happening::EndOfTurn(client) => {
+                Some(*client)
+            }
             other => self.asking(other),
         }
     }

@@ -171,7 +171,7 @@ impl Validity {
                 wire.released.insert(identity);
             } else if wire.released.contains(&identity) {
                 return Err(Violation::new("order of asking", asks("behind the release of its lock")));
-            } else if !wire.broken && wire.is_asking(&owned(client, &sent.call)) {
+            } else if !wire.broken && wire.is_asking(client, &sent.call) {
                 let text = asks("before its last command is answered");
                 return Err(Violation::new("one command in flight", text));
             }

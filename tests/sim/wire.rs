@@ -85,9 +85,11 @@ pub fn answer_by_push(calls: &mut VecDeque<Asked>, push: &[Reply<'_>]) {
 }
 
 impl Wire {
-    /// Whether a call about this lock waits for its reply. A release ends the lock: a later one may have its token.
-    pub fn is_asking(&self, lock: &Owned) -> bool {
-        let about = |sent: &&Sent| owned(lock.0, &sent.call) == *lock;
+    /// Whether a call of this client about the same lock waits for its reply. A release ends the lock: a later one may have its
+    /// token. So may one that began when the other failed, with a claim of its own.
+    pub fn is_asking(&self, client: usize, call: &ScriptCall) -> bool {
+        let lock = owned(client, call);
+        let about = |sent: &&Sent| owned(client, &sent.call) == lock && sent.call.claim() == call.claim();
         self.unconfirmed
             .iter()
             .chain(self.calls.iter().flat_map(Asked::locks))
