@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     resp::Reply,
-    script::Script,
     time::{Duration, Instant},
 };
 
@@ -137,9 +136,15 @@ impl Pipeline {
         let Self { runs, queue, scripts, order, .. } = self;
         runs.close(|left, run| {
             let Some(script) = run.script() else { return };
-            let form = form_of(script, scripts, *order, queue, left, out);
-            if let Some(command) = queue.iter_mut().rev().nth(left.saturating_sub(1)) {
+            let (form, first_has_source) = scripts.form_of(script, *order == Order::AsSent, out);
+            let mut commands = queue.iter_mut().rev().skip(left.saturating_sub(1));
+            if let Some(command) = commands.next() {
                 command.form = form;
+            }
+            // An earlier command may get the source.
+            if first_has_source && let Some(first) = commands.find(|first| first.kind == Kind::Script(script))
+            {
+                first.form = Form::Source;
             }
             run.close(form, out);
         });
@@ -286,26 +291,6 @@ impl Pipeline {
             tags.extend(deferred.pending.tags);
         }
     }
-}
-
-/// How to send the script in the command that is about to be appended to `out`, and has `left - 1` others behind it. An
-/// earlier command may get the source.
-fn form_of(
-    script: &'static Script,
-    scripts: &mut KnownScripts,
-    order: Order,
-    queue: &mut VecDeque<Pending>,
-    left: usize,
-    out: &mut Vec<u8>,
-) -> Form {
-    let (form, first_has_source) = scripts.form_of(script, order == Order::AsSent, out);
-    if first_has_source {
-        let mut earlier = queue.iter_mut().rev().skip(left);
-        if let Some(first) = earlier.find(|first| first.kind == Kind::Script(script)) {
-            first.form = Form::Source;
-        }
-    }
-    form
 }
 
 /// Whether a server refuses a whole run for the sake of one of its locks, so that each must be asked alone.

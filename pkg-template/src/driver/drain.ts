@@ -23,7 +23,7 @@ export interface Drained {
 
 const SETTLED = Promise.resolve();
 
-/** After so many ms, the next call ends the wait for the end of the turn: the answers that it waits for have a time limit. */
+/** After so many ms, the next call ends the wait for the end of the turn: the time limits of the calls run already. */
 const LONGEST_WAIT = 1;
 
 type State =

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     id::{LockId, NodeId},
     script::{
-        Answer, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Waiter,
+        Answer, Call, EXCLUSIVE_ACQUIRE, EXCLUSIVE_RELEASE, LockKeys, Registration, Script, Waiter,
         exclusive_acquire, exclusive_release,
     },
 };

@@ -21,8 +21,7 @@ const COLUMNS = [
 
 /**
  * `contest`: { id, where, lanes, keys, turns, silent }. `where` begins the title. `turns`: for how many turns of the event loop
- * at most each lane holds its lock. `silent`: the last server hangs
- * from that many ms before the measurement on.
+ * at most each lane holds its lock. `silent`: the last server hangs from that many ms before the measurement on.
  */
 export async function comparePairs(bench, contestants, servers, { id, where, ...contest }, sizes) {
   const names = contestants.map(({ name }) => name);

@@ -1,7 +1,7 @@
 // One measurement in a process of its own: `lanes` pairs in flight, each lane with a key of its own, or with `keys` keys.
 //
-// Each lane holds its lock for 0 to `turns` turns of the event loop. `warm` is the rule for the warm-up, `ms` the duration of the measurement. With `silent`, the last server is made to hang between the two,
-// and the measurement begins `silent` ms later.
+// Each lane holds its lock for 0 to `turns` turns of the event loop. `warm` is the rule for the warm-up, `ms` the duration of the
+// measurement. With `silent`, the last server is made to hang between the two, and the measurement begins `silent` ms later.
 import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { input, say } from "../../js/support/processes.js";
 import { commandsOf, open } from "../contenders/index.js";
